@@ -1,0 +1,1 @@
+"""What Messente speaks, in plain Python: no models, no ORM, no settings."""

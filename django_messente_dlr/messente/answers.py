@@ -1,0 +1,93 @@
+"""What the SMS API answers a call with when it does not answer ``OK``, each with its meaning and an advice.
+
+In comes the text of an answer; out goes the member for its first two words, or None for what we do not know.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING, Self
+
+from django.utils.translation import gettext_lazy as _
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrPromise
+
+
+class AnswerCode(enum.StrEnum):
+    """What the SMS API answers a call with instead of ``OK`` (documentation: «SMS API», response codes).
+
+    Codes 105 to 107 differ by source, so their sentences say no more than is certain.
+    """
+
+    meaning: StrPromise
+    advice: StrPromise
+
+    def __new__(cls, answer: str, meaning: StrPromise, advice: StrPromise) -> Self:
+        member = str.__new__(cls, answer)
+        member._value_ = answer
+        member.meaning = meaning
+        member.advice = advice
+        return member
+
+    WRONG_CREDENTIALS = (
+        "ERROR 101",
+        _("Messente refused the user name or the password."),
+        _("Compare USERNAME and PASSWORD with the API settings in Messente's dashboard."),
+    )
+    WRONG_PARAMETERS = (
+        "ERROR 102",
+        _("Messente found the parameters of the call wrong or incomplete."),
+        _("Check the recipient, the text and the sender of this message."),
+    )
+    IP_NOT_ALLOWED = (
+        "ERROR 103",
+        _("Messente does not accept calls from this server's IP address."),
+        _("Add the address to the allowed ones in Messente's dashboard."),
+    )
+    COUNTRY_NOT_FOUND = (
+        "ERROR 104",
+        _("Messente found no country for this number."),
+        _("Check that the number is in international format, with + and the country's prefix."),
+    )
+    DESTINATION_105 = (
+        "ERROR 105",
+        _("Messente did not accept the destination or the number's format."),
+        _("Check the number; ask Messente's support if it is right."),
+    )
+    DESTINATION_106 = (
+        "ERROR 106",
+        _("Messente did not accept the destination."),
+        _("Ask Messente's support whether the country is open for this account."),
+    )
+    CREDIT_OR_UNKNOWN_ID = (
+        "ERROR 107",
+        _("Messente did not find the message's id or, when sending, had too little credit."),
+        _("When sending, check the account's credit."),
+    )
+    BLACKLISTED = (
+        "ERROR 108",
+        _("The number is blacklisted."),
+        _("Look at the account's blacklist in Messente's dashboard."),
+    )
+    SENDER_NOT_ACTIVATED = (
+        "ERROR 111",
+        _("The sender name is not activated for this account."),
+        _("Have the sender name verified by Messente, or send from one that already is."),
+    )
+    NO_REPORT_YET = (
+        "FAILED 102",
+        _("There is no report about this message yet."),
+        _("Ask again, after 5 seconds at the earliest."),
+    )
+    SERVER_FAILURE = (
+        "FAILED 209",
+        _("Messente's server failed."),
+        _("Ask the backup server, or try again later."),
+    )
+
+    @classmethod
+    def known(cls, answer: str) -> AnswerCode | None:
+        """Return the member whose two words ``answer`` begins with, or None."""
+        words = " ".join(answer.upper().split()[:2])
+        return cls._value2member_map_.get(words)  # type: ignore[return-value]

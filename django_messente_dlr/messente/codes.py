@@ -1,0 +1,161 @@
+"""The one table of Messente's words and numbers: what each means, and what to do about it.
+
+In comes a word or a number as Messente sends it; out goes the member that knows its class and its meaning, or
+None for what we do not know. The classes of ``err`` are Messente's (documentation: «Delivery Report», error
+codes); no document says which class a ``stat`` belongs to, so that map is inferred from the words.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING, Self
+
+from django.utils.translation import gettext_lazy as _
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrPromise
+
+
+class DeliveryClass(enum.StrEnum):
+    """The classes that Messente sorts reports into (documentation: «Delivery Report»), and «seen».
+
+    Every one but ``SENT`` is final; ``SENT`` can stay the last word.
+    """
+
+    SENT = "sent"
+    FAILED = "failed"
+    REJECTED = "rejected"
+    DELIVERED = "delivered"
+    SEEN = "seen"
+
+
+class Stat(enum.StrEnum):
+    """A word for the state of a message, from any of Messente's ways of telling.
+
+    ``DELIVRD`` to ``NACK`` come with callbacks, ``ACK`` and ``SEEN`` from the Omnichannel API, ``DELIVERED`` and
+    ``SENT`` from ``get_dlr_response`` and from the older parameter ``status``.
+    """
+
+    delivery_class: DeliveryClass
+    meaning: StrPromise
+
+    def __new__(cls, word: str, delivery_class: DeliveryClass, meaning: StrPromise) -> Self:
+        member = str.__new__(cls, word)
+        member._value_ = word
+        member.delivery_class = delivery_class
+        member.meaning = meaning
+        return member
+
+    DELIVRD = (
+        "DELIVRD",
+        DeliveryClass.DELIVERED,
+        _("Delivered to the handset or, in some markets, the operator."),
+    )
+    DELIVERED = "DELIVERED", DeliveryClass.DELIVERED, _("Delivered.")
+    SEEN = "SEEN", DeliveryClass.SEEN, _("Delivered, and the recipient has opened it.")
+    ACCEPTD = "ACCEPTD", DeliveryClass.SENT, _("Accepted for delivery; a final report may follow.")
+    ACK = "ACK", DeliveryClass.SENT, _("Acknowledged; a final report may follow.")
+    SENT = "SENT", DeliveryClass.SENT, _("Sent on; a final report may follow.")
+    UNKNOWN = "UNKNOWN", DeliveryClass.SENT, _("Nobody knows yet what became of it.")
+    UNDELIV = "UNDELIV", DeliveryClass.FAILED, _("It could not be delivered.")
+    FAILED = "FAILED", DeliveryClass.FAILED, _("Delivery failed.")
+    EXPIRED = "EXPIRED", DeliveryClass.FAILED, _("It expired before it could be delivered.")
+    DELETED = "DELETED", DeliveryClass.FAILED, _("It was deleted before it was delivered.")
+    NACK = "NACK", DeliveryClass.FAILED, _("The next network on the way refused to take it.")
+    REJECTD = "REJECTD", DeliveryClass.REJECTED, _("It was rejected.")
+
+    @classmethod
+    def known(cls, word: str) -> Stat | None:
+        """Return the member for ``word`` in any case, or None for a word that we do not know."""
+        return cls.__members__.get(word.upper())
+
+
+class ErrorCode(enum.IntEnum):
+    """A number that tells the cause: the ``err`` of a report (documentation: «Delivery Report», error codes)."""
+
+    delivery_class: DeliveryClass | None
+    meaning: StrPromise
+    advice: StrPromise
+
+    def __new__(
+        cls, number: int, delivery_class: DeliveryClass | None, meaning: StrPromise, advice: StrPromise
+    ) -> Self:
+        member = int.__new__(cls, number)
+        member._value_ = number
+        member.delivery_class = delivery_class
+        member.meaning = meaning
+        member.advice = advice
+        return member
+
+    NO_ERROR = (0, None, _("No error"), _("Nothing needs to be done."))
+    DELIVERY_FAILURE = (
+        1,
+        DeliveryClass.FAILED,
+        _("Delivery failure"),
+        _("Check that the number is in use, then send the message again or reach the recipient another way."),
+    )
+    EXPIRED = (
+        2,
+        DeliveryClass.FAILED,
+        _("Expired before delivery"),
+        _("The phone was out of reach for the message's validity (6 hours by default). Send it again if it matters."),
+    )
+    INVALID_NUMBER = (
+        3,
+        DeliveryClass.FAILED,
+        _("Invalid number"),
+        _("Ask the recipient for the right number; sending again will not help."),
+    )
+    OUT_OF_CREDITS = (
+        4,
+        DeliveryClass.REJECTED,
+        _("Account out of credits"),
+        _("Stop sending and add credit to the Messente account, then send the message again."),
+    )
+    UNKNOWN_DESTINATION = (
+        5,
+        DeliveryClass.FAILED,
+        _("Country or operator not determined"),
+        _("Check that the number is in international format, with + and the country's prefix."),
+    )
+    IDENTICAL_MESSAGES = (
+        6,
+        DeliveryClass.REJECTED,
+        _("Too many identical messages"),
+        _("The number is blocked for this text for a while. Wait up to an hour, or send a different text."),
+    )
+    SENDER_NOT_ALLOWED = (
+        7,
+        DeliveryClass.REJECTED,
+        _("Sender name not allowed"),
+        _("Have the sender name verified by Messente, or send from one that already is."),
+    )
+    BLACKLISTED = (
+        8,
+        DeliveryClass.REJECTED,
+        _("Number or operator blacklisted"),
+        _("Look at the account's blacklist, and ask Messente's support if the number is not on it."),
+    )
+    UNROUTABLE = (
+        9,
+        DeliveryClass.REJECTED,
+        _("Unroutable"),
+        _("No way leads to this operator now. Ask Messente's support about it."),
+    )
+    SEEN = (
+        10,
+        DeliveryClass.SEEN,
+        _("Seen by the recipient"),
+        _("Nothing needs to be done: this is not an error."),
+    )
+    TEMPORARY = (
+        999,
+        DeliveryClass.FAILED,
+        _("Temporary error"),
+        _("Send the message again."),
+    )
+
+    @classmethod
+    def known(cls, number: int | None) -> ErrorCode | None:
+        """Return the member for ``number``, or None for no number or one that we do not know."""
+        return cls._value2member_map_.get(number)  # type: ignore[return-value]

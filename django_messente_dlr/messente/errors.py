@@ -1,0 +1,76 @@
+"""What can go wrong in speaking with Messente, each with what to do. No sentence here holds a secret."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django_messente_dlr.messente.answers import AnswerCode
+
+
+class MessenteError(Exception):
+    """Anything that goes wrong in speaking with Messente.
+
+    Attributes:
+        sms_message: the row of the message, where ``send_sms`` raises it; None otherwise.
+    """
+
+    sms_message: Any = None
+
+
+class MalformedReport(MessenteError, ValueError):
+    """What came cannot be a delivery report; the message says why."""
+
+
+class ConnectionFailed(MessenteError):
+    """No host could be reached: the request has certainly not arrived."""
+
+
+class OutcomeUnknown(MessenteError):
+    """The request may have arrived, but no answer came. To send again could send twice."""
+
+
+class ServerFailure(MessenteError):
+    """Messente's servers failed (HTTP 5xx, or ``FAILED 209``). Try again later."""
+
+
+class RateLimited(MessenteError):
+    """Messente asks for fewer requests (HTTP 429).
+
+    Attributes:
+        retry_after: the seconds that Messente asks to wait, or None where it does not say.
+    """
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class UnreadableAnswer(MessenteError):
+    """Messente answered something that we do not understand; the message quotes its beginning."""
+
+
+class Refused(MessenteError):
+    """Messente answered, and refused.
+
+    Attributes:
+        answer: what it answered, such as ``ERROR 111``.
+        code: the answer's entry in the table of codes, or None for one that we do not know.
+    """
+
+    def __init__(self, answer: str) -> None:
+        self.answer = answer
+        self.code = AnswerCode.known(answer)
+        told = f"{self.code.meaning} {self.code.advice}" if self.code else "Its code is not in our table."
+        super().__init__(f"Messente answered «{answer}». {told}")
+
+
+class CredentialsRefused(Refused):
+    """The user name or the password is wrong (``ERROR 101``, HTTP 401). Every further call would fail too."""
+
+
+class AddressRefused(Refused):
+    """This server's IP address is not allowed (``ERROR 103``). Every further call would fail too."""
+
+
+class UnknownMessage(Refused):
+    """Messente does not know the id (``ERROR 107``, HTTP 404): not yet, or not any more."""
