@@ -1,0 +1,38 @@
+"""A `MessenteClient` for an account by its name, made from the settings once and shared."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from django.core.signals import setting_changed
+
+from django_messente_dlr import conf
+from django_messente_dlr.messente.client import API_HOSTS, OMNICHANNEL_URL, MessenteClient
+
+
+@cache
+def client_for(account: str) -> MessenteClient:
+    """Return the client that speaks for ``account``.
+
+    Raises:
+        ImproperlyConfigured: there is no such account.
+    """
+    config = conf.current()
+    credentials = conf.account(account)
+    return MessenteClient(
+        credentials.username,
+        credentials.password,
+        hosts=config.api_hosts or API_HOSTS,
+        omnichannel_url=config.omnichannel_url or OMNICHANNEL_URL,
+        connect_timeout=config.connect_timeout,
+        read_timeout=config.read_timeout,
+    )
+
+
+def _forget(*, setting: str, **kwargs: Any) -> None:
+    if setting == conf.SETTING:
+        client_for.cache_clear()
+
+
+setting_changed.connect(_forget, dispatch_uid=f"{__name__}._forget")

@@ -1,0 +1,158 @@
+"""The one reader of ``settings.MESSENTE_DLR``: a dict of the project's goes in, a typed `Config` comes out.
+
+Nothing is read at import, and ``override_settings`` takes effect at once. What is wrong with the settings is for
+`checks` to find before the first request; here a wrong value raises ImproperlyConfigured when it is needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from functools import cache
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.core.signals import setting_changed
+
+SETTING = "MESSENTE_DLR"
+DEFAULT_ACCOUNT = "default"
+ACCOUNT_KEYS = ("USERNAME", "PASSWORD", "PREVIOUS_PASSWORDS")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountSettings:
+    """The credentials of one account at Messente.
+
+    Attributes:
+        name: what the project calls it; it appears in URLs, so letters, digits, - and _ only.
+        username: the user name of its HTTP API key.
+        password: that key's password.
+        previous_passwords: passwords that may still sign Omnichannel callbacks while a new one comes into use.
+    """
+
+    name: str
+    username: str = ""
+    password: str = field(default="", repr=False)
+    previous_passwords: tuple[str, ...] = field(default=(), repr=False)
+
+    @property
+    def passwords(self) -> tuple[str, ...]:
+        """The live passwords, the present one first; never an empty one."""
+        return tuple(password for password in (self.password, *self.previous_passwords) if password)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """The settings, each under its name in ``MESSENTE_DLR`` in lower case.
+
+    Attributes:
+        accounts: the accounts by their names.
+        callback_base_url: scheme and host under which Messente reaches this project; "" sends no dlr-url.
+        callback_keys: the keys that sign callback URLs; the first signs, all verify. Empty for SECRET_KEY and
+            SECRET_KEY_FALLBACKS.
+        store_text: whether the texts of messages are kept.
+        hold_on_credits_exhausted: whether ``send_sms`` refuses while an account is known to be out of credits.
+        api_hosts: the SMS API's hosts in the order of preference; empty for Messente's own.
+        omnichannel_url: the Omnichannel API's base URL; empty for Messente's own.
+        connect_timeout: seconds to wait for a connection to Messente.
+        read_timeout: seconds to wait for Messente's answer.
+        poll_grace: seconds to wait for a callback before a message is first asked about.
+        poll_grace_without_callback: the same where no callback is to be expected.
+        poll_lease: seconds for which a poller's claim keeps others away from a message.
+        poll_batch_size: messages in one claim.
+        poll_concurrency: threads that ask Messente at the same time.
+    """
+
+    accounts: Mapping[str, AccountSettings] = field(default_factory=dict)
+    callback_base_url: str = ""
+    callback_keys: tuple[str, ...] = field(default=(), repr=False)
+    store_text: bool = False
+    hold_on_credits_exhausted: bool = True
+    api_hosts: tuple[str, ...] = ()
+    omnichannel_url: str = ""
+    connect_timeout: float = 5.0
+    read_timeout: float = 10.0
+    poll_grace: float = 600.0
+    poll_grace_without_callback: float = 30.0
+    poll_lease: float = 300.0
+    poll_batch_size: int = 500
+    poll_concurrency: int = 16
+
+
+def known_keys() -> set[str]:
+    """Return the names that ``MESSENTE_DLR`` may have."""
+    return {item.name.upper() for item in fields(Config)} | set(ACCOUNT_KEYS)
+
+
+def raw() -> dict[str, Any]:
+    """Return ``MESSENTE_DLR`` as the project wrote it; {} where it did not, or wrote no dict."""
+    written = getattr(settings, SETTING, {})
+    return written if isinstance(written, dict) else {}
+
+
+@cache
+def current() -> Config:
+    """Return the settings as they are now."""
+    written = raw()
+    names = {item.name for item in fields(Config)}
+    values = {key.lower(): value for key, value in written.items() if str(key).lower() in names}
+    values["accounts"] = _accounts(written)
+    for key in ("callback_keys", "api_hosts"):
+        if key in values:
+            values[key] = _texts(key.upper(), values[key])
+    return Config(**values)
+
+
+def accounts() -> Mapping[str, AccountSettings]:
+    """Return the accounts by their names; empty where none is configured."""
+    return current().accounts
+
+
+def account(name: str) -> AccountSettings:
+    """Return the account called ``name``.
+
+    Raises:
+        ImproperlyConfigured: there is none; the message says what to write into the settings.
+    """
+    try:
+        return accounts()[name]
+    except KeyError:
+        configured = ", ".join(sorted(accounts())) or "none"
+        raise ImproperlyConfigured(
+            f"{SETTING} has no account «{name}» (configured: {configured}). Add USERNAME and PASSWORD to {SETTING}, "
+            f'or an entry "{name}" to its ACCOUNTS.'
+        ) from None
+
+
+def _accounts(written: Mapping[str, Any]) -> dict[str, AccountSettings]:
+    entries = written.get("ACCOUNTS")
+    if entries is None:
+        single = {key: written[key] for key in ACCOUNT_KEYS if key in written}
+        entries = {DEFAULT_ACCOUNT: single} if single else {}
+    if not isinstance(entries, Mapping) or not all(isinstance(entry, Mapping) for entry in entries.values()):
+        raise ImproperlyConfigured(f"{SETTING}: ACCOUNTS must be a dict of dicts, one for each account by its name.")
+    return {
+        name: AccountSettings(
+            name=name,
+            username=entry.get("USERNAME", ""),
+            password=entry.get("PASSWORD", ""),
+            previous_passwords=_texts("PREVIOUS_PASSWORDS", entry.get("PREVIOUS_PASSWORDS", ())),
+        )
+        for name, entry in entries.items()
+    }
+
+
+def _texts(key: str, value: Any) -> tuple[str, ...]:
+    # A bare string is iterable too: its letters would silently become keys, hosts or passwords.
+    if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
+        raise ImproperlyConfigured(f"{SETTING}: {key} must be a list of strings.")
+    return tuple(value)
+
+
+def _forget(*, setting: str, **kwargs: Any) -> None:
+    if setting == SETTING:
+        current.cache_clear()
+
+
+setting_changed.connect(_forget, dispatch_uid=f"{__name__}._forget")

@@ -1,0 +1,103 @@
+"""Questions and claims about the rows, named by state. A claim is short, and nobody else's while its lease lasts."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from django.db import connections, models, router, transaction
+
+from django_messente_dlr.statuses import Status
+
+if TYPE_CHECKING:
+    from django_messente_dlr.models import DeliveryReport, SmsMessage
+
+Row = TypeVar("Row", bound=models.Model)
+
+
+class SmsMessageQuerySet(models.QuerySet["SmsMessage"]):
+    """Questions about messages."""
+
+    def pending(self) -> SmsMessageQuerySet:
+        """Those of which nothing final is known and that we still ask about."""
+        return self.filter(status__in=[Status.QUEUED, Status.SENT])
+
+    def delivered(self) -> SmsMessageQuerySet:
+        """Those that reached their recipient."""
+        return self.filter(status__in=[status for status in Status if status.is_delivery])
+
+    def failed(self) -> SmsMessageQuerySet:
+        """Those that ended without reaching their recipient."""
+        return self.filter(status__in=[status for status in Status if status.is_failure])
+
+    def unresolved(self) -> SmsMessageQuerySet:
+        """Those about which Messente told nothing final within its 48 hours."""
+        return self.filter(status=Status.UNRESOLVED)
+
+    def due(self, now: datetime) -> SmsMessageQuerySet:
+        """Those to be asked about at ``now``, the longest overdue first."""
+        return self.filter(next_poll_at__lte=now).order_by("next_poll_at")
+
+    def claim(self, count: int, *, now: datetime, lease: timedelta) -> list[SmsMessage]:
+        """Take up to ``count`` messages that are due; no other poller gets them until the lease has run out.
+
+        Args:
+            count: the greatest number to take.
+            now: the time at which they are due.
+            lease: for how long they are ours.
+        """
+        # What the poller asks with, and no more: texts and metadata of a whole batch are memory for nothing.
+        due = self.due(now).only(
+            "account", "sms_unique_id", "omnimessage_id", "created_at", "sent_at", "poll_count", "next_poll_at"
+        )
+        return _claim(due, "next_poll_at", count=count, until=now + lease)
+
+
+class DeliveryReportQuerySet(models.QuerySet["DeliveryReport"]):
+    """Questions about reports."""
+
+    def orphans(self) -> DeliveryReportQuerySet:
+        """Those whose message is not known."""
+        return self.filter(message__isnull=True)
+
+    def unreadable(self) -> DeliveryReportQuerySet:
+        """Those that say nothing that we know."""
+        return self.filter(status="")
+
+    def undispatched(self) -> DeliveryReportQuerySet:
+        """Those whose signals have not all been sent yet."""
+        return self.filter(dispatch_due_at__isnull=False)
+
+    def dispatch_failed(self) -> DeliveryReportQuerySet:
+        """Those of which a receiver raised."""
+        return self.exclude(dispatch_error="")
+
+    def dispatch_due(self, now: datetime) -> DeliveryReportQuerySet:
+        """Those whose signals are overdue at ``now``: whoever was to send them did not."""
+        return self.filter(dispatch_due_at__lte=now).order_by("dispatch_due_at")
+
+    def claim_dispatch(self, count: int, *, now: datetime, lease: timedelta) -> list[DeliveryReport]:
+        """Take up to ``count`` reports whose signals are overdue; nobody else sends them during the lease."""
+        return _claim(self.dispatch_due(now), "dispatch_due_at", count=count, until=now + lease)
+
+
+def _claim(due: models.QuerySet[Row], field: str, *, count: int, until: datetime) -> list[Row]:
+    """Move ``field`` of up to ``count`` rows to ``until`` and return those that nobody else moved first."""
+    using = router.db_for_write(due.model)
+    due = due.using(using)
+    rows_of = due.model._base_manager.using(using)  # noqa: SLF001 - Django documents it as public
+    with transaction.atomic(using=using):
+        if connections[using].features.has_select_for_update_skip_locked:
+            rows = list(due.select_for_update(skip_locked=True)[:count])
+            rows_of.filter(pk__in=[row.pk for row in rows]).update(**{field: until})
+        else:
+            rows = [row for row in due[:count] if _take(rows_of, row, field, until)]
+    for row in rows:
+        setattr(row, field, until)
+    return rows
+
+
+def _take(rows_of: models.QuerySet[Row], row: Row, field: str, until: datetime) -> bool:
+    """Compare and swap: true for the one process whose UPDATE still finds the value that it has read."""
+    seen: dict[str, Any] = {"pk": row.pk, field: getattr(row, field)}
+    return bool(rows_of.filter(**seen).update(**{field: until}))
