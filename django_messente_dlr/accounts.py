@@ -1,0 +1,92 @@
+"""What is known of an account: the credit hold, the balance, and when we last heard of it.
+
+The hold begins with the first err 4 of an outage and ends once; both are a conditional UPDATE, so that of any
+number of processes one begins it and one ends it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from django.db import router, transaction
+from django.db.models import Q
+
+from django_messente_dlr import dispatch
+from django_messente_dlr.models import Account
+
+# A row that every callback of an account wrote would be one that all of them wait for.
+CALLBACK_NOTE_INTERVAL = timedelta(minutes=1)
+_callback_noted_at: dict[str, datetime] = {}
+
+
+def is_held(name: str) -> bool:
+    """Tell whether an account is known to be out of credits."""
+    return Account.objects.filter(name=name, credits_exhausted_at__isnull=False).exists()
+
+
+def begin_hold(name: str, *, sent_at: datetime, now: datetime) -> bool:
+    """Begin the hold of an account; true for the one caller who did.
+
+    A message that was sent before credit was last restored tells of the outage before, however late it is.
+
+    Args:
+        name: the account.
+        sent_at: when the message was sent that failed for want of credit.
+        now: when that became known.
+    """
+    Account.objects.get_or_create(name=name)
+    return bool(
+        Account.objects.filter(Q(credits_restored_at__isnull=True) | Q(credits_restored_at__lt=sent_at))
+        .filter(name=name, credits_exhausted_at__isnull=True)
+        .update(credits_exhausted_at=now)
+    )
+
+
+def end_hold(name: str, *, sent_at: datetime, now: datetime) -> bool:
+    """End the hold of an account if a message that was delivered was sent after it began; true for who ended it.
+
+    Args:
+        name: the account.
+        sent_at: when the delivered message was sent.
+        now: when its delivery became known.
+    """
+    return bool(
+        Account.objects.filter(name=name, credits_exhausted_at__lt=sent_at).update(
+            credits_exhausted_at=None, credits_restored_at=now
+        )
+    )
+
+
+def lift_hold(name: str, *, now: datetime) -> bool:
+    """End the hold of an account because credit was seen or a person says so; true for who ended it.
+
+    ``credits_restored`` is sent after the commit; a crash before that leaves it to the sweep.
+    """
+    using = router.db_for_write(Account)
+    with transaction.atomic(using=using):
+        lifted = Account.objects.filter(name=name, credits_exhausted_at__isnull=False).update(
+            credits_exhausted_at=None, credits_restored_at=now, restored_dispatch_due_at=now + dispatch.LEASE
+        )
+        if lifted:
+            transaction.on_commit(lambda: dispatch.announce_restored(name), using=using, robust=True)
+    return bool(lifted)
+
+
+def note_balance(name: str, balance: Decimal, *, now: datetime) -> bool:
+    """Note what a balance check saw (EUR) and end the hold if there is credit; return whether that ended it."""
+    Account.objects.update_or_create(name=name, defaults={"balance": balance, "balance_checked_at": now})
+    return balance > 0 and lift_hold(name, now=now)
+
+
+def note_callback(name: str, *, now: datetime) -> None:
+    """Note that Messente has called about an account, once a minute for each process."""
+    noted = _callback_noted_at.get(name)
+    if noted is None or now - noted >= CALLBACK_NOTE_INTERVAL:
+        Account.objects.update_or_create(name=name, defaults={"last_callback_at": now})
+        _callback_noted_at[name] = now
+
+
+def note_poll(name: str, *, now: datetime, error: str = "") -> None:
+    """Note that Messente was asked about an account's messages, and what went wrong for all of them, if anything."""
+    Account.objects.update_or_create(name=name, defaults={"last_poll_at": now, "last_poll_error": error[:255]})

@@ -1,0 +1,100 @@
+"""From what the ledger has committed to signals: after the commit, at least once, also after a crash.
+
+The report's row carries the names of the signals that are still to be sent and when somebody else may take that
+over (``dispatch_due_at``). Whoever recorded the report sends them at once; where that process died, the sweep does.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import router, transaction
+from django.dispatch import Signal
+from django.utils import timezone
+
+from django_messente_dlr import signals
+from django_messente_dlr.messente.codes import ErrorCode
+from django_messente_dlr.models import Account, DeliveryReport, SmsMessage
+from django_messente_dlr.statuses import Status
+
+logger = logging.getLogger(__name__)
+
+# Longer than receivers may take while Messente waits for its answer (10 s), shorter than anybody likes to wait.
+LEASE = timedelta(minutes=2)
+BATCH = 100
+
+
+def after_commit(report: DeliveryReport) -> None:
+    """Dispatch ``report`` as soon as the present transaction is committed, whatever goes wrong in doing so."""
+    using = router.db_for_write(DeliveryReport)
+    transaction.on_commit(lambda: dispatch(report.pk), using=using, robust=True)
+
+
+def dispatch(report_pk: int) -> bool:
+    """Send the signals of one report and note that they were sent; return whether every receiver was well.
+
+    Args:
+        report_pk: the primary key of its row. Its signals are sent even if they have been sent before.
+    """
+    using = router.db_for_write(DeliveryReport)
+    report = DeliveryReport.objects.using(using).select_related("message").get(pk=report_pk)
+    failures: list[str] = []
+    for name in report.signals:
+        failures += _send(signals.BY_NAME[name], **_arguments(name, report))
+    DeliveryReport.objects.using(using).filter(pk=report_pk).update(
+        dispatched_at=timezone.now(), dispatch_due_at=None, dispatch_error="\n".join(failures)
+    )
+    return not failures
+
+
+def announce_restored(account: str) -> None:
+    """Send ``credits_restored`` for an account whose hold was ended by a balance check or a person."""
+    _send(signals.credits_restored, message=None, report=None, account=account)
+    Account.objects.filter(name=account).update(restored_dispatch_due_at=None)
+
+
+def sweep(now: datetime | None = None) -> int:
+    """Send the signals that a process that died has left unsent; return the number of reports dispatched.
+
+    Args:
+        now: the time at which they are overdue; None for the present.
+    """
+    moment = now or timezone.now()
+    done = 0
+    while claimed := DeliveryReport.objects.claim_dispatch(BATCH, now=moment, lease=LEASE):
+        for report in claimed:
+            try:
+                dispatch(report.pk)
+            except Exception:  # one report's trouble must not keep the others' signals back
+                logger.exception("The signals of delivery report %s could not be sent.", report.pk)
+            else:
+                done += 1
+    for account in Account.objects.filter(restored_dispatch_due_at__lte=moment):
+        announce_restored(account.name)
+    return done
+
+
+def _arguments(name: str, report: DeliveryReport) -> dict[str, Any]:
+    arguments: dict[str, Any] = {"message": report.message, "report": report}
+    if name == "dlr_status_changed":
+        arguments["previous"] = Status(report.previous)
+    elif name == "dlr_failed":
+        arguments["temporary"] = report.err == ErrorCode.TEMPORARY
+    elif name.startswith("credits_"):
+        arguments["account"] = report.account
+    return arguments
+
+
+def _send(signal: Signal, **arguments: Any) -> list[str]:
+    """Call every receiver and return what went wrong, a line each; Django logs it with its traceback."""
+    return [
+        f"{_name(receiver)}: {type(response).__name__}: {response}"
+        for receiver, response in signal.send_robust(sender=SmsMessage, **arguments)
+        if isinstance(response, Exception)
+    ]
+
+
+def _name(receiver: Any) -> str:
+    return f"{getattr(receiver, '__module__', '')}.{getattr(receiver, '__qualname__', type(receiver).__name__)}"

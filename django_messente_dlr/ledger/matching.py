@@ -1,0 +1,76 @@
+"""Gives orphans to their messages, whichever was committed first: after each commit, and in the sweep."""
+
+from __future__ import annotations
+
+from django.db import router, transaction
+from django.utils import timezone
+
+from django_messente_dlr import dispatch
+from django_messente_dlr.ledger.finding import (
+    Address,
+    ForeignReport,
+    find,
+    orphans_of,
+    orphans_with_message,
+    reports,
+)
+from django_messente_dlr.ledger.settling import Moved, settle
+from django_messente_dlr.messente.readers import reread
+from django_messente_dlr.messente.reports import Source
+from django_messente_dlr.models import DeliveryReport, SmsMessage
+
+BATCH = 500
+
+
+def match(message: SmsMessage) -> int:
+    """Give a message the orphans that are about it; return how many those were.
+
+    Args:
+        message: a message whose row is committed.
+    """
+    return sum(adopt(orphan) for orphan in orphans_of(message))
+
+
+def match_orphans() -> int:
+    """Give all orphans to their messages that are known by now, however that was missed; return how many."""
+    matched, last = 0, 0
+    while batch := list(orphans_with_message().filter(pk__gt=last)[:BATCH]):
+        matched += sum(adopt(orphan) for orphan in batch)
+        last = batch[-1].pk
+    return matched
+
+
+def adopt(orphan: DeliveryReport) -> bool:
+    """Give an orphan to its message, if that is known and nobody else has; return whether that was done here.
+
+    Args:
+        orphan: the report's row as it was read.
+    """
+    report = reread(
+        Source(orphan.source),
+        orphan.payload,
+        sms_unique_id=orphan.sms_unique_id,
+        omnimessage_id=orphan.omnimessage_id,
+        stat=orphan.stat,
+        err=orphan.err,
+        occurred_at=orphan.occurred_at,
+    )
+    address = Address.of(report, account=orphan.account, named=orphan.named_message)
+    using = router.db_for_write(DeliveryReport)
+    now = timezone.now()
+    with transaction.atomic(using=using):
+        try:
+            message = find(address, lock=True)
+            row = reports().select_for_update().filter(pk=orphan.pk, message__isnull=True).first()
+            if message is None or row is None:
+                return False
+            signals = settle(row, message, report, now=now)
+        except (ForeignReport, Moved):
+            return False  # not about this message after all; or moved where there are no locks: the sweep comes again
+        # What was received without its message was told so; what has changed by it now is news.
+        row.signals = [*([] if row.dispatched_at else row.signals), *signals]
+        row.dispatch_due_at = now + dispatch.LEASE
+        row.named_message = None
+        row.save(update_fields=["message", "named_message", "outcome", "previous", "signals", "dispatch_due_at"])
+        dispatch.after_commit(row)
+    return True
