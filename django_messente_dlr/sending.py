@@ -1,0 +1,186 @@
+"""How a message enters the ledger: `send_sms`, or `prepare_sms` and `mark_sent`, or `track_sms`.
+
+The row is committed before Messente is called, with a ``dlr-url`` that names it, so that a report finds its message
+even where it overtakes the answer. Whether a message was sent is never guessed: see `OutcomeUnknown`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.db import IntegrityError, router, transaction
+from django.utils import timezone
+
+from django_messente_dlr import accounts, conf, entries, ledger
+from django_messente_dlr.clients import client_for
+from django_messente_dlr.messente.errors import MessenteError, OutcomeUnknown, Refused
+from django_messente_dlr.messente.reports import Report, Source
+from django_messente_dlr.models import SmsMessage
+from django_messente_dlr.schedule import first_poll_at
+from django_messente_dlr.statuses import Status
+
+
+class CreditsExhausted(MessenteError):
+    """The account is known to be out of credits, so Messente was not called and nothing was stored.
+
+    Add credit; the hold ends with the next balance check (``poll_dlrs``), or in the admin.
+    """
+
+
+def send_sms(
+    to: str,
+    text: str,
+    *,
+    sender: str = "",
+    account: str = conf.DEFAULT_ACCOUNT,
+    metadata: Mapping[str, Any] | None = None,
+    **options: str | int,
+) -> SmsMessage:
+    """Send one SMS through Messente and return its message, whose reports will come by themselves.
+
+    Args:
+        to: the recipient's number in international format; spaces, dashes and brackets are taken out.
+        text: the text to send. It is stored only where ``STORE_TEXT`` is set.
+        sender: the sender's name, verified by Messente; "" for the account's default.
+        account: the account's name in ``MESSENTE_DLR``.
+        metadata: whatever you want to find on the message again; must be JSON.
+        options: further parameters of Messente's ``send_sms``: ``validity`` (minutes), ``time_to_send`` (Unix
+            seconds), ``autoconvert``, ``charset``, ``udh``, ``text_store``.
+
+    Raises:
+        ValueError: the number or the text cannot be sent.
+        entries.InTransaction: use ``transaction.on_commit``; the message says how.
+        CreditsExhausted: the account is on hold; see ``HOLD_ON_CREDITS_EXHAUSTED``.
+        OutcomeUnknown: Messente may have sent it, or not. Its row (``sms_message``) stays queued until a report
+            tells; do not send it again.
+        MessenteError: it was not sent. Its row (``sms_message``) tells why, and ``dlr_failed`` is sent for it.
+        ImproperlyConfigured: there is no such account.
+    """
+    client = client_for(account)
+    if not text:
+        raise ValueError("The text is empty. Give send_sms the text to send.")
+    if conf.current().hold_on_credits_exhausted and accounts.is_held(account):
+        raise CreditsExhausted(
+            f"The Messente account «{account}» is out of credits, so nothing was sent. Add credit, then run "
+            "poll_dlrs or lift the hold in the admin."
+        )
+    message = entries.enter_durably(to, text=text, sender=sender, account=account, metadata=metadata)
+    dlr_url = message.callback_url if conf.current().callback_base_url else ""
+    try:
+        sms_unique_id = client.send(message.recipient, text, dlr_url=dlr_url, sender=sender, **options)
+    except MessenteError as exc:
+        exc.sms_message = message
+        if not isinstance(exc, OutcomeUnknown):
+            _refused(message, exc)
+        raise
+    return mark_sent(message, sms_unique_id)
+
+
+def prepare_sms(
+    to: str,
+    *,
+    sender: str = "",
+    account: str = conf.DEFAULT_ACCOUNT,
+    metadata: Mapping[str, Any] | None = None,
+    text: str = "",
+    channel: str = "sms",
+) -> SmsMessage:
+    """Enter a message that another client is going to send, and return it with its ``callback_url``.
+
+    Give that URL to Messente as ``dlr-url`` (SMS API) or ``dlr_url`` (Omnichannel), and its answer to `mark_sent`.
+
+    Args:
+        to: the recipient's number in international format.
+        sender: the sender's name.
+        account: the account's name in ``MESSENTE_DLR``.
+        metadata: whatever you want to find on the message again; must be JSON.
+        text: its text; stored only where ``STORE_TEXT`` is set.
+        channel: sms, viber, whatsapp …
+
+    Raises:
+        ValueError: the number is none.
+        ImproperlyConfigured: there is no such account.
+    """
+    conf.account(account)
+    message = entries.build(to, text=text, sender=sender, account=account, metadata=metadata, channel=channel)
+    return entries.enter(message)
+
+
+def mark_sent(message: SmsMessage, sms_unique_id: str = "", *, omnimessage_id: str = "") -> SmsMessage:
+    """Tell what Messente calls a message that it has taken; what it reported already is matched.
+
+    Args:
+        message: the message that `prepare_sms` returned.
+        sms_unique_id: the id that ``send_sms`` answered, or an Omnichannel ``message_id``. Left out for an
+            omnimessage of several channels, whose reports are then all this message's.
+        omnimessage_id: the id of the omnimessage, by which its status is asked for.
+
+    Raises:
+        ValueError: there is no id, or it is another message's.
+    """
+    ids = entries.ids_of(sms_unique_id, omnimessage_id)
+    now = timezone.now()
+    try:
+        with transaction.atomic(using=router.db_for_write(SmsMessage)):
+            ledger.confirm_sent(message, next_poll_at=first_poll_at(now), now=now, **ids)
+    except IntegrityError:
+        raise ValueError(f"The id {sms_unique_id} is already that of another message.") from None
+    return message
+
+
+def track_sms(
+    sms_unique_id: str = "",
+    *,
+    recipient: str = "",
+    sender: str = "",
+    omnimessage_id: str = "",
+    account: str = conf.DEFAULT_ACCOUNT,
+    channel: str = "sms",
+    metadata: Mapping[str, Any] | None = None,
+    sent_at: datetime | None = None,
+) -> SmsMessage:
+    """Enter a message that was sent already and is known by its id alone; return it, or the one with that id.
+
+    Args:
+        sms_unique_id: the id that Messente gave it.
+        recipient: the recipient's number, where known.
+        sender: the sender's name, where known.
+        omnimessage_id: the id of the omnimessage that it belongs to.
+        account: the account's name in ``MESSENTE_DLR``.
+        channel: sms, viber, whatsapp …
+        metadata: whatever you want to find on the message again; must be JSON.
+        sent_at: when it was sent; None for now. Messente keeps reports for 48 hours from then.
+
+    Raises:
+        ValueError: there is no id, or it is a message of another account.
+        ImproperlyConfigured: there is no such account.
+    """
+    conf.account(account)
+    ids = entries.ids_of(sms_unique_id, omnimessage_id)
+    now = sent_at or timezone.now()
+    message = entries.build(
+        recipient, text="", sender=sender, account=account, metadata=metadata, channel=channel, optional=True
+    )
+    using = router.db_for_write(SmsMessage)
+    known = entries.known(sms_unique_id, omnimessage_id, account)
+    if known is not None:
+        return known
+    try:
+        with transaction.atomic(using=using):
+            message.save(using=using, force_insert=True)
+            ledger.confirm_sent(message, next_poll_at=first_poll_at(now), now=now, **ids)
+    except IntegrityError:  # somebody else has tracked it since we looked
+        known = entries.known(sms_unique_id, omnimessage_id, account)
+        if known is None:
+            raise
+        return known
+    return message
+
+
+def _refused(message: SmsMessage, error: MessenteError) -> None:
+    """Write down that Messente did not take a message: that is its end, unless a report says otherwise."""
+    report = Report(source=Source.SEND, error_text=str(error)[:255], payload={"answer": str(error)})
+    ledger.record_end(message, report, Status.REJECTED if isinstance(error, Refused) else Status.FAILED)
+    message.refresh_from_db()
