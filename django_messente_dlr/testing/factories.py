@@ -1,0 +1,75 @@
+"""Rows as the app itself would have written them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import factory
+from django.utils import timezone
+from factory.django import DjangoModelFactory
+
+from django_messente_dlr.conf import DEFAULT_ACCOUNT
+from django_messente_dlr.messente.reports import Report, Source
+from django_messente_dlr.models import Account, DeliveryReport, SmsMessage
+from django_messente_dlr.statuses import Status
+
+
+class SmsMessageFactory(DjangoModelFactory[SmsMessage]):
+    """A message that Messente has taken and not reported about yet; ``queued=True`` for one that it has not."""
+
+    class Meta:
+        model = SmsMessage
+
+    class Params:
+        queued = factory.Trait(status=Status.QUEUED, sms_unique_id=None, sent_at=None)
+
+    sms_unique_id: Any = factory.Faker("hexify", text="^" * 32)
+    account: Any = DEFAULT_ACCOUNT
+    recipient: Any = factory.Sequence(lambda number: f"+3725550{number % 10_000:04}")
+    sender: Any = "Shop"
+    status: Any = Status.SENT
+    rank: Any = factory.LazyAttribute(lambda message: Status(message.status).rank)
+    created_at: Any = factory.LazyFunction(timezone.now)
+    sent_at: Any = factory.SelfAttribute("created_at")
+    next_poll_at: Any = factory.LazyAttribute(
+        lambda message: message.created_at + timedelta(minutes=10) if message.rank <= Status.SENT.rank else None
+    )
+    finalised_at: Any = factory.LazyAttribute(
+        lambda message: message.created_at if Status(message.status).is_final else None
+    )
+
+
+class DeliveryReportFactory(DjangoModelFactory[DeliveryReport]):
+    """A report as it lies in the ledger, dispatched. It does nothing to its message: `ledger.record` would."""
+
+    class Meta:
+        model = DeliveryReport
+
+    message: Any = factory.SubFactory(SmsMessageFactory)
+    account: Any = factory.LazyAttribute(lambda row: row.message.account if row.message else DEFAULT_ACCOUNT)
+    sms_unique_id: Any = factory.LazyAttribute(lambda row: (row.message and row.message.sms_unique_id) or "")
+    source: Any = Source.CALLBACK.value
+    stat: Any = "DELIVRD"
+    status: Any = Status.DELIVERED
+    received_at: Any = factory.LazyFunction(timezone.now)
+    dispatched_at: Any = factory.SelfAttribute("received_at")
+    payload: Any = factory.LazyAttribute(lambda row: {"sms_unique_id": row.sms_unique_id, "stat": row.stat})
+    fingerprint: Any = factory.Sequence(lambda number: Report(source=Source.CALLBACK).fingerprint("factory", number))
+    outcome: Any = factory.LazyAttribute(
+        lambda row: DeliveryReport.Outcome.ADVANCED if row.message else DeliveryReport.Outcome.ORPHAN
+    )
+    signals: Any = factory.LazyFunction(lambda: ["dlr_received"])
+
+
+class AccountFactory(DjangoModelFactory[Account]):
+    """What is known of an account; ``held=True`` for one that is out of credits."""
+
+    class Meta:
+        model = Account
+        django_get_or_create = ("name",)
+
+    class Params:
+        held = factory.Trait(credits_exhausted_at=factory.LazyFunction(timezone.now))
+
+    name: Any = DEFAULT_ACCOUNT
