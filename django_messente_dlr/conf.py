@@ -76,7 +76,7 @@ class Config:
     poll_grace: float = 600.0
     poll_grace_without_callback: float = 30.0
     poll_lease: float = 300.0
-    poll_batch_size: int = 500
+    poll_batch_size: int = 100
     poll_concurrency: int = 16
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from django_messente_dlr.management.arguments import positive
 from django_messente_dlr.polling import Poller, Summary
 
 FAILED, MISCONFIGURED = 1, 2
@@ -24,9 +25,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--account", action="append", help="Poll this account only; may be repeated.")
-        parser.add_argument("--batch-size", type=_positive, help="Messages in one claim.")
-        parser.add_argument("--concurrency", type=_positive, help="Questions asked at the same time.")
-        parser.add_argument("--limit", type=_positive, help="The greatest number of messages to ask about.")
+        parser.add_argument("--batch-size", type=positive, help="Messages in one claim.")
+        parser.add_argument("--concurrency", type=positive, help="Questions asked at the same time.")
+        parser.add_argument("--limit", type=positive, help="The greatest number of messages to ask about.")
         parser.add_argument("--json", action="store_true", help="Print the summary as JSON.")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -56,10 +57,3 @@ def _line(summary: Summary) -> str:
         f"asked {summary.asked}, final {summary.final}, open {summary.open}, unresolved {summary.unresolved}, "
         f"failed {summary.failed}, orphans matched {summary.matched}, reports dispatched {summary.dispatched}"
     )
-
-
-def _positive(value: str) -> int:
-    number = int(value)
-    if number < 1:
-        raise ValueError
-    return number
