@@ -1,0 +1,14 @@
+"""A local Messente over real HTTP, to try everything against without an account, a cent or a handset.
+
+In come calls as Messente's clients make them; out go answers and callbacks as Messente makes them. It knows
+`django_messente_dlr.messente` and nothing else of the package: no models and no settings.
+"""
+
+from __future__ import annotations
+
+from django_messente_dlr.sandbox.fate import Fate, Step
+from django_messente_dlr.sandbox.fates import FATES, fate_of
+from django_messente_dlr.sandbox.records import CallbackAttempt, SandboxMessage
+from django_messente_dlr.sandbox.sandbox import Sandbox
+
+__all__ = ["FATES", "CallbackAttempt", "Fate", "Sandbox", "SandboxMessage", "Step", "fate_of"]
