@@ -91,5 +91,6 @@ def _absolute(value: str) -> str:
 
 
 def _signer() -> Signer:
-    keys = list(conf.current().callback_keys) or [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+    own = conf.current().callback_keys
+    keys: list[str | bytes] = list(own) if own else [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
     return Signer(key=keys[0], fallback_keys=keys[1:], sep=".", salt=SALT)

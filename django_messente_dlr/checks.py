@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.apps import AppConfig
@@ -20,19 +20,17 @@ OF = "django_messente_dlr"
 @register(Tags.security)
 def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     """Check ``MESSENTE_DLR``: that it can be read, knows its keys, and names accounts with credentials."""
-    unknown = sorted(str(key) for key in set(conf.raw()) - conf.known_keys())
-    messages: list[CheckMessage] = [
-        Warning(
-            f"{conf.SETTING} has a key «{key}» that nothing reads.",
-            hint=f"Remove it, or correct its spelling. The keys are {', '.join(sorted(conf.known_keys()))}.",
-            id=f"{OF}.W001",
-        )
-        for key in unknown
-    ]
+    written = conf.raw()
+    known = conf.known_keys()
+    if written.get("ACCOUNTS") is not None:
+        known -= set(conf.ACCOUNT_KEYS)  # each account has its own
+    messages = _check_keys(conf.SETTING, written, known)
     try:
         accounts = conf.accounts()
     except ImproperlyConfigured as exc:
         return [*messages, Error(str(exc), hint="The README shows what it looks like.", id=f"{OF}.E001")]
+    for name, entry in (written.get("ACCOUNTS") or {}).items():
+        messages += _check_keys(f"{conf.SETTING}: account «{name}»", entry, set(conf.ACCOUNT_KEYS))
     if not accounts:
         messages.append(
             Error(
@@ -82,7 +80,7 @@ def check_deployment(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> 
         base = conf.current().callback_base_url
     except ImproperlyConfigured:
         return []  # E001 tells
-    if base and not base.startswith("https://"):
+    if base and not base.lower().startswith("https://"):
         return [
             Warning(
                 "CALLBACK_BASE_URL is not https, so the secret in callback URLs travels in the open.",
@@ -93,8 +91,19 @@ def check_deployment(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> 
     return []
 
 
+def _check_keys(where: str, written: Mapping[str, Any], known: set[str]) -> list[CheckMessage]:
+    return [
+        Warning(
+            f"{where} has a key «{key}» that nothing reads.",
+            hint=f"Remove it, or correct its spelling. The keys are {', '.join(sorted(known))}.",
+            id=f"{OF}.W001",
+        )
+        for key in sorted(str(key) for key in set(written) - known)
+    ]
+
+
 def _check_account(name: str, account: conf.AccountSettings) -> list[CheckMessage]:
-    if not ACCOUNT_NAME.fullmatch(str(name)):
+    if not ACCOUNT_NAME.fullmatch(name):
         return [
             Error(
                 f"The account name «{name}» cannot stand in a URL.",

@@ -6,8 +6,9 @@ Nothing is read at import, and ``override_settings`` takes effect at once. What 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields
 from functools import cache
 from typing import Any
 
@@ -93,14 +94,17 @@ def raw() -> dict[str, Any]:
 
 @cache
 def current() -> Config:
-    """Return the settings as they are now."""
+    """Return the settings as they are now; a key whose value is None counts as left out.
+
+    Raises:
+        ImproperlyConfigured: a value is not what its key asks for; the message names the key alone, never the value.
+    """
     written = raw()
-    names = {item.name for item in fields(Config)}
-    values = {key.lower(): value for key, value in written.items() if str(key).lower() in names}
-    values["accounts"] = _accounts(written)
-    for key in ("callback_keys", "api_hosts"):
-        if key in values:
-            values[key] = _texts(key.upper(), values[key])
+    values: dict[str, Any] = {"accounts": _accounts(written)}
+    for item in fields(Config):
+        value = written.get(item.name.upper())
+        if item.name != "accounts" and value is not None:
+            values[item.name] = _value(item, value)
     return Config(**values)
 
 
@@ -130,17 +134,51 @@ def _accounts(written: Mapping[str, Any]) -> dict[str, AccountSettings]:
     if entries is None:
         single = {key: written[key] for key in ACCOUNT_KEYS if key in written}
         entries = {DEFAULT_ACCOUNT: single} if single else {}
-    if not isinstance(entries, Mapping) or not all(isinstance(entry, Mapping) for entry in entries.values()):
+    if not isinstance(entries, Mapping) or not all(
+        isinstance(name, str) and isinstance(entry, Mapping) for name, entry in entries.items()
+    ):
         raise ImproperlyConfigured(f"{SETTING}: ACCOUNTS must be a dict of dicts, one for each account by its name.")
     return {
         name: AccountSettings(
             name=name,
-            username=entry.get("USERNAME", ""),
-            password=entry.get("PASSWORD", ""),
-            previous_passwords=_texts("PREVIOUS_PASSWORDS", entry.get("PREVIOUS_PASSWORDS", ())),
+            username=_text("USERNAME", entry.get("USERNAME") or ""),
+            password=_text("PASSWORD", entry.get("PASSWORD") or ""),
+            previous_passwords=_texts("PREVIOUS_PASSWORDS", entry.get("PREVIOUS_PASSWORDS") or ()),
         )
         for name, entry in entries.items()
     }
+
+
+def _value(item: Field[Any], value: Any) -> Any:
+    """Return a value that is of the kind of its key's default."""
+    key, default = item.name.upper(), item.default
+    if isinstance(default, tuple):
+        texts = _texts(key, value)
+        if "" in texts:
+            raise ImproperlyConfigured(f"{SETTING}: {key} has an empty string. Take it out, or fill it.")
+        return texts
+    if isinstance(default, str):
+        return _text(key, value)
+    if isinstance(default, bool):
+        if not isinstance(value, bool):
+            raise ImproperlyConfigured(f"{SETTING}: {key} must be True or False.")
+        return value
+    return _number(key, value, whole=isinstance(default, int), or_zero=key.startswith("POLL_GRACE"))
+
+
+def _number(key: str, value: Any, *, whole: bool, or_zero: bool) -> Any:
+    kind = "a whole number" if whole else "a number"
+    if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
+        raise ImproperlyConfigured(f"{SETTING}: {key} must be {kind}.")
+    if not 0 <= value < math.inf or not (value or or_zero):  # NaN is neither
+        raise ImproperlyConfigured(f"{SETTING}: {key} must be {kind} {'of 0 or more' if or_zero else 'above 0'}.")
+    return value
+
+
+def _text(key: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise ImproperlyConfigured(f"{SETTING}: {key} must be a string.")
+    return value
 
 
 def _texts(key: str, value: Any) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from django_messente_dlr import conf
 WINDOW = timedelta(hours=48)
 LAST_QUESTION = timedelta(minutes=5)  # before the window closes
 FIRST_INTERVAL = timedelta(minutes=1)
+SHORTEST_INTERVAL = timedelta(seconds=5)  # documentation: get_dlr_response, «FAILED 102»
 LONGEST_INTERVAL = timedelta(hours=4)
 JITTER = 0.1
 
@@ -41,4 +42,4 @@ def next_question(*, now: datetime, closes: datetime, polls: int) -> datetime:
     last = closes - LAST_QUESTION
     if at < last:
         return at
-    return last if now < last else closes
+    return last if now <= last - SHORTEST_INTERVAL else closes

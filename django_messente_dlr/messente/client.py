@@ -11,11 +11,13 @@ from decimal import Decimal
 from typing import NoReturn
 from urllib.parse import quote
 
+from requests.auth import HTTPBasicAuth
+
 from django_messente_dlr.messente import errors, fields
 from django_messente_dlr.messente.answers import AnswerCode
 from django_messente_dlr.messente.readers import read_answer, read_status
 from django_messente_dlr.messente.reports import Report
-from django_messente_dlr.messente.transport import Transport, check_http
+from django_messente_dlr.messente.transport import Body, Transport, check_http
 
 # Documentation: «SMS API», hosts. The second is the backup of the first.
 API_HOSTS = ("https://api2.messente.com", "https://api3.messente.com")
@@ -76,7 +78,7 @@ class MessenteClient:
         parameters |= {name.replace("_store", "-store"): str(value) for name, value in options.items()}
         answer = self._call("send_sms", {k: v for k, v in parameters.items() if v}, idempotent=False)
         words = answer.split()
-        if words[0].upper() == "OK" and len(words) > 1 and len(words[1]) <= fields.MAX_ID:
+        if words[0].upper() == "OK" and len(words) > 1 and len(words[1]) <= fields.MAX_ID and words[1].isprintable():
             return words[1]
         if words[0].upper() in {"ERROR", "FAILED"}:
             _refuse(answer)
@@ -116,7 +118,7 @@ class MessenteClient:
             f"{self._omnichannel_url}/omnimessage/{quote(omnimessage_id, safe='')}/status",
             where=self._omnichannel_url,
             # As bytes: requests would encode a str as latin-1, which not every password fits.
-            auth=(self._credentials["username"].encode(), self._credentials["password"].encode()),
+            auth=HTTPBasicAuth(self._credentials["username"].encode(), self._credentials["password"].encode()),
         )
         if response.status_code == 401:
             raise errors.CredentialsRefused("HTTP 401")
@@ -158,7 +160,7 @@ class MessenteClient:
         self._transport.close()
 
     def _call(self, endpoint: str, parameters: Mapping[str, str], *, idempotent: bool = True) -> str:
-        return self._transport.call(endpoint, {**self._credentials, **parameters}, idempotent=idempotent)
+        return self._transport.call(endpoint, Body({**self._credentials, **parameters}), idempotent=idempotent)
 
 
 def _refuse(answer: str) -> NoReturn:

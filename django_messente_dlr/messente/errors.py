@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django_messente_dlr.messente.answers import AnswerCode
 
@@ -57,15 +57,22 @@ class Refused(MessenteError):
         code: the answer's entry in the table of codes, or None for one that we do not know.
     """
 
+    usual: ClassVar[AnswerCode | None] = None  # what it stands for where it is told by an HTTP status
+
     def __init__(self, answer: str) -> None:
+        super().__init__(answer)  # alone, so that a copy of the error says the same
         self.answer = answer
-        self.code = AnswerCode.known(answer)
+        self.code = AnswerCode.known(answer) or self.usual
+
+    def __str__(self) -> str:
         told = f"{self.code.meaning} {self.code.advice}" if self.code else "Its code is not in our table."
-        super().__init__(f"Messente answered «{answer}». {told}")
+        return f"Messente answered «{self.answer}». {told}"
 
 
 class CredentialsRefused(Refused):
     """The user name or the password is wrong (``ERROR 101``, HTTP 401). Every further call would fail too."""
+
+    usual = AnswerCode.WRONG_CREDENTIALS
 
 
 class AddressRefused(Refused):
@@ -74,3 +81,5 @@ class AddressRefused(Refused):
 
 class UnknownMessage(Refused):
     """Messente does not know the id (``ERROR 107``, HTTP 404): not yet, or not any more."""
+
+    usual = AnswerCode.CREDIT_OR_UNKNOWN_ID

@@ -17,9 +17,12 @@ from django_messente_dlr.messente.errors import MalformedReport
 MAX_ID = 128
 MAX_WORD = 32
 MAX_NUMBER = 2**31 - 1  # what an integer column holds on every database
+MAX_DEPTH = 20  # Messente's JSON has 3 levels; MariaDB holds 31, and Python's own limit differs by version
+MAX_DIGITS = 300  # MySQL keeps a long number as a double
 NUMBER = re.compile(r"-?[0-9]{1,10}", re.ASCII)
 PRICE = re.compile(r"[0-9]{1,8}(\.[0-9]{1,12})?", re.ASCII)
 PRICE_STEP = Decimal("0.000001")
+PRICE_LIMIT = 10**8  # what the column does not hold any more
 YEARS = range(2000, 2200)
 
 
@@ -90,9 +93,10 @@ def amount(value: Any) -> Decimal | None:
     if not PRICE.fullmatch(raw):
         return None
     try:
-        return Decimal(raw).quantize(PRICE_STEP)
-    except InvalidOperation:  # pragma: no cover - the pattern leaves nothing that could not be quantised
+        price = Decimal(raw).quantize(PRICE_STEP)
+    except InvalidOperation:  # the project's decimal context has too few digits
         return None
+    return price if price < PRICE_LIMIT else None  # rounding can reach it
 
 
 def timestamp(value: Any) -> datetime | None:
@@ -110,7 +114,7 @@ def timestamp(value: Any) -> datetime | None:
 def json_object(body: bytes) -> dict[str, Any]:
     """Return the object that a JSON body holds; raise `MalformedReport` for all that is no plain JSON object."""
     try:
-        told = json.loads(body, parse_constant=_refuse_constant)
+        told = json.loads(body, parse_constant=_refuse_constant, parse_int=_integer)
         # Whatever Python reads and JSON or a database cannot hold (1e999, NUL, lone surrogates) ends here.
         json.dumps(told, allow_nan=False, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as exc:
@@ -119,7 +123,22 @@ def json_object(body: bytes) -> dict[str, Any]:
         raise MalformedReport("its body is not a JSON object")
     if b"\\u0000" in body or b"\0" in body:
         raise MalformedReport("its body has characters that no text can have")
+    if _is_deeper(told, MAX_DEPTH):
+        raise MalformedReport(f"its body is nested more than {MAX_DEPTH} levels deep")
     return told
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    if not isinstance(value, dict | list):
+        return False
+    members = value.values() if isinstance(value, dict) else value
+    return not levels or any(_is_deeper(member, levels - 1) for member in members)
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > MAX_DIGITS:
+        raise ValueError(f"a number of more than {MAX_DIGITS} digits")
+    return int(digits)
 
 
 def _refuse_constant(name: str) -> NoReturn:

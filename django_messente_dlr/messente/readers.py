@@ -40,7 +40,7 @@ def read_callback(query: str) -> Report:
     if word is None:
         word = next(_words(payload), "")
     err, raw_err = fields.number(payload.get("err", ""))
-    if not word and err is None:
+    if not word and not raw_err:
         raise MalformedReport("it tells neither stat, status, dlr-mask nor err")
     return Report(
         source=Source.CALLBACK,
@@ -65,7 +65,7 @@ def read_omnichannel(body: bytes) -> Report:
     report = _from_omnichannel(payload, Source.OMNICHANNEL, omnimessage_id=payload.get("omnimessage_id"))
     if not report.sms_unique_id and not report.omnimessage_id:
         raise MalformedReport("it has neither message_id nor omnimessage_id")
-    if not report.stat and report.err is None:
+    if not report.stat and not report.raw_err:
         raise MalformedReport("it tells neither status nor err")
     return report
 
@@ -125,7 +125,9 @@ def reread(source: Source, payload: Mapping[str, Any], **told: Any) -> Report:
         payload: its payload.
         told: those of its attributes that were kept on their own.
     """
-    return Report(source=source, payload=payload, **told, **_extras(payload))
+    # What a GET callback tells beside its documented parameters was not read the first time either.
+    extras = {} if source is Source.CALLBACK else _extras(payload)
+    return Report(source=source, payload=payload, **told, **extras)
 
 
 def _parameters(query: str) -> dict[str, str]:

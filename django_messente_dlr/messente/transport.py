@@ -13,15 +13,41 @@ from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, ProxyError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, LocationValueError, NewConnectionError, ProxyError
 from urllib3.exceptions import SSLError as TransportSSLError
 
 from django_messente_dlr.messente import errors, fields
 from django_messente_dlr.messente.answers import AnswerCode
 
+# Raised over our own URL. Not InvalidHeader: that one tells of an answer's header, too.
+NO_ADDRESS = (
+    requests.exceptions.InvalidSchema,
+    requests.exceptions.InvalidURL,
+    requests.exceptions.MissingSchema,
+    LocationValueError,
+)
+
 
 class _RefusedByServer(errors.ServerFailure):
     """``FAILED 209``: the server says itself that it did nothing, so another may be asked even to send."""
+
+
+class _Unclear(errors.UnreadableAnswer):
+    """A success that says nothing: whatever was asked for may have been done."""
+
+
+class Body(dict[str, str]):
+    """The fields of a request's body, which show their names alone where a traceback shows its variables."""
+
+    def __repr__(self) -> str:
+        return f"<{', '.join(self)}>"
+
+
+class _Session(requests.Session):
+    """A Session to which a redirect is an answer like any other: where it points to is not even parsed."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        return None
 
 
 class Transport:
@@ -60,6 +86,10 @@ class Transport:
                 if not idempotent:
                     raise errors.OutcomeUnknown(f"{exc} The request may have arrived all the same.") from exc
                 failure = exc
+            except _Unclear as exc:
+                if not idempotent:
+                    raise errors.OutcomeUnknown(f"{exc} The request has arrived all the same.") from exc
+                raise
         raise failure
 
     def exchange(self, method: str, url: str, *, where: str, **arguments: Any) -> requests.Response:
@@ -77,11 +107,12 @@ class Transport:
         """
         try:
             return self._session.request(method, url, timeout=self._timeout, allow_redirects=False, **arguments)
-        except requests.RequestException as exc:
-            # Not chained: the exception of requests holds the request, and with it the credentials.
-            if never_left(exc):
-                raise errors.ConnectionFailed(f"{where} could not be reached ({type(exc).__name__}).") from None
-            raise errors.OutcomeUnknown(f"{where} did not answer ({type(exc).__name__}).") from None
+        except (requests.RequestException, HTTPError) as exc:  # requests lets some of urllib3's through
+            arrived, reason = not never_left(exc), type(exc).__name__
+        # Raised out here, where nothing is chained: the exception of requests holds the request, and its secrets.
+        if arrived:
+            raise errors.OutcomeUnknown(f"{where} did not answer ({reason}).")
+        raise errors.ConnectionFailed(f"{where} could not be reached ({reason}).")
 
     def close(self) -> None:
         """Close the calling thread's connections."""
@@ -93,7 +124,7 @@ class Transport:
     def _session(self) -> requests.Session:
         session: requests.Session | None = getattr(self._local, "session", None)
         if session is None:
-            session = requests.Session()
+            session = _Session()
             # Whether to try again is decided above, call by call: a retry below could send a message twice.
             session.mount("https://", HTTPAdapter(max_retries=0))
             session.mount("http://", HTTPAdapter(max_retries=0))
@@ -105,7 +136,7 @@ class Transport:
         check_http(response, where=host)
         answer = response.content.decode("utf-8", "replace").strip()
         if not answer:
-            raise errors.ServerFailure(f"{host} answered nothing.")
+            raise _Unclear(f"{host} answered nothing.")
         if AnswerCode.known(answer) is AnswerCode.SERVER_FAILURE:
             raise _RefusedByServer(f"{host} answered «{AnswerCode.SERVER_FAILURE}».")
         return answer
@@ -116,16 +147,18 @@ def check_http(response: requests.Response, *, where: str) -> None:
     status = response.status_code
     if status == 429:
         wait, _ = fields.number(response.headers.get("Retry-After"))
+        wait = wait if wait is not None and wait >= 0 else None
         raise errors.RateLimited(f"{where} asks for fewer requests (HTTP 429).", retry_after=wait)
     if status >= 500:
         raise errors.ServerFailure(f"{where} answered HTTP {status}.")
     if status != 200:
-        raise errors.UnreadableAnswer(f"{where} answered HTTP {status}.")
+        unreadable = _Unclear if status < 300 else errors.UnreadableAnswer
+        raise unreadable(f"{where} answered HTTP {status}.")
 
 
-def never_left(exc: requests.RequestException) -> bool:
+def never_left(exc: Exception) -> bool:
     """Tell whether a request failed before any of it can have reached the server."""
-    if isinstance(exc, requests.exceptions.InvalidURL | requests.exceptions.InvalidSchema):
+    if isinstance(exc, NO_ADDRESS):
         return True
     reason = getattr(exc.args[0] if exc.args else None, "reason", None)
     if isinstance(reason, ProxyError):

@@ -1,0 +1,80 @@
+"""Messente's answers and failures as `responses` gives them, for tests that need no socket."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+from urllib.parse import parse_qsl
+
+import requests
+import responses
+from requests.exceptions import ChunkedEncodingError, ConnectTimeout, ReadTimeout, SSLError
+from urllib3.connection import HTTPSConnection
+from urllib3.connectionpool import HTTPSConnectionPool
+from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError, ProtocolError
+
+from django_messente_dlr.messente.client import MessenteClient
+
+FIRST, BACKUP = "https://api2.messente.com", "https://api3.messente.com"
+OMNICHANNEL = "https://api.messente.com/v1"
+USERNAME, PASSWORD = "shop", "pä§$word&=+ 1"
+
+
+def client(**options: Any) -> MessenteClient:
+    return MessenteClient(USERNAME, PASSWORD, **options)
+
+
+class Messente(responses.RequestsMock):
+    """Answers in the place of Messente's hosts; asked for what it was not told to answer, it cannot be reached."""
+
+    def __init__(self) -> None:
+        super().__init__(assert_all_requests_are_fired=True)
+
+    def __enter__(self) -> Self:
+        super().__enter__()
+        return self
+
+    def answer(self, host: str, endpoint: str, body: str | bytes | Exception = "", **options: Any) -> None:
+        """Have a host answer, or fail, when it is next asked for an endpoint."""
+        self.add(responses.POST, f"{host}/{endpoint}/", body=body, **options)
+
+    def hosts_asked(self) -> list[str]:
+        return ["/".join(str(call.request.url).split("/")[:3]) for call in self.calls]
+
+    def body(self, index: int = 0) -> dict[str, str]:
+        """Return the fields of the body of a request that was made."""
+        body = self.calls[index].request.body or ""
+        text = body.decode() if isinstance(body, bytes) else str(body)
+        return dict(parse_qsl(text, keep_blank_values=True, strict_parsing=True))
+
+
+_CONNECTION = HTTPSConnection("api2.messente.com")
+_POOL = HTTPSConnectionPool("api2.messente.com")
+
+
+def no_connection() -> Exception:
+    """As requests tells it when nobody listens, or the name is unknown."""
+    return requests.ConnectionError(MaxRetryError(_POOL, "/", NewConnectionError(_CONNECTION, "refused")))
+
+
+def no_connection_in_time() -> Exception:
+    return ConnectTimeout(MaxRetryError(_POOL, "/", ConnectTimeoutError(_CONNECTION, "timed out")))
+
+
+def no_answer_in_time() -> Exception:
+    return ReadTimeout("timed out")
+
+
+def reset() -> Exception:
+    return requests.ConnectionError(ProtocolError("Connection aborted.", ConnectionResetError(104, "reset")))
+
+
+def broken_off() -> Exception:
+    return ChunkedEncodingError(ProtocolError("Connection broken: IncompleteRead"))
+
+
+def broken_tls() -> Exception:
+    return SSLError("EOF occurred in violation of protocol")
+
+
+NEVER_LEFT = (no_connection, no_connection_in_time)
+MAY_HAVE_ARRIVED = (no_answer_in_time, reset, broken_off, broken_tls)

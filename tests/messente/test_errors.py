@@ -1,0 +1,73 @@
+"""The errors: one family, each with a sentence that says what to do, the same in every copy."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import pytest
+
+from django_messente_dlr.messente import errors
+from django_messente_dlr.messente.answers import AnswerCode
+
+ERRORS = [
+    errors.MalformedReport("it has no stat"),
+    errors.ConnectionFailed("https://api2.messente.com could not be reached."),
+    errors.OutcomeUnknown("https://api2.messente.com did not answer."),
+    errors.ServerFailure("https://api2.messente.com answered HTTP 500."),
+    errors.RateLimited("https://api2.messente.com asks for fewer requests.", retry_after=30),
+    errors.UnreadableAnswer("Messente answered «<html>»."),
+    errors.Refused("ERROR 111"),
+    errors.Refused("ERROR 999"),
+    errors.CredentialsRefused("ERROR 101"),
+    errors.CredentialsRefused("HTTP 401"),
+    errors.AddressRefused("ERROR 103"),
+    errors.UnknownMessage("ERROR 107"),
+    errors.UnknownMessage("HTTP 404"),
+]
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=repr)
+def test_every_error_is_a_messente_error_without_a_message_until_send_sms_gives_it_one(
+    error: errors.MessenteError,
+) -> None:
+    assert isinstance(error, errors.MessenteError)
+    assert error.sms_message is None
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=repr)
+def test_a_copy_says_the_same_as_the_error(error: errors.MessenteError) -> None:
+    """Celery, a pool of processes and pytest-xdist hand over copies."""
+    for twin in (copy.copy(error), pickle.loads(pickle.dumps(error)), type(error)(*error.args)):
+        assert type(twin) is type(error)
+        assert str(twin) == str(error)
+    assert vars(pickle.loads(pickle.dumps(error))) == vars(error)
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (errors.Refused("ERROR 111"), AnswerCode.SENDER_NOT_ACTIVATED),
+        (errors.CredentialsRefused("ERROR 101"), AnswerCode.WRONG_CREDENTIALS),
+        (errors.CredentialsRefused("HTTP 401"), AnswerCode.WRONG_CREDENTIALS),
+        (errors.AddressRefused("ERROR 103"), AnswerCode.IP_NOT_ALLOWED),
+        (errors.UnknownMessage("ERROR 107"), AnswerCode.CREDIT_OR_UNKNOWN_ID),
+        (errors.UnknownMessage("HTTP 404"), AnswerCode.CREDIT_OR_UNKNOWN_ID),
+    ],
+    ids=repr,
+)
+def test_a_refusal_quotes_the_answer_and_says_what_it_means_and_what_to_do(
+    error: errors.Refused, code: AnswerCode
+) -> None:
+    assert error.code is code
+    assert str(error) == f"Messente answered «{error.answer}». {code.meaning} {code.advice}"
+
+
+def test_a_refusal_that_we_do_not_know_says_so() -> None:
+    error = errors.Refused("ERROR 999")
+    assert error.code is None
+    assert str(error) == "Messente answered «ERROR 999». Its code is not in our table."
+
+
+def test_a_malformed_report_is_a_value_error() -> None:
+    assert issubclass(errors.MalformedReport, ValueError)

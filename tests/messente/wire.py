@@ -1,0 +1,166 @@
+"""A server on the loopback that does with each connection what the test says: real sockets, no sleeps."""
+
+from __future__ import annotations
+
+import gc
+import socket
+import ssl
+import struct
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from types import TracebackType
+from typing import Self
+
+# However slow the machine is, nothing here takes so long; it only keeps a defect from hanging the tests.
+PATIENCE = 30.0
+
+
+class Connection:
+    """One accepted connection, to read requests from and to answer them."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+        self._read = b""
+
+    def request(self) -> bytes | None:
+        """Return the next whole request, or None where the client has closed the connection."""
+        while b"\r\n\r\n" not in self._read:
+            if not self._more():
+                return None
+        head, _, _ = self._read.partition(b"\r\n\r\n")
+        lengths = [line.split(b":")[1] for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")]
+        size = len(head) + 4 + (int(lengths[0]) if lengths else 0)
+        while len(self._read) < size:
+            if not self._more():
+                return None
+        request, self._read = self._read[:size], self._read[size:]
+        return request
+
+    def answer(self, body: bytes, *, header: bytes = b"") -> None:
+        head = b"HTTP/1.1 200 OK\r\n%bContent-Length: %d\r\n\r\n" % (header, len(body))
+        self.sock.sendall(head + body)
+
+    def reset(self) -> None:
+        """Close with a reset in the place of a farewell."""
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.sock.close()
+
+    def _more(self) -> bool:
+        piece = self.sock.recv(65536)
+        self._read += piece
+        return bool(piece)
+
+
+class Wire:
+    """Listens while it is entered; every connection gets a thread that behaves as the test says.
+
+    Attributes:
+        requests: what was received, request by request.
+        accepted: the number of connections so far.
+        closed: set when the client has closed a connection, or the server has left it.
+    """
+
+    def __init__(self, behave: Behaviour, *, tls: ssl.SSLContext | None = None) -> None:
+        self._behave = behave
+        self._tls = tls
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._threads: list[threading.Thread] = []
+        self.requests: list[bytes] = []
+        self.accepted = 0
+        self.closed = threading.Event()
+
+    @property
+    def host(self) -> str:
+        scheme = "https" if self._tls else "http"
+        return f"{scheme}://127.0.0.1:{self._listener.getsockname()[1]}"
+
+    def __enter__(self) -> Self:
+        self._start(self._accept)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # Closing alone does not wake up accept().
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        # urllib3 ends a pool's connections with the pool, which an exception's traceback may keep until now.
+        gc.collect()
+        for thread in self._threads:
+            thread.join(PATIENCE)
+            assert not thread.is_alive(), "the client has left a connection open"
+
+    def _start(self, target: Callable[..., None], *args: object) -> None:
+        thread = threading.Thread(target=target, args=args, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                sock, _ = self._listener.accept()
+            except OSError:
+                return
+            self.accepted += 1
+            self._start(self._serve, sock)
+
+    def _serve(self, sock: socket.socket) -> None:
+        with sock:
+            sock.settimeout(PATIENCE)
+            # A client that breaks the connection off is what some tests are about.
+            with suppress(OSError):
+                if self._tls is None:
+                    self._behave(self, Connection(sock))
+                else:
+                    with self._tls.wrap_socket(sock, server_side=True) as secure:
+                        self._behave(self, Connection(secure))
+        self.closed.set()
+
+
+Behaviour = Callable[[Wire, Connection], None]
+
+
+def answering(body: bytes = b"OK 1", *, header: bytes = b"", requests: int = 0) -> Behaviour:
+    """Answer every request of a connection, until the client closes it or ``requests`` are answered."""
+
+    def behave(wire: Wire, connection: Connection) -> None:
+        while (request := connection.request()) is not None:
+            wire.requests.append(request)
+            connection.answer(body, header=header)
+            if len(wire.requests) == requests:
+                return
+
+    return behave
+
+
+def raw(answer: bytes) -> Behaviour:
+    """Take one request, answer it with these bytes alone, and hang up."""
+
+    def behave(wire: Wire, connection: Connection) -> None:
+        wire.requests.append(connection.request() or b"")
+        connection.sock.sendall(answer)
+
+    return behave
+
+
+def hanging_up(wire: Wire, connection: Connection) -> None:
+    """Close at once, without a look at the request."""
+
+
+def resetting(wire: Wire, connection: Connection) -> None:
+    """Take one request and reset the connection."""
+    wire.requests.append(connection.request() or b"")
+    connection.reset()
+
+
+def silent(wire: Wire, connection: Connection) -> None:
+    """Take requests and never answer, until the client gives up."""
+    while (request := connection.request()) is not None:
+        wire.requests.append(request)
+
+
+def silent_at_first(wire: Wire, connection: Connection) -> None:
+    """Never answer the first connection, and all others at once."""
+    (silent if wire.accepted == 1 else answering())(wire, connection)

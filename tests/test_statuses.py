@@ -1,0 +1,90 @@
+"""The Status that a report amounts to, written out from the documentation's tables of ``stat`` and ``err``."""
+
+from __future__ import annotations
+
+import pytest
+
+from django_messente_dlr.messente.reports import Report, Source
+from django_messente_dlr.statuses import RANKS, Status, status_of
+
+NAMES = {
+    "d": Status.DELIVERED,
+    "v": Status.SEEN,
+    "s": Status.SENT,
+    "f": Status.FAILED,
+    "r": Status.REJECTED,
+    "-": None,
+}
+# 11, 12345 and -1 are in no document.
+ERRS = (None, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 999, 11, 12345, -1)
+# One column for each of ERRS. Where stat says delivered, err is not looked at; a failure becomes «rejected» by an err
+# of that class (4, 6, 7, 8, 9); UNKNOWN, and what is no word that we know, leave it to err.
+TABLE = {
+    #            –  0  1  2  3  4  5  6  7  8  9  10 999 11 12345 -1
+    "DELIVRD": " d  d  d  d  d  d  d  d  d  d  d  d  d   d  d     d",
+    "DELIVERED": "d d  d  d  d  d  d  d  d  d  d  d  d   d  d     d",
+    "SEEN": "    v  v  v  v  v  v  v  v  v  v  v  v  v   v  v     v",
+    "ACCEPTD": " s  s  s  s  s  s  s  s  s  s  s  s  s   s  s     s",
+    "ACK": "     s  s  s  s  s  s  s  s  s  s  s  s  s   s  s     s",
+    "SENT": "    s  s  s  s  s  s  s  s  s  s  s  s  s   s  s     s",
+    "UNKNOWN": " s  s  f  f  f  r  f  r  r  r  r  v  f   s  s     s",
+    "UNDELIV": " f  f  f  f  f  r  f  r  r  r  r  f  f   f  f     f",
+    "FAILED": "  f  f  f  f  f  r  f  r  r  r  r  f  f   f  f     f",
+    "EXPIRED": " f  f  f  f  f  r  f  r  r  r  r  f  f   f  f     f",
+    "DELETED": " f  f  f  f  f  r  f  r  r  r  r  f  f   f  f     f",
+    "NACK": "    f  f  f  f  f  r  f  r  r  r  r  f  f   f  f     f",
+    "REJECTD": " r  r  r  r  r  r  r  r  r  r  r  r  r   r  r     r",
+    "": "        -  -  f  f  f  r  f  r  r  r  r  v  f   -  -     -",
+    "BOUNCED": " -  -  f  f  f  r  f  r  r  r  r  v  f   -  -     -",
+    "DLR-MASK 3": "- - f  f  f  r  f  r  r  r  r  v  f   -  -     -",
+}
+CASES = [(stat, err, NAMES[cell]) for stat, row in TABLE.items() for err, cell in zip(ERRS, row.split(), strict=True)]
+
+
+@pytest.mark.parametrize(("stat", "err", "expected"), CASES)
+def test_a_report_amounts_to_the_status_of_the_documents_tables(
+    stat: str, err: int | None, expected: Status | None
+) -> None:
+    report = Report(source=Source.CALLBACK, sms_unique_id="sms123", stat=stat, err=err)
+    assert status_of(report) is expected
+
+
+@pytest.mark.parametrize("source", Source)
+def test_the_way_on_which_a_report_came_does_not_change_its_status(source: Source) -> None:
+    assert status_of(Report(source=source, stat="FAILED", err=4)) is Status.REJECTED
+
+
+def test_ranks_are_those_of_the_design() -> None:
+    assert {status.value: status.rank for status in Status} == {
+        "queued": 0,
+        "sent": 1,
+        "unresolved": 2,
+        "failed": 3,
+        "rejected": 4,
+        "delivered": 5,
+        "seen": 6,
+    }
+    assert RANKS[Status.SEEN] == max(RANKS.values())
+
+
+@pytest.mark.parametrize(
+    ("status", "final", "failure", "delivery"),
+    [
+        (Status.QUEUED, False, False, False),
+        (Status.SENT, False, False, False),
+        (Status.UNRESOLVED, False, False, False),
+        (Status.FAILED, True, True, False),
+        (Status.REJECTED, True, True, False),
+        (Status.DELIVERED, True, False, True),
+        (Status.SEEN, True, False, True),
+    ],
+)
+def test_a_status_says_whether_it_is_final_a_failure_or_a_delivery(
+    status: Status, *, final: bool, failure: bool, delivery: bool
+) -> None:
+    assert (status.is_final, status.is_failure, status.is_delivery) == (final, failure, delivery)
+
+
+def test_every_status_has_a_label_for_people() -> None:
+    assert len({str(status.label) for status in Status}) == len(Status)
+    assert all(str(status.label)[:1].isupper() for status in Status)
