@@ -1,0 +1,81 @@
+"""The list of accounts and the page of one: is there credit, and does Messente still call?"""
+
+from __future__ import annotations
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from django_messente_dlr import accounts
+from django_messente_dlr.admin import display
+from django_messente_dlr.admin.base import ReadOnlyAdmin
+from django_messente_dlr.models import Account
+
+
+class AccountAdmin(ReadOnlyAdmin[Account]):
+    """Accounts with their credit and the last that was heard of them, and an action that lifts the credit hold."""
+
+    ordering = ("name",)
+    list_display = ("name", "credit", "held_since", "balance_left", "called", "polled", "last_poll_error")
+    actions = ("lift_credit_hold",)
+    fieldsets = (
+        (None, {"fields": ("name",)}),
+        (
+            _("Credit"),
+            {
+                "fields": (
+                    "credit",
+                    "credits_exhausted_at",
+                    "credits_restored_at",
+                    "balance_left",
+                    "balance_checked_at",
+                ),
+                "description": _(
+                    "While an account is on hold, nothing is sent from it. The hold ends by itself when a balance "
+                    "check sees credit or a message that was sent later is delivered. To end it by hand, choose the "
+                    "account in the list and the action «Lift the credit hold»."
+                ),
+            },
+        ),
+        (_("Last heard of Messente"), {"fields": ("last_callback_at", "last_poll_at", "last_poll_error")}),
+    )
+    readonly_fields = ("credit", "balance_left")
+
+    @admin.action(description=_("Lift the credit hold"), permissions=["act"])
+    def lift_credit_hold(self, request: HttpRequest, queryset: QuerySet[Account]) -> None:
+        """Let the chosen accounts send again; ``credits_restored`` is sent for each that was on hold."""
+        for account in queryset.order_by("name"):
+            named = {"account": account.name}
+            if accounts.lift_hold(account.name, now=timezone.now()):
+                self.log_change(request, account, gettext("Lifted the credit hold."))
+                lifted = gettext("The credit hold of «%(account)s» is lifted: messages are sent from it again.")
+                self.message_user(request, lifted % named, messages.SUCCESS)
+            else:
+                idle = gettext("«%(account)s» was not on hold, so nothing has changed.")
+                self.message_user(request, idle % named, messages.INFO)
+
+    @admin.display(description=_("credit"))
+    def credit(self, account: Account) -> SafeString:
+        if account.credits_exhausted_at:
+            return display.badge(_("On hold: out of credits"), "error")
+        return display.badge(_("Not on hold"), "success")
+
+    @admin.display(description=_("balance (EUR)"))
+    def balance_left(self, account: Account) -> str:
+        return display.amount(account.balance)
+
+    @admin.display(description=_("out of credits since"))
+    def held_since(self, account: Account) -> SafeString | str:
+        return display.moment(account.credits_exhausted_at)
+
+    @admin.display(description=_("last callback at"))
+    def called(self, account: Account) -> SafeString | str:
+        return display.moment(account.last_callback_at)
+
+    @admin.display(description=_("last poll at"))
+    def polled(self, account: Account) -> SafeString | str:
+        return display.moment(account.last_poll_at)

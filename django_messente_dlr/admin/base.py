@@ -1,0 +1,67 @@
+"""What the three pages have in common: they show and do not change, and they bear tables of any length."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from django.contrib import admin
+from django.contrib.auth import get_permission_codename
+from django.db import connections, models, transaction
+from django.http import HttpRequest, HttpResponse
+
+from django_messente_dlr.admin.display import EMPTY
+
+Row = TypeVar("Row", bound=models.Model)
+
+if TYPE_CHECKING:
+    from django.contrib.admin import ModelAdmin as _ModelAdmin
+else:
+    # Django's is generic for type checkers alone.
+    class _ModelAdmin(admin.ModelAdmin, Generic[Row]):
+        pass
+
+
+class ReadOnly:
+    """No row is added, changed or deleted by hand, not by a superuser either.
+
+    Who may look is Django's own question: those with the permission to view or to change.
+    """
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        # A form that saves would read, wait for a person and then write the whole row: a report that came in the
+        # meantime would be undone. Actions ask for the permission «act».
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class ReadOnlyAdmin(ReadOnly, _ModelAdmin[Row]):
+    """Lists and shows the rows of one model, and acts on them through its actions alone."""
+
+    empty_value_display = EMPTY
+    ordering = ("-pk",)
+    # What is listed by the million is neither counted without a filter or a search (twice, once for the whole) nor
+    # sorted by a column that has no index, nor counted for every choice of every filter.
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    sortable_by = ()
+
+    class Media:
+        css = {"all": ["django_messente_dlr/admin.css"]}
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        return super().changelist_view(request, extra_context)
+
+    # Actions call receivers, which must never run inside a transaction of ours: ATOMIC_REQUESTS would be one.
+    for _alias in connections:
+        changelist_view = transaction.non_atomic_requests(using=_alias)(changelist_view)
+    del _alias
+
+    def has_act_permission(self, request: HttpRequest) -> bool:
+        """Tell whether a person may use this model's actions: those who have Django's permission to change it."""
+        codename = get_permission_codename("change", self.opts)
+        return bool(request.user.has_perm(f"{self.opts.app_label}.{codename}"))

@@ -1,0 +1,123 @@
+"""The filters beside the lists. None of them asks the long tables which values there are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from django_messente_dlr import conf
+from django_messente_dlr.admin.display import DispatchState
+from django_messente_dlr.messente.codes import DeliveryClass, ErrorCode
+from django_messente_dlr.models import Account, DeliveryReport
+from django_messente_dlr.querysets import DeliveryReportQuerySet, SmsMessageQuerySet
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrPromise
+
+    Choices = list[tuple[str, str | StrPromise]]
+
+CAUSES = [cause for cause in ErrorCode if cause.delivery_class in {DeliveryClass.FAILED, DeliveryClass.REJECTED}]
+UNKNOWN = "unknown"
+
+
+class CauseFilter(admin.SimpleListFilter):
+    """Messages that failed, by why."""
+
+    title = _("cause")
+    parameter_name = "cause"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
+        return [*((str(cause.value), cause.meaning) for cause in CAUSES), (UNKNOWN, _("Unknown or not told"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        value = _chosen(self)
+        if value is None:
+            return queryset
+        assert isinstance(queryset, SmsMessageQuerySet)
+        failed = queryset.failed()
+        return failed.exclude(err__in=CAUSES) if value == UNKNOWN else failed.filter(err=int(value))
+
+
+class AccountFilter(admin.SimpleListFilter):
+    """Rows of one account. Not offered where there is but one."""
+
+    title = _("account")
+    parameter_name = "account"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
+        names = {*conf.accounts(), *Account.objects.values_list("name", flat=True)}
+        return [(name, name) for name in sorted(names)]
+
+    def has_output(self) -> bool:
+        # A choice that was made must be seen, or the list would seem to be whole.
+        return len(self.lookup_choices) > 1 or self.value() is not None
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        # An account that was removed from the settings still has its messages: any name will do.
+        return queryset if self.value() is None else queryset.filter(account=self.value())
+
+
+class ChannelFilter(admin.SimpleListFilter):
+    """Messages by the channel on which they went (documentation: «Omnichannel API», channels)."""
+
+    title = _("channel")
+    parameter_name = "channel"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
+        return [("sms", "SMS"), ("viber", "Viber"), ("whatsapp", "WhatsApp"), ("telegram", "Telegram")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset if self.value() is None else queryset.filter(channel=self.value())
+
+
+class OutcomeFilter(admin.SimpleListFilter):
+    """Reports by what they did; orphans in one click."""
+
+    title = _("outcome")
+    parameter_name = "outcome"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
+        return list(DeliveryReport.Outcome.choices)
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        value = _chosen(self)
+        if value is None:
+            return queryset
+        assert isinstance(queryset, DeliveryReportQuerySet)
+        # The same rows, and there is an index that finds the few among the many.
+        return queryset.orphans() if value == DeliveryReport.Outcome.ORPHAN else queryset.filter(outcome=value)
+
+
+class DispatchFilter(admin.SimpleListFilter):
+    """Reports by how far their signals are; it finds what `DispatchState.of` shows."""
+
+    title = _("signals")
+    parameter_name = "signals"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
+        return list(DispatchState.choices)
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        value = _chosen(self)
+        if value is None:
+            return queryset
+        assert isinstance(queryset, DeliveryReportQuerySet)
+        if value == DispatchState.WAITING:
+            return queryset.undispatched()
+        done = queryset.filter(dispatch_due_at__isnull=True)
+        if value == DispatchState.FAILED:
+            return done.exclude(dispatch_error="")
+        return done.filter(dispatch_error="")
+
+
+def _chosen(chosen: admin.SimpleListFilter) -> str | None:
+    """Return the choice that was made, or None; a URL with a choice that is not offered is one that nobody made."""
+    value = chosen.value()
+    if value is not None and value not in {str(key) for key, _label in chosen.lookup_choices}:
+        raise IncorrectLookupParameters
+    return value

@@ -1,0 +1,148 @@
+"""The list of delivery reports and the page of one: what came, what it did, and whether everybody was told."""
+
+from __future__ import annotations
+
+import logging
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+
+from django_messente_dlr import dispatch
+from django_messente_dlr.admin import display
+from django_messente_dlr.admin.base import ReadOnlyAdmin
+from django_messente_dlr.admin.filters import AccountFilter, DispatchFilter, OutcomeFilter
+from django_messente_dlr.admin.search import reports_about
+from django_messente_dlr.models import DeliveryReport, SmsMessage
+
+logger = logging.getLogger(__name__)
+
+# Receivers run while the browser waits: no more of them than a page of the list holds.
+MAX_SELECTED = 100
+MAX_NAMED = 10
+
+
+class DeliveryReportAdmin(ReadOnlyAdmin[DeliveryReport]):
+    """Reports as they came, with what they did, and an action that sends their signals again."""
+
+    list_display = ("received", "about", "stat", "cause", "outcome", "dispatched", "source", "receipts", "account")
+    list_filter = (OutcomeFilter, DispatchFilter, "source", AccountFilter)
+    list_per_page = MAX_SELECTED
+    # This shows the box; what it finds is `reports_about`.
+    search_fields = ("sms_unique_id",)
+    search_help_text = _("Search by the whole message id.")
+    actions = ("send_signals_again",)
+    fieldsets = (
+        (None, {"fields": ("about", "told", "amounts_to", "cause", "occurred_at")}),
+        (_("Arrival"), {"fields": ("source", "account", "received_at", "receipts", "outcome", "previous_state")}),
+        (
+            _("Signals"),
+            {
+                "fields": ("dispatched", "signal_names", "dispatched_at", "dispatch_due_at", "receiver_errors"),
+                "description": _(
+                    "To send them again, choose this report in the list and the action «Send the signals again»."
+                ),
+            },
+        ),
+        (_("As it came"), {"fields": ("sms_unique_id", "omnimessage_id", "named_message", "raw")}),
+    )
+    readonly_fields = (
+        "about",
+        "told",
+        "amounts_to",
+        "cause",
+        "previous_state",
+        "dispatched",
+        "signal_names",
+        "receiver_errors",
+        "raw",
+    )
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[DeliveryReport], search_term: str
+    ) -> tuple[QuerySet[DeliveryReport], bool]:
+        return (reports_about(queryset, search_term) if search_term.strip() else queryset), False
+
+    @admin.action(description=_("Send the signals again"), permissions=["act"])
+    def send_signals_again(self, request: HttpRequest, queryset: QuerySet[DeliveryReport]) -> None:
+        """Call the receivers of the chosen reports' signals again, in the order in which the reports came."""
+        reports = list(queryset.order_by("pk")[: MAX_SELECTED + 1])
+        if len(reports) > MAX_SELECTED:
+            text = gettext("Choose at most %(count)d reports at a time. Nothing was sent.") % {"count": MAX_SELECTED}
+            self.message_user(request, text, messages.ERROR)
+            return
+        failed = [report for report in reports if not self._dispatch(request, report)]
+        if sent := len(reports) - len(failed):
+            text = ngettext(
+                "The signals of %(count)d report were sent again.",
+                "The signals of %(count)d reports were sent again.",
+                sent,
+            )
+            self.message_user(request, text % {"count": sent}, messages.SUCCESS)
+        if failed:
+            named = ", ".join(str(report) for report in failed[:MAX_NAMED])
+            text = ngettext(
+                "A receiver failed for %(count)d report: %(reports)s. Its page or the log says what was wrong.",
+                "Receivers failed for %(count)d reports: %(reports)s. Their pages or the log say what was wrong.",
+                len(failed),
+            )
+            more = " …" if len(failed) > MAX_NAMED else ""
+            self.message_user(request, text % {"count": len(failed), "reports": named + more}, messages.ERROR)
+
+    def _dispatch(self, request: HttpRequest, report: DeliveryReport) -> bool:
+        try:
+            well = dispatch.dispatch(report.pk)
+        except Exception:  # one report's trouble must not keep the others' signals back
+            logger.exception("The signals of delivery report %s could not be sent again.", report.pk)
+            well = False
+        told = gettext("Sent its signals again.") if well else gettext("Sent its signals again; a receiver failed.")
+        self.log_change(request, report, told)
+        return well
+
+    @admin.display(description=_("received at"))
+    def received(self, report: DeliveryReport) -> SafeString | str:
+        return display.moment(report.received_at)
+
+    @admin.display(description=_("message"))
+    def about(self, report: DeliveryReport) -> SafeString | str:
+        # Named by what the report itself tells: the message's own row would be a join for every list.
+        known = report.sms_unique_id or report.omnimessage_id
+        if report.message_id is None:
+            return display.shortened_id(known) if known else display.EMPTY
+        text = display.shortened_id(known or f"#{report.message_id}")
+        return display.link(SmsMessage, report.message_id, text, site=self.admin_site.name)
+
+    @admin.display(description=_("reported"))
+    def told(self, report: DeliveryReport) -> str:
+        return display.told_in_words(report.stat, report.err)
+
+    @admin.display(description=_("status"))
+    def amounts_to(self, report: DeliveryReport) -> SafeString | str:
+        return display.status_badge(report.status)
+
+    @admin.display(description=_("cause"))
+    def cause(self, report: DeliveryReport) -> str:
+        return display.err_in_words(report.err)
+
+    @admin.display(description=_("status before"))
+    def previous_state(self, report: DeliveryReport) -> SafeString | str:
+        return display.status_badge(report.previous)
+
+    @admin.display(description=_("signals"))
+    def dispatched(self, report: DeliveryReport) -> SafeString:
+        return display.dispatch_badge(report)
+
+    @admin.display(description=_("their names"))
+    def signal_names(self, report: DeliveryReport) -> str:
+        return ", ".join(str(name) for name in report.signals) or display.EMPTY
+
+    @admin.display(description=_("errors of receivers"))
+    def receiver_errors(self, report: DeliveryReport) -> SafeString | str:
+        return display.preformatted(report.dispatch_error)
+
+    @admin.display(description=_("payload"))
+    def raw(self, report: DeliveryReport) -> SafeString | str:
+        return display.pretty_json(report.payload)

@@ -1,0 +1,56 @@
+"""The admin's pages by their addresses, and what they say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.messages import get_messages
+from django.db import models
+from django.http import HttpResponse
+from django.test import Client
+from django.urls import reverse
+
+from django_messente_dlr.models import Account, DeliveryReport, SmsMessage
+
+MODELS: list[type[models.Model]] = [SmsMessage, DeliveryReport, Account]
+
+
+def list_url(model: type[models.Model]) -> str:
+    return reverse(f"admin:django_messente_dlr_{model.__name__.lower()}_changelist")
+
+
+def add_url(model: type[models.Model]) -> str:
+    return reverse(f"admin:django_messente_dlr_{model.__name__.lower()}_add")
+
+
+def page_url(row: models.Model | None, view: str = "change") -> str:
+    assert row is not None
+    return reverse(f"admin:django_messente_dlr_{type(row).__name__.lower()}_{view}", args=[row.pk])
+
+
+def listed(client: Client, model: type[models.Model], **query: str) -> list[Any]:
+    """The rows of the list that these filters or this search give, in their order."""
+    response = client.get(list_url(model), query)
+    assert response.status_code == 200, response
+    return list(response.context["cl"].result_list)
+
+
+def search(client: Client, model: type[models.Model], term: str) -> list[Any]:
+    return listed(client, model, q=term)
+
+
+def html(client: Client, url: str) -> str:
+    response = client.get(url)
+    assert response.status_code == 200, response
+    return str(response.content.decode())
+
+
+def act(client: Client, action: str, *rows: models.Model, **data: str) -> HttpResponse:
+    """Choose rows in their list and press «Go»."""
+    chosen = {"action": action, "_selected_action": [str(row.pk) for row in rows], "index": "0", **data}
+    return client.post(list_url(type(rows[0])), chosen)  # type: ignore[return-value]
+
+
+def told(response: HttpResponse) -> list[tuple[str, str]]:
+    """What the admin tells after an action: pairs of a level and a text."""
+    return [(message.level_tag, str(message)) for message in get_messages(response.wsgi_request)]  # type: ignore[attr-defined]
