@@ -130,6 +130,7 @@ class DeliveryReport(models.Model):
         ]
         indexes = [
             models.Index(fields=["sms_unique_id"], name="messente_dlr_report_id"),  # matching orphans
+            models.Index(fields=["omnimessage_id"], name="messente_dlr_report_omni"),  # matching orphans
             models.Index(fields=["named_message"], name="messente_dlr_report_named"),  # matching orphans
             models.Index(fields=["dispatch_due_at"], name="messente_dlr_dispatch_due"),  # the sweep's claim
         ]

@@ -67,8 +67,9 @@ def adopt(orphan: DeliveryReport) -> bool:
             signals = settle(row, message, report, now=now)
         except (ForeignReport, Moved):
             return False  # not about this message after all; or moved where there are no locks: the sweep comes again
-        # What was received without its message was told so; what has changed by it now is news.
-        row.signals = [*([] if row.dispatched_at else row.signals), *signals]
+        # What was received without its message was told so, unless a receiver raised; what has changed now is news.
+        told = row.dispatched_at is not None and not row.dispatch_error
+        row.signals = [*([] if told else row.signals), *signals]
         row.dispatch_due_at = now + dispatch.LEASE
         row.named_message = None
         row.save(update_fields=["message", "named_message", "outcome", "previous", "signals", "dispatch_due_at"])
