@@ -24,6 +24,7 @@ INSTALLED_APPS = [
     "rest_framework",
     "django_filters",
     "django_messente_dlr",
+    "shop",
 ]
 
 MIDDLEWARE = [

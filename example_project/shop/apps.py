@@ -1,0 +1,15 @@
+"""The shop as an app."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class ShopConfig(AppConfig):
+    """Connects the receivers when the apps are ready."""
+
+    name = "shop"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from shop import receivers  # noqa: F401, PLC0415 - importing it connects them

@@ -1,0 +1,59 @@
+"""The front page: the orders with what became of their SMS, and a form to send one."""
+
+from __future__ import annotations
+
+from django import forms
+from django.contrib import messages
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods
+
+from django_messente_dlr.messente.errors import MessenteError, OutcomeUnknown
+from django_messente_dlr.models import SmsMessage
+from django_messente_dlr.sending import CreditsExhausted, send_sms
+from shop.models import Note, Order
+
+
+class SmsForm(forms.Form):
+    """Who is to be told, and what."""
+
+    phone = forms.CharField(max_length=32, initial="+37255500000", label="Phone number")
+    text = forms.CharField(max_length=160, initial="Your parcel is here.", label="Text")
+
+
+@login_not_required
+@require_http_methods(["GET", "POST"])
+def orders(request: HttpRequest) -> HttpResponse:
+    """Show the orders; on POST send an SMS about a new one."""
+    form = SmsForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        tell(request, form.cleaned_data["phone"], form.cleaned_data["text"])
+        return redirect("orders")
+    latest = Order.objects.select_related("message").prefetch_related("notes").order_by("-pk")[:100]
+    notes = Note.objects.select_related("order").order_by("-pk")[:20]
+    return render(request, "shop/orders.html", {"orders": latest, "notes": notes, "form": form})
+
+
+def tell(request: HttpRequest, phone: str, text: str) -> None:
+    """Send an SMS about a new order, and say on the page how that went."""
+    order = Order.objects.create(phone=phone)
+    message: SmsMessage | None = None
+    try:
+        message = send_sms(phone, text, sender="Shop", metadata={"order": order.pk})
+    except ValueError as exc:
+        order.delete()
+        messages.error(request, str(exc))
+        return
+    except CreditsExhausted as exc:
+        Order.objects.filter(pk=order.pk).update(state=Order.State.CALL)
+        messages.error(request, str(exc))
+    except OutcomeUnknown as exc:
+        message = exc.sms_message
+        messages.warning(request, f"{exc} A report will tell.")
+    except MessenteError as exc:
+        message = exc.sms_message
+        messages.error(request, f"It was not sent. {exc}")
+    else:
+        messages.success(request, f"Messente has taken it as {message}.")
+    Order.objects.filter(pk=order.pk).update(message=message)

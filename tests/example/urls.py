@@ -1,0 +1,12 @@
+"""The shop beside the tests' own URLs."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.urls import include, path
+
+urlpatterns = [
+    path("", include("shop.urls")),
+    path("admin/", admin.site.urls),
+    path("messente/", include("django_messente_dlr.urls")),
+]
