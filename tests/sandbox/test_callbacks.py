@@ -109,7 +109,8 @@ def test_the_post_callback_is_signed_json(start: Start, receiver: Receiver) -> N
 
 
 @pytest.mark.parametrize(
-    ("digits", "err"), [("000", 0), ("004", 4), ("010", 10), ("112", None), ("123", 77), ("138", "004"), ("130", "000")]
+    ("digits", "err"),
+    [("000", 0), ("004", 4), ("010", 10), ("112", None), ("123", 77), ("138", "004"), ("130", "000")],
 )
 def test_the_json_tells_err_in_every_type_that_was_seen(
     start: Start, receiver: Receiver, digits: str, err: int | str | None

@@ -70,7 +70,9 @@ def test_the_last_three_digits_choose_and_all_others_are_delivered(recipient: st
     assert fate_of(recipient).digits == digits
 
 
-@pytest.mark.parametrize(("digits", "needed"), [("000", False), ("101", False), ("141", True), ("143", False), ("144", True)])
+@pytest.mark.parametrize(
+    ("digits", "needed"), [("000", False), ("101", False), ("141", True), ("143", False), ("144", True)]
+)
 def test_a_fate_knows_whether_only_asking_tells_its_end(digits: str, *, needed: bool) -> None:
     assert FATES[digits].needs_poll is needed
 

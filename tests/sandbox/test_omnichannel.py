@@ -111,7 +111,8 @@ def test_trouble_while_asking_is_told_as_this_api_tells_it(sandbox: Sandbox, dig
     assert sandbox.wait_until_idle()
     answers = [omni(sandbox, "GET", f"/{sent['omnimessage_id']}/status") for _ in told]
     assert told == [
-        answer.json()["statuses"][0]["status"] if answer.status_code == 200 else answer.status_code for answer in answers
+        answer.json()["statuses"][0]["status"] if answer.status_code == 200 else answer.status_code
+        for answer in answers
     ]
 
 
@@ -127,7 +128,9 @@ def test_trouble_while_asking_is_told_as_this_api_tells_it(sandbox: Sandbox, dig
         ("250", (500, None)),
     ],
 )
-def test_refusals_are_told_as_this_api_tells_them(sandbox: Sandbox, digits: str, told: tuple[int, str | None]) -> None:
+def test_refusals_are_told_as_this_api_tells_them(
+    sandbox: Sandbox, digits: str, told: tuple[int, str | None]
+) -> None:
     answer = omni(sandbox, "POST", json=MESSAGE | {"to": f"+37255500{digits}"})
     assert answer.status_code == told[0]
     if told[1]:
@@ -209,7 +212,8 @@ def test_wrong_credentials_are_401(
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "allowed"), [("GET", "", "POST"), ("GET", "/an-id", "DELETE"), ("POST", "/an-id/status", "GET")]
+    ("method", "path", "allowed"),
+    [("GET", "", "POST"), ("GET", "/an-id", "DELETE"), ("POST", "/an-id/status", "GET")],
 )
 def test_other_methods_are_not_allowed(sandbox: Sandbox, method: str, path: str, allowed: str) -> None:
     answer = omni(sandbox, method, path)
@@ -219,7 +223,11 @@ def test_other_methods_are_not_allowed(sandbox: Sandbox, method: str, path: str,
 
 def test_another_accounts_omnimessage_is_unknown(sandbox: Sandbox) -> None:
     omnimessage_id = send_omni(sandbox, "143")["omnimessage_id"]
-    for method, path in [("GET", f"/{omnimessage_id}/status"), ("DELETE", f"/{omnimessage_id}"), ("GET", "/x/status")]:
+    for method, path in [
+        ("GET", f"/{omnimessage_id}/status"),
+        ("DELETE", f"/{omnimessage_id}"),
+        ("GET", "/x/status"),
+    ]:
         answer = omni(sandbox, method, path, auth=("news", "another-password"))
         assert (answer.status_code, answer.json()["errors"][0]["code"]) == (404, "101")
 
