@@ -1,0 +1,63 @@
+"""The questions that the list of messages takes. A value that makes no sense is a 400 that says so."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import django_filters
+from django.db.models import QuerySet
+from django.forms import ValidationError
+
+from django_messente_dlr.messente.codes import ErrorCode
+from django_messente_dlr.models import SmsMessage
+from django_messente_dlr.querysets import SmsMessageQuerySet
+from django_messente_dlr.statuses import Status
+
+
+def cause_of(value: str) -> int:
+    """Return the number of a cause that is given by number or by name.
+
+    Raises:
+        ValidationError: it is neither.
+    """
+    if value.isascii() and value.isdigit() and len(value) < 10:
+        return int(value)
+    try:
+        return ErrorCode[value.upper()].value
+    except KeyError:
+        names = ", ".join(code.name.lower() for code in ErrorCode)
+        raise ValidationError(f"«{value}» is no cause. Give Messente's err, or one of: {names}.") from None
+
+
+class MessageFilter(django_filters.FilterSet):  # type: ignore[misc]  # django-filter has no types
+    """Filters of the list of messages."""
+
+    status = django_filters.MultipleChoiceFilter(choices=Status.choices, help_text="One or more statuses.")
+    cause = django_filters.CharFilter(method="by_cause", help_text="Messente's err, or a name: sender_not_allowed.")
+    account = django_filters.CharFilter(help_text="The account's name in MESSENTE_DLR.")
+    channel = django_filters.CharFilter(help_text="sms, viber, whatsapp …")
+    recipient = django_filters.CharFilter(help_text="The whole number, as it was sent to.")
+    sms_unique_id = django_filters.CharFilter(help_text="Messente's id of the message.")
+    omnimessage_id = django_filters.CharFilter(help_text="Messente's id of the omnimessage.")
+    created_after = django_filters.IsoDateTimeFilter("created_at", "gte", help_text="ISO 8601, inclusive.")
+    created_before = django_filters.IsoDateTimeFilter("created_at", "lt", help_text="ISO 8601, exclusive.")
+    pending = django_filters.BooleanFilter(method="by_pending", help_text="Whether more is to be heard of it.")
+
+    class Meta:
+        model = SmsMessage
+        fields: tuple[str, ...] = ()
+
+    def by_cause(self, messages: QuerySet[SmsMessage], name: str, value: str) -> QuerySet[SmsMessage]:
+        """Keep those that failed for one cause."""
+        try:
+            return messages.filter(err=cause_of(value))
+        except ValidationError as exc:
+            self.form.add_error(name, exc)
+            raise django_filters.utils.translate_validation(self.form.errors) from None
+
+    def by_pending(self, messages: SmsMessageQuerySet, name: str, value: Any) -> QuerySet[SmsMessage]:
+        """Keep those that are pending, or those that are not."""
+        pending = SmsMessage.objects.pending()
+        return (
+            messages.filter(pk__in=pending.values("pk")) if value else messages.exclude(pk__in=pending.values("pk"))
+        )

@@ -1,0 +1,51 @@
+"""Messages with their reports, newest first. Read-only whatever the project's ``REST_FRAMEWORK`` says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db.models import Prefetch
+from rest_framework import mixins, viewsets
+from rest_framework.pagination import CursorPagination
+from rest_framework.permissions import IsAuthenticated
+from rest_framework.serializers import BaseSerializer
+
+from django_messente_dlr.api.permissions import ViewPermission
+from django_messente_dlr.api.serializers import MessageDetailSerializer, MessageSerializer
+from django_messente_dlr.models import DeliveryReport, SmsMessage
+
+try:
+    from django_filters.rest_framework import DjangoFilterBackend
+
+    from django_messente_dlr.api.filters import MessageFilter
+except ImportError as exc:  # pragma: no cover - the tests have what the extra brings
+    raise ImproperlyConfigured(
+        "django_messente_dlr.api needs django-filter. Run: pip install 'django-messente-dlr[api]'"
+    ) from exc
+
+
+class NewestFirst(CursorPagination):
+    """Pages that cost the same at the end as at the beginning, and need no count."""
+
+    ordering = "-pk"
+    page_size = 50
+    page_size_query_param = "page_size"
+    max_page_size = 500
+
+
+class MessageViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[SmsMessage]):
+    """Messages that were sent through Messente, and what became of them."""
+
+    permission_classes = (IsAuthenticated, ViewPermission)
+    pagination_class = NewestFirst
+    filter_backends = (DjangoFilterBackend,)
+    filterset_class = MessageFilter
+    lookup_value_regex = "[0-9]{1,18}"
+    # The text is not told, so it is not fetched. Reports in the order in which they came.
+    queryset = SmsMessage.objects.defer("text").prefetch_related(
+        Prefetch("reports", DeliveryReport.objects.order_by("pk"))
+    )
+
+    def get_serializer_class(self) -> type[BaseSerializer[Any]]:
+        return MessageDetailSerializer if self.action == "retrieve" else MessageSerializer
