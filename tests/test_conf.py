@@ -30,6 +30,7 @@ def test_an_empty_dict_is_the_defaults() -> None:
 
 
 def test_no_setting_at_all_is_the_defaults(settings: Any) -> None:
+    settings.MESSENTE_DLR = {}  # Django tells nobody of a setting that is deleted, but of this, now and afterwards
     del settings.MESSENTE_DLR
     assert conf.current() == conf.Config()
     assert conf.raw() == {}

@@ -9,4 +9,5 @@ urlpatterns = [
     path("", include("shop.urls")),
     path("admin/", admin.site.urls),
     path("messente/", include("django_messente_dlr.urls")),
+    path("api/messente/", include("django_messente_dlr.api.urls")),
 ]

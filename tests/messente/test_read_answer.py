@@ -78,6 +78,8 @@ def test_what_is_neither_is_malformed(answer: str) -> None:
 
 
 @given(answer=odd_text | odd_text.map("OK {}".format) | st.text().map("FAILED {}".format))
+@example(answer="OK SENT")
+@example(answer="FAILED 102")
 @example(answer="OK\x1cDELIVERED")
 @example(answer="OK \x1c")
 @example(answer="OK \u3000")

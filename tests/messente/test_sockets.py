@@ -33,6 +33,8 @@ from tests.messente.wire import (
     silent_at_first,
 )
 
+OPENSSL = which("openssl")
+
 
 @pytest.fixture
 def stack() -> Iterator[ExitStack]:
@@ -179,17 +181,26 @@ class TestWhatNeverLeft:
             connect(stack, omnichannel_url=closed_port).ask_omnimessage("1")
 
 
+@pytest.mark.skipif(OPENSSL is None, reason="There is no openssl to make a certificate with.")
 class TestTls:
     @pytest.fixture
     def certificate(self, tmp_path: Path) -> Path:
         """A certificate of the loopback's, and its key, signed by nobody but itself."""
-        openssl = which("openssl")
-        if openssl is None:
-            pytest.skip("There is no openssl to make a certificate with.")
         path = tmp_path / "certificate.pem"
         subprocess.run(
             [
-                *(openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"),
+                *(
+                    OPENSSL or "",
+                    "req",
+                    "-x509",
+                    "-newkey",
+                    "rsa:2048",
+                    "-nodes",
+                    "-days",
+                    "2",
+                    "-subj",
+                    "/CN=localhost",
+                ),
                 *("-addext", "subjectAltName=IP:127.0.0.1", "-keyout", path, "-out", tmp_path / "public.pem"),
             ],
             check=True,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import re
 import socket
 import ssl
 import struct
@@ -25,15 +26,11 @@ class Connection:
 
     def request(self) -> bytes | None:
         """Return the next whole request, or None where the client has closed the connection."""
-        while b"\r\n\r\n" not in self._read:
-            if not self._more():
+        while (size := self._size()) is None or len(self._read) < size:
+            piece = self.sock.recv(65536)
+            if not piece:
                 return None
-        head, _, _ = self._read.partition(b"\r\n\r\n")
-        lengths = [line.split(b":")[1] for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")]
-        size = len(head) + 4 + (int(lengths[0]) if lengths else 0)
-        while len(self._read) < size:
-            if not self._more():
-                return None
+            self._read += piece
         request, self._read = self._read[:size], self._read[size:]
         return request
 
@@ -46,10 +43,10 @@ class Connection:
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.sock.close()
 
-    def _more(self) -> bool:
-        piece = self.sock.recv(65536)
-        self._read += piece
-        return bool(piece)
+    def _size(self) -> int | None:
+        head, end, _ = self._read.partition(b"\r\n\r\n")
+        length = re.search(rb"\r\ncontent-length: *([0-9]+)", head, re.IGNORECASE)
+        return len(head + end) + (int(length[1]) if length else 0) if end else None
 
 
 class Wire:
@@ -87,7 +84,8 @@ class Wire:
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         # urllib3 ends a pool's connections with the pool, which an exception's traceback may keep until now.
-        gc.collect()
+        if any(thread.is_alive() for thread in self._threads):
+            gc.collect()
         for thread in self._threads:
             thread.join(PATIENCE)
             assert not thread.is_alive(), "the client has left a connection open"
