@@ -1,0 +1,242 @@
+"""What users may rely on, through the doors that Messente itself uses."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import pytest
+from django.http import HttpResponse
+from django.test import Client
+
+from django_messente_dlr.callbacks import callback_url
+from django_messente_dlr.ledger import record
+from django_messente_dlr.messente.readers import read_answer
+from django_messente_dlr.models import DeliveryReport, SmsMessage
+from django_messente_dlr.testing.callbacks import call_back, call_back_omnichannel
+from django_messente_dlr.testing.factories import SmsMessageFactory
+from django_messente_dlr.testing.plugin import SignalLog
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+BASE = ["dlr_received"]
+MOVED = [*BASE, "dlr_status_changed"]
+DELIVERED = [*MOVED, "dlr_delivered"]
+SEEN = [*MOVED, "dlr_delivered", "dlr_seen"]
+FAILED = [*MOVED, "dlr_failed"]
+TEMPORARY = [*FAILED, "temporary_failure"]
+BROKE = [*FAILED, "credits_exhausted"]
+IDENTICAL = [*FAILED, "identical_messages_blocked"]
+SENDER = [*FAILED, "sender_not_allowed"]
+
+# stat, err, the status of a message that was queued before, and the signals. Written out from protocol.md, section 3.
+TABLE: list[tuple[str, str, str, list[str]]] = [
+    *(("DELIVRD", err, "delivered", DELIVERED) for err in ("", "0", "000", "1", "4", "004", "10", "999", "77", "x")),
+    ("delivrd", "", "delivered", DELIVERED),
+    ("SEEN", "10", "seen", SEEN),
+    ("SEEN", "", "seen", SEEN),
+    ("Seen", "0", "seen", SEEN),
+    *(("ACCEPTD", err, "sent", MOVED) for err in ("", "0")),
+    *(("ACK", err, "sent", MOVED) for err in ("", "0")),
+    *(("UNKNOWN", err, "sent", MOVED) for err in ("", "0", "000", "77")),
+    ("UNKNOWN", "1", "failed", FAILED),
+    ("UNKNOWN", "4", "rejected", BROKE),
+    ("UNKNOWN", "10", "seen", SEEN),
+    *(
+        (stat, err, "failed", FAILED)
+        for stat in ("UNDELIV", "FAILED", "EXPIRED", "DELETED", "NACK")
+        for err in ("", "0", "000", "1", "001", "2", "3", "5", "77")
+    ),
+    *(
+        (stat, err, status, signals)
+        for stat in ("UNDELIV", "FAILED", "EXPIRED", "DELETED", "NACK", "REJECTD")
+        for err, status, signals in (
+            ("4", "rejected", BROKE),
+            ("004", "rejected", BROKE),
+            ("6", "rejected", IDENTICAL),
+            ("7", "rejected", SENDER),
+            ("8", "rejected", FAILED),
+            ("9", "rejected", FAILED),
+        )
+    ),
+    *((stat, "999", "failed", TEMPORARY) for stat in ("UNDELIV", "FAILED", "EXPIRED", "DELETED", "NACK")),
+    *(("REJECTD", err, "rejected", FAILED) for err in ("", "0", "1")),
+    ("PONDERD", "", "queued", BASE),
+    ("PONDERD", "77", "queued", BASE),
+    ("PONDERD", "1", "failed", FAILED),
+    ("", "7", "rejected", SENDER),
+]
+
+
+def outcome(message: SmsMessage, log: SignalLog) -> tuple[str, list[str]]:
+    message.refresh_from_db()
+    return message.status, log.names
+
+
+@pytest.mark.parametrize(("stat", "err", "status", "signals"), TABLE)
+def test_a_get_callback_ends_in_the_right_status_and_signals(
+    stat: str, err: str, status: str, signals: list[str], dlr_signals: SignalLog
+) -> None:
+    message = SmsMessageFactory.create(queued=True)
+    response = call_back(message, stat, err, sms_unique_id="an-id")
+    assert (response.status_code, response.content) == (200, b"OK")
+    assert outcome(message, dlr_signals) == (status, signals)
+    assert message.sms_unique_id == "an-id"
+
+
+@pytest.mark.parametrize(("stat", "err", "status", "signals"), TABLE)
+@pytest.mark.parametrize("as_number", [True, False])
+def test_a_signed_post_ends_in_the_right_status_and_signals(
+    stat: str, err: str, status: str, signals: list[str], dlr_signals: SignalLog, *, as_number: bool
+) -> None:
+    message = SmsMessageFactory.create(queued=True, omnimessage_id="an-omni-id")
+    told: Any = (int(err) if err.isdigit() else None) if as_number else err
+    if as_number and told is None and not stat:
+        pytest.skip("There is nothing to tell.")
+    payload = {"message_id": "an-id", "omnimessage_id": "an-omni-id", "status": stat, "err": told}
+    assert call_back_omnichannel(payload).status_code == 200
+    assert outcome(message, dlr_signals) == (status, signals)
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "signals"),
+    [
+        ("status=DELIVERED", "delivered", DELIVERED),
+        ("status=FAILED", "failed", FAILED),
+        ("status=SENT", "sent", MOVED),
+        ("dlr-mask=1", "delivered", DELIVERED),
+        ("dlr-mask=2", "failed", FAILED),
+        ("dlr-mask=16", "failed", FAILED),
+        ("dlr-mask=4", "sent", MOVED),
+        ("dlr-mask=8", "sent", MOVED),
+        ("dlr-mask=3", "queued", BASE),
+        ("stat=DELIVRD&status=FAILED&dlr-mask=2", "delivered", DELIVERED),
+        ("status=DELIVERED&dlr-mask=2", "delivered", DELIVERED),
+        ("stat=PONDERD&status=DELIVERED", "delivered", DELIVERED),
+    ],
+)
+def test_older_spellings_end_in_the_right_status_and_signals(
+    query: str, status: str, signals: list[str], dlr_signals: SignalLog
+) -> None:
+    message = SmsMessageFactory.create(queued=True)
+    path = message.callback_url.removeprefix("https://shop.example.com")
+    assert Client().get(f"{path}?sms_unique_id=an-id&{query}").status_code == 200
+    assert outcome(message, dlr_signals) == (status, signals)
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "signals"),
+    [
+        ("OK DELIVERED", "delivered", DELIVERED),
+        ("OK FAILED", "failed", FAILED),
+        ("OK SENT", "sent", MOVED),
+    ],
+)
+def test_an_answer_ends_in_the_right_status_and_signals(
+    answer: str, status: str, signals: list[str], dlr_signals: SignalLog
+) -> None:
+    message = SmsMessageFactory.create(queued=True)
+    report = read_answer(answer, sms_unique_id="an-id")
+    assert report is not None
+    record(report, account=message.account, named=message.pk)
+    assert outcome(message, dlr_signals) == (status, signals)
+
+
+def test_the_documentations_example_url_is_taken() -> None:
+    message = SmsMessageFactory.create(sms_unique_id="sms123")
+    path = callback_url().removeprefix("https://shop.example.com")
+    response = Client().get(f"{path}?sms_unique_id=sms123&stat=DELIVRD&err=")
+    assert (response.status_code, response.content) == (200, b"OK")
+    message.refresh_from_db()
+    assert message.status == "delivered"
+
+
+def test_the_documentations_example_json_is_taken() -> None:
+    message = SmsMessageFactory.create(sms_unique_id="11111111-1111-4111-8111-111111111111")
+    response = call_back_omnichannel(
+        {
+            "status": "DELIVRD",
+            "sender": "Shop",
+            "err": 0,
+            "message_id": "11111111-1111-4111-8111-111111111111",
+            "to": "+37255500000",
+            "channel": "sms",
+            "error": None,
+            "omnimessage_id": "22222222-2222-4222-8222-222222222222",
+            "timestamp": "2024-05-06T07:08:09.123456",
+            "price_info": {"part_price": "0.1", "parts_count": 2, "total_price": "0.2"},
+        }
+    )
+    assert response.status_code == 200
+    message.refresh_from_db()
+    report = message.reports.get()
+    assert (message.status, str(message.price), message.parts) == ("delivered", "0.200000", 2)
+    assert report.occurred_at is not None
+    assert report.occurred_at.isoformat() == "2024-05-06T07:08:09.123456+00:00"
+    assert report.payload["price_info"]["part_price"] == "0.1"
+
+
+REPORTS = [("ACCEPTD", ""), ("UNDELIV", "1"), ("REJECTD", "7"), ("DELIVRD", "0"), ("FAILED", "")]
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(REPORTS)))
+def test_reports_in_every_order_end_alike(order: tuple[tuple[str, str], ...], dlr_signals: SignalLog) -> None:
+    message = SmsMessageFactory.create()
+    for stat, err in order:
+        assert call_back(message, stat, err).status_code == 200
+    message.refresh_from_db()
+    assert (message.status, message.rank, message.err) == ("delivered", 5, 0)
+    assert dlr_signals.names.count("dlr_delivered") == 1
+    assert dlr_signals.names.count("dlr_failed") <= 1
+    assert dlr_signals.names.count("dlr_received") == len(order)
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations([("FAILED", ""), ("UNDELIV", "1"), ("REJECTD", "7")])))
+def test_failures_in_every_order_end_alike(order: tuple[tuple[str, str], ...], dlr_signals: SignalLog) -> None:
+    message = SmsMessageFactory.create()
+    for stat, err in order:
+        call_back(message, stat, err)
+    message.refresh_from_db()
+    assert (message.status, message.err) == ("rejected", 7)
+    assert dlr_signals.names.count("dlr_failed") == 1
+    assert dlr_signals.names.count("sender_not_allowed") == 1
+
+
+def test_six_equal_callbacks_are_one_report_one_transition_and_one_round_of_signals(dlr_signals: SignalLog) -> None:
+    message = SmsMessageFactory.create()
+    answers: list[HttpResponse] = [call_back(message) for _ in range(6)]
+    assert [(answer.status_code, answer.content) for answer in answers] == [(200, b"OK")] * 6
+    assert DeliveryReport.objects.get().receipts == 6
+    assert dlr_signals.names == DELIVERED
+    message.refresh_from_db()
+    assert message.status == "delivered"
+
+
+def test_the_same_report_by_the_messages_url_and_by_the_accounts_is_one() -> None:
+    message = SmsMessageFactory.create(sms_unique_id="an-id")
+    call_back(message)
+    path = callback_url().removeprefix("https://shop.example.com")
+    assert Client().get(path, {"sms_unique_id": "an-id", "stat": "DELIVRD", "err": ""}).status_code == 200
+    assert DeliveryReport.objects.get().receipts == 2
+
+
+def test_signals_carry_what_they_promise(dlr_signals: SignalLog) -> None:
+    message = SmsMessageFactory.create()
+    call_back(message, "UNDELIV", "999")
+    report = message.reports.get()
+    rows = {"message": message, "report": report}
+    assert dlr_signals == [
+        ("dlr_received", rows),
+        ("dlr_status_changed", {**rows, "previous": "sent"}),
+        ("dlr_failed", {**rows, "temporary": True}),
+        ("temporary_failure", rows),
+    ]
+    dlr_signals.clear()
+    other = SmsMessageFactory.create()
+    call_back(other, "REJECTD", "4")
+    assert dlr_signals.arguments("dlr_failed")["temporary"] is False
+    assert dlr_signals.arguments("credits_exhausted") == {
+        "message": other,
+        "report": other.reports.get(),
+        "account": "default",
+    }
