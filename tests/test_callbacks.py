@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from django_messente_dlr import callbacks
 from django_messente_dlr.callbacks import Token, callback_url, message_callback_url, read_token
+from tests.messente.storable import unhurried
 
 LONGEST = "x" * 64
 
@@ -148,6 +149,7 @@ def test_what_is_no_token_speaks_for_nothing(token: str) -> None:
     assert read_token(token) is None
 
 
+@unhurried
 @given(token=st.text(st.characters(exclude_categories=())))
 def test_no_text_is_a_token_and_none_makes_reading_fail(token: str) -> None:
     assert read_token(token) is None

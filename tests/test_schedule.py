@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from django_messente_dlr.schedule import WINDOW, first_poll_at, next_question
+from tests.messente.storable import unhurried
 
 SENT = datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)
 CLOSES = SENT + timedelta(hours=48)
@@ -66,6 +67,7 @@ def test_intervals_double_from_a_minute_to_four_hours_with_a_tenth_of_jitter(
     assert next_question(now=SENT, closes=CLOSES, polls=asked) == SENT + interval * MINUTE * edge
 
 
+@unhurried
 @given(now=moments, asked=polls)
 def test_the_jitter_is_a_tenth_at_most(now: datetime, asked: int) -> None:
     at = next_question(now=now, closes=CLOSES, polls=asked)
@@ -78,6 +80,7 @@ def test_the_jitter_spreads_what_was_sent_together() -> None:
     assert len({next_question(now=SENT, closes=CLOSES, polls=0) for _ in range(50)}) > 1
 
 
+@unhurried
 @given(now=moments, asked=polls)
 def test_no_question_is_asked_after_the_window_closes_or_sooner_than_messente_allows(
     now: datetime, asked: int
@@ -88,6 +91,7 @@ def test_no_question_is_asked_after_the_window_closes_or_sooner_than_messente_al
     assert at == CLOSES or at >= now + timedelta(seconds=5)
 
 
+@unhurried
 @given(asked=st.integers(0, 20))
 def test_the_last_question_comes_once_and_shortly_before_the_window_closes(asked: int) -> None:
     now, questions = SENT, list[datetime]()
@@ -101,6 +105,7 @@ def test_the_last_question_comes_once_and_shortly_before_the_window_closes(asked
     assert len(questions) <= 26
 
 
+@unhurried
 @given(asked=st.integers(0, 6))
 def test_intervals_grow_whatever_the_jitter(asked: int) -> None:
     first, second = (next_question(now=SENT, closes=CLOSES, polls=number) for number in (asked, asked + 1))

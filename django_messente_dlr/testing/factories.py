@@ -63,13 +63,18 @@ class DeliveryReportFactory(DjangoModelFactory[DeliveryReport]):
 
 
 class AccountFactory(DjangoModelFactory[Account]):
-    """What is known of an account; ``held=True`` for one that is out of credits."""
+    """What is known of an account; ``held=True`` for one that is out of credits. Changes the row if there is one."""
 
     class Meta:
         model = Account
-        django_get_or_create = ("name",)
 
     class Params:
         held = factory.Trait(credits_exhausted_at=factory.LazyFunction(timezone.now))
 
     name: Any = DEFAULT_ACCOUNT
+
+    @classmethod
+    def _create(cls, model_class: type[Account], *args: Any, **kwargs: Any) -> Account:
+        # Any callback may have made the row already: django_get_or_create would then leave it as it is.
+        account, _ = model_class.objects.update_or_create(name=kwargs.pop("name"), defaults=kwargs)
+        return account

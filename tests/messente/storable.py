@@ -9,9 +9,13 @@ from datetime import UTC
 from decimal import Decimal
 from typing import Any
 
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from django_messente_dlr.messente.reports import Report
+
+# hypothesis would take a busy machine for a defect.
+unhurried = settings(deadline=None)
 
 # Text of every kind, with what databases and parsers stumble over drawn more often.
 ODD = "\0\ud800\udfff\u0660\u0664\u00df\u0131\ufeff\u200b\u2028\U0001f600\x1c\n\r\t %&=+"

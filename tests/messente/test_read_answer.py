@@ -10,7 +10,7 @@ from django_messente_dlr.messente.errors import MalformedReport
 from django_messente_dlr.messente.readers import read_answer
 from django_messente_dlr.messente.reports import Source
 from django_messente_dlr.statuses import Status, status_of
-from tests.messente.storable import assert_storable, odd_text
+from tests.messente.storable import assert_storable, odd_text, unhurried
 
 
 @pytest.mark.parametrize(
@@ -77,6 +77,7 @@ def test_what_is_neither_is_malformed(answer: str) -> None:
         read_answer(answer, sms_unique_id="sms123")
 
 
+@unhurried
 @given(answer=odd_text | odd_text.map("OK {}".format) | st.text().map("FAILED {}".format))
 @example(answer="OK SENT")
 @example(answer="FAILED 102")

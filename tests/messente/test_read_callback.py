@@ -13,7 +13,7 @@ from django_messente_dlr.messente.errors import MalformedReport
 from django_messente_dlr.messente.readers import read_callback, reread
 from django_messente_dlr.messente.reports import Source
 from django_messente_dlr.statuses import Status, status_of
-from tests.messente.storable import assert_storable, odd_text, words
+from tests.messente.storable import assert_storable, odd_text, unhurried, words
 
 # Documentation: «Delivery Report».
 EXAMPLE_URL = "https://myservice.com/dlr/messente/239d8/?sms_unique_id=sms123&stat=DELIVRD&err="
@@ -235,6 +235,7 @@ def check(query: str) -> None:
     assert_storable(report)
 
 
+@unhurried
 @given(query=st.text(st.characters(exclude_categories=())))
 @example(query="stat=%00")
 @example(query="stat=%")
@@ -243,6 +244,7 @@ def test_whatever_the_query_string_it_is_a_report_or_malformed(query: str) -> No
     check(query)
 
 
+@unhurried
 @given(
     st.lists(
         st.tuples(
@@ -256,6 +258,7 @@ def test_whatever_the_parameters_they_are_a_report_or_malformed(pairs: list[tupl
     check("&".join(f"{quote(name.encode('utf-8', 'surrogatepass'))}={quote(value)}" for name, value in pairs))
 
 
+@unhurried
 @given(st.permutations(["sms_unique_id=sms123", "stat=FAILED", "err=004", "status=FAILED", "x=y"]))
 def test_the_order_of_the_parameters_does_not_matter(parameters: list[str]) -> None:
     report = read_callback("&".join(parameters))

@@ -16,7 +16,7 @@ from django_messente_dlr.messente.fields import MAX_DEPTH
 from django_messente_dlr.messente.readers import read_omnichannel, reread
 from django_messente_dlr.messente.reports import Report, Source
 from django_messente_dlr.statuses import Status, status_of
-from tests.messente.storable import assert_storable, json_values, odd_text
+from tests.messente.storable import assert_storable, json_values, odd_text, unhurried
 
 MESSAGE = "11111111-1111-4111-8111-111111111111"
 OMNIMESSAGE = "22222222-2222-4222-8222-222222222222"
@@ -352,26 +352,31 @@ def check(body: bytes) -> None:
     assert_storable(report)
 
 
+@unhurried
 @given(body=st.binary() | st.text().map(str.encode))
 def test_whatever_the_body_it_is_a_report_or_malformed(body: bytes) -> None:
     check(body)
 
 
+@unhurried
 @given(value=json_values)
 def test_whatever_the_json_it_is_a_report_or_malformed(value: Any) -> None:
     check(json.dumps(value).encode())
 
 
+@unhurried
 @given(changes=st.dictionaries(st.sampled_from(sorted(CALLBACK)) | odd_text, json_values, max_size=6))
 def test_whatever_the_fields_hold_it_is_a_report_or_malformed(changes: dict[str, Any]) -> None:
     check(json.dumps({**CALLBACK, **changes}).encode())
 
 
+@unhurried
 @given(info=st.dictionaries(st.sampled_from(["part_price", "parts_count", "total_price"]), json_values))
 def test_whatever_the_price_holds_it_is_a_report_unless_no_database_holds_it(info: dict[str, Any]) -> None:
     check(json.dumps({**CALLBACK, "price_info": info}).encode())
 
 
+@unhurried
 @given(order=st.permutations(sorted(CALLBACK)))
 def test_the_order_of_the_fields_does_not_matter(order: list[str]) -> None:
     body = json.dumps({name: CALLBACK[name] for name in order}).encode()

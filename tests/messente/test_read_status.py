@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from django_messente_dlr.messente.errors import MalformedReport
 from django_messente_dlr.messente.readers import read_status
 from django_messente_dlr.messente.reports import Report, Source
-from tests.messente.storable import assert_storable, json_values, odd_text
+from tests.messente.storable import assert_storable, json_values, odd_text, unhurried
 from tests.messente.test_read_omnichannel import CALLBACK, MESSAGE, MOMENT, OMNIMESSAGE
 
 STATUS = {name: value for name, value in CALLBACK.items() if name not in {"omnimessage_id", "to"}}
@@ -92,11 +92,13 @@ def check(body: bytes) -> None:
         assert_storable(report)
 
 
+@unhurried
 @given(body=st.binary())
 def test_whatever_the_body_it_is_reports_or_malformed(body: bytes) -> None:
     check(body)
 
 
+@unhurried
 @given(
     statuses=json_values
     | st.lists(st.dictionaries(st.sampled_from(sorted(STATUS)) | odd_text, json_values, max_size=5), max_size=3),

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from django_messente_dlr.messente.readers import read_answer, read_callback, read_omnichannel
 from django_messente_dlr.messente.reports import Report, Source
+from tests.messente.storable import unhurried
 
 FULL = Report(
     source=Source.OMNICHANNEL,
@@ -146,6 +147,7 @@ def test_a_report_cannot_be_changed() -> None:
         FULL.stat = "DELIVRD"  # type: ignore[misc]
 
 
+@unhurried
 @given(
     ids=st.tuples(st.text(), st.text()),
     stats=st.tuples(st.text(), st.text()),

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from django_messente_dlr.messente.signatures import HEADER, find_account, sign
+from tests.messente.storable import unhurried
 
 BODY = b'{"status": "DELIVRD", "message_id": "11111111-1111-4111-8111-111111111111"}'
 # printf '%s' '{"status": …}' | openssl dgst -sha256 -hmac 'a-password'
@@ -81,6 +82,7 @@ def test_where_two_accounts_have_one_password_the_first_is_meant() -> None:
     assert find_account(BODY, SIGNATURE, {"first": ["a-password"], "second": ["a-password"]}) == "first"
 
 
+@unhurried
 @given(body=st.binary(), password=st.text(st.characters(exclude_categories=["Cs"]), min_size=1), other=st.text())
 def test_what_is_signed_verifies_and_nothing_else_does(body: bytes, password: str, other: str) -> None:
     signature = sign(body, password)

@@ -1,0 +1,235 @@
+"""A report that comes before its message is known is kept, and matched as soon as it is, whichever commits first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from unittest import mock
+
+import pytest
+from django.db import transaction
+from django.test import Client
+
+from django_messente_dlr import accounts, callbacks, ledger
+from django_messente_dlr.models import DeliveryReport, SmsMessage
+from django_messente_dlr.polling import Poller
+from django_messente_dlr.sending import mark_sent, prepare_sms, track_sms
+from django_messente_dlr.testing.callbacks import call_back, call_back_omnichannel
+from django_messente_dlr.testing.factories import AccountFactory, SmsMessageFactory
+from django_messente_dlr.testing.plugin import SignalLog
+
+pytestmark = pytest.mark.django_db(transaction=True)
+NUMBER = "+37255500000"
+
+
+def report(stat: str = "DELIVRD", err: str = "", *, account: str = "default") -> DeliveryReport:
+    """Have an account's URL called about a message that nobody knows."""
+    path = callbacks.callback_url(account).removeprefix("https://shop.example.com")
+    assert Client().get(path, {"sms_unique_id": "an-id", "stat": stat, "err": err}).status_code == 200
+    return DeliveryReport.objects.latest("pk")
+
+
+def tracked() -> SmsMessage:
+    return track_sms("an-id", recipient=NUMBER)
+
+
+def prepared_and_marked() -> SmsMessage:
+    return mark_sent(prepare_sms(NUMBER), "an-id")
+
+
+def prepared_and_marked_in_one_transaction() -> SmsMessage:
+    with transaction.atomic():
+        return mark_sent(prepare_sms(NUMBER), "an-id")
+
+
+@pytest.mark.parametrize("register", [tracked, prepared_and_marked, prepared_and_marked_in_one_transaction])
+def test_an_orphan_is_kept_and_matched_when_its_message_is_known(
+    register: Callable[[], SmsMessage], dlr_signals: SignalLog
+) -> None:
+    orphan = report()
+    assert (orphan.outcome, orphan.message) == ("orphan", None)
+    assert dlr_signals == [("dlr_received", {"message": None, "report": orphan})]
+    dlr_signals.clear()
+    message = register()
+    message.refresh_from_db()
+    orphan.refresh_from_db()
+    assert message.status == "delivered"
+    assert (orphan.outcome, orphan.message) == ("advanced", message)
+    # That it was received is not told again; what it changed is.
+    assert dlr_signals.names == ["dlr_status_changed", "dlr_delivered"]
+    assert orphan.dispatch_due_at is None
+
+
+def test_several_orphans_do_what_they_would_have_done_in_any_order(dlr_signals: SignalLog) -> None:
+    for stat, err in (("DELIVRD", ""), ("ACCEPTD", ""), ("UNDELIV", "1")):
+        report(stat, err)
+    message = tracked()
+    message.refresh_from_db()
+    assert message.status == "delivered"
+    assert dlr_signals.names.count("dlr_delivered") == 1
+    assert "dlr_failed" not in dlr_signals.names
+    assert set(message.reports.values_list("outcome", flat=True)) == {"advanced", "stale"}
+
+
+def test_a_report_by_the_url_of_a_row_that_is_not_committed_yet_is_matched_when_it_is() -> None:
+    message = prepare_sms(NUMBER)
+    path = message.callback_url.removeprefix("https://shop.example.com")
+    pk = message.pk
+    # As another connection sees it while the transaction is open: there is no such row.
+    SmsMessage.objects.filter(pk=pk).delete()
+    assert Client().get(path, {"stat": "DELIVRD"}).status_code == 200
+    orphan = DeliveryReport.objects.get()
+    assert (orphan.outcome, orphan.named_message, orphan.account) == ("orphan", pk, "default")
+    with transaction.atomic():
+        message.pk = pk
+        message.save(force_insert=True)
+    assert ledger.match(message) == 1
+    message.refresh_from_db()
+    orphan.refresh_from_db()
+    assert message.status == "delivered"
+    assert orphan.named_message is None
+
+
+def test_the_sweep_matches_what_both_sides_have_missed(dlr_signals: SignalLog) -> None:
+    report("UNDELIV", "1")
+    message = SmsMessageFactory.create(sms_unique_id="an-id")
+    summary = Poller().run()
+    message.refresh_from_db()
+    assert (message.status, message.err) == ("failed", 1)
+    assert summary.matched == 1
+    assert "dlr_failed" in dlr_signals.names
+    assert Poller().run().matched == 0
+
+
+def test_a_message_committed_between_the_look_and_the_commit_is_found() -> None:
+    from django_messente_dlr.ledger import recording
+
+    def find(*args: object, **kwargs: object) -> None:
+        SmsMessageFactory.create(sms_unique_id="an-id")
+
+    with mock.patch.object(recording, "find", side_effect=find):
+        report()
+    assert SmsMessage.objects.get().status == "delivered"
+
+
+def test_an_orphan_is_not_matched_with_another_accounts_message() -> None:
+    orphan = report(account="marketing")
+    tracked()
+    assert ledger.match_orphans() == 0
+    orphan.refresh_from_db()
+    assert orphan.outcome == "orphan"
+
+
+def test_a_named_orphan_is_not_matched_with_a_message_that_has_another_id() -> None:
+    message = SmsMessageFactory.create(sms_unique_id="another-id")
+    orphan = report()
+    DeliveryReport.objects.filter(pk=orphan.pk).update(named_message=message.pk)
+    assert ledger.match_orphans() == 0
+    message.refresh_from_db()
+    assert message.status == "sent"
+
+
+def test_an_orphan_without_credit_begins_no_hold_until_its_message_is_known(dlr_signals: SignalLog) -> None:
+    report("REJECTD", "4")
+    assert not accounts.is_held("default")
+    tracked()
+    assert accounts.is_held("default")
+    assert dlr_signals.names.count("credits_exhausted") == 1
+
+
+def test_a_delivery_that_came_before_the_hold_does_not_end_it_when_it_is_matched_later() -> None:
+    orphan = report()
+    AccountFactory.create(held=True)
+    tracked()
+    orphan.refresh_from_db()
+    assert orphan.outcome == "advanced"
+    assert accounts.is_held("default")
+
+
+def test_a_repeated_orphan_is_counted_and_stays_one() -> None:
+    report()
+    assert report().receipts == 2
+    assert DeliveryReport.objects.count() == 1
+
+
+def test_a_receiver_that_raised_hears_of_the_report_again_when_it_is_matched() -> None:
+    from django_messente_dlr.signals import dlr_received
+
+    heard: list[object] = []
+
+    def receiver(message: object, **kwargs: object) -> None:
+        heard.append(message)
+        if message is None:
+            raise RuntimeError("not without its message")
+
+    dlr_received.connect(receiver)
+    orphan = report()
+    assert "not without its message" in orphan.dispatch_error
+    message = tracked()
+    orphan.refresh_from_db()
+    assert heard == [None, message]
+    assert orphan.dispatch_error == ""
+
+
+def omni(message_id: str, status: str, omnimessage_id: str = "an-omni-id") -> int:
+    payload = {"message_id": message_id, "omnimessage_id": omnimessage_id, "status": status, "err": 0}
+    return call_back_omnichannel(payload).status_code
+
+
+def test_a_row_that_stands_for_a_whole_omnimessage_takes_the_reports_of_all_its_channels() -> None:
+    message = mark_sent(prepare_sms(NUMBER, channel="viber"), omnimessage_id="an-omni-id")
+    assert omni("viber-id", "UNDELIV") == 200
+    assert omni("sms-id", "DELIVRD") == 200
+    message.refresh_from_db()
+    assert message.status == "delivered"
+    assert message.sms_unique_id is None
+    assert message.reports.count() == 2
+
+
+def test_a_row_of_one_channel_does_not_take_anothers_report() -> None:
+    message = mark_sent(prepare_sms(NUMBER), "sms-id", omnimessage_id="an-omni-id")
+    assert omni("viber-id", "UNDELIV") == 200
+    message.refresh_from_db()
+    assert message.status == "sent"
+    assert DeliveryReport.objects.orphans().count() == 1
+
+
+def test_orphans_of_an_omnimessage_are_matched() -> None:
+    omni("viber-id", "SEEN")
+    message = track_sms(omnimessage_id="an-omni-id", channel="viber")
+    message.refresh_from_db()
+    assert message.status == "seen"
+
+
+def test_a_report_that_overtakes_the_answer_tells_its_id() -> None:
+    message = prepare_sms(NUMBER)
+    assert call_back(message, "ACCEPTD", sms_unique_id="an-id").status_code == 200
+    message.refresh_from_db()
+    assert (message.sms_unique_id, message.status) == ("an-id", "sent")
+    mark_sent(message, "an-id")
+    assert message.sent_at is not None
+
+
+def test_an_id_that_is_another_messages_is_not_adopted() -> None:
+    SmsMessageFactory.create(sms_unique_id="an-id")
+    message = prepare_sms(NUMBER)
+    assert call_back(message, sms_unique_id="an-id").status_code == 403
+    assert not DeliveryReport.objects.exists()
+
+
+def test_an_omnichannel_report_that_overtakes_the_answer_tells_the_omnimessage() -> None:
+    message = prepare_sms(NUMBER)
+    payload = {"message_id": "sms-id", "omnimessage_id": "an-omni-id", "status": "ACK", "err": None}
+    assert call_back_omnichannel(payload, url=message.callback_url).status_code == 200
+    message.refresh_from_db()
+    assert (message.sms_unique_id, message.omnimessage_id) == (None, "an-omni-id")
+    assert mark_sent(message, "sms-id", omnimessage_id="an-omni-id").sms_unique_id == "sms-id"
+
+
+def test_a_late_match_keeps_the_orphans_time(dlr_signals: SignalLog) -> None:
+    orphan = report()
+    received = orphan.received_at - timedelta(hours=1)
+    DeliveryReport.objects.filter(pk=orphan.pk).update(received_at=received)
+    tracked()
+    orphan.refresh_from_db()
+    assert orphan.received_at == received
