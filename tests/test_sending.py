@@ -1,0 +1,247 @@
+"""How messages enter the ledger: a row before the request, never twice, and what went wrong is written down."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+from urllib.parse import parse_qs
+
+import pytest
+import requests
+import responses
+from django.core.exceptions import ImproperlyConfigured
+from django.db import transaction
+from django.utils import timezone
+from urllib3.exceptions import ProtocolError
+
+from django_messente_dlr.entries import InTransaction
+from django_messente_dlr.messente.errors import (
+    ConnectionFailed,
+    CredentialsRefused,
+    MessenteError,
+    OutcomeUnknown,
+    RateLimited,
+    Refused,
+    ServerFailure,
+)
+from django_messente_dlr.models import DeliveryReport, SmsMessage
+from django_messente_dlr.sandbox import Sandbox
+from django_messente_dlr.sending import CreditsExhausted, mark_sent, prepare_sms, send_sms, track_sms
+from django_messente_dlr.testing.callbacks import call_back
+from django_messente_dlr.testing.factories import AccountFactory, SmsMessageFactory
+from django_messente_dlr.testing.plugin import SignalLog
+
+pytestmark = pytest.mark.django_db(transaction=True)
+NUMBER = "+37255500000"
+URL = "http://127.0.0.1:9/send_sms/"
+ENDED = ["dlr_received", "dlr_status_changed", "dlr_failed"]
+
+
+@pytest.fixture
+def mocked_responses() -> Iterator[responses.RequestsMock]:
+    with responses.RequestsMock() as mock:
+        yield mock
+
+
+def test_the_row_is_committed_before_messente_is_called_and_the_url_names_it(
+    mocked_responses: responses.RequestsMock,
+) -> None:
+    seen: list[tuple[str, str, bool]] = []
+
+    def answer(request: requests.PreparedRequest) -> tuple[int, dict[str, str], str]:
+        row = SmsMessage.objects.get()
+        body = parse_qs(str(request.body))
+        seen.append((row.status, body["dlr-url"][0], transaction.get_connection().in_atomic_block))
+        assert body["dlr-url"][0] == row.callback_url
+        assert (body["to"], body["text"], body["from"]) == (["+37255500000"], ["Hello"], ["Shop"])
+        return 200, {}, "OK an-id"
+
+    mocked_responses.add_callback("POST", URL, answer)
+    message = send_sms("+372 (555) 000-00", "Hello", sender="Shop", metadata={"order": 17}, validity=60)
+    assert [(status, inside) for status, _, inside in seen] == [("queued", False)]
+    assert (message.status, message.sms_unique_id, message.metadata) == ("sent", "an-id", {"order": 17})
+    assert message.sent_at is not None
+    assert message.next_poll_at is not None
+
+
+def test_no_dlr_url_is_sent_where_messente_cannot_reach_us_and_asking_begins_sooner(
+    mocked_responses: responses.RequestsMock, settings: Any
+) -> None:
+    settings.MESSENTE_DLR = {**settings.MESSENTE_DLR, "CALLBACK_BASE_URL": ""}
+    mocked_responses.post(URL, "OK an-id")
+    message = send_sms(NUMBER, "Hello")
+    assert "dlr-url" not in str(mocked_responses.calls[0].request.body)
+    assert message.next_poll_at is not None
+    assert message.sent_at is not None
+    assert (message.next_poll_at - message.sent_at).total_seconds() == 30
+
+
+@pytest.mark.parametrize(("store", "stored"), [(True, "Hello"), (False, "")])
+def test_a_text_is_kept_only_where_the_project_wants_it(
+    mocked_responses: responses.RequestsMock, settings: Any, stored: str, *, store: bool
+) -> None:
+    settings.MESSENTE_DLR = {**settings.MESSENTE_DLR, "STORE_TEXT": store}
+    mocked_responses.post(URL, "OK an-id")
+    send_sms(NUMBER, "Hello")
+    assert SmsMessage.objects.get().text == stored
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "status"),
+    [
+        ({"body": "ERROR 101"}, CredentialsRefused, "rejected"),
+        ({"body": "ERROR 111"}, Refused, "rejected"),
+        ({"body": "ERROR 107"}, Refused, "rejected"),
+        ({"body": "FAILED 209"}, ServerFailure, "failed"),
+        ({"body": requests.ConnectionError(ProtocolError("reset"))}, OutcomeUnknown, "queued"),
+        ({"body": requests.ReadTimeout()}, OutcomeUnknown, "queued"),
+        ({"status": 500}, OutcomeUnknown, "queued"),
+        ({"body": "<html>"}, OutcomeUnknown, "queued"),
+        ({"status": 429}, RateLimited, "failed"),
+    ],
+)
+def test_what_went_wrong_is_raised_with_its_row_and_never_guessed(
+    answer: dict[str, Any],
+    error: type[MessenteError],
+    status: str,
+    dlr_signals: SignalLog,
+    mocked_responses: responses.RequestsMock,
+) -> None:
+    mocked_responses.post(URL, **answer)
+    with pytest.raises(error) as raised:
+        send_sms(NUMBER, "Hello")
+    message = SmsMessage.objects.get()
+    assert raised.value.sms_message == message
+    assert message.status == status
+    assert dlr_signals.names == ([] if status == "queued" else ENDED)
+    assert "a-password" not in f"{raised.value!r}{message.error_text}"
+    if status != "queued":
+        assert message.error_text
+        assert message.reports.get().source == "send"
+
+
+def test_a_host_that_cannot_be_reached_has_not_got_the_message() -> None:
+    with pytest.raises(ConnectionFailed):
+        send_sms(NUMBER, "Hello")
+    assert SmsMessage.objects.get().status == "failed"
+
+
+def test_a_report_tells_what_a_time_out_left_open(mocked_responses: responses.RequestsMock) -> None:
+    mocked_responses.post(URL, body=requests.ReadTimeout())
+    with pytest.raises(OutcomeUnknown) as raised:
+        send_sms(NUMBER, "Hello")
+    message = raised.value.sms_message
+    assert len(mocked_responses.calls) == 1  # the backup host was not asked: that could send twice
+    assert call_back(message, sms_unique_id="an-id").status_code == 200
+    message.refresh_from_db()
+    assert (message.status, message.sms_unique_id) == ("delivered", "an-id")
+
+
+def test_a_late_delivery_corrects_a_refusal(mocked_responses: responses.RequestsMock) -> None:
+    mocked_responses.post(URL, "ERROR 111")
+    with pytest.raises(Refused) as raised:
+        send_sms(NUMBER, "Hello")
+    call_back(raised.value.sms_message, sms_unique_id="an-id")
+    assert SmsMessage.objects.get().status == "delivered"
+
+
+def test_nothing_is_sent_or_stored_inside_a_transaction() -> None:
+    with pytest.raises(InTransaction, match=r"transaction.on_commit"), transaction.atomic():
+        send_sms(NUMBER, "Hello")
+    assert not SmsMessage.objects.exists()
+
+
+def test_a_message_may_be_sent_on_commit(messente_sandbox: Sandbox) -> None:
+    with transaction.atomic():
+        transaction.on_commit(lambda: send_sms(NUMBER, "Hello"))
+    assert len(messente_sandbox.messages) == 1
+
+
+def test_nothing_is_sent_or_stored_while_the_account_is_on_hold() -> None:
+    AccountFactory.create(held=True)
+    with pytest.raises(CreditsExhausted, match="out of credits"):
+        send_sms(NUMBER, "Hello")
+    assert not SmsMessage.objects.exists()
+
+
+def test_another_accounts_hold_is_no_matter(messente_sandbox: Sandbox) -> None:
+    AccountFactory.create(held=True)
+    assert send_sms(NUMBER, "Hello", account="marketing").account == "marketing"
+
+
+def test_a_project_may_go_on_sending_without_credit(messente_sandbox: Sandbox, settings: Any) -> None:
+    settings.MESSENTE_DLR = {**settings.MESSENTE_DLR, "HOLD_ON_CREDITS_EXHAUSTED": False}
+    AccountFactory.create(held=True)
+    assert send_sms(NUMBER, "Hello").status == "sent"
+
+
+@pytest.mark.parametrize(
+    ("to", "text", "arguments", "sentence"),
+    [
+        ("", "Hello", {}, "not a phone number"),
+        ("nobody", "Hello", {}, "not a phone number"),
+        ("+٣٧٢٥٥٥٠٠٠٠٠", "Hello", {}, "not a phone number"),
+        ("+372", "Hello", {}, "not a phone number"),
+        (NUMBER, "", {}, "text is empty"),
+        (NUMBER, "Hello", {"sender": "x" * 33}, "longer than 32"),
+    ],
+)
+def test_bad_input_is_told_and_leaves_nothing_behind(
+    to: str, text: str, arguments: dict[str, Any], sentence: str
+) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        send_sms(to, text, **arguments)
+    assert not SmsMessage.objects.exists()
+
+
+def test_an_account_that_is_not_configured_is_told() -> None:
+    for enter in (partial(send_sms, NUMBER, "Hello"), partial(prepare_sms, NUMBER), partial(track_sms, "an-id")):
+        with pytest.raises(ImproperlyConfigured, match="has no account «a»"):
+            enter(account="a")
+
+
+def test_prepare_and_mark_sent() -> None:
+    message = prepare_sms(NUMBER, sender="Shop", metadata={"order": 1})
+    assert (message.status, message.sms_unique_id) == ("queued", None)
+    assert message.callback_url.startswith("https://shop.example.com/messente/dlr/m")
+    mark_sent(message, "an-id")
+    assert (message.status, message.sms_unique_id) == ("sent", "an-id")
+    mark_sent(message, "an-id")
+    assert message.status == "sent"
+
+
+def test_mark_sent_does_not_set_back_what_a_report_has_told() -> None:
+    message = prepare_sms(NUMBER)
+    call_back(message, sms_unique_id="an-id")
+    assert mark_sent(message, "an-id").status == "delivered"
+    assert message.next_poll_at is None
+
+
+@pytest.mark.parametrize(
+    ("ids", "sentence"),
+    [(("",), "Neither"), (("x" * 129,), "longer than 128"), (("taken",), "already that of another message")],
+)
+def test_mark_sent_refuses_what_is_no_id_of_this_message(ids: tuple[str, ...], sentence: str) -> None:
+    SmsMessageFactory.create(sms_unique_id="taken")
+    message = prepare_sms(NUMBER)
+    with pytest.raises(ValueError, match=sentence):
+        mark_sent(message, *ids)
+    message.refresh_from_db()
+    assert message.status == "queued"
+
+
+def test_tracking_twice_gives_the_same_message() -> None:
+    first = track_sms("an-id", recipient=NUMBER, sent_at=timezone.now())
+    assert track_sms("an-id") == first
+    assert track_sms(omnimessage_id="an-omni-id") == track_sms(omnimessage_id="an-omni-id")
+    assert SmsMessage.objects.count() == 2
+    with pytest.raises(ValueError, match="account «default»"):
+        track_sms("an-id", account="marketing")
+
+
+def test_a_whole_conversation_with_the_sandbox_leaves_one_report_a_message(messente_sandbox: Sandbox) -> None:
+    """Without a reachable site the callbacks fail; what was sent is there all the same."""
+    message = send_sms("+37255500143", "Hello")
+    assert message.sms_unique_id == messente_sandbox.messages[0].message_id
+    assert not DeliveryReport.objects.exists()
