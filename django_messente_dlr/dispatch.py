@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 # Longer than receivers may take while Messente waits for its answer (10 s), shorter than anybody likes to wait.
 LEASE = timedelta(minutes=2)
 BATCH = 100
+MAX_ERROR = 1000  # characters of what one receiver's error says
 
 
 def after_commit(report: DeliveryReport) -> None:
@@ -88,13 +89,18 @@ def _arguments(name: str, report: DeliveryReport) -> dict[str, Any]:
 
 
 def _send(signal: Signal, **arguments: Any) -> list[str]:
-    """Call every receiver and return what went wrong, a line each; Django logs it with its traceback."""
+    """Call every receiver and return what went wrong, a line each; the signal logs it with its traceback."""
     return [
-        f"{_name(receiver)}: {type(response).__name__}: {response}"
+        f"{signals.name_of(receiver)}: {type(response).__name__}: {_text_of(response)}"
         for receiver, response in signal.send_robust(sender=SmsMessage, **arguments)
         if isinstance(response, Exception)
     ]
 
 
-def _name(receiver: Any) -> str:
-    return f"{getattr(receiver, '__module__', '')}.{getattr(receiver, '__qualname__', type(receiver).__name__)}"
+def _text_of(error: Exception) -> str:
+    """Return what a receiver's error says, as any database takes it: else its signals would be sent for ever."""
+    try:
+        told = str(error)
+    except Exception:  # noqa: BLE001 - it is the project's class, and may do anything
+        told = "its text cannot be read"
+    return told[:MAX_ERROR].replace("\0", "\ufffd").encode("utf-8", "replace").decode()

@@ -1,0 +1,237 @@
+"""From a commit to signals: after it, at least once, and whatever a receiver does."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+from typing import Any
+from unittest import mock
+
+import pytest
+from django.db import transaction
+from django.dispatch import Signal
+from django.test import TestCase
+from django.utils import timezone
+
+from django_messente_dlr import accounts, dispatch, ledger, signals
+from django_messente_dlr.messente.reports import Report, Source
+from django_messente_dlr.models import Account, DeliveryReport, SmsMessage
+from django_messente_dlr.testing.callbacks import call_back
+from django_messente_dlr.testing.factories import AccountFactory, DeliveryReportFactory, SmsMessageFactory
+from django_messente_dlr.testing.plugin import SignalLog
+
+pytestmark = pytest.mark.django_db(transaction=True)
+DELIVERED = ["dlr_received", "dlr_status_changed", "dlr_delivered"]
+
+
+@pytest.fixture
+def message() -> SmsMessage:
+    return SmsMessageFactory.create()
+
+
+class Mute(Exception):
+    """An error that cannot even be read."""
+
+    def __str__(self) -> str:
+        raise AttributeError
+
+
+class Bell:
+    """A receiver that is an object."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def __call__(self, **kwargs: Any) -> None:
+        raise self.error
+
+    def ring(self, **kwargs: Any) -> None:
+        raise self.error
+
+
+def ring(error: Exception, **kwargs: Any) -> None:
+    raise error
+
+
+def undo_a_report(message: SmsMessage) -> None:
+    """Record a report inside a transaction that is rolled back."""
+    with transaction.atomic():
+        ledger.record(Report(source=Source.CALLBACK, stat="DELIVRD"), account="default", named=message.pk)
+        raise ZeroDivisionError
+
+
+def stranded(message: SmsMessage) -> DeliveryReport:
+    """A report as a process leaves it that dies between the commit and its signals."""
+    with mock.patch.object(dispatch, "dispatch"):
+        call_back(message)
+    return DeliveryReport.objects.get()
+
+
+def late(report: DeliveryReport) -> Any:
+    """The time at which somebody else may send a report's signals."""
+    assert report.dispatch_due_at is not None
+    return report.dispatch_due_at + timedelta(seconds=1)
+
+
+class TestAfterTheCommit:
+    def test_receivers_run_outside_any_transaction_and_see_what_is_committed(self, message: SmsMessage) -> None:
+        seen: list[tuple[str, bool]] = []
+
+        def receiver(message: SmsMessage, **kwargs: Any) -> None:
+            connection = transaction.get_connection()
+            seen.append((SmsMessage.objects.get(pk=message.pk).status, connection.in_atomic_block))
+
+        signals.dlr_delivered.connect(receiver)
+        call_back(message)
+        assert seen == [("delivered", False)]
+
+    def test_nothing_is_told_of_what_was_rolled_back(self, message: SmsMessage, dlr_signals: SignalLog) -> None:
+        with pytest.raises(ZeroDivisionError):
+            undo_a_report(message)
+        assert dlr_signals == []
+        assert not DeliveryReport.objects.exists()
+
+    def test_a_surrounding_transaction_is_waited_for(self, message: SmsMessage, dlr_signals: SignalLog) -> None:
+        with transaction.atomic():
+            ledger.record(Report(source=Source.CALLBACK, stat="DELIVRD"), account="default", named=message.pk)
+            before = list(dlr_signals)
+        assert before == []
+        assert dlr_signals.names == DELIVERED
+
+    def test_what_was_sent_is_noted_on_the_report(self, message: SmsMessage) -> None:
+        call_back(message)
+        report = DeliveryReport.objects.get()
+        assert report.signals == DELIVERED
+        assert report.dispatched_at is not None
+        assert report.dispatch_due_at is None
+        assert report.dispatch_error == ""
+
+
+class TestReceiversThatRaise:
+    @pytest.fixture
+    def failing(self) -> Any:
+        def receiver(**kwargs: Any) -> None:
+            raise ValueError("no such order")
+
+        signals.dlr_delivered.connect(receiver)
+        return receiver
+
+    def test_the_answer_is_200_the_others_are_called_and_the_error_is_kept(
+        self, message: SmsMessage, failing: Any, dlr_signals: SignalLog, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        with caplog.at_level(logging.ERROR):
+            assert call_back(message).status_code == 200
+        message.refresh_from_db()
+        assert message.status == "delivered"
+        assert dlr_signals.names == DELIVERED
+        report = DeliveryReport.objects.get()
+        assert report.dispatch_error.endswith("receiver: ValueError: no such order")
+        assert __name__ in report.dispatch_error
+        assert list(DeliveryReport.objects.dispatch_failed()) == [report]
+        assert any(record.exc_info for record in caplog.records)
+
+    def test_its_signals_can_be_sent_again_and_then_all_is_well(
+        self, message: SmsMessage, failing: Any, dlr_signals: SignalLog
+    ) -> None:
+        call_back(message)
+        report = DeliveryReport.objects.get()
+        assert dispatch.dispatch(report.pk) is False
+        signals.dlr_delivered.disconnect(failing)
+        assert dispatch.dispatch(report.pk) is True
+        report.refresh_from_db()
+        assert report.dispatch_error == ""
+        assert dlr_signals.names == DELIVERED * 3
+
+    @pytest.mark.parametrize(
+        ("error", "told"),
+        [
+            (RuntimeError("out of order"), "RuntimeError: out of order"),
+            (
+                RuntimeError("a NUL \0 and half a \ud800 character"),
+                "RuntimeError: a NUL \ufffd and half a ? character",
+            ),
+            (RuntimeError("x" * 5000), f"RuntimeError: {'x' * 1000}"),
+            (Mute(), "Mute: its text cannot be read"),
+        ],
+    )
+    @pytest.mark.parametrize("kind", ["object", "partial", "method", "function"])
+    def test_whatever_it_is_and_says_it_is_named_and_the_others_are_called(
+        self, message: SmsMessage, kind: str, error: Exception, told: str, dlr_signals: SignalLog
+    ) -> None:
+        bell = Bell(error)
+        receivers: dict[str, tuple[Callable[..., None], str]] = {
+            "object": (bell, "Bell"),
+            "partial": (partial(ring, error), "ring"),
+            "method": (bell.ring, "Bell.ring"),
+            "function": (lambda **kwargs: ring(error), "<lambda>"),
+        }
+        receiver, name = receivers[kind]
+        signals.dlr_received.connect(receiver)
+        assert call_back(message).status_code == 200
+        report = DeliveryReport.objects.get()
+        assert report.dispatch_error.endswith(f"{name}: {told}")
+        assert report.dispatch_error.startswith(f"{__name__}.")
+        assert report.dispatched_at is not None
+        assert dlr_signals.names == DELIVERED
+
+
+class TestTheSweep:
+    def test_it_sends_what_a_dead_process_has_left_unsent(self, message: SmsMessage, dlr_signals: SignalLog) -> None:
+        report = stranded(message)
+        assert list(DeliveryReport.objects.undispatched()) == [report]
+        assert dispatch.sweep() == 0  # it may be under way still
+        assert dispatch.sweep(late(report)) == 1
+        assert dlr_signals.names == DELIVERED
+        assert dlr_signals.arguments("dlr_status_changed")["previous"] == "sent"
+        assert dispatch.sweep(late(report) + timedelta(days=1)) == 0
+
+    def test_one_reports_trouble_does_not_keep_the_others_back(
+        self, dlr_signals: SignalLog, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        past = timezone.now() - timedelta(minutes=1)
+        DeliveryReportFactory.create(dispatch_due_at=past - timedelta(minutes=1), signals=["no_such_signal"])
+        DeliveryReportFactory.create(dispatch_due_at=past)
+        assert dispatch.sweep() == 1
+        assert dlr_signals.names == ["dlr_received"]
+        assert "could not be sent" in caplog.text
+
+    def test_a_claimed_report_is_left_to_who_claimed_it(self, message: SmsMessage) -> None:
+        report = stranded(message)
+        now = late(report)
+        claimed = DeliveryReport.objects.claim_dispatch(10, now=now, lease=dispatch.LEASE)
+        assert claimed == [report]
+        assert DeliveryReport.objects.claim_dispatch(10, now=now, lease=dispatch.LEASE) == []
+        assert len(DeliveryReport.objects.claim_dispatch(10, now=now + dispatch.LEASE, lease=dispatch.LEASE)) == 1
+
+    def test_it_announces_a_restoration_that_a_dead_process_did_not(self, dlr_signals: SignalLog) -> None:
+        AccountFactory.create(held=True)
+        with mock.patch.object(dispatch, "announce_restored"):
+            assert accounts.lift_hold("default", now=timezone.now())
+        assert dlr_signals == []
+        dispatch.sweep(timezone.now() + dispatch.LEASE)
+        assert dlr_signals == [("credits_restored", {"message": None, "report": None, "account": "default"})]
+        assert Account.objects.get().restored_dispatch_due_at is None
+
+
+def test_every_signal_of_the_app_can_be_named_on_a_report() -> None:
+    """What `BY_NAME` lacks would be sent by nobody."""
+    own = {name for name, value in vars(signals).items() if isinstance(value, Signal)}
+    assert own == set(signals.BY_NAME)
+
+
+class TestInATestCaseOfAProject(TestCase):
+    """Django's TestCase never commits; its own way to run what waits for the commit works with ours too."""
+
+    def test_signals_come_with_capture_on_commit_callbacks(self) -> None:
+        heard: list[SmsMessage] = []
+
+        def receiver(message: SmsMessage, **kwargs: Any) -> None:
+            heard.append(message)
+
+        signals.dlr_delivered.connect(receiver)
+        message = SmsMessageFactory.create()
+        with self.captureOnCommitCallbacks(execute=True):
+            assert call_back(message).status_code == 200
+        assert heard == [message]
