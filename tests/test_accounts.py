@@ -1,0 +1,117 @@
+"""The credit hold: once an outage, and it ends by itself when there is credit."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from django_messente_dlr import accounts
+from django_messente_dlr.models import Account
+from django_messente_dlr.sending import CreditsExhausted, send_sms
+from django_messente_dlr.testing.callbacks import call_back
+from django_messente_dlr.testing.factories import AccountFactory, SmsMessageFactory
+from django_messente_dlr.testing.plugin import SignalLog
+
+pytestmark = pytest.mark.django_db(transaction=True)
+NUMBER = "+37255500000"
+BROKE = ("REJECTD", 4)
+
+
+def exhaust(*, sent_at: datetime | None = None, **attributes: Any) -> None:
+    """Have Messente report that a message failed for want of credit."""
+    times = {"created_at": sent_at} if sent_at else {}
+    assert call_back(SmsMessageFactory.create(**times, **attributes), *BROKE).status_code == 200
+
+
+def test_the_hold_begins_once_an_outage_however_many_messages_fail(dlr_signals: SignalLog) -> None:
+    for _ in range(3):
+        exhaust()
+    assert accounts.is_held("default")
+    assert dlr_signals.names.count("credits_exhausted") == 1
+    assert dlr_signals.names.count("dlr_failed") == 3
+    assert dlr_signals.arguments("credits_exhausted")["account"] == "default"
+    with pytest.raises(CreditsExhausted):
+        send_sms(NUMBER, "Hello")
+
+
+def test_accounts_are_held_one_by_one(dlr_signals: SignalLog) -> None:
+    exhaust()
+    exhaust(account="marketing")
+    assert [arguments["account"] for name, arguments in dlr_signals if name == "credits_exhausted"] == [
+        "default",
+        "marketing",
+    ]
+
+
+def test_a_cause_that_becomes_known_later_begins_the_hold_too(dlr_signals: SignalLog) -> None:
+    message = SmsMessageFactory.create()
+    call_back(message, "REJECTD")
+    assert not accounts.is_held("default")
+    call_back(message, *BROKE)
+    assert accounts.is_held("default")
+    assert dlr_signals.names.count("dlr_failed") == 1
+    assert dlr_signals.names.count("credits_exhausted") == 1
+
+
+def test_a_delivery_of_a_message_that_was_sent_later_ends_the_hold_once(dlr_signals: SignalLog) -> None:
+    exhaust()
+    for _ in range(2):
+        assert call_back(SmsMessageFactory.create()).status_code == 200
+    assert not accounts.is_held("default")
+    assert dlr_signals.names.count("credits_restored") == 1
+    arguments = dlr_signals.arguments("credits_restored")
+    assert (arguments["account"], arguments["message"].status) == ("default", "delivered")
+
+
+def test_a_delivery_of_a_message_that_was_sent_before_says_nothing_of_the_credit_now() -> None:
+    earlier = SmsMessageFactory.create()
+    exhaust()
+    call_back(earlier)
+    assert accounts.is_held("default")
+
+
+def test_a_late_report_of_the_outage_before_begins_no_new_one(dlr_signals: SignalLog) -> None:
+    """Messages that failed together are reported one after the other, some when there is credit again."""
+    before = timezone.now() - timedelta(minutes=1)
+    exhaust(sent_at=before)
+    assert accounts.lift_hold("default", now=timezone.now())
+    exhaust(sent_at=before)
+    assert not accounts.is_held("default")
+    assert dlr_signals.names.count("credits_exhausted") == 1
+    exhaust(sent_at=timezone.now() + timedelta(seconds=1))
+    assert dlr_signals.names.count("credits_exhausted") == 2
+
+
+@pytest.mark.parametrize(("balance", "held"), [("0.01", False), ("0", True), ("-3", True)])
+def test_a_balance_check_ends_the_hold_where_it_sees_credit(
+    balance: str, dlr_signals: SignalLog, *, held: bool
+) -> None:
+    AccountFactory.create(held=True)
+    assert accounts.note_balance("default", Decimal(balance), now=timezone.now()) is not held
+    assert accounts.is_held("default") is held
+    assert dlr_signals.names == ([] if held else ["credits_restored"])
+    assert Account.objects.get().balance == Decimal(balance)
+
+
+def test_a_hold_is_lifted_once(dlr_signals: SignalLog) -> None:
+    AccountFactory.create(held=True)
+    assert accounts.lift_hold("default", now=timezone.now())
+    assert not accounts.lift_hold("default", now=timezone.now())
+    assert dlr_signals.names == ["credits_restored"]
+
+
+def test_credit_where_nobody_missed_it_is_only_noted(dlr_signals: SignalLog) -> None:
+    assert not accounts.note_balance("default", Decimal("707.54"), now=timezone.now())
+    assert dlr_signals == []
+    assert Account.objects.get().balance_checked_at is not None
+
+
+def test_a_poll_error_is_noted_and_forgotten_when_all_is_well_again() -> None:
+    accounts.note_poll("default", now=timezone.now(), error="x" * 300)
+    assert Account.objects.get().last_poll_error == "x" * 255
+    accounts.note_poll("default", now=timezone.now())
+    assert Account.objects.get().last_poll_error == ""
