@@ -1,0 +1,112 @@
+"""``poll_dlrs`` as a contract: what it prints, and its exit status."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from tests.messente.answering import FIRST, Messente
+from tests.polling.rows import REPORT, due
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def messente(settings: Any) -> Iterator[Messente]:
+    settings.MESSENTE_DLR = {**settings.MESSENTE_DLR, "API_HOSTS": [FIRST]}
+    with Messente() as messente:
+        yield messente
+
+
+def poll(*arguments: str, **options: Any) -> str:
+    out = StringIO()
+    call_command("poll_dlrs", *arguments, stdout=out, **options)
+    return out.getvalue()
+
+
+def test_all_well_is_one_line_and_exit_status_0(messente: Messente) -> None:
+    due()
+    messente.answer(FIRST, REPORT, "OK DELIVERED")
+    told = poll()
+    assert told.startswith("asked 1, final 1, open 0, unresolved 0, failed 0")
+    assert len(told.splitlines()) == 1
+
+
+def test_nothing_to_do_is_well_too(messente: Messente) -> None:
+    assert poll().startswith("asked 0")
+
+
+def test_it_is_silent_on_request(messente: Messente) -> None:
+    due()
+    messente.answer(FIRST, REPORT, "OK DELIVERED")
+    assert poll(verbosity=0) == ""
+
+
+def test_failed_questions_are_exit_status_1(messente: Messente) -> None:
+    due()
+    messente.answer(FIRST, REPORT, "rubbish")
+    with pytest.raises(CommandError, match="1 questions failed; the log says why") as raised:
+        poll()
+    assert raised.value.returncode == 1
+
+
+@pytest.mark.parametrize(("answer", "advice"), [("ERROR 101", "Compare USERNAME"), ("ERROR 103", "Add the address")])
+def test_a_refused_account_is_exit_status_2_and_a_sentence_that_says_what_to_do(
+    answer: str, advice: str, messente: Messente
+) -> None:
+    due()
+    messente.answer(FIRST, REPORT, answer)
+    with pytest.raises(CommandError, match=f"Account default: .*{advice}") as raised:
+        poll()
+    assert raised.value.returncode == 2
+    assert "a-password" not in str(raised.value)
+
+
+def test_an_account_that_is_not_configured_is_exit_status_2() -> None:
+    with pytest.raises(CommandError, match="no account «nobody»") as raised:
+        poll("--account=nobody")
+    assert raised.value.returncode == 2
+
+
+def test_accounts_may_be_named(messente: Messente) -> None:
+    due()
+    due(account="marketing")
+    messente.answer(FIRST, REPORT, "OK DELIVERED")
+    assert poll("--account=marketing").startswith("asked 1,")
+    assert messente.body()["username"] == "news"
+    assert poll("--account=marketing", "--account=default").startswith("asked 1,")
+
+
+def test_json_is_for_machines(messente: Messente) -> None:
+    due()
+    messente.answer(FIRST, REPORT, "OK SENT")
+    told = json.loads(poll("--json"))
+    assert {**told, "asked": 1, "open": 1, "final": 0, "failed": 0, "stopped": {}} == told
+
+
+def test_json_comes_also_where_something_is_wrong(messente: Messente) -> None:
+    due()
+    messente.answer(FIRST, REPORT, "ERROR 101")
+    out = StringIO()
+    with pytest.raises(CommandError):
+        call_command("poll_dlrs", "--json", stdout=out)
+    assert "default" in json.loads(out.getvalue())["stopped"]
+
+
+def test_a_limit_and_sizes_may_be_given(messente: Messente) -> None:
+    for _ in range(4):
+        due()
+    messente.answer(FIRST, REPORT, "OK DELIVERED")
+    assert poll("--limit=3", "--batch-size=2", "--concurrency=2").startswith("asked 3,")
+
+
+@pytest.mark.parametrize("option", ["--limit", "--batch-size", "--concurrency"])
+@pytest.mark.parametrize("value", ["0", "-1", "many", "1.5"])
+def test_numbers_must_be_numbers(option: str, value: str) -> None:
+    with pytest.raises(CommandError, match="not a whole number of at least 1"):
+        poll(f"{option}={value}")

@@ -1,0 +1,34 @@
+"""Messages as a poller finds them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from django_messente_dlr.models import SmsMessage
+from django_messente_dlr.testing.factories import SmsMessageFactory
+
+REPORT = "get_dlr_response"
+
+
+def due(*, ago: timedelta = timedelta(hours=1), **attributes: Any) -> SmsMessage:
+    """Enter a message that was sent a while ago, and is to be asked about now."""
+    now = timezone.now()
+    message: SmsMessage = SmsMessageFactory.create(
+        **{"created_at": now - ago, "next_poll_at": now - timedelta(seconds=1), **attributes}
+    )
+    return message
+
+
+def make_due(*messages: SmsMessage) -> None:
+    """Let the time of the next question come."""
+    SmsMessage.objects.filter(pk__in=[message.pk for message in messages]).update(
+        next_poll_at=timezone.now() - timedelta(seconds=1)
+    )
+
+
+def seen(message: SmsMessage) -> SmsMessage:
+    """Return the message as it is now."""
+    return SmsMessage.objects.get(pk=message.pk)

@@ -1,0 +1,168 @@
+"""What a poll makes of Messente's answers: each of them, from both hosts, sensible or not."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+import pytest
+import responses
+
+from django_messente_dlr.polling import Poller
+from django_messente_dlr.testing.plugin import SignalLog
+from tests.messente.answering import (
+    BACKUP,
+    FIRST,
+    MAY_HAVE_ARRIVED,
+    NEVER_LEFT,
+    OMNICHANNEL,
+    Messente,
+)
+from tests.polling.rows import REPORT, due, make_due, seen
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+RUBBISH = [
+    "OK",
+    "ERROR",
+    "ERROR 999",
+    "FAILED 999",
+    "DELIVERED",
+    "<html>Sorry</html>",
+    "OK " + "X" * 33,
+    b"OK \xff\0",
+]
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "signals"),
+    [
+        ("OK DELIVERED", "delivered", ["dlr_received", "dlr_status_changed", "dlr_delivered"]),
+        ("ok delivered\n", "delivered", ["dlr_received", "dlr_status_changed", "dlr_delivered"]),
+        ("OK FAILED", "failed", ["dlr_received", "dlr_status_changed", "dlr_failed"]),
+    ],
+)
+def test_a_final_answer_ends_a_message(
+    answer: str, status: str, signals: list[str], messente: Messente, dlr_signals: SignalLog
+) -> None:
+    message = due()
+    messente.answer(FIRST, REPORT, answer)
+    summary = Poller().run()
+    assert (summary.asked, summary.final, summary.failed) == (1, 1, 0)
+    assert (seen(message).status, seen(message).next_poll_at) == (status, None)
+    assert dlr_signals.names == signals
+    assert messente.body() == {
+        "username": "shop",
+        "password": "a-password",
+        "sms_unique_id": message.sms_unique_id,
+    }
+    make_due()
+    assert Poller().run().asked == 0
+
+
+@pytest.mark.parametrize("answer", ["OK SENT", "FAILED 102", "ERROR 107", "OK PONDERED"])
+def test_an_answer_that_is_not_final_leaves_the_message_open_and_is_no_failure(
+    answer: str, messente: Messente
+) -> None:
+    message = due()
+    messente.answer(FIRST, REPORT, answer)
+    summary = Poller().run()
+    assert (summary.asked, summary.open, summary.final, summary.failed) == (1, 1, 0, 0)
+    assert (seen(message).status, seen(message).poll_count) == ("sent", 1)
+    assert messente.hosts_asked() == [FIRST]  # nor is it a reason to ask the backup host
+
+
+@pytest.mark.parametrize("answer", [*RUBBISH, "", "ERROR 102"])
+def test_rubbish_leaves_the_message_open_and_is_counted_and_logged(
+    answer: str | bytes, messente: Messente, caplog: pytest.LogCaptureFixture
+) -> None:
+    message = due()
+    messente.answer(FIRST, REPORT, answer)
+    with caplog.at_level(logging.WARNING, "django_messente_dlr"):
+        summary = Poller().run()
+    assert (summary.asked, summary.open, summary.failed) == (1, 1, 1)
+    assert (seen(message).status, seen(message).reports.count()) == ("sent", 0)
+    assert f"No answer about message {message.pk}" in caplog.text
+    assert "a-password" not in caplog.text
+
+
+@pytest.mark.parametrize("failure", [*NEVER_LEFT, *MAY_HAVE_ARRIVED])
+def test_the_backup_host_answers_where_the_first_is_out_of_reach(
+    failure: Callable[[], Exception], messente: Messente
+) -> None:
+    message = due()
+    messente.answer(FIRST, REPORT, failure())
+    messente.answer(BACKUP, REPORT, "OK DELIVERED")
+    summary = Poller().run()
+    assert (summary.final, summary.failed) == (1, 0)
+    assert seen(message).status == "delivered"
+
+
+@pytest.mark.parametrize(("body", "status"), [("FAILED 209", 200), ("", 500), ("OK DELIVERED", 503)])
+def test_the_backup_host_answers_where_the_first_fails(body: str, status: int, messente: Messente) -> None:
+    message = due()
+    messente.answer(FIRST, REPORT, body, status=status)
+    messente.answer(BACKUP, REPORT, "OK FAILED")
+    summary = Poller().run()
+    assert (summary.final, summary.failed) == (1, 0)
+    assert seen(message).status == "failed"
+
+
+@pytest.mark.parametrize(("body", "status"), [("FAILED 209", 200), ("", 500)])
+def test_where_both_hosts_fail_the_message_is_asked_about_later(body: str, status: int, messente: Messente) -> None:
+    message = due()
+    for host in (FIRST, BACKUP):
+        messente.answer(host, REPORT, body, status=status)
+    summary = Poller().run()
+    assert (summary.asked, summary.open, summary.failed) == (1, 1, 1)
+    make_due(message)
+    messente.reset()
+    messente.answer(FIRST, REPORT, "OK DELIVERED")
+    assert Poller().run().final == 1
+    assert seen(message).status == "delivered"
+
+
+def status_of_an_omnimessage(**statuses: tuple[str, int]) -> dict[str, object]:
+    return {
+        "omnimessage_id": "an-omni-id",
+        "to": "+37255500000",
+        "statuses": [
+            {"message_id": message_id, "channel": "viber", "status": status, "err": err, "error": None}
+            for message_id, (status, err) in statuses.items()
+        ],
+    }
+
+
+def test_an_omnimessage_is_asked_about_by_its_own_id_all_channels_at_once(messente: Messente) -> None:
+    message = due(sms_unique_id=None, omnimessage_id="an-omni-id", channel="viber")
+    messente.add(
+        responses.GET,
+        f"{OMNICHANNEL}/omnimessage/an-omni-id/status",
+        json=status_of_an_omnimessage(viber=("UNDELIV", 1), sms=("DELIVRD", 0)),
+    )
+    assert Poller().run().final == 1
+    assert seen(message).status == "delivered"
+    assert seen(message).reports.count() == 2
+    assert messente.calls[0].request.headers["Authorization"].startswith("Basic ")
+
+
+def test_of_an_omnimessages_channels_a_message_takes_its_own(messente: Messente) -> None:
+    message = due(sms_unique_id="viber-id", omnimessage_id="an-omni-id", channel="viber")
+    messente.add(
+        responses.GET,
+        f"{OMNICHANNEL}/omnimessage/an-omni-id/status",
+        json=status_of_an_omnimessage(**{"viber-id": ("UNDELIV", 1), "sms-id": ("DELIVRD", 0)}),
+    )
+    Poller().run()
+    assert (seen(message).status, seen(message).err) == ("failed", 1)
+    assert seen(message).reports.count() == 1
+
+
+@pytest.mark.parametrize(("body", "status"), [("", 404), ("not JSON", 200), ("{}", 200), ("", 500)])
+def test_an_omnimessage_without_a_sensible_answer_stays_open(body: str, status: int, messente: Messente) -> None:
+    message = due(omnimessage_id="an-omni-id")
+    messente.add(responses.GET, f"{OMNICHANNEL}/omnimessage/an-omni-id/status", body, status=status)
+    summary = Poller().run()
+    assert (summary.asked, summary.open) == (1, 1)
+    assert summary.failed == (0 if status == 404 else 1)
+    assert seen(message).status == "sent"
