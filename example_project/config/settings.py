@@ -16,6 +16,7 @@ ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
 USE_TZ = True
+TIME_ZONE = "Europe/Tallinn"
 STATIC_URL = "static/"
 
 INSTALLED_APPS = [
