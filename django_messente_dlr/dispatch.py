@@ -44,8 +44,12 @@ def dispatch(report_pk: int) -> bool:
     failures: list[str] = []
     for name in report.signals:
         failures += _send(signals.BY_NAME[name], **_arguments(name, report))
+    now = timezone.now()
     DeliveryReport.objects.using(using).filter(pk=report_pk).update(
-        dispatched_at=timezone.now(), dispatch_due_at=None, dispatch_error="\n".join(failures)
+        dispatched_at=now,
+        dispatch_due_at=None,
+        dispatch_error="\n".join(failures),
+        dispatch_failed_at=now if failures else None,
     )
     return not failures
 

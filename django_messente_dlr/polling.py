@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from django.db import router
 from django.utils import timezone
 
-from django_messente_dlr import accounts, conf, dispatch, ledger
+from django_messente_dlr import accounts, conf, dispatch, ledger, tallies
 from django_messente_dlr.clients import client_for
 from django_messente_dlr.messente import errors
 from django_messente_dlr.messente.reports import Report, Source
@@ -106,6 +106,7 @@ class Poller:
         """Do what a process that died, or a race that no lock can win, has left undone."""
         self.summary.matched += ledger.match_orphans()
         self.summary.dispatched += dispatch.sweep()
+        tallies.count()
         for account in Account.objects.filter(name__in=self._accounts, credits_exhausted_at__isnull=False):
             try:
                 accounts.note_balance(account.name, client_for(account.name).balance(), now=timezone.now())

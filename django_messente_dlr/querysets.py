@@ -70,7 +70,7 @@ class DeliveryReportQuerySet(models.QuerySet["DeliveryReport"]):
 
     def dispatch_failed(self) -> DeliveryReportQuerySet:
         """Those of which a receiver raised."""
-        return self.exclude(dispatch_error="")
+        return self.filter(dispatch_failed_at__isnull=False)
 
     def dispatch_due(self, now: datetime) -> DeliveryReportQuerySet:
         """Those whose signals are overdue at ``now``: whoever was to send them did not."""

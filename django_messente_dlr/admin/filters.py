@@ -111,8 +111,8 @@ class DispatchFilter(admin.SimpleListFilter):
             return queryset.undispatched()
         done = queryset.filter(dispatch_due_at__isnull=True)
         if value == DispatchState.FAILED:
-            return done.exclude(dispatch_error="")
-        return done.filter(dispatch_error="")
+            return done.filter(dispatch_failed_at__isnull=False)
+        return done.filter(dispatch_failed_at__isnull=True)
 
 
 def _chosen(chosen: admin.SimpleListFilter) -> str | None:

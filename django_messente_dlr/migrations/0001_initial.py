@@ -57,8 +57,24 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'SMS message',
                 'verbose_name_plural': 'SMS messages',
-                'indexes': [models.Index(fields=['next_poll_at'], name='messente_dlr_next_poll'), models.Index(fields=['recipient'], name='messente_dlr_recipient'), models.Index(fields=['omnimessage_id'], name='messente_dlr_omnimessage')],
+                'permissions': [('view_recipient', "Can see recipients' numbers in full"), ('view_text', 'Can see the texts of messages'), ('send_again', 'Can send messages again'), ('export', 'Can export messages')],
+                'indexes': [models.Index(fields=['next_poll_at'], name='messente_dlr_next_poll'), models.Index(fields=['recipient'], name='messente_dlr_recipient'), models.Index(fields=['omnimessage_id'], name='messente_dlr_omnimessage'), models.Index(fields=['status', 'id'], name='messente_dlr_by_status'), models.Index(fields=['err', 'id'], name='messente_dlr_by_err'), models.Index(fields=['account', 'id'], name='messente_dlr_by_account'), models.Index(fields=['channel', 'id'], name='messente_dlr_by_channel'), models.Index(fields=['created_at'], name='messente_dlr_created')],
                 'constraints': [models.UniqueConstraint(fields=('sms_unique_id',), name='messente_dlr_sms_unique_id')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Tally',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('span', models.CharField(choices=[('hour', 'Hour'), ('day', 'Day')], max_length=4, verbose_name='span')),
+                ('starts_at', models.DateTimeField(verbose_name='starts at')),
+                ('counted_at', models.DateTimeField(verbose_name='counted at')),
+                ('figures', models.JSONField(blank=True, default=dict, verbose_name='figures')),
+            ],
+            options={
+                'verbose_name': 'overview',
+                'verbose_name_plural': 'overview',
+                'constraints': [models.UniqueConstraint(fields=('span', 'starts_at'), name='messente_dlr_tally')],
             },
         ),
         migrations.CreateModel(
@@ -84,12 +100,13 @@ class Migration(migrations.Migration):
                 ('dispatch_due_at', models.DateTimeField(blank=True, null=True, verbose_name='signals due at')),
                 ('dispatched_at', models.DateTimeField(blank=True, null=True, verbose_name='signals sent at')),
                 ('dispatch_error', models.TextField(blank=True, default='', verbose_name='errors of receivers')),
+                ('dispatch_failed_at', models.DateTimeField(blank=True, null=True, verbose_name='receivers failed at')),
                 ('message', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='reports', to='django_messente_dlr.smsmessage', verbose_name='message')),
             ],
             options={
                 'verbose_name': 'delivery report',
                 'verbose_name_plural': 'delivery reports',
-                'indexes': [models.Index(fields=['sms_unique_id'], name='messente_dlr_report_id'), models.Index(fields=['omnimessage_id'], name='messente_dlr_report_omni'), models.Index(fields=['named_message'], name='messente_dlr_report_named'), models.Index(fields=['dispatch_due_at'], name='messente_dlr_dispatch_due')],
+                'indexes': [models.Index(fields=['sms_unique_id'], name='messente_dlr_report_id'), models.Index(fields=['omnimessage_id'], name='messente_dlr_report_omni'), models.Index(fields=['named_message'], name='messente_dlr_report_named'), models.Index(fields=['dispatch_due_at'], name='messente_dlr_dispatch_due'), models.Index(fields=['dispatch_failed_at'], name='messente_dlr_dispatch_fail'), models.Index(fields=['outcome', 'id'], name='messente_dlr_by_outcome')],
                 'constraints': [models.UniqueConstraint(fields=('fingerprint',), name='messente_dlr_fingerprint')],
             },
         ),

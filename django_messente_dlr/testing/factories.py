@@ -54,6 +54,9 @@ class DeliveryReportFactory(DjangoModelFactory[DeliveryReport]):
     status: Any = Status.DELIVERED
     received_at: Any = factory.LazyFunction(timezone.now)
     dispatched_at: Any = factory.SelfAttribute("received_at")
+    dispatch_failed_at: Any = factory.LazyAttribute(
+        lambda row: row.received_at if getattr(row, "dispatch_error", "") else None
+    )
     payload: Any = factory.LazyAttribute(lambda row: {"sms_unique_id": row.sms_unique_id, "stat": row.stat})
     fingerprint: Any = factory.Sequence(lambda number: Report(source=Source.CALLBACK).fingerprint("factory", number))
     outcome: Any = factory.LazyAttribute(
