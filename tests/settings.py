@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dj_database_url
+
 SECRET_KEY = "a key for the tests alone, long enough for Django's own checks to be content"
 DEBUG = False
 ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
@@ -12,7 +14,15 @@ LANGUAGE_CODE = "en"
 ROOT_URLCONF = "tests.urls"
 STATIC_URL = "static/"
 
-DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
+# DATABASE_URL names another: tox -e postgres and tox -e mariadb set it, and so may you.
+DATABASES = {"default": dj_database_url.config(default="sqlite://:memory:")}
+if DATABASES["default"]["ENGINE"] == "django.db.backends.mysql":
+    import pymysql
+
+    # Django asks for mysqlclient, which has to be compiled; this one speaks the same protocol in pure Python.
+    pymysql.version_info = (2, 2, 8, "final", 0)
+    pymysql.install_as_MySQLdb()
+    DATABASES["default"]["TEST"] = {"CHARSET": "utf8mb4"}
 
 INSTALLED_APPS = [
     "django.contrib.admin",

@@ -68,7 +68,7 @@ def test_all_that_is_kept_of_a_message_is_on_its_page(admin_client: Client) -> N
         channel="viber",
         parts=2,
         price=Decimal("0.045000"),
-        metadata={"order": 17, "name": "Jüri"},
+        metadata={"name": "Jüri", "order": 17},
         poll_count=3,
     )
     shown = fields(html(admin_client, page_url(message)))
@@ -78,7 +78,7 @@ def test_all_that_is_kept_of_a_message_is_on_its_page(admin_client: Client) -> N
     assert shown["channel"] == "viber"
     assert shown["parts"] == "2"
     assert shown["price_paid"] == "0.045"
-    assert shown["metadata_lines"] == "{\n  &quot;order&quot;: 17,\n  &quot;name&quot;: &quot;Jüri&quot;\n}"
+    assert shown["metadata_lines"] == "{\n  &quot;name&quot;: &quot;Jüri&quot;,\n  &quot;order&quot;: 17\n}"
     assert shown["poll_count"] == "3"
 
 
