@@ -63,6 +63,7 @@ class Config:
         poll_lease: seconds for which a poller's claim keeps others away from a message.
         poll_batch_size: messages in one claim.
         poll_concurrency: threads that ask Messente at the same time.
+        poll_rate: questions a second that one process asks; Messente's own limit is 150 for an IP address.
     """
 
     accounts: Mapping[str, AccountSettings] = field(default_factory=dict)
@@ -79,6 +80,7 @@ class Config:
     poll_lease: float = 300.0
     poll_batch_size: int = 100
     poll_concurrency: int = 16
+    poll_rate: float = 100.0
 
 
 def known_keys() -> set[str]:

@@ -137,6 +137,7 @@ def test_every_key_is_read_under_its_own_name() -> None:
         "POLL_LEASE": 60,
         "POLL_BATCH_SIZE": 1,
         "POLL_CONCURRENCY": 1,
+        "POLL_RATE": 0.5,
     }
     assert set(values) | {"ACCOUNTS", *conf.ACCOUNT_KEYS} == conf.known_keys()
     config = configured(**values)

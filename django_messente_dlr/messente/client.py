@@ -15,9 +15,10 @@ from requests.auth import HTTPBasicAuth
 
 from django_messente_dlr.messente import errors, fields
 from django_messente_dlr.messente.answers import AnswerCode
+from django_messente_dlr.messente.failures import check_http
 from django_messente_dlr.messente.readers import read_answer, read_status
 from django_messente_dlr.messente.reports import Report
-from django_messente_dlr.messente.transport import Body, Transport, check_http
+from django_messente_dlr.messente.transport import Body, Transport
 
 # Documentation: «SMS API», hosts. The second is the backup of the first.
 API_HOSTS = ("https://api2.messente.com", "https://api3.messente.com")
@@ -93,9 +94,10 @@ class MessenteClient:
 
         Raises:
             UnknownMessage: Messente does not know the id, yet or any more: it keeps reports for 48 hours.
+            HostResting: all hosts have failed a moment ago and are left alone; ask again later.
             MessenteError: the question could not be answered.
         """
-        answer = self._call("get_dlr_response", {"sms_unique_id": sms_unique_id})
+        answer = self._call("get_dlr_response", {"sms_unique_id": sms_unique_id}, patient=True)
         if AnswerCode.known(answer) is AnswerCode.CREDIT_OR_UNKNOWN_ID:
             raise errors.UnknownMessage(answer)
         try:
@@ -111,12 +113,12 @@ class MessenteClient:
 
         Raises:
             UnknownMessage: Messente does not know the id.
+            HostResting: the host has failed a moment ago and is left alone; ask again later.
             MessenteError: the question could not be answered.
         """
-        response = self._transport.exchange(
-            "GET",
+        response = self._transport.get(
             f"{self._omnichannel_url}/omnimessage/{quote(omnimessage_id, safe='')}/status",
-            where=self._omnichannel_url,
+            base=self._omnichannel_url,
             # As bytes: requests would encode a str as latin-1, which not every password fits.
             auth=HTTPBasicAuth(self._credentials["username"].encode(), self._credentials["password"].encode()),
         )
@@ -159,8 +161,11 @@ class MessenteClient:
         """Close the calling thread's connections."""
         self._transport.close()
 
-    def _call(self, endpoint: str, parameters: Mapping[str, str], *, idempotent: bool = True) -> str:
-        return self._transport.call(endpoint, Body({**self._credentials, **parameters}), idempotent=idempotent)
+    def _call(
+        self, endpoint: str, parameters: Mapping[str, str], *, idempotent: bool = True, patient: bool = False
+    ) -> str:
+        body = Body({**self._credentials, **parameters})
+        return self._transport.call(endpoint, body, idempotent=idempotent, patient=patient)
 
 
 def _refuse(answer: str) -> NoReturn:

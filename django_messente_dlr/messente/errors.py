@@ -25,6 +25,18 @@ class ConnectionFailed(MessenteError):
     """No host could be reached: the request has certainly not arrived."""
 
 
+class HostResting(ConnectionFailed):
+    """Every host has failed a moment ago and is left alone for a while; nobody was asked.
+
+    Attributes:
+        retry_after: the seconds until one of them may be asked again.
+    """
+
+    def __init__(self, message: str, *, retry_after: float = 0.0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
 class OutcomeUnknown(MessenteError):
     """The request may have arrived, but no answer came. To send again could send twice."""
 

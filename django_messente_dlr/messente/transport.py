@@ -6,34 +6,23 @@ answer means is for the client to say.
 
 from __future__ import annotations
 
-import ssl
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, LocationValueError, NewConnectionError, ProxyError
-from urllib3.exceptions import SSLError as TransportSSLError
+from urllib3.exceptions import HTTPError
 
-from django_messente_dlr.messente import errors, fields
+from django_messente_dlr.messente import errors
 from django_messente_dlr.messente.answers import AnswerCode
-
-# Raised over our own URL. Not InvalidHeader: that one tells of an answer's header, too.
-NO_ADDRESS = (
-    requests.exceptions.InvalidSchema,
-    requests.exceptions.InvalidURL,
-    requests.exceptions.MissingSchema,
-    LocationValueError,
-)
+from django_messente_dlr.messente.failures import Unclear, check_http, never_left
+from django_messente_dlr.messente.health import Health
 
 
 class _RefusedByServer(errors.ServerFailure):
     """``FAILED 209``: the server says itself that it did nothing, so another may be asked even to send."""
-
-
-class _Unclear(errors.UnreadableAnswer):
-    """A success that says nothing: whatever was asked for may have been done."""
 
 
 class Body(dict[str, str]):
@@ -63,34 +52,80 @@ class Transport:
         self._hosts = [host.rstrip("/") for host in hosts]
         self._timeout = (connect_timeout, read_timeout)
         self._local = threading.local()
+        self._health = Health()
 
-    def call(self, endpoint: str, parameters: Mapping[str, str], *, idempotent: bool) -> str:
+    def call(self, endpoint: str, parameters: Mapping[str, str], *, idempotent: bool, patient: bool = False) -> str:
         """POST to the hosts, one after the other, until one answers; return the answer's text.
+
+        A host that has failed a moment ago is left out. Where that leaves none, all are tried.
 
         Args:
             endpoint: the last part of the URL, such as ``send_sms``.
             parameters: the body's fields, credentials among them.
             idempotent: whether the call may be made again when it is not known whether it has arrived.
+            patient: whether the call can wait until a host has rested: then none is tried before.
 
         Raises:
             OutcomeUnknown: a call that may not be repeated may have arrived.
+            HostResting: a patient call was not made.
             MessenteError: what went wrong with the last host.
         """
         failure: errors.MessenteError = errors.ConnectionFailed("No host of Messente's is configured.")
-        for host in self._hosts:
+        rests = {host: self._health.rest_of(host) for host in self._hosts}
+        fit = [host for host in self._hosts if not rests[host]]
+        if rests and not fit and patient:
+            raise _resting(min(rests.values()))
+        for host in fit or self._hosts:
             try:
-                return self._post(host, endpoint, parameters)
+                with self._minding(host):
+                    return self._post(host, endpoint, parameters)
             except (errors.ConnectionFailed, _RefusedByServer) as exc:
                 failure = exc
             except (errors.OutcomeUnknown, errors.ServerFailure) as exc:
                 if not idempotent:
                     raise errors.OutcomeUnknown(f"{exc} The request may have arrived all the same.") from exc
                 failure = exc
-            except _Unclear as exc:
+            except Unclear as exc:
                 if not idempotent:
                     raise errors.OutcomeUnknown(f"{exc} The request has arrived all the same.") from exc
                 raise
         raise failure
+
+    def get(self, url: str, *, base: str, **arguments: Any) -> requests.Response:
+        """GET from an API that has one host alone, and return the response; its failures are for the caller to see.
+
+        Args:
+            url: where to.
+            base: the API's base URL, which a failure is told with.
+            arguments: further arguments of ``Session.request``.
+
+        Raises:
+            HostResting: it has failed a moment ago and was not asked.
+            MessenteError: it could not be asked, or its server failed.
+        """
+        if rest := self._health.rest_of(base):
+            raise _resting(rest)
+        with self._minding(base):
+            response = self.exchange("GET", url, where=base, **arguments)
+            if response.status_code >= 500:
+                check_http(response, where=base)
+        return response
+
+    @contextmanager
+    def _minding(self, host: str) -> Iterator[None]:
+        """Note how a host bears itself."""
+        try:
+            yield
+        except errors.ConnectionFailed:
+            self._health.failed(host, connected=False)
+            raise
+        except (errors.OutcomeUnknown, errors.ServerFailure):
+            self._health.failed(host, connected=True)
+            raise
+        except errors.MessenteError:
+            self._health.answered(host)
+            raise
+        self._health.answered(host)
 
     def exchange(self, method: str, url: str, *, where: str, **arguments: Any) -> requests.Response:
         """Make one request, never following a redirect, and return the response.
@@ -136,33 +171,13 @@ class Transport:
         check_http(response, where=host)
         answer = response.content.decode("utf-8", "replace").strip()
         if not answer:
-            raise _Unclear(f"{host} answered nothing.")
+            raise Unclear(f"{host} answered nothing.")
         if AnswerCode.known(answer) is AnswerCode.SERVER_FAILURE:
             raise _RefusedByServer(f"{host} answered «{AnswerCode.SERVER_FAILURE}».")
         return answer
 
 
-def check_http(response: requests.Response, *, where: str) -> None:
-    """Raise the error that a response's HTTP status stands for; 200 alone stands for none."""
-    status = response.status_code
-    if status == 429:
-        wait, _ = fields.number(response.headers.get("Retry-After"))
-        wait = wait if wait is not None and wait >= 0 else None
-        raise errors.RateLimited(f"{where} asks for fewer requests (HTTP 429).", retry_after=wait)
-    if status >= 500:
-        raise errors.ServerFailure(f"{where} answered HTTP {status}.")
-    if status != 200:
-        unreadable = _Unclear if status < 300 else errors.UnreadableAnswer
-        raise unreadable(f"{where} answered HTTP {status}.")
-
-
-def never_left(exc: Exception) -> bool:
-    """Tell whether a request failed before any of it can have reached the server."""
-    if isinstance(exc, NO_ADDRESS):
-        return True
-    reason = getattr(exc.args[0] if exc.args else None, "reason", None)
-    if isinstance(reason, ProxyError):
-        reason = reason.original_error
-    if isinstance(reason, TransportSSLError):
-        return isinstance(reason.args[0] if reason.args else None, ssl.SSLCertVerificationError)
-    return isinstance(reason, NewConnectionError | ConnectTimeoutError)
+def _resting(seconds: float) -> errors.HostResting:
+    return errors.HostResting(
+        f"Messente has failed a moment ago and is left alone for {seconds:.0f} seconds more.", retry_after=seconds
+    )

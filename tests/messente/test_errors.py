@@ -13,6 +13,7 @@ from django_messente_dlr.messente.answers import AnswerCode
 ERRORS = [
     errors.MalformedReport("it has no stat"),
     errors.ConnectionFailed("https://api2.messente.com could not be reached."),
+    errors.HostResting("Messente has failed a moment ago.", retry_after=12.5),
     errors.OutcomeUnknown("https://api2.messente.com did not answer."),
     errors.ServerFailure("https://api2.messente.com answered HTTP 500."),
     errors.RateLimited("https://api2.messente.com asks for fewer requests.", retry_after=30),

@@ -1,0 +1,15 @@
+"""Asks Messente about the messages whose reports did not come: claim, ask, record, and say when to ask again.
+
+Threads ask; the thread that runs the `Poller` alone speaks with the database, in short transactions, none of which is
+open while a question is under way. A claim whose process dies runs out by itself.
+"""
+
+from __future__ import annotations
+
+from django_messente_dlr.polling.answers import Outcome, Result
+from django_messente_dlr.polling.now import poll_now
+from django_messente_dlr.polling.poller import Poller
+from django_messente_dlr.polling.summary import Summary
+from django_messente_dlr.polling.sweeping import Swept, sweep
+
+__all__ = ["Outcome", "Poller", "Result", "Summary", "Swept", "poll_now", "sweep"]

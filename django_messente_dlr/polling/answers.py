@@ -1,0 +1,141 @@
+"""What becomes of messages when their question is answered, or not: recorded, asked about again, or given up."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import router
+from django.db.models import TextChoices
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from django_messente_dlr import accounts, ledger
+from django_messente_dlr.messente import errors
+from django_messente_dlr.messente.reports import Report, Source
+from django_messente_dlr.models import SmsMessage
+from django_messente_dlr.polling.asking import Asker, Question
+from django_messente_dlr.polling.pace import NotAsked
+from django_messente_dlr.querysets import SmsMessageQuerySet
+from django_messente_dlr.schedule import WINDOW, next_question
+from django_messente_dlr.statuses import Status, status_of
+
+logger = logging.getLogger(__name__)
+
+NO_REPORT = "Messente told nothing final within its 48 hours."
+
+
+class Outcome(TextChoices):
+    """What a poll did to one message."""
+
+    FINAL = "final", _("Its end is known.")
+    OPEN = "open", _("Nothing final is known yet; it will be asked about again.")
+    UNRESOLVED = "unresolved", _("Messente told nothing final within its 48 hours.")
+    REFUSED = "refused", _("Messente refuses the account.")
+    NOT_ASKED = "not_asked", _("Messente was not asked.")
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a poll did to one message.
+
+    Attributes:
+        message: its row as it was claimed.
+        outcome: what was done.
+        error: why the question was not asked, or not answered, in a sentence; "" where it was.
+    """
+
+    message: SmsMessage
+    outcome: Outcome
+    error: str = ""
+
+
+def take(question: Question, answer: Callable[[], list[Report]], *, asker: Asker) -> list[Result]:
+    """Do what the answer to a question asks for, and return what that was for each message.
+
+    Args:
+        question: the question.
+        answer: returns the answer, or raises what went wrong.
+        asker: who asked; is told if its account is refused.
+    """
+    now = timezone.now()
+    try:
+        reports = answer()
+    except NotAsked as exc:
+        return [put_off(message, exc, now=now) for message in question.messages]
+    except (errors.CredentialsRefused, errors.AddressRefused) as exc:
+        _stop(question.account, str(exc), asker=asker, now=now)
+        return [Result(message, Outcome.REFUSED, str(exc)) for message in question.messages]
+    except errors.UnknownMessage:  # no failure, only nothing new: not known yet, or not any more
+        return [later(message, now=now) for message in question.messages]
+    except errors.MessenteError as exc:
+        logger.warning("No answer about message %s: %s", ", ".join(str(m.pk) for m in question.messages), exc)
+        return [later(message, now=now, error=str(exc)) for message in question.messages]
+    ended = _record(question, reports)
+    messages = {message.pk: message for message in (*question.messages, *ended)}
+    return [
+        Result(message, Outcome.FINAL) if ended.get(message) else later(message, now=now)
+        for message in messages.values()
+    ]
+
+
+def later(message: SmsMessage, *, now: datetime, error: str = "") -> Result:
+    """Say when to ask about a message again or, after 48 hours, that nobody will."""
+    closes = (message.sent_at or message.created_at) + WINDOW
+    if now >= closes:
+        report = Report(source=Source.POLL, error_text=NO_REPORT, payload={"polls": message.poll_count + 1})
+        ledger.record_end(message, report, Status.UNRESOLVED)
+        return Result(message, Outcome.UNRESOLVED, error)
+    known = message.sms_unique_id or message.omnimessage_id
+    at = next_question(now=now, closes=closes, polls=message.poll_count) if known else closes
+    _still_waited_for(message).update(next_poll_at=at, poll_count=message.poll_count + 1)
+    return Result(message, Outcome.OPEN, error)
+
+
+def put_off(message: SmsMessage, reason: NotAsked, *, now: datetime) -> Result:
+    """Have a message that was claimed in vain asked about as if it had not been, but not before it may be."""
+    if reason.again_in is not None:
+        at = now + timedelta(seconds=reason.again_in)
+        # Unless the claim has run out, and the message is another's by now.
+        _still_waited_for(message).filter(next_poll_at=message.next_poll_at).update(next_poll_at=at)
+    return Result(message, Outcome.NOT_ASKED, str(reason))
+
+
+def _stop(account: str, error: str, *, asker: Asker, now: datetime) -> None:
+    """Ask nothing more for an account: every further question would be refused too."""
+    if account not in asker.refused:
+        asker.refused.add(account)
+        accounts.note_poll(account, now=now, error=error)
+        logger.error("Polling of account %s was stopped: %s", account, error)
+
+
+def _record(question: Question, reports: list[Report]) -> dict[SmsMessage, bool]:
+    """Record reports; return the messages that they are about, and whether that was the end of each."""
+    ended: dict[SmsMessage, bool] = {}
+    for report in reports:
+        about = [message for message in question.messages if message.sms_unique_id in {None, report.sms_unique_id}]
+        status = status_of(report)
+        for message in about or _sibling(question, report):
+            try:
+                ledger.record(report, account=message.account, named=message.pk)
+            except ledger.ForeignReport:
+                continue
+            ended[message] = ended.get(message, False) or (status is not None and status.is_final)
+    return ended
+
+
+def _sibling(question: Question, report: Report) -> list[SmsMessage]:
+    """Return the row of another channel's message of the same omnimessage, which was not claimed with this one."""
+    rows = _messages().filter(account=question.account, sms_unique_id=report.sms_unique_id)
+    return list(rows.filter(omnimessage_id=question.messages[0].omnimessage_id, next_poll_at__isnull=False))
+
+
+def _still_waited_for(message: SmsMessage) -> SmsMessageQuerySet:
+    # A message that has become final meanwhile is not to be asked about again.
+    return _messages().filter(pk=message.pk, next_poll_at__isnull=False)
+
+
+def _messages() -> SmsMessageQuerySet:
+    return SmsMessage.objects.using(router.db_for_write(SmsMessage))

@@ -1,0 +1,62 @@
+"""Asks about certain messages at once, whatever their schedule says: for people, such as those in the admin."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+from django.db import router
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from django_messente_dlr import conf
+from django_messente_dlr.models import SmsMessage
+from django_messente_dlr.polling.answers import Outcome, Result, take
+from django_messente_dlr.polling.asking import Asker, questions_about
+from django_messente_dlr.polling.pace import Pace
+from django_messente_dlr.statuses import Status
+
+NOT_ASKABLE = _("Messente has given it no id, or its account is not configured.")
+
+
+def poll_now(messages: Iterable[SmsMessage]) -> list[Result]:
+    """Ask Messente about ``messages`` now, and return what became of each, in their order.
+
+    Messages that have ended, that Messente has given no id yet, or whose account is not configured, are not asked
+    about (`Outcome.NOT_ASKED`). The call takes as long as the questions do, ``POLL_CONCURRENCY`` at a time.
+
+    Args:
+        messages: the messages; the rows in the results are as they are afterwards.
+    """
+    config = conf.current()
+    wanted = list(messages)
+    rows = SmsMessage.objects.using(router.db_for_write(SmsMessage))
+    asked = [message for message in wanted if _can_be_asked(message)]
+    # As a poller's claim would have it, so that none asks at the same time.
+    until = timezone.now() + timedelta(seconds=config.poll_lease)
+    rows.filter(pk__in=[message.pk for message in asked], next_poll_at__isnull=False).update(next_poll_at=until)
+    asker = Asker(Pace(config.poll_rate, stop=threading.Event()))
+    results: dict[int, Result] = {}
+    for message in asked:
+        message.next_poll_at = until if message.next_poll_at else None
+    with ThreadPoolExecutor(config.poll_concurrency, thread_name_prefix="messente-poll-now") as pool:
+        asking = [(question, pool.submit(asker.ask, question)) for question in questions_about(asked)]
+        for question, future in asking:
+            results |= {result.message.pk: result for result in take(question, future.result, asker=asker)}
+    now = rows.in_bulk([message.pk for message in wanted])
+    return [_told(message, results.get(message.pk), now.get(message.pk)) for message in wanted]
+
+
+def _can_be_asked(message: SmsMessage) -> bool:
+    has_id = bool(message.sms_unique_id or message.omnimessage_id)
+    return has_id and not Status(message.status).is_final and message.account in conf.accounts()
+
+
+def _told(message: SmsMessage, result: Result | None, row: SmsMessage | None) -> Result:
+    outcome = result.outcome if result else Outcome.NOT_ASKED
+    if row and Status(row.status).is_final:
+        outcome = Outcome.FINAL
+    error = result.error if result else str(NOT_ASKABLE)
+    return Result(row or message, outcome, "" if outcome is Outcome.FINAL else error)

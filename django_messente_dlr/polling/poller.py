@@ -1,0 +1,134 @@
+"""The `Poller`: one run over everything that is due, several questions at a time."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime, timedelta
+from queue import SimpleQueue
+
+from django.utils import timezone
+
+from django_messente_dlr import accounts, conf
+from django_messente_dlr.messente.reports import Report
+from django_messente_dlr.polling.answers import Outcome, put_off, take
+from django_messente_dlr.polling.asking import Asker, Question
+from django_messente_dlr.polling.claims import Claims
+from django_messente_dlr.polling.pace import NotAsked, Pace
+from django_messente_dlr.polling.summary import Summary
+from django_messente_dlr.polling.sweeping import sweep
+
+# Seconds between the sweeps of a run that is longer.
+SWEEP_EVERY = 60.0
+
+
+class Poller:
+    """Asks Messente about the messages that are due.
+
+    Args:
+        account_names: the accounts to poll; None for all that are configured.
+        batch_size: messages in one claim; None for the setting.
+        concurrency: threads that ask at the same time; None for the setting.
+        rate: questions a second, of all threads together; None for the setting.
+        limit: the greatest number of messages to ask about in one run; None for all that are due.
+        stop: ends a run when it is set: what is being asked is still recorded, and what was claimed is given back.
+        progress: is told the number of messages that are done, now and then.
+
+    Raises:
+        ImproperlyConfigured: there is no such account.
+    """
+
+    def __init__(
+        self,
+        *,
+        account_names: Iterable[str] | None = None,
+        batch_size: int | None = None,
+        concurrency: int | None = None,
+        rate: float | None = None,
+        limit: int | None = None,
+        stop: threading.Event | None = None,
+        progress: Callable[[int], object] | None = None,
+    ) -> None:
+        config = conf.current()
+        named = None if account_names is None else {conf.account(name).name for name in account_names}
+        self._named = named
+        self._accounts = set(config.accounts) if named is None else named
+        self._batch_size = batch_size or config.poll_batch_size
+        self._concurrency = concurrency or config.poll_concurrency
+        self._limit = limit
+        self._lease = timedelta(seconds=config.poll_lease)
+        self._progress = progress
+        # Kept from run to run: a pause that Messente has asked for outlasts the run that heard of it.
+        self._pace = Pace(rate or config.poll_rate, stop=stop or threading.Event())
+        self.summary = Summary()
+
+    def run(self, *, sweeping: bool = True) -> Summary:
+        """Ask about everything that is due now, and return what that came to.
+
+        Args:
+            sweeping: whether to sweep up, too, what was left undone.
+        """
+        self.summary = Summary()
+        started = timezone.now()
+        asker = Asker(self._pace)
+        self._ask(asker, now=started, sweeping=sweeping)
+        for name in self._accounts - asker.refused:
+            accounts.note_poll(name, now=started)
+        if sweeping:
+            self._sweep()
+        return self.summary
+
+    def _ask(self, asker: Asker, *, now: datetime, sweeping: bool) -> None:
+        claims = Claims(
+            asker,
+            account_names=self._named,
+            batch_size=self._batch_size,
+            lease=self._lease,
+            limit=self._limit,
+            set_aside=self.summary.count,
+        )
+        done: SimpleQueue[Future[list[Report]]] = SimpleQueue()
+        asking: dict[Future[list[Report]], Question] = {}
+        questions = claims(now)
+        sweep_at = time.monotonic() + SWEEP_EVERY
+        # As many again wait for a thread, so that none waits for us while we write.
+        ahead, vain = 2 * self._concurrency, 0
+        pool = ThreadPoolExecutor(self._concurrency, thread_name_prefix="messente-poll")
+        try:
+            while True:
+                while len(asking) < ahead and vain <= self._batch_size + ahead:
+                    if (question := next(questions, None)) is None:
+                        break
+                    future = pool.submit(asker.ask, question)
+                    asking[future] = question
+                    future.add_done_callback(done.put)
+                if not asking:
+                    break
+                future = done.get()
+                asked = self._finish(asking.pop(future), future, asker=asker)
+                # Where a whole batch could not be asked about, the rest cannot either.
+                vain = 0 if asked else vain + 1
+                if sweeping and time.monotonic() >= sweep_at:
+                    self._sweep()
+                    sweep_at = time.monotonic() + SWEEP_EVERY
+        finally:
+            pool.shutdown(cancel_futures=True)
+        ended = NotAsked("The run was ended.", again_in=0.0)
+        for question in claims.give_back():
+            self.summary.count([put_off(message, ended, now=timezone.now()) for message in question.messages])
+
+    def _finish(self, question: Question, future: Future[list[Report]], *, asker: Asker) -> bool:
+        """Take the answer to one question; return whether it was asked."""
+        results = take(question, future.result, asker=asker)
+        self.summary.count_question(results)
+        for result in results:
+            if result.outcome is Outcome.REFUSED:
+                self.summary.stopped.setdefault(question.account, result.error)
+        if self._progress:
+            self._progress(len(question.messages))
+        return any(result.outcome is not Outcome.NOT_ASKED for result in results)
+
+    def _sweep(self) -> None:
+        self.summary.add_swept(sweep(self._accounts))
