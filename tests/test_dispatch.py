@@ -111,6 +111,11 @@ class TestAfterTheCommit:
 
 class TestReceiversThatRaise:
     @pytest.fixture
+    def _unlogged(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """pytest keeps the log, and xdist cannot hand half a character from process to process."""
+        monkeypatch.setattr(logging.getLogger("django_messente_dlr.signals"), "disabled", True)
+
+    @pytest.fixture
     def failing(self) -> Any:
         def receiver(**kwargs: Any) -> None:
             raise ValueError("no such order")
@@ -157,6 +162,7 @@ class TestReceiversThatRaise:
         ],
     )
     @pytest.mark.parametrize("kind", ["object", "partial", "method", "function"])
+    @pytest.mark.usefixtures("_unlogged")
     def test_whatever_it_is_and_says_it_is_named_and_the_others_are_called(
         self,
         message: SmsMessage,
