@@ -22,6 +22,8 @@ from django_messente_dlr.polling.sweeping import sweep
 
 # Seconds between the sweeps of a run that is longer.
 SWEEP_EVERY = 60.0
+# Seconds for which a Poller that runs again asks nothing for an account that was refused.
+REFUSED_FOR = 300.0
 
 
 class Poller:
@@ -62,6 +64,8 @@ class Poller:
         self._progress = progress
         # Kept from run to run: a pause that Messente has asked for outlasts the run that heard of it.
         self._pace = Pace(rate or config.poll_rate, stop=stop or threading.Event())
+        # Likewise an account that was refused: until when it is left alone, and why.
+        self._refused: dict[str, tuple[float, str]] = {}
         self.summary = Summary()
 
     def run(self, *, sweeping: bool = True) -> Summary:
@@ -73,6 +77,10 @@ class Poller:
         self.summary = Summary()
         started = timezone.now()
         asker = Asker(self._pace)
+        for name, (until, error) in self._refused.items():
+            if time.monotonic() < until:
+                asker.refused.add(name)
+                self.summary.stopped[name] = error
         self._ask(asker, now=started, sweeping=sweeping)
         for name in self._accounts - asker.refused:
             accounts.note_poll(name, now=started)
@@ -126,6 +134,7 @@ class Poller:
         for result in results:
             if result.outcome is Outcome.REFUSED:
                 self.summary.stopped.setdefault(question.account, result.error)
+                self._refused[question.account] = (time.monotonic() + REFUSED_FOR, result.error)
         if self._progress:
             self._progress(len(question.messages))
         return any(result.outcome is not Outcome.NOT_ASKED for result in results)

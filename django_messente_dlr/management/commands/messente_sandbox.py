@@ -7,10 +7,7 @@ line for each request and each callback. Exit status 0 when it is ended by SIGIN
 from __future__ import annotations
 
 import argparse
-import signal
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -18,6 +15,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser, DjangoHelpFormatter
 
 from django_messente_dlr import conf
+from django_messente_dlr.management.stopping import until_signalled
 from django_messente_dlr.sandbox import Sandbox
 from django_messente_dlr.sandbox.fates import table
 
@@ -98,7 +96,7 @@ class Command(BaseCommand):
             )
         except ValueError as exc:
             raise CommandError(str(exc)) from exc
-        with _until_signalled(ended):
+        with until_signalled(ended):
             try:
                 sandbox.start()
             except OSError as exc:
@@ -157,15 +155,3 @@ def _amount(text: str) -> Decimal:
     if not amount.is_finite():
         raise argparse.ArgumentTypeError(f"«{text}» is not an amount, such as 707.54")
     return amount
-
-
-@contextmanager
-def _until_signalled(ended: threading.Event) -> Iterator[None]:
-    """Have SIGINT and SIGTERM end the sandbox while inside, and whatever they ended before afterwards."""
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, lambda *_: ended.set()) for number in numbers]
-    try:
-        yield
-    finally:
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)
