@@ -1,0 +1,1 @@
+"""The receiving path beside seven ways to do less: ``python -m benchmarks.receive --help``."""

@@ -1,0 +1,70 @@
+"""Measure the receiving path beside seven ways to do less, and print a table for each database and server shape."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+
+from benchmarks.receive.series import Plan, Turn
+from benchmarks.receive.servers import SHAPES
+from benchmarks.receive.table import machine, table
+
+DATABASES = ("postgres", "mariadb", "sqlite")
+STANDARD = ("a", "e", "c", "c2", "d", "g", "f", "ours", "ours, receivers")
+OTHERS = ("ours, account", "ours, POST", "ours, POST, receivers")
+
+
+def main() -> None:
+    arguments = _arguments()
+    print(f"{machine()}; {arguments.messages:,} messages; {arguments.connections} connections;")
+    print(
+        f"medians of {arguments.rounds} interleaved rounds of {arguments.requests} requests; ratio to c in its round"
+    )
+    print()
+    for database in arguments.database or DATABASES:
+        for shape in arguments.shape or SHAPES:
+            plan = Plan(
+                database=database,
+                shape=shape,
+                handlers=arguments.handlers or [*STANDARD, *(OTHERS if arguments.all else ())],
+                rounds=arguments.rounds,
+                requests=arguments.requests,
+                connections=arguments.connections,
+                messages=arguments.messages,
+                prefix=arguments.prefix,
+            )
+            print(f"{database}, {shape}\n\n{table(plan, _series(plan))}\n", flush=True)
+
+
+def _series(plan: Plan) -> list[Turn]:
+    with tempfile.NamedTemporaryFile("r") as file:
+        command = [sys.executable, "-m", "benchmarks.receive.series", json.dumps(asdict(plan)), file.name]
+        subprocess.run(command, check=True)
+        return [Turn(**turn) for turn in json.loads(Path(file.name).read_text())]
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.receive", description=__doc__)
+    parser.add_argument("--database", action="append", choices=DATABASES, help="again for another; all by default")
+    parser.add_argument("--shape", action="append", choices=list(SHAPES), help="of the server; both by default")
+    parser.add_argument("--handlers", type=lambda told: told.split(";"), help="their names, with ; between them")
+    parser.add_argument("--all", action="store_true", help="ours in further ways: account's URL, POST")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--requests", type=int, default=3000, help="a round and handler")
+    parser.add_argument("--connections", type=int, default=8)
+    parser.add_argument("--messages", type=int, default=100_000, help="in the tables")
+    parser.add_argument("--prefix", default="bench_", help="of the names of the databases that are made and dropped")
+    parser.add_argument("--quick", action="store_true", help="3 rounds of 500 requests: a look, no measurement")
+    arguments = parser.parse_args()
+    if arguments.quick:
+        arguments.rounds, arguments.requests = 3, 500
+    return arguments
+
+
+if __name__ == "__main__":
+    main()
