@@ -6,6 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from django_messente_dlr import privacy
 from django_messente_dlr.messente.codes import ErrorCode
 from django_messente_dlr.models import DeliveryReport, SmsMessage
 
@@ -43,17 +44,27 @@ class ReportSerializer(serializers.ModelSerializer[DeliveryReport]):
 
 
 class ReportDetailSerializer(ReportSerializer):
-    """One report with its payload."""
+    """One report with its payload, in which recipients are masked for those who may not see them."""
 
     class Meta(ReportSerializer.Meta):
         fields = (*ReportSerializer.Meta.fields, "payload")
         read_only_fields = fields
+
+    def to_representation(self, instance: DeliveryReport) -> dict[str, Any]:
+        told = super().to_representation(instance)
+        if not _may_see_recipients(self):
+            number = instance.message.recipient if instance.message else ""
+            told["payload"] = privacy.mask_in_json(told["payload"], number)
+        return told
 
 
 class MessageSerializer(serializers.ModelSerializer[SmsMessage]):
     """A message and its reports."""
 
     cause = CauseSerializer(read_only=True, allow_null=True)
+    recipient = serializers.CharField(
+        read_only=True, help_text="Masked (+372•••••000) for those without the permission view_recipient."
+    )
     reports = ReportSerializer(many=True, read_only=True)
 
     class Meta:
@@ -85,8 +96,22 @@ class MessageSerializer(serializers.ModelSerializer[SmsMessage]):
         )
         read_only_fields = fields
 
+    def to_representation(self, instance: SmsMessage) -> dict[str, Any]:
+        told = super().to_representation(instance)
+        if not _may_see_recipients(self):
+            number = instance.recipient
+            told["recipient"] = privacy.mask_number(number)
+            told["error_text"] = privacy.mask_in_text(told["error_text"], number)
+            told["metadata"] = privacy.mask_in_json(told["metadata"], number)
+        return told
+
 
 class MessageDetailSerializer(MessageSerializer):
     """A message and its reports, each with its payload."""
 
     reports: Any = ReportDetailSerializer(many=True, read_only=True)
+
+
+def _may_see_recipients(serializer: serializers.BaseSerializer[Any]) -> bool:
+    request = serializer.context.get("request")
+    return request is not None and privacy.may_see_recipients(request.user)

@@ -62,6 +62,25 @@ def test_one_message_is_told_with_the_payloads_of_its_reports(reader: APIClient,
     assert response.json()["reports"][0]["payload"] == {"stat": "DELIVRD", "a": "b"}
 
 
+@pytest.mark.parametrize("path", ["", "one"])
+def test_recipients_are_masked_for_those_who_may_not_see_them(path: str) -> None:
+    message = SmsMessageFactory.create(
+        recipient="+37255500001", metadata={"phone": "0037255500001"}, error_text="37255500001 is no number"
+    )
+    DeliveryReportFactory.create(message=message, payload={"to": "+37255500001"})
+    url = f"{URL}{message.pk}/" if path else URL
+    reader = client_of(permission="view_smsmessage")
+    content = reader.get(url).content.decode()
+    assert "55500001" not in content
+    assert "+372•••••001" in content
+    user = User.objects.get()
+    user.user_permissions.add(Permission.objects.get(codename="view_recipient"))
+    reader.force_login(User.objects.get())
+    content = reader.get(url).content.decode()
+    assert '"recipient":"+37255500001"' in content
+    assert "•" not in content
+
+
 def test_a_message_that_is_not_there_is_a_404(reader: APIClient) -> None:
     assert reader.get(f"{URL}1/").status_code == 404
 
