@@ -1,6 +1,6 @@
 """The admin door: what became of every message, and why, for people to look at. It shows; `ledger` writes.
 
-Django's autodiscovery imports this package, which registers the three pages. Nothing here adds, changes or deletes
+Django's autodiscovery imports this package, which registers the four pages. Nothing here adds, changes or deletes
 a row by a form: messages and reports are evidence, and old ones are pruned by a command.
 """
 
@@ -10,11 +10,13 @@ from django.contrib import admin
 
 from django_messente_dlr.admin.accounts import AccountAdmin
 from django_messente_dlr.admin.messages import SmsMessageAdmin
+from django_messente_dlr.admin.overview import OverviewAdmin
 from django_messente_dlr.admin.reports import DeliveryReportAdmin
-from django_messente_dlr.models import Account, DeliveryReport, SmsMessage
+from django_messente_dlr.models import Account, DeliveryReport, SmsMessage, Tally
 
-__all__ = ["AccountAdmin", "DeliveryReportAdmin", "SmsMessageAdmin"]
+__all__ = ["AccountAdmin", "DeliveryReportAdmin", "OverviewAdmin", "SmsMessageAdmin"]
 
 admin.site.register(SmsMessage, SmsMessageAdmin)
 admin.site.register(DeliveryReport, DeliveryReportAdmin)
 admin.site.register(Account, AccountAdmin)
+admin.site.register(Tally, OverviewAdmin)

@@ -11,7 +11,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from django_messente_dlr import accounts
-from django_messente_dlr.admin import display
+from django_messente_dlr.admin import display, units
 from django_messente_dlr.admin.base import ReadOnlyAdmin
 from django_messente_dlr.models import Account
 
@@ -66,16 +66,16 @@ class AccountAdmin(ReadOnlyAdmin[Account]):
 
     @admin.display(description=_("balance (EUR)"))
     def balance_left(self, account: Account) -> str:
-        return display.amount(account.balance)
+        return units.amount(account.balance)
 
     @admin.display(description=_("out of credits since"))
     def held_since(self, account: Account) -> SafeString | str:
-        return display.moment(account.credits_exhausted_at)
+        return units.ago(account.credits_exhausted_at)
 
     @admin.display(description=_("last callback at"))
     def called(self, account: Account) -> SafeString | str:
-        return display.moment(account.last_callback_at)
+        return units.ago(account.last_callback_at)
 
     @admin.display(description=_("last poll at"))
     def polled(self, account: Account) -> SafeString | str:
-        return display.moment(account.last_poll_at)
+        return units.ago(account.last_poll_at)

@@ -8,8 +8,9 @@ from django.contrib import admin
 from django.contrib.auth import get_permission_codename
 from django.db import connections, models, transaction
 from django.http import HttpRequest, HttpResponse
+from django.utils.text import capfirst
 
-from django_messente_dlr.admin.display import EMPTY
+from django_messente_dlr.admin.units import EMPTY
 
 Row = TypeVar("Row", bound=models.Model)
 
@@ -49,17 +50,31 @@ class ReadOnlyAdmin(ReadOnly, _ModelAdmin[Row]):
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     sortable_by = ()
+    # Columns that a list does not show: what they hold is not fetched for it.
+    not_listed: tuple[str, ...] = ()
 
     class Media:
         css = {"all": ["django_messente_dlr/admin.css"]}
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        return super().changelist_view(request, extra_context)
+        # «Select SMS message to view» is nothing that anybody came for.
+        title = str(capfirst(self.opts.verbose_name_plural))
+        return super().changelist_view(
+            request, {"title": title, **self.list_context(request), **(extra_context or {})}
+        )
 
     # Actions call receivers, which must never run inside a transaction of ours: ATOMIC_REQUESTS would be one.
     for _alias in connections:
         changelist_view = transaction.non_atomic_requests(using=_alias)(changelist_view)
     del _alias
+
+    def list_context(self, request: HttpRequest) -> dict[str, Any]:
+        """Return what the list's template shows beside the list."""
+        return {}
+
+    def prepared(self, request: HttpRequest, rows: list[Row]) -> list[Row]:
+        """Return the rows of a page with what they show beside their own columns, fetched for all of them at once."""
+        return rows
 
     def has_act_permission(self, request: HttpRequest) -> bool:
         """Tell whether a person may use this model's actions: those who have Django's permission to change it."""

@@ -7,25 +7,20 @@ markup, so a strict Content-Security-Policy has nothing to object to.
 from __future__ import annotations
 
 import json
-from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 from django.db import models
 from django.urls import reverse
-from django.utils import timezone
-from django.utils.formats import date_format, number_format, time_format
 from django.utils.functional import Promise
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from django_messente_dlr.admin.units import EMPTY
 from django_messente_dlr.messente.codes import ErrorCode, Stat
 from django_messente_dlr.models import DeliveryReport, SmsMessage
 from django_messente_dlr.statuses import Status
-
-EMPTY = "–"
 
 TONES = {
     Status.QUEUED: "quiet",
@@ -140,15 +135,6 @@ def shortened_id(text: str) -> SafeString:
     return format_html('<span class="messente-dlr-id" title="{}">{}</span>', text, text)
 
 
-def moment(value: datetime | None) -> SafeString | str:
-    """Return a time in the current time zone, so short that a column of a list holds it; a dash for none."""
-    if value is None:
-        return EMPTY
-    local = timezone.localtime(value) if timezone.is_aware(value) else value
-    parts = (date_format(local, "SHORT_DATE_FORMAT"), time_format(local, "TIME_FORMAT"))
-    return format_html_join(" ", '<span class="messente-dlr-nowrap">{}</span>', ((part,) for part in parts))
-
-
 def link(model: type[DeliveryReport | SmsMessage], pk: int, text: str, *, site: str) -> SafeString:
     """Return a link to the page of a row.
 
@@ -160,15 +146,6 @@ def link(model: type[DeliveryReport | SmsMessage], pk: int, text: str, *, site: 
     """
     name = f"admin:django_messente_dlr_{model.__name__.lower()}_change"
     return format_html('<a href="{}">{}</a>', reverse(name, args=[pk], current_app=site), text)
-
-
-def amount(value: Decimal | None) -> str:
-    """Return an amount of money without the zeros that only fill its column, or a dash where there is none."""
-    if value is None:
-        return EMPTY
-    # Two decimals at least, as money is written; a price per message has more.
-    _, _, decimals = f"{value:f}".partition(".")
-    return number_format(value, max(2, len(decimals.rstrip("0"))))
 
 
 def _unknown(err: int | None) -> str:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.contrib.admin.options import IncorrectLookupParameters
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from django_messente_dlr import conf
 from django_messente_dlr.admin.display import DispatchState
+from django_messente_dlr.admin.health import LATE
 from django_messente_dlr.messente.codes import DeliveryClass, ErrorCode
 from django_messente_dlr.models import Account, DeliveryReport
 from django_messente_dlr.querysets import DeliveryReportQuerySet, SmsMessageQuerySet
+from django_messente_dlr.statuses import Status
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrPromise
@@ -23,6 +27,54 @@ if TYPE_CHECKING:
 
 CAUSES = [cause for cause in ErrorCode if cause.delivery_class in {DeliveryClass.FAILED, DeliveryClass.REJECTED}]
 UNKNOWN = "unknown"
+AGE = "age"
+AGES = {
+    "hour": timedelta(hours=1),
+    "day": timedelta(days=1),
+    "week": timedelta(days=7),
+    "month": timedelta(days=30),
+}
+
+
+class StatusFilter(admin.SimpleListFilter):
+    """Messages by what became of them; those that are waited for, and waited for too long, in one click."""
+
+    title = _("status")
+    parameter_name = "status"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
+        waiting: Choices = [("pending", _("Pending (queued or sent)")), ("overdue", _("Overdue"))]
+        return [*waiting, *Status.choices]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        value = _chosen(self)
+        if value is None:
+            return queryset
+        assert isinstance(queryset, SmsMessageQuerySet)
+        if value == "pending":
+            return queryset.pending()
+        if value == "overdue":
+            return queryset.filter(next_poll_at__lte=timezone.now() - LATE)
+        return queryset.filter(status=value)
+
+
+class AgeFilter(admin.SimpleListFilter):
+    """Messages that are not older than this; the list is then in the order of their age, which has an index."""
+
+    title = _("age")
+    parameter_name = AGE
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
+        return [
+            ("hour", _("Last hour")),
+            ("day", _("Last 24 hours")),
+            ("week", _("Last 7 days")),
+            ("month", _("Last 30 days")),
+        ]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        value = _chosen(self)
+        return queryset if value is None else queryset.filter(created_at__gte=timezone.now() - AGES[value])
 
 
 class CauseFilter(admin.SimpleListFilter):
@@ -40,7 +92,9 @@ class CauseFilter(admin.SimpleListFilter):
             return queryset
         assert isinstance(queryset, SmsMessageQuerySet)
         failed = queryset.failed()
-        return failed.exclude(err__in=CAUSES) if value == UNKNOWN else failed.filter(err=int(value))
+        if value == UNKNOWN:
+            return failed.filter(Q(err__isnull=True) | ~Q(err__in=CAUSES))
+        return failed.filter(err=int(value))
 
 
 class AccountFilter(admin.SimpleListFilter):
@@ -89,8 +143,7 @@ class OutcomeFilter(admin.SimpleListFilter):
         if value is None:
             return queryset
         assert isinstance(queryset, DeliveryReportQuerySet)
-        # The same rows, and there is an index that finds the few among the many.
-        return queryset.orphans() if value == DeliveryReport.Outcome.ORPHAN else queryset.filter(outcome=value)
+        return queryset.filter(outcome=value)
 
 
 class DispatchFilter(admin.SimpleListFilter):

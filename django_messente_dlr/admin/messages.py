@@ -2,130 +2,195 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
 
-from django_messente_dlr.admin import display
-from django_messente_dlr.admin.base import ReadOnly, ReadOnlyAdmin
-from django_messente_dlr.admin.filters import AccountFilter, CauseFilter, ChannelFilter
+from django_messente_dlr import conf
+from django_messente_dlr.admin import display, units
+from django_messente_dlr.admin.base import ReadOnlyAdmin
+from django_messente_dlr.admin.changelist import KeysetChangeList
+from django_messente_dlr.admin.export import export_messages
+from django_messente_dlr.admin.filters import AGE, AccountFilter, AgeFilter, CauseFilter, ChannelFilter, StatusFilter
+from django_messente_dlr.admin.message_page import FIELDS, context_of
+from django_messente_dlr.admin.polls import poll_messages
+from django_messente_dlr.admin.resending import send_messages_again, why_not
 from django_messente_dlr.admin.search import messages_about
-from django_messente_dlr.models import DeliveryReport, SmsMessage
-
-if TYPE_CHECKING:
-    from django.contrib.admin import TabularInline
-
-    _ReportInline = TabularInline[DeliveryReport, SmsMessage]
-else:
-    _ReportInline = admin.TabularInline
-
-
-class ReportInline(ReadOnly, _ReportInline):
-    """The reports about a message on its page, in the order in which they came."""
-
-    model = DeliveryReport
-    ordering = ("received_at", "pk")
-    verbose_name_plural = _("reports about this message")
-    fields = ("received", "source", "stat", "cause", "outcome", "receipts", "dispatched")
-    readonly_fields = ("received", "cause", "dispatched")
-
-    @admin.display(description=_("received at"))
-    def received(self, report: DeliveryReport) -> SafeString:
-        when = display.moment(report.received_at)
-        return display.link(DeliveryReport, report.pk, when, site=self.admin_site.name)
-
-    @admin.display(description=_("err"))
-    def cause(self, report: DeliveryReport) -> str:
-        return display.err_in_words(report.err)
-
-    @admin.display(description=_("signals"))
-    def dispatched(self, report: DeliveryReport) -> SafeString:
-        return format_html("{}<br>{}", display.dispatch_badge(report), display.moment(report.dispatched_at))
+from django_messente_dlr.admin.shown import Shown, learnt_by, shown_of
+from django_messente_dlr.models import SmsMessage
+from django_messente_dlr.statuses import Status
 
 
 class SmsMessageAdmin(ReadOnlyAdmin[SmsMessage]):
-    """Messages: listed with what became of them, found by id or number, shown with all that was reported."""
+    """Messages: listed with what became of them, found by id or number, shown with all that happened to them."""
 
-    list_display = ("identifier", "recipient", "state", "cause", "account", "created", "finalised")
-    list_filter = ("status", CauseFilter, AccountFilter, ChannelFilter)
+    list_display = ("receiver", "state", "cause", "account", "created", "finalised", "learnt")
+    list_filter = (StatusFilter, AgeFilter, CauseFilter, AccountFilter, ChannelFilter)
     # These show the box; what it finds is `messages_about`.
     search_fields = ("sms_unique_id", "omnimessage_id", "recipient")
     search_help_text = _("Search by the whole message id, omnimessage id or phone number, in any spelling.")
-    inlines = (ReportInline,)
-    fieldsets = (
-        (None, {"fields": ("outcome", "cause", "advice", "error_text", "reported")}),
-        (
-            _("Message"),
-            {
-                "fields": (
-                    "recipient",
-                    "sender",
-                    "text",
-                    "account",
-                    "channel",
-                    "sms_unique_id",
-                    "omnimessage_id",
-                    "parts",
-                    "price_paid",
-                    "metadata_lines",
-                )
-            },
-        ),
-        (_("Times"), {"fields": ("created_at", "sent_at", "finalised_at", "next_poll_at", "poll_count")}),
-    )
-    readonly_fields = ("outcome", "cause", "advice", "reported", "price_paid", "metadata_lines")
+    not_listed = ("text", "metadata")
+    actions = ("poll_now", "send_again", "export")
+    fieldsets = ((_("Message"), {"fields": FIELDS}),)
+    readonly_fields = ("to", "said", "reported", "error", "price_paid", "metadata_lines")
+
+    def get_fieldsets(self, request: HttpRequest, obj: SmsMessage | None = None) -> Any:
+        """Return what is known of a message, without the lines that would be empty."""
+        [(title, options)] = self.fieldsets
+        if obj is None:
+            return self.fieldsets
+        known = [name for name in options["fields"] if self._value(str(name), obj) not in {"", units.EMPTY}]
+        return [(title, {**options, "fields": known})]
+
+    def _value(self, name: str, message: SmsMessage) -> str:
+        read = getattr(self, name, None)
+        value = read(message) if read else getattr(message, name)
+        return "" if value is None else str(value)
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[KeysetChangeList]:
+        return KeysetChangeList
+
+    def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
+        # The order that the filter's own index has: else a database may read the table to the end for a few rows.
+        if AGE in request.GET:
+            return ("-created_at", "-pk")
+        return ("-next_poll_at", "-pk") if request.GET.get("status") == "overdue" else ("-pk",)
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        several = len(conf.accounts()) > 1
+        return [name for name in self.list_display if several or name != "account"]
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[SmsMessage], search_term: str
     ) -> tuple[QuerySet[SmsMessage], bool]:
         return (messages_about(queryset, search_term) if search_term.strip() else queryset), False
 
-    @admin.display(description=_("message id"))
-    def identifier(self, message: SmsMessage) -> SafeString:
-        if known := message.sms_unique_id or message.omnimessage_id:
-            return display.shortened_id(known)
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> SmsMessage | None:
+        message = super().get_object(request, object_id, from_field)
+        if message is not None:
+            message.shown = shown_of(message, request.user)  # type: ignore[attr-defined]
+        return message
+
+    def prepared(self, request: HttpRequest, rows: list[SmsMessage]) -> list[SmsMessage]:
+        sources = learnt_by(rows)
+        for message in rows:
+            message.shown = shown_of(message, request.user)  # type: ignore[attr-defined]
+            message.learnt_by = sources.get(message.pk, "")  # type: ignore[attr-defined]
+        return rows
+
+    def render_change_form(  # noqa: PLR0917 - Django's own signature
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,  # noqa: FBT001, FBT002
+        change: bool = False,  # noqa: FBT001, FBT002
+        form_url: str = "",
+        obj: SmsMessage | None = None,
+    ) -> HttpResponse:
+        if obj is not None:
+            context |= {
+                **context_of(obj, request.user, full=_shown(obj).full),
+                "cause": self.cause(obj),
+                "may_poll": self.has_act_permission(request) and not Status(obj.status).is_final,
+                "may_send_again": self.has_send_again_permission(request) and not why_not(obj),
+            }
+        return super().render_change_form(request, context, add, change, form_url, obj)
+
+    def has_send_again_permission(self, request: HttpRequest) -> bool:
+        """Tell whether a person may send messages again, which costs money."""
+        return bool(request.user.has_perm("django_messente_dlr.send_again"))
+
+    def has_export_permission(self, request: HttpRequest) -> bool:
+        """Tell whether a person may take the list away."""
+        return bool(request.user.has_perm("django_messente_dlr.export"))
+
+    @admin.action(description=_("Poll now"), permissions=["act"])
+    def poll_now(self, request: HttpRequest, queryset: QuerySet[SmsMessage]) -> HttpResponse | None:
+        """Ask Messente about the chosen messages now, and tell what came of it for each."""
+        return poll_messages(self, request, queryset)
+
+    @admin.action(description=_("Send again …"), permissions=["send_again"])
+    def send_again(self, request: HttpRequest, queryset: QuerySet[SmsMessage]) -> HttpResponse | None:
+        """Ask first, then send the chosen messages' texts to their recipients once more, as new messages."""
+        return send_messages_again(self, request, queryset)
+
+    @admin.action(description=_("Export as CSV"), permissions=["export"])
+    def export(self, request: HttpRequest, queryset: QuerySet[SmsMessage]) -> StreamingHttpResponse:
+        """Give the chosen messages as a file; with all pages chosen, all that the filters find."""
+        return export_messages(request, queryset)
+
+    @admin.display(description=_("recipient"))
+    def receiver(self, message: SmsMessage) -> SafeString:
+        number, known = _shown(message).recipient, message.sms_unique_id or message.omnimessage_id
+        if number and known:
+            under = '{} <span class="messente-dlr-under messente-dlr-wide">{}</span>'
+            return format_html(under, number, display.shortened_id(known))
+        if number or known:
+            return format_html("{}", number) if number else display.shortened_id(known)
         # The dash is a link to the page: those who cannot see where it stands hear what it leads to.
-        return format_html(
-            '<span aria-hidden="true">{}</span><span class="visually-hidden">{}</span>', display.EMPTY, message
-        )
+        dash = '<span aria-hidden="true">{}</span><span class="visually-hidden">{}</span>'
+        return format_html(dash, units.EMPTY, message)
 
     @admin.display(description=_("status"))
     def state(self, message: SmsMessage) -> SafeString | str:
-        return display.status_badge(message.status)
+        # Where there is no room for a column of its own, the age stands here.
+        under = '{} <span class="messente-dlr-under messente-dlr-narrow">{}</span>'
+        return format_html(under, display.status_badge(message.status), units.ago(message.created_at))
 
     @admin.display(description=_("cause"))
     def cause(self, message: SmsMessage) -> str:
+        if not message.cause and not message.err and Status(message.status).is_failure and message.error_text:
+            return Truncator(_shown(message).error_text).chars(80)
         return display.cause_in_words(message)
 
-    @admin.display(description=_("created at"))
-    def created(self, message: SmsMessage) -> SafeString | str:
-        return display.moment(message.created_at)
+    @admin.display(description=_("age"))
+    def created(self, message: SmsMessage) -> SafeString:
+        stamp = units.stamp(message.created_at)
+        under = '{}<span class="messente-dlr-under messente-dlr-wide">{}</span>'
+        return format_html(under, units.ago(message.created_at), stamp)
 
-    @admin.display(description=_("final at"))
-    def finalised(self, message: SmsMessage) -> SafeString | str:
-        return display.moment(message.finalised_at)
+    @admin.display(description=_("final after"))
+    def finalised(self, message: SmsMessage) -> str:
+        if message.finalised_at is None:
+            return units.EMPTY
+        took = (message.finalised_at - (message.sent_at or message.created_at)).total_seconds()
+        return units.duration(max(took, 0))
 
-    @admin.display(description=_("status"))
-    def outcome(self, message: SmsMessage) -> SafeString:
-        return display.status_in_words(message.status)
+    @admin.display(description=_("learnt by"))
+    def learnt(self, message: SmsMessage) -> str:
+        return getattr(message, "learnt_by", "") or units.EMPTY
 
-    @admin.display(description=_("what to do"))
-    def advice(self, message: SmsMessage) -> str:
-        return display.advice_for(message)
+    @admin.display(description=_("recipient"))
+    def to(self, message: SmsMessage) -> str:
+        return _shown(message).recipient or units.EMPTY
+
+    @admin.display(description=_("text"))
+    def said(self, message: SmsMessage) -> SafeString | str:
+        return display.preformatted(_shown(message).text)
 
     @admin.display(description=_("reported"))
     def reported(self, message: SmsMessage) -> str:
         return display.told_in_words(message.stat, message.err)
 
+    @admin.display(description=_("error"))
+    def error(self, message: SmsMessage) -> str:
+        return _shown(message).error_text or units.EMPTY
+
     @admin.display(description=_("price"))
     def price_paid(self, message: SmsMessage) -> str:
-        return display.amount(message.price)
+        return units.amount(message.price)
 
     @admin.display(description=_("metadata"))
     def metadata_lines(self, message: SmsMessage) -> Any:
-        return display.pretty_json(message.metadata)
+        return display.pretty_json(_shown(message).metadata)
+
+
+def _shown(message: SmsMessage) -> Shown:
+    """Return what the reader may see of a message; of one that nobody prepared, as little as anybody."""
+    return getattr(message, "shown", None) or shown_of(message, None)

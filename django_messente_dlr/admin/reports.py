@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from django_messente_dlr import dispatch
-from django_messente_dlr.admin import display
+from django_messente_dlr import dispatch, privacy
+from django_messente_dlr.admin import display, units
 from django_messente_dlr.admin.base import ReadOnlyAdmin
-from django_messente_dlr.admin.filters import AccountFilter, DispatchFilter, OutcomeFilter
+from django_messente_dlr.admin.changelist import KeysetChangeList
+from django_messente_dlr.admin.chips import chips
+from django_messente_dlr.admin.filters import DispatchFilter, OutcomeFilter
 from django_messente_dlr.admin.search import reports_about
 from django_messente_dlr.models import DeliveryReport, SmsMessage
 
@@ -23,13 +27,15 @@ logger = logging.getLogger(__name__)
 # Receivers run while the browser waits: no more of them than a page of the list holds.
 MAX_SELECTED = 100
 MAX_NAMED = 10
+SOURCES = dict(DeliveryReport.SOURCES)
 
 
 class DeliveryReportAdmin(ReadOnlyAdmin[DeliveryReport]):
     """Reports as they came, with what they did, and an action that sends their signals again."""
 
-    list_display = ("received", "about", "stat", "cause", "outcome", "dispatched", "source", "receipts", "account")
-    list_filter = (OutcomeFilter, DispatchFilter, "source", AccountFilter)
+    list_display = ("received", "about", "word", "outcome", "dispatched", "way")
+    list_filter = (OutcomeFilter, DispatchFilter)
+    not_listed = ("payload", "signals")
     list_per_page = MAX_SELECTED
     # This shows the box; what it finds is `reports_about`.
     search_fields = ("sms_unique_id",)
@@ -60,6 +66,23 @@ class DeliveryReportAdmin(ReadOnlyAdmin[DeliveryReport]):
         "receiver_errors",
         "raw",
     )
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[KeysetChangeList]:
+        return KeysetChangeList
+
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> DeliveryReport | None:
+        report = super().get_object(request, object_id, from_field)
+        if report is not None and not privacy.may_see_recipients(request.user):
+            # Of this page's copy alone: nothing here is ever saved.
+            number = report.message.recipient if report.message else ""
+            report.payload = privacy.mask_in_json(report.payload, number)
+            report.dispatch_error = privacy.mask_in_text(report.dispatch_error, number)
+        return report
+
+    def list_context(self, request: HttpRequest) -> dict[str, Any]:
+        return {"chips": chips(request)}
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[DeliveryReport], search_term: str
@@ -104,16 +127,29 @@ class DeliveryReportAdmin(ReadOnlyAdmin[DeliveryReport]):
 
     @admin.display(description=_("received at"))
     def received(self, report: DeliveryReport) -> SafeString | str:
-        return display.moment(report.received_at)
+        return units.ago(report.received_at)
 
     @admin.display(description=_("message"))
     def about(self, report: DeliveryReport) -> SafeString | str:
         # Named by what the report itself tells: the message's own row would be a join for every list.
         known = report.sms_unique_id or report.omnimessage_id
         if report.message_id is None:
-            return display.shortened_id(known) if known else display.EMPTY
+            return display.shortened_id(known) if known else units.EMPTY
         text = display.shortened_id(known or f"#{report.message_id}")
         return display.link(SmsMessage, report.message_id, text, site=self.admin_site.name)
+
+    @admin.display(description=_("reported"))
+    def word(self, report: DeliveryReport) -> SafeString | str:
+        if not report.err:
+            return report.stat or units.EMPTY
+        under = '{} <span class="messente-dlr-under">{}</span>'
+        return format_html(under, report.stat, display.err_in_words(report.err))
+
+    @admin.display(description=_("source"))
+    def way(self, report: DeliveryReport) -> SafeString | str:
+        source = str(SOURCES.get(report.source, report.source))
+        # How often it came, where that was more than once.
+        return f"{source} ×{report.receipts}" if report.receipts > 1 else source
 
     @admin.display(description=_("reported"))
     def told(self, report: DeliveryReport) -> str:
@@ -137,7 +173,7 @@ class DeliveryReportAdmin(ReadOnlyAdmin[DeliveryReport]):
 
     @admin.display(description=_("their names"))
     def signal_names(self, report: DeliveryReport) -> str:
-        return ", ".join(str(name) for name in report.signals) or display.EMPTY
+        return ", ".join(str(name) for name in report.signals) or units.EMPTY
 
     @admin.display(description=_("errors of receivers"))
     def receiver_errors(self, report: DeliveryReport) -> SafeString | str:

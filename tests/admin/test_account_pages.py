@@ -40,7 +40,7 @@ def test_a_list_of_any_length_takes_the_same_number_of_queries(
 ) -> None:
     for number in range(many):
         AccountFactory.create(name=f"account-{number}")
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(5):
         assert len(listed(admin_client, Account)) == many
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.db import models
 from django.forms.models import model_to_dict
+from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 
@@ -33,6 +35,10 @@ def strict_superuser(admin_user: User) -> Client:
     client = Client(enforce_csrf_checks=True)
     client.force_login(admin_user)
     return client
+
+
+def html_of(response: HttpResponse) -> str:
+    return response.content.decode()
 
 
 def content(row: models.Model) -> dict[str, Any]:
@@ -117,6 +123,25 @@ def test_actions_need_a_csrf_token(strict_superuser: Client, dlr_signals: Signal
     assert dlr_signals == []
 
 
-def test_messages_have_no_actions(admin_client: Client) -> None:
-    SmsMessageFactory.create()
-    assert 'name="action"' not in html(admin_client, list_url(SmsMessage))
+@pytest.mark.parametrize(
+    ("codenames", "actions"),
+    [
+        ([], []),
+        (["change_smsmessage"], ["poll_now"]),
+        (["send_again"], ["send_again"]),
+        (["export"], ["export"]),
+        (["add_smsmessage", "delete_smsmessage", "view_recipient", "view_text"], []),
+    ],
+)
+def test_each_action_on_messages_is_for_those_who_have_its_permission(
+    staff: Staff, codenames: list[str], actions: list[str]
+) -> None:
+    message = SmsMessageFactory.create(status="failed", text="Your parcel is here", queued=True)
+    client = staff("view_smsmessage", *codenames)
+    page = html(client, list_url(SmsMessage)).partition('<select name="action"')[2].partition("</select>")[0]
+    assert re.findall(r'<option value="(\w+)"', page) == actions
+    for action in {"poll_now", "send_again", "export"} - set(actions):
+        response = act(client, action, message)
+        assert "Content-Disposition" not in response
+        assert "Polled now" not in html_of(response)
+        assert "Send again?" not in html_of(response)

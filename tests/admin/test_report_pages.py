@@ -14,14 +14,14 @@ from tests.admin.pages import html, list_url, listed, page_url, search
 
 pytestmark = pytest.mark.django_db
 
-# Session, user, count, the rows, and the accounts' names for the filter.
-QUERIES = 5
+# Session, user, count, the rows, four counts of what needs a look, and the accounts that are on hold.
+QUERIES = 9
 
 
 def test_a_report_is_listed_with_what_it_said_and_did(admin_client: Client) -> None:
     report = DeliveryReportFactory.create(stat="REJECTD", status=Status.REJECTED, err=7, receipts=6, source="poll")
     page = html(admin_client, list_url(DeliveryReport))
-    for text in ("REJECTD", "Sender name not allowed", "Advanced the message", ">6<", "Poll", page_url(report)):
+    for text in ("REJECTD", "Sender name not allowed", "Advanced the message", "Poll ×6", page_url(report)):
         assert text in page
     assert page_url(report.message) in page
 
@@ -80,16 +80,9 @@ class TestFilters:
             "failed": [DeliveryReportFactory.create(dispatch_error="shop.on_dlr: KeyError")],
         }
         assert listed(admin_client, DeliveryReport, signals=state) == reports[state][::-1]
-        page = html(admin_client, f"{list_url(DeliveryReport)}?signals={state}")
+        page = html(admin_client, f"{list_url(DeliveryReport)}?signals={state}").partition('id="result_list"')[2]
         assert page.count('<span class="messente-dlr-badge') == len(reports[state])
         assert page.count(f">{words}</span>") == len(reports[state])
-
-    def test_by_source_and_account(self, admin_client: Client) -> None:
-        DeliveryReportFactory.create()
-        poll = DeliveryReportFactory.create(source="poll")
-        other = DeliveryReportFactory.create(account="marketing")
-        assert listed(admin_client, DeliveryReport, source__exact="poll") == [poll]
-        assert listed(admin_client, DeliveryReport, account="marketing") == [other]
 
     @pytest.mark.parametrize("query", ["outcome=lost", "signals=gone", "outcome=", "signals="])
     def test_a_choice_that_nobody_offered_is_refused(self, admin_client: Client, query: str) -> None:

@@ -1,0 +1,95 @@
+"""Is delivery healthy, and is there still credit? What is wrong, in sentences that say what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.utils.translation import gettext
+
+from django_messente_dlr import conf, tallies
+from django_messente_dlr.admin.changelist import Found, count
+from django_messente_dlr.admin.figures import Bar
+from django_messente_dlr.models import Account, DeliveryReport, SmsMessage
+
+# Shorter than anybody wants to wait for news of an outage, longer than a cron job that was late once.
+LATE = timedelta(minutes=10)
+# So many messages, and not one callback since: that is no chance.
+TELLING = 5
+CALLBACK_PATIENCE = timedelta(hours=1)
+STALE = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """What still waits for something, counted up to a cap.
+
+    Attributes:
+        pending: messages of which nothing final is known.
+        overdue: messages that should have been asked about long ago.
+        orphans: reports without a message.
+        unreadable: reports that tell nothing that we know.
+        undispatched: reports whose signals have not been sent.
+        receivers_failed: reports of which a receiver raised.
+    """
+
+    pending: Found
+    overdue: Found
+    orphans: Found
+    unreadable: Found
+    undispatched: Found
+    receivers_failed: Found
+
+
+def waiting(now: datetime) -> Waiting:
+    """Count what waits."""
+    reports = DeliveryReport.objects
+    return Waiting(
+        pending=count(SmsMessage.objects.pending()),
+        overdue=count(SmsMessage.objects.due(now - LATE)),
+        orphans=count(reports.filter(outcome=DeliveryReport.Outcome.ORPHAN)),
+        unreadable=count(reports.filter(outcome=DeliveryReport.Outcome.UNREADABLE)),
+        undispatched=count(reports.undispatched()),
+        receivers_failed=count(reports.dispatch_failed()),
+    )
+
+
+def warnings(accounts: Sequence[Account], bars: Sequence[Bar], overdue: int, *, now: datetime) -> list[str]:
+    """Return what somebody should look at, a sentence or two each.
+
+    Args:
+        accounts: all of them.
+        bars: the last 24 hours, in hours.
+        overdue: how many messages should have been asked about long ago.
+        now: the present.
+    """
+    said = []
+    for account in accounts:
+        sent = _sent_since(account.last_callback_at, account.name, bars)
+        if conf.current().callback_base_url and sent >= TELLING and _older(account.last_callback_at, now):
+            text = gettext(
+                "Reports have stopped coming for «%(account)s»: %(count)d messages were sent since the last "
+                "callback. Look whether Messente can reach this site."
+            )
+            said.append(text % {"account": account.name, "count": sent})
+        if account.last_poll_error:
+            text = gettext("Messente could not be asked about «%(account)s»: %(error)s")
+            said.append(text % {"account": account.name, "error": account.last_poll_error})
+    polled = max((account.last_poll_at for account in accounts if account.last_poll_at), default=None)
+    if overdue and (polled is None or now - polled > LATE):
+        said.append(gettext("Messages are overdue and nobody asks about them. Have poll_dlrs run every minute."))
+    counted = tallies.counted_at()
+    if counted is None or now - counted > STALE:
+        said.append(gettext("These figures are old. poll_dlrs counts them; the button counts them now."))
+    return said
+
+
+def _older(moment: datetime | None, now: datetime) -> bool:
+    return moment is None or now - moment > CALLBACK_PATIENCE
+
+
+def _sent_since(moment: datetime | None, account: str, bars: Sequence[Bar]) -> int:
+    # The present hour is left out: its messages' reports may be on their way.
+    whole = [bar for bar in bars[:-1] if moment is None or bar.starts_at > moment]
+    return sum(bar.count.by_account[account].total() for bar in whole if account in bar.count.by_account)

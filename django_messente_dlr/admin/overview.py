@@ -1,0 +1,95 @@
+"""The overview: is delivery healthy, and do we still have credit? Figures, and nothing that acts but «count now»."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import path
+from django.utils import timezone
+from django.utils.translation import gettext, ngettext
+
+from django_messente_dlr import tallies
+from django_messente_dlr.admin import charts, figures, health
+from django_messente_dlr.admin.base import ReadOnlyAdmin
+from django_messente_dlr.models import Account, Tally
+from django_messente_dlr.statuses import Status
+
+if TYPE_CHECKING:
+    from django.urls import URLPattern
+
+# From the bottom of a bar to its top: what is well first.
+ORDER = [
+    Status.DELIVERED,
+    Status.SEEN,
+    Status.SENT,
+    Status.QUEUED,
+    Status.UNRESOLVED,
+    Status.FAILED,
+    Status.REJECTED,
+]
+
+
+class OverviewAdmin(ReadOnlyAdmin[Tally]):
+    """The one page of the tallies: nobody reads them row by row."""
+
+    def get_urls(self) -> list[URLPattern]:
+        name = f"{self.opts.app_label}_{self.opts.model_name}_changelist"
+        return [path("", self.admin_site.admin_view(self.changelist_view), name=name)]
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Show the overview of the window that the URL asks for; a POST counts first."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        if request.method == "POST":
+            hours = tallies.count()
+            text = ngettext("%(count)d hour was counted.", "%(count)d hours were counted.", hours)
+            self.message_user(request, text % {"count": hours})
+            return HttpResponseRedirect(request.get_full_path())
+        window = figures.WINDOWS.get(request.GET.get("window", ""), figures.WINDOWS["24h"])
+        request.current_app = self.admin_site.name
+        context = {
+            **self.admin_site.each_context(request),
+            "title": gettext("Overview"),
+            "opts": self.opts,
+            "media": self.media,
+            **_figures(window),
+            **(extra_context or {}),
+        }
+        return TemplateResponse(request, "admin/django_messente_dlr/overview.html", context)
+
+
+def _figures(window: figures.Window) -> dict[str, Any]:
+    now = timezone.now()
+    bars = figures.bars_of(window, now=now)
+    day = bars if window.name == "24h" else figures.bars_of(figures.WINDOWS["24h"], now=now)
+    whole = figures.whole_of(bars)
+    accounts = list(Account.objects.order_by("name"))
+    waiting = health.waiting(now)
+    causes = figures.causes_of(whole)
+    return {
+        "window": window,
+        "windows": list(figures.WINDOWS.values()),
+        "whole": figures.line_of("", whole.statuses),
+        "median": whole.seconds_within(0.5),
+        "slowest": whole.seconds_within(0.95),
+        "statuses": [(status, status.label) for status in ORDER],
+        "bars": [(bar, [bar.count.statuses[status.value] for status in ORDER], bar.count) for bar in bars],
+        "ticks": [bars[place].label for place in (0, len(bars) // 2, -1)],
+        "chart": charts.stacked(
+            [
+                (bar.label, [(status.value, status.label, bar.count.statuses[status.value]) for status in ORDER])
+                for bar in bars
+            ]
+        ),
+        "causes": causes,
+        "most": max((number for *_, number in causes), default=0),
+        "by_account": figures.lines_of(whole.by_account),
+        "by_prefix": figures.lines_of(whole.by_prefix),
+        "waiting": waiting,
+        "accounts": accounts,
+        "warnings": health.warnings(accounts, day, waiting.overdue, now=now),
+        "counted_at": tallies.counted_at(),
+    }

@@ -1,0 +1,111 @@
+"""«Send again»: costs money, so it asks first, says what it will do, and does it once however often one clicks."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING
+
+from django.contrib import messages
+from django.core.exceptions import ImproperlyConfigured
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext
+
+from django_messente_dlr.admin.results import Result, chosen, render, result_page
+from django_messente_dlr.admin.shown import shown_of
+from django_messente_dlr.messente.errors import MessenteError, OutcomeUnknown
+from django_messente_dlr.models import SmsMessage
+from django_messente_dlr.sending import CreditsExhausted, send_sms
+from django_messente_dlr.statuses import Status
+
+if TYPE_CHECKING:
+    from django_messente_dlr.admin.base import ReadOnlyAdmin
+
+# Each is a request to Messente that the browser waits for.
+MAX_SENT = 20
+SESSION_KEY = "messente_dlr_send_again"
+
+
+def why_not(message: SmsMessage) -> str:
+    """Return why a message cannot be sent again, or "" where it can."""
+    status = Status(message.status)
+    if status.is_delivery:
+        return gettext("It reached its recipient.")
+    if not (status.is_failure or status is Status.UNRESOLVED):
+        return gettext("It may still arrive.")
+    if message.channel != "sms":
+        return gettext("It was not an SMS.")
+    if not message.text:
+        return gettext("Its text was not stored: set STORE_TEXT for messages to come.")
+    return "" if message.recipient else gettext("Its recipient is not known.")
+
+
+def send_messages_again(
+    page: ReadOnlyAdmin[SmsMessage], request: HttpRequest, queryset: QuerySet[SmsMessage]
+) -> HttpResponse | None:
+    """Show what would be sent or, confirmed, send it."""
+    rows = chosen(page, request, queryset, limit=MAX_SENT)
+    if rows is None:
+        return None
+    confirmed = request.POST.get("confirmed")
+    if not confirmed:
+        return _ask(page, request, rows)
+    # Whoever takes the ticket sends: a second click, or a page that is loaded again, finds none.
+    ticket = request.session.pop(SESSION_KEY, None)
+    if ticket != confirmed:
+        page.message_user(request, gettext("This was done already. Nothing was sent."), messages.WARNING)
+        return None
+    request.session.save()
+    return result_page(page, request, gettext("Sent again"), _send(page, request, rows))
+
+
+def _ask(page: ReadOnlyAdmin[SmsMessage], request: HttpRequest, rows: list[SmsMessage]) -> HttpResponse:
+    lines = [(message, shown_of(message, request.user).recipient, why_not(message)) for message in rows]
+    request.session[SESSION_KEY] = secrets.token_urlsafe(16)
+    return render(
+        page,
+        request,
+        "send_again.html",
+        gettext("Send again?"),
+        lines=lines,
+        count=sum(not reason for *_, reason in lines),
+        ticket=request.session[SESSION_KEY],
+    )
+
+
+def _send(page: ReadOnlyAdmin[SmsMessage], request: HttpRequest, rows: list[SmsMessage]) -> list[Result]:
+    results: list[Result] = []
+    broke: set[str] = set()
+    for message in rows:
+        if reason := why_not(message):
+            results.append(Result(message=message, tone="quiet", word=gettext("Not sent"), text=reason))
+            continue
+        if message.account in broke:
+            text = gettext("The account is out of credits.")
+            results.append(Result(message=message, tone="error", word=gettext("Not sent"), text=text))
+            continue
+        result = _send_one(message)
+        if result.successor is None and result.tone == "error" and result.word == gettext("Out of credits"):
+            broke.add(message.account)
+        if result.successor is not None:
+            page.log_change(request, message, gettext("Sent again as %(new)s.") % {"new": result.successor})
+        results.append(result)
+    return results
+
+
+def _send_one(message: SmsMessage) -> Result:
+    try:
+        new = send_sms(
+            message.recipient, message.text, sender=message.sender, account=message.account, metadata=message.metadata
+        )
+    except CreditsExhausted as exc:
+        return Result(message=message, tone="error", word=gettext("Out of credits"), text=str(exc))
+    except OutcomeUnknown as exc:
+        text = gettext("Messente did not answer: it may have been sent. Do not send it again; a report will tell.")
+        return Result(
+            message=message, tone="warning", word=gettext("Not certain"), text=text, successor=exc.sms_message
+        )
+    except (MessenteError, ValueError, ImproperlyConfigured) as exc:
+        new_row = getattr(exc, "sms_message", None)
+        return Result(message=message, tone="error", word=gettext("Not sent"), text=str(exc), successor=new_row)
+    return Result(message=message, tone="success", word=gettext("Sent"), successor=new)

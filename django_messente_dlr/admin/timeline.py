@@ -1,0 +1,136 @@
+"""Everything that happened to one message, in its order: entered, taken, its reports and what they did, what comes.
+
+In come rows, out come `Event` objects for a template; numbers are masked here for those who may not see them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext, ngettext
+
+from django_messente_dlr import privacy
+from django_messente_dlr.admin import display, units
+from django_messente_dlr.messente.reports import Source
+from django_messente_dlr.models import DeliveryReport, SmsMessage
+from django_messente_dlr.schedule import WINDOW
+from django_messente_dlr.statuses import Status
+
+SOURCES = dict(DeliveryReport.SOURCES)
+
+
+@dataclass(slots=True, kw_only=True)
+class Event:
+    """One thing that happened, or is to happen.
+
+    Attributes:
+        at: when.
+        title: what, in a few words.
+        tone: success, warning, error, quiet or ahead.
+        badge: a status that it brought, if any.
+        lines: more about it, a sentence each.
+        raw: what came over the wire, as text.
+        report: the report that it is, if it is one.
+        dispatch: how far the report's signals are.
+        errors: what receivers said.
+    """
+
+    at: datetime | None
+    title: str
+    tone: str = "quiet"
+    badge: SafeString | str = ""
+    lines: list[str] = field(default_factory=list)
+    raw: str = ""
+    report: DeliveryReport | None = None
+    dispatch: SafeString | str = ""
+    errors: str = ""
+    after: str = ""
+
+
+def events(message: SmsMessage, reports: Iterable[DeliveryReport], *, full: bool) -> list[Event]:
+    """Return what happened to a message, the earliest first, and at the end what is to come.
+
+    Args:
+        message: the message.
+        reports: its reports, as many as the reader may see.
+        full: whether the reader may see recipients in full.
+    """
+    told = [Event(at=message.created_at, title=gettext("Entered"), lines=[_entered(message)])]
+    if message.sent_at:
+        taken = Event(at=message.sent_at, title=gettext("Taken by Messente"), badge=display.status_badge(Status.SENT))
+        known = message.sms_unique_id or message.omnimessage_id
+        taken.lines = [gettext("Messente calls it %(id)s.") % {"id": known}] if known else []
+        told.append(taken)
+    told += [_reported(report, message, full=full) for report in reports]
+    told.sort(key=lambda event: event.at or message.created_at)
+    start = message.sent_at or message.created_at
+    for event in told:
+        if event.at and event.at > start:
+            passed = units.duration((event.at - start).total_seconds())
+            event.after = gettext("%(time)s after sending") % {"time": passed}
+    return told + _ahead(message)
+
+
+def _entered(message: SmsMessage) -> str:
+    if message.sender:
+        text = gettext("Account «%(account)s», sender «%(sender)s», channel %(channel)s.")
+    else:
+        text = gettext("Account «%(account)s», channel %(channel)s.")
+    return text % {"account": message.account, "sender": message.sender, "channel": message.channel}
+
+
+def _reported(report: DeliveryReport, message: SmsMessage, *, full: bool) -> Event:
+    def shown(text: str) -> str:
+        return text if full else privacy.mask_in_text(text, message.recipient)
+
+    event = Event(at=report.received_at, title=_title(report), report=report, dispatch=display.dispatch_badge(report))
+    if report.status:
+        event.badge = display.status_badge(report.status)
+    if report.outcome == DeliveryReport.Outcome.ADVANCED and report.status:
+        event.tone = display.TONES[Status(report.status)]
+    elif report.outcome == DeliveryReport.Outcome.UNREADABLE:
+        event.tone = "warning"
+    event.lines = [line for line in _lines(report) if line]
+    event.errors = shown(report.dispatch_error)
+    payload: Any = report.payload if full else privacy.mask_in_json(report.payload, message.recipient)
+    event.raw = json.dumps(payload, indent=2, ensure_ascii=False) if payload else ""
+    return event
+
+
+def _title(report: DeliveryReport) -> str:
+    return f"{SOURCES.get(report.source, report.source)}: {report.get_outcome_display()}"
+
+
+def _lines(report: DeliveryReport) -> list[str]:
+    told = display.told_in_words(report.stat, report.err)
+    lines = ["" if told == units.EMPTY else told, display.err_in_words(report.err) if report.err else ""]
+    if report.receipts > 1:
+        again = ngettext(
+            "It came %(count)d more time, and changed nothing.",
+            "It came %(count)d more times, and changed nothing.",
+            report.receipts - 1,
+        )
+        lines.append(again % {"count": report.receipts - 1})
+    if report.source == Source.SEND.value and report.payload.get("answer"):
+        lines.append(str(report.payload["answer"]))
+    return lines
+
+
+def _ahead(message: SmsMessage) -> list[Event]:
+    """Return what is to come: the next question, and the end of Messente's memory."""
+    asked = ngettext("Asked %(count)d time so far.", "Asked %(count)d times so far.", message.poll_count)
+    lines = [asked % {"count": message.poll_count}]
+    if message.next_poll_at is None:
+        if not message.poll_count:
+            return []
+        return [Event(at=None, title=gettext("Messente is not asked any more"), tone="ahead", lines=lines)]
+    closes = (message.sent_at or message.created_at) + WINDOW
+    return [
+        Event(at=message.next_poll_at, title=gettext("Messente is asked next"), tone="ahead", lines=lines),
+        Event(at=closes, title=gettext("Messente forgets the report"), tone="ahead"),
+    ]

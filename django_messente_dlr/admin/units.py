@@ -1,0 +1,65 @@
+"""Times, lengths of time and amounts as people write them, in their language and time zone."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from django.utils import timezone
+from django.utils.formats import date_format, number_format, time_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.timesince import timesince, timeuntil
+from django.utils.translation import gettext
+
+EMPTY = "–"
+
+
+def stamp(value: datetime) -> str:
+    """Return a time in the current time zone, as short as a list needs it."""
+    local = timezone.localtime(value) if timezone.is_aware(value) else value
+    return f"{date_format(local, 'SHORT_DATE_FORMAT')} {time_format(local, 'TIME_FORMAT')}"
+
+
+def ago(value: datetime | None) -> SafeString | str:
+    """Return how long ago a time was, with the time itself for those who point at it; a dash for none."""
+    if value is None:
+        return EMPTY
+    local = timezone.localtime(value) if timezone.is_aware(value) else value
+    now = timezone.now()
+    if value > now:
+        words = gettext("in %(time)s") % {"time": timeuntil(value, now, depth=1)}
+    elif now - value < timedelta(minutes=1):
+        words = gettext("just now")
+    else:
+        words = gettext("%(time)s ago") % {"time": timesince(value, now, depth=1)}
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>', local.isoformat(), date_format(local, "DATETIME_FORMAT"), words
+    )
+
+
+def duration(seconds: float | None) -> str:
+    """Return seconds in the two greatest units that they have; a dash for none."""
+    if seconds is None:
+        return EMPTY
+    if seconds < 1:
+        return gettext("under 1 s")
+    if seconds < 10:
+        return gettext("%(seconds)s s") % {"seconds": number_format(round(seconds, 1), 1 if seconds % 1 else 0)}
+    whole = round(seconds)
+    if whole < 60:
+        return gettext("%(seconds)s s") % {"seconds": whole}
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return gettext("%(minutes)s min %(seconds)s s") % {"minutes": minutes, "seconds": rest}
+    hours, rest = divmod(minutes, 60)
+    return gettext("%(hours)s h %(minutes)s min") % {"hours": hours, "minutes": rest}
+
+
+def amount(value: Decimal | None) -> str:
+    """Return an amount of money without the zeros that only fill its column, or a dash where there is none."""
+    if value is None:
+        return EMPTY
+    # Two decimals at least, as money is written; a price per message has more.
+    _, _, decimals = f"{value:f}".partition(".")
+    return number_format(value, max(2, len(decimals.rstrip("0"))))
