@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
-from django.db import router
-from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from django_messente_dlr.management.arguments import positive
-from django_messente_dlr.models import DeliveryReport, SmsMessage
-from django_messente_dlr.statuses import Status
-
-SETTLED = [status for status in Status if status.rank >= Status.UNRESOLVED.rank]
+from django_messente_dlr.pruning import prune_messages, prune_orphans
 
 
 class Command(BaseCommand):
@@ -40,39 +35,3 @@ class Command(BaseCommand):
             self.stdout.write(
                 f"{verb} {messages} messages and {orphans} orphan reports from before {before:%Y-%m-%d}"
             )
-
-
-def prune_messages(before: datetime, *, size: int, dry_run: bool) -> int:
-    """Delete settled messages created before ``before`` with their reports; return how many messages."""
-    using = router.db_for_write(SmsMessage)
-    messages = SmsMessage.objects.using(using)
-    reports = DeliveryReport.objects.using(using)
-    waiting = reports.undispatched().filter(message=OuterRef("pk"))
-    pruned, last = 0, 0
-    # Windows of primary keys, which rise with created_at: the first one with nothing old in it ends the walk.
-    while window := list(messages.filter(pk__gt=last).order_by("pk").values_list("pk", "created_at")[:size]):
-        last = window[-1][0]
-        old = [pk for pk, created_at in window if created_at < before]
-        if not old:
-            break
-        doomed = list(
-            messages.filter(pk__in=old, status__in=SETTLED).exclude(Exists(waiting)).values_list("pk", flat=True)
-        )
-        pruned += len(doomed)
-        if not dry_run:
-            reports.filter(message__in=doomed).delete()
-            messages.filter(pk__in=doomed).delete()
-    return pruned
-
-
-def prune_orphans(before: datetime, *, size: int, dry_run: bool) -> int:
-    """Delete orphan reports received before ``before``; return how many."""
-    reports = DeliveryReport.objects.using(router.db_for_write(DeliveryReport))
-    pruned, last = 0, 0
-    orphans = reports.orphans().filter(dispatch_due_at__isnull=True, received_at__lt=before).order_by("pk")
-    while doomed := list(orphans.filter(pk__gt=last).values_list("pk", flat=True)[:size]):
-        last = doomed[-1]
-        pruned += len(doomed)
-        if not dry_run:
-            reports.filter(pk__in=doomed).delete()
-    return pruned
