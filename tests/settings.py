@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import dj_database_url
 
 SECRET_KEY = "a key for the tests alone, long enough for Django's own checks to be content"
@@ -63,7 +65,7 @@ TEMPLATES = [
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
-MESSENTE_DLR = {
+MESSENTE_DLR: dict[str, Any] = {
     "ACCOUNTS": {
         "default": {"USERNAME": "shop", "PASSWORD": "a-password", "PREVIOUS_PASSWORDS": ["an-older-password"]},
         "marketing": {"USERNAME": "news", "PASSWORD": "another-password"},

@@ -1,0 +1,17 @@
+"""The settings of the worker processes: the database and the Messente of the test that started them."""
+
+from __future__ import annotations
+
+import os
+
+from tests import settings
+from tests.settings import *  # noqa: F403
+
+DATABASES = {"default": {**settings.DATABASES["default"], "NAME": os.environ["BROKER_TEST_DATABASE"]}}
+MESSENTE_DLR = {
+    **settings.MESSENTE_DLR,
+    "API_HOSTS": [os.environ["BROKER_TEST_MESSENTE"]],
+    "POLL_LEASE": float(os.environ["BROKER_TEST_LEASE"]),
+    "POLL_CONCURRENCY": int(os.environ["BROKER_TEST_CONCURRENCY"]),
+    "POLL_RATE": 10_000.0,
+}
