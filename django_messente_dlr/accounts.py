@@ -83,7 +83,9 @@ def note_callback(name: str, *, now: datetime) -> None:
     """Note that Messente has called about an account, once a minute for each process."""
     noted = _callback_noted_at.get(name)
     if noted is None or now - noted >= CALLBACK_NOTE_INTERVAL:
-        Account.objects.update_or_create(name=name, defaults={"last_callback_at": now})
+        # Not update_or_create, which reads, locks and writes: many processes begin their minute together.
+        if not Account.objects.filter(name=name).update(last_callback_at=now):
+            Account.objects.get_or_create(name=name, defaults={"last_callback_at": now})
         _callback_noted_at[name] = now
 
 

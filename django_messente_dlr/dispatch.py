@@ -14,7 +14,7 @@ from django.db import router, transaction
 from django.dispatch import Signal
 from django.utils import timezone
 
-from django_messente_dlr import signals
+from django_messente_dlr import retries, signals
 from django_messente_dlr.messente.codes import ErrorCode
 from django_messente_dlr.models import Account, DeliveryReport, SmsMessage
 from django_messente_dlr.statuses import Status
@@ -30,27 +30,36 @@ MAX_ERROR = 1000  # characters of what one receiver's error says
 def after_commit(report: DeliveryReport) -> None:
     """Dispatch ``report`` as soon as the present transaction is committed, whatever goes wrong in doing so."""
     using = router.db_for_write(DeliveryReport)
-    transaction.on_commit(lambda: dispatch(report.pk), using=using, robust=True)
+    due = report.dispatch_due_at
+    transaction.on_commit(lambda: dispatch(report.pk, due=due), using=using, robust=True)
 
 
-def dispatch(report_pk: int) -> bool:
+def dispatch(report_pk: int, *, due: datetime | None = None) -> bool:
     """Send the signals of one report and note that they were sent; return whether every receiver was well.
 
     Args:
-        report_pk: the primary key of its row. Its signals are sent even if they have been sent before.
+        report_pk: the primary key of its row.
+        due: its ``dispatch_due_at`` as whoever calls has set it. Where the row says otherwise by now, somebody else
+            has taken over and nothing is sent here. None sends in any case, and again if need be.
     """
     using = router.db_for_write(DeliveryReport)
-    report = DeliveryReport.objects.using(using).select_related("message").get(pk=report_pk)
+    reports = DeliveryReport.objects.using(using)
+    report = retries.patiently(lambda: reports.select_related("message").get(pk=report_pk), using=using)
+    if due not in {None, report.dispatch_due_at}:
+        return True
     failures: list[str] = []
     for name in report.signals:
         failures += _send(signals.BY_NAME[name], **_arguments(name, report))
     now = timezone.now()
-    DeliveryReport.objects.using(using).filter(pk=report_pk).update(
-        dispatched_at=now,
-        dispatch_due_at=None,
-        dispatch_error="\n".join(failures),
-        dispatch_failed_at=now if failures else None,
-    )
+    # An orphan that was matched meanwhile has other signals by now, which are not sent yet.
+    unchanged = reports.filter(pk=report_pk, **_seen(report))
+    told: dict[str, Any] = {
+        "dispatched_at": now,
+        "dispatch_due_at": None,
+        "dispatch_error": "\n".join(failures),
+        "dispatch_failed_at": now if failures else None,
+    }
+    retries.patiently(lambda: unchanged.update(**told), using=using)
     return not failures
 
 
@@ -71,7 +80,7 @@ def sweep(now: datetime | None = None) -> int:
     while claimed := DeliveryReport.objects.claim_dispatch(BATCH, now=moment, lease=LEASE):
         for report in claimed:
             try:
-                dispatch(report.pk)
+                dispatch(report.pk, due=report.dispatch_due_at)
             except Exception:  # one report's trouble must not keep the others' signals back
                 logger.exception("The signals of delivery report %s could not be sent.", report.pk)
             else:
@@ -79,6 +88,11 @@ def sweep(now: datetime | None = None) -> int:
     for account in Account.objects.filter(restored_dispatch_due_at__lte=moment):
         announce_restored(account.name)
     return done
+
+
+def _seen(report: DeliveryReport) -> dict[str, Any]:
+    due = report.dispatch_due_at
+    return {"dispatch_due_at": due} if due else {"dispatch_due_at__isnull": True}
 
 
 def _arguments(name: str, report: DeliveryReport) -> dict[str, Any]:

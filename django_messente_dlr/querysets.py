@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.db import connections, models, router, transaction
 
+from django_messente_dlr import retries
 from django_messente_dlr.statuses import Status
 
 if TYPE_CHECKING:
@@ -86,12 +87,18 @@ def _claim(due: models.QuerySet[Row], field: str, *, count: int, until: datetime
     using = router.db_for_write(due.model)
     due = due.using(using)
     rows_of = due.model._base_manager.using(using)  # noqa: SLF001 - Django documents it as public
-    with transaction.atomic(using=using):
-        if connections[using].features.has_select_for_update_skip_locked:
+
+    def lock_and_move() -> list[Row]:
+        with transaction.atomic(using=using):
             rows = list(due.select_for_update(skip_locked=True)[:count])
             rows_of.filter(pk__in=[row.pk for row in rows]).update(**{field: until})
-        else:
-            rows = [row for row in due[:count] if _take(rows_of, row, field, until)]
+            return rows
+
+    if connections[using].features.has_select_for_update_skip_locked:
+        rows = retries.patiently(lock_and_move, using=using)
+    else:
+        # Without a transaction: each UPDATE is one by itself, and one that has read keeps SQLite from writing.
+        rows = [row for row in due[:count] if _take(rows_of, row, field, until)]
     for row in rows:
         setattr(row, field, until)
     return rows
@@ -100,4 +107,4 @@ def _claim(due: models.QuerySet[Row], field: str, *, count: int, until: datetime
 def _take(rows_of: models.QuerySet[Row], row: Row, field: str, until: datetime) -> bool:
     """Compare and swap: true for the one process whose UPDATE still finds the value that it has read."""
     seen: dict[str, Any] = {"pk": row.pk, field: getattr(row, field)}
-    return bool(rows_of.filter(**seen).update(**{field: until}))
+    return bool(retries.patiently(lambda: rows_of.filter(**seen).update(**{field: until}), using=rows_of.db))

@@ -6,20 +6,25 @@ even where it overtakes the answer. Whether a message was sent is never guessed:
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
 
+from django.db import Error as DatabaseFailure
 from django.db import IntegrityError, router, transaction
 from django.utils import timezone
 
-from django_messente_dlr import accounts, conf, entries, ledger
+from django_messente_dlr import accounts, conf, entries, ledger, retries
 from django_messente_dlr.clients import client_for
 from django_messente_dlr.messente.errors import MessenteError, OutcomeUnknown, Refused
 from django_messente_dlr.messente.reports import Report, Source
 from django_messente_dlr.models import SmsMessage
 from django_messente_dlr.schedule import first_poll_at
 from django_messente_dlr.statuses import Status
+
+logger = logging.getLogger(__name__)
 
 
 class CreditsExhausted(MessenteError):
@@ -75,7 +80,12 @@ def send_sms(
         if not isinstance(exc, OutcomeUnknown):
             _refused(message, exc)
         raise
-    return mark_sent(message, sms_unique_id)
+    try:
+        return mark_sent(message, sms_unique_id)
+    except DatabaseFailure:
+        # A report to its own URL will tell the id again; until then it stands here alone.
+        logger.exception("Message %s was sent, but its id %s could not be stored.", message.pk, sms_unique_id)
+        raise
 
 
 def prepare_sms(
@@ -122,9 +132,9 @@ def mark_sent(message: SmsMessage, sms_unique_id: str = "", *, omnimessage_id: s
     """
     ids = entries.ids_of(sms_unique_id, omnimessage_id)
     now = timezone.now()
+    confirm = partial(ledger.confirm_sent, message, next_poll_at=first_poll_at(now), now=now, **ids)
     try:
-        with transaction.atomic(using=router.db_for_write(SmsMessage)):
-            ledger.confirm_sent(message, next_poll_at=first_poll_at(now), now=now, **ids)
+        retries.patiently(confirm, using=router.db_for_write(SmsMessage))
     except IntegrityError:
         raise ValueError(f"The id {sms_unique_id} is already that of another message.") from None
     return message
@@ -163,14 +173,18 @@ def track_sms(
     message = entries.build(
         recipient, text="", sender=sender, account=account, metadata=metadata, channel=channel, optional=True
     )
-    using = router.db_for_write(SmsMessage)
-    known = entries.known(sms_unique_id, omnimessage_id, account)
-    if known is not None:
+    if (known := entries.known(sms_unique_id, omnimessage_id, account)) is not None:
         return known
-    try:
+    using = router.db_for_write(SmsMessage)
+
+    def enter() -> None:
+        message.pk = None  # what an attempt before was given is somebody else's by now, perhaps
         with transaction.atomic(using=using):
             message.save(using=using, force_insert=True)
             ledger.confirm_sent(message, next_poll_at=first_poll_at(now), now=now, **ids)
+
+    try:
+        retries.patiently(enter, using=using)
     except IntegrityError:  # somebody else has tracked it since we looked
         known = entries.known(sms_unique_id, omnimessage_id, account)
         if known is None:

@@ -68,7 +68,6 @@ def callback(request: HttpRequest, token: str = "") -> HttpResponse:
         verified = _verify(request, token)
         report = _parse(request)
         ledger.record(report, account=verified.account, named=verified.message_pk)
-        accounts.note_callback(verified.account, now=timezone.now())
     except _Refusal as refusal:
         return _answer(refusal.status, str(refusal))
     except MalformedReport as exc:
@@ -79,6 +78,7 @@ def callback(request: HttpRequest, token: str = "") -> HttpResponse:
         # Whatever the database's trouble is, Messente has the report still, and will bring it again.
         logger.exception("A delivery report could not be stored; Messente was told to bring it again.")
         return _answer(503, "The report could not be stored now. Bring it again.")
+    _note(verified.account)
     return _answer(200, "OK")
 
 
@@ -86,6 +86,13 @@ def callback(request: HttpRequest, token: str = "") -> HttpResponse:
 # until after the answer was made, and would undo what we have recorded if the answer is an error.
 for _alias in connections:
     callback = transaction.non_atomic_requests(using=_alias)(callback)
+
+
+def _note(account: str) -> None:
+    try:
+        accounts.note_callback(account, now=timezone.now())
+    except DatabaseFailure:  # the report is stored: that its time was not noted is no reason to have it brought again
+        logger.warning("The time of the last callback could not be noted.", exc_info=True)
 
 
 def _verify(request: HttpRequest, token: str) -> _Verified:

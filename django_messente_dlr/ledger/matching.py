@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import router, transaction
 from django.utils import timezone
 
-from django_messente_dlr import dispatch
+from django_messente_dlr import dispatch, retries
 from django_messente_dlr.ledger.finding import (
     Address,
     ForeignReport,
@@ -16,7 +16,7 @@ from django_messente_dlr.ledger.finding import (
 )
 from django_messente_dlr.ledger.settling import Moved, settle
 from django_messente_dlr.messente.readers import reread
-from django_messente_dlr.messente.reports import Source
+from django_messente_dlr.messente.reports import Report, Source
 from django_messente_dlr.models import DeliveryReport, SmsMessage
 
 BATCH = 500
@@ -57,6 +57,10 @@ def adopt(orphan: DeliveryReport) -> bool:
     )
     address = Address.of(report, account=orphan.account, named=orphan.named_message)
     using = router.db_for_write(DeliveryReport)
+    return retries.patiently(lambda: _adopt(orphan, report, address, using=using), using=using)
+
+
+def _adopt(orphan: DeliveryReport, report: Report, address: Address, *, using: str) -> bool:
     now = timezone.now()
     with transaction.atomic(using=using):
         try:

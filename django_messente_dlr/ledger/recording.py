@@ -12,7 +12,7 @@ from django.db import IntegrityError, router, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from django_messente_dlr import dispatch
+from django_messente_dlr import dispatch, retries
 from django_messente_dlr.ledger.finding import Address, find, messages, reports
 from django_messente_dlr.ledger.matching import adopt, match
 from django_messente_dlr.ledger.settling import Moved, settle
@@ -101,18 +101,22 @@ def confirm_sent(message: SmsMessage, *, next_poll_at: datetime, now: datetime, 
 def _record(report: Report, status: Status | None, *, account: str, named: int | None, fingerprint: str) -> Recorded:
     address = Address.of(report, account=account, named=named)
     entry = _Entry(report=report, status=status, address=address, fingerprint=fingerprint, now=timezone.now())
+    return retries.patiently(lambda: _enter(entry), using=router.db_for_write(DeliveryReport))
+
+
+def _enter(entry: _Entry) -> Recorded:
     for attempt in range(ATTEMPTS):
         try:
             _write(entry, lock=attempt > 0)
         except Moved:
             continue
         except IntegrityError:
-            if reports().filter(fingerprint=fingerprint).update(receipts=F("receipts") + 1):
+            if reports().filter(fingerprint=entry.fingerprint).update(receipts=F("receipts") + 1):
                 return Recorded.REPEATED
             # Not the fingerprint: its message was deleted, or its id taken by another, a moment ago.
             continue
         return Recorded.NEW
-    raise Contended(f"The message of a report about {account} kept changing.")
+    raise Contended(f"The message of a report about {entry.address.account} kept changing.")
 
 
 def _write(entry: _Entry, *, lock: bool) -> None:

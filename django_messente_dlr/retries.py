@@ -1,0 +1,70 @@
+"""Runs a piece of work again where the database's trouble passes by itself: a deadlock, a lock, a stale connection.
+
+No such trouble reaches Messente or a caller of ours unless it lasts: with eight processes at the same rows somebody
+is chosen as a deadlock's victim now and then, and a restarted database has hung up on every persistent connection.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from django.db import Error, connections
+
+Result = TypeVar("Result")
+
+ATTEMPTS = 10
+# Messente waits 10 s for its answer (documentation: «Delivery Report»); what lasts longer than this gets its 503.
+PATIENCE = 4.0  # seconds
+PAUSE = 0.005  # seconds, growing with every attempt
+
+POSTGRESQL = frozenset({"40001", "40P01", "55P03"})  # serialization failure, deadlock, lock not available
+MYSQL = frozenset({1020, 1205, 1213})  # the row has changed under a snapshot, lock wait timeout, deadlock
+SQLITE = frozenset({5, 6})  # busy, locked
+
+
+def patiently(work: Callable[[], Result], *, using: str) -> Result:
+    """Do a piece of work, again and again while other writers or a lost connection stand in its way.
+
+    Inside somebody else's transaction it is done once: that transaction is lost with it.
+
+    Args:
+        work: what to do; all of it must be undone where it raises, or be harmless to do twice.
+        using: the database that it is done in.
+
+    Raises:
+        Error: the database's trouble does not pass.
+    """
+    connection = connections[using]
+    if connection.in_atomic_block:
+        return work()
+    ends = time.monotonic() + PATIENCE
+    for attempt in range(1, ATTEMPTS + 1):
+        held = connection.connection
+        try:
+            return work()
+        except Error as exc:
+            if attempt == ATTEMPTS or time.monotonic() > ends:
+                raise
+            if not is_contention(exc):
+                # One that has just been made and fails is not stale: the database is away.
+                if held is None or (connection.connection is not None and connection.is_usable()):
+                    raise
+                connection.close()
+        time.sleep(PAUSE * attempt * random.random())  # noqa: S311 - so that the same two do not meet again
+    raise AssertionError("unreachable")
+
+
+def is_contention(error: Error) -> bool:
+    """Tell whether an error of the database's means that other writers were in the way."""
+    cause = error.__cause__
+    if cause is None:
+        return False
+    if getattr(cause, "sqlstate", None) in POSTGRESQL:
+        return True
+    # Its extended codes have the plain one in their last byte.
+    if getattr(cause, "sqlite_errorcode", 0) & 0xFF in SQLITE:
+        return True
+    return bool(cause.args) and cause.args[0] in MYSQL
