@@ -126,7 +126,7 @@ def causes_of(count: Count) -> list[tuple[str | StrPromise, str, int]]:
         known[code if code else None] += number
     return [
         (code.meaning, str(code.value), number) if code else (_("Unknown or not told"), "unknown", number)
-        for code, number in known.most_common()
+        for code, number in sorted(known.items(), key=lambda cause: (-cause[1], cause[0] is None, cause[0] or 0))
     ]
 
 

@@ -1,0 +1,115 @@
+"""The admin's pages at two sizes of the tables, in one run: ``python -m benchmarks.admin [--database postgres] …``.
+
+Each size has a database of its own, made for this and dropped at the end. The pages are asked for in turn, a page of
+the one size after the same page of the other, so that whatever else the machine does meets both; what is told is the
+median of each and their ratio. A page that needs more than ``--limit`` times as long at the greater size fails it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+TARGETS = {
+    "list": "smsmessage/",
+    "list, deep": "smsmessage/?older_than={middle}",
+    "list, failed": "smsmessage/?status=failed",
+    "list, unresolved": "smsmessage/?status=unresolved",
+    "list, rare cause": "smsmessage/?cause=7",
+    "list, last hour": "smsmessage/?age=hour",
+    "search, number": "smsmessage/?q=%2B372+5000+0007",
+    "search, id": "smsmessage/?q=id-7",
+    "one message": "smsmessage/{middle}/change/",
+    "reports": "deliveryreport/",
+    "orphans": "deliveryreport/?outcome=orphan",
+    "overview, 24 hours": "tally/?window=24h",
+    "overview, 7 days": "tally/?window=7d",
+    "overview, 30 days": "tally/?window=30d",
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.admin", description=__doc__)
+    parser.add_argument("--url", default="postgres://postgres@127.0.0.1:5432", help="The server, without a database.")
+    parser.add_argument("--small", type=int, default=1_000, help="Messages in the lesser database.")
+    parser.add_argument("--large", type=int, default=1_000_000, help="Messages in the greater one.")
+    parser.add_argument("--rounds", type=int, default=25, help="How often each page is asked for at each size.")
+    parser.add_argument("--limit", type=float, default=1.5, help="How many times as long the greater may take.")
+    options = parser.parse_args()
+    configure(options.url.rstrip("/"))
+
+    from benchmarks.admin import rows
+
+    sizes = {"small": options.small, "large": options.large}
+    with rows.databases(list(sizes)):
+        for alias, size in sizes.items():
+            started = time.monotonic()
+            rows.fill(alias, size)
+            print(f"{size:,} messages and their reports: {time.monotonic() - started:.0f} s to enter and to tally")
+        return tell(measure(sizes, rounds=options.rounds), limit=options.limit)
+
+
+def configure(server: str) -> None:
+    import dj_database_url
+    import django
+    from django.conf import settings
+
+    sys.path.insert(0, str(Path(__file__).parents[2] / "example_project"))  # the tests' settings have the shop
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
+    name = f"messente_dlr_bench_{os.getpid()}"
+    settings.DATABASES = {
+        "default": dj_database_url.parse(f"{server}/postgres"),
+        **{alias: dj_database_url.parse(f"{server}/{name}_{alias}") for alias in ("small", "large")},
+    }
+    settings.DATABASE_ROUTERS = ["benchmarks.admin.rows.Router"]
+    # Sessions would be a query of each request's own; who asks is known.
+    settings.SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
+    settings.ALLOWED_HOSTS = ["testserver"]
+    django.setup()
+
+
+def measure(sizes: dict[str, int], *, rounds: int) -> dict[str, dict[str, float]]:
+    from django.test import Client
+
+    from benchmarks.admin import rows
+
+    clients: dict[str, Any] = {}
+    for alias in sizes:
+        with rows.using(alias):
+            clients[alias] = Client()
+            clients[alias].force_login(rows.superuser())
+    told: dict[str, dict[str, float]] = {}
+    for name, target in TARGETS.items():
+        taken: dict[str, list[float]] = {alias: [] for alias in sizes}
+        for turn in range(rounds + 3):
+            for alias in sorted(sizes, reverse=bool(turn % 2)):
+                path = "/admin/django_messente_dlr/" + target.format(middle=rows.middle(alias, sizes[alias]))
+                with rows.using(alias):
+                    started = time.perf_counter()
+                    response = clients[alias].get(path)
+                    took = time.perf_counter() - started
+                assert response.status_code == 200, (path, response)
+                if turn >= 3:  # the first ones fill caches
+                    taken[alias].append(took)
+        told[name] = {alias: statistics.median(values) * 1000 for alias, values in taken.items()}
+    return told
+
+
+def tell(told: dict[str, dict[str, float]], *, limit: float) -> int:
+    print(f"\n{'page':<22}{'small (ms)':>12}{'large (ms)':>12}{'ratio':>8}")
+    worst = 0.0
+    for name, times in told.items():
+        ratio = times["large"] / times["small"]
+        worst = max(worst, ratio)
+        print(f"{name:<22}{times['small']:>12.1f}{times['large']:>12.1f}{ratio:>8.2f}")
+    print(f"\nThe worst ratio is {worst:.2f}; {limit} is the limit.")
+    return int(worst > limit)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

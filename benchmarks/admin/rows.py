@@ -1,0 +1,114 @@
+"""The rows that the pages are shown of: made in the database itself, where a million takes a minute."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.core.management import call_command
+from django.db import connection, connections
+from django.utils import timezone
+
+from django_messente_dlr import tallies
+
+DAYS = 30
+_present = "default"
+
+# Spread over a month, as a shop sends: nearly all delivered within a minute, two accounts, five countries. What is
+# looked for is a page's length at either size, and the oldest: what reads backwards through the rest comes to it last.
+MESSAGES = """
+INSERT INTO django_messente_dlr_smsmessage
+    (sms_unique_id, omnimessage_id, account, recipient, sender, text, channel, status, rank, stat, err, error_text,
+     metadata, created_at, sent_at, finalised_at, next_poll_at, poll_count)
+SELECT 'id-' || n, '', CASE WHEN n %% 5 = 0 THEN 'marketing' ELSE 'default' END,
+    (ARRAY['+372', '+371', '+370', '+358', '+46'])[1 + n %% 5] || (50000000 + n)::text, 'Shop', '', 'sms',
+    s.status, s.rank, s.stat, s.err, '', '{"order": 17}',
+    s.at, s.at, CASE WHEN s.rank > 2 THEN s.at + (1 + n %% 60) * interval '1 second' END,
+    CASE WHEN s.rank < 2 THEN now() + interval '1 hour' END, 0
+FROM generate_series(1, %(size)s) AS n
+CROSS JOIN LATERAL (
+    SELECT CASE WHEN n > %(size)s - 100 THEN now() - interval '30 seconds' * (%(size)s - n)
+        ELSE now() - interval '1 day' * %(days)s * (%(size)s - n) / %(size)s END AS at, v.*
+    FROM (VALUES
+        (0, 'rejected', 4, 'REJECTD', 7), (1, 'failed', 3, 'UNDELIV', 1), (2, 'unresolved', 2, '', NULL),
+        (3, 'sent', 1, '', NULL), (4, 'delivered', 5, 'DELIVRD', NULL)
+    ) AS v(kind, status, rank, stat, err)
+    WHERE v.kind = CASE WHEN n <= 100 THEN 0 WHEN n <= 200 THEN 1 WHEN n <= 300 THEN 2
+        WHEN n > %(size)s - 20 THEN 3 ELSE 4 END
+) AS s
+"""
+REPORTS = """
+INSERT INTO django_messente_dlr_deliveryreport
+    (message_id, sms_unique_id, omnimessage_id, account, source, stat, status, err, received_at, payload, fingerprint,
+     receipts, outcome, previous, signals, dispatched_at, dispatch_error)
+SELECT CASE WHEN id <= 100 THEN NULL ELSE id END, sms_unique_id, '', account, 'callback', stat, status, err,
+    finalised_at, '{"stat": "DELIVRD"}', md5(id::text), 1,
+    CASE WHEN id <= 100 THEN 'orphan' ELSE 'advanced' END, 'sent', '["dlr_received"]', finalised_at, ''
+FROM django_messente_dlr_smsmessage WHERE finalised_at IS NOT NULL
+"""
+
+
+class Router:
+    """Sends every query to the database that is being measured."""
+
+    def db_for_read(self, model: Any, **hints: Any) -> str:
+        return _present
+
+    def db_for_write(self, model: Any, **hints: Any) -> str:
+        return _present
+
+    def allow_relation(self, *args: Any, **hints: Any) -> bool:
+        return True
+
+
+@contextmanager
+def using(alias: str) -> Iterator[None]:
+    """Have every query go to one of the databases."""
+    global _present  # noqa: PLW0603 - one thread, one measurement
+    before, _present = _present, alias
+    try:
+        yield
+    finally:
+        _present = before
+
+
+@contextmanager
+def databases(aliases: list[str]) -> Iterator[None]:
+    """Make the databases, and drop them at the end."""
+    names = [connections[alias].settings_dict["NAME"] for alias in aliases]
+    with connection.cursor() as cursor:
+        for name in names:
+            cursor.execute(f'CREATE DATABASE "{name}"')
+    try:
+        for alias in aliases:
+            with using(alias):
+                call_command("migrate", database=alias, verbosity=0)
+        yield
+    finally:
+        connections.close_all()
+        with connection.cursor() as cursor:
+            for name in names:
+                cursor.execute(f'DROP DATABASE IF EXISTS "{name}"')
+
+
+def fill(alias: str, size: int) -> None:
+    """Enter so many messages and their reports, and tally them."""
+    with using(alias):
+        with connections[alias].cursor() as cursor:
+            cursor.execute(MESSAGES, {"size": size, "days": DAYS})
+            cursor.execute(REPORTS)
+            cursor.execute("ANALYZE")
+        # The sweep does this every minute; here it has a month to catch up with.
+        while tallies.count(timezone.now()):
+            pass
+
+
+def superuser() -> User:
+    return User.objects.create_superuser("bench")
+
+
+def middle(alias: str, size: int) -> int:
+    """Return the primary key of a message from the middle."""
+    return size // 2
