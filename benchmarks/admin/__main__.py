@@ -1,4 +1,4 @@
-"""The admin's pages at two sizes of the tables, in one run: ``python -m benchmarks.admin [--database postgres] …``.
+"""The admin's pages at two sizes of the tables, in one run: ``python -m benchmarks.admin [--url postgres://…] …``.
 
 Each size has a database of its own, made for this and dropped at the end. The pages are asked for in turn, a page of
 the one size after the same page of the other, so that whatever else the machine does meets both; what is told is the
@@ -35,13 +35,16 @@ TARGETS = {
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.admin", description=__doc__)
-    parser.add_argument("--url", default="postgres://postgres@127.0.0.1:5432", help="The server, without a database.")
+    url = os.environ.get("DATABASE_URL") or "postgres://postgres@127.0.0.1:5432/postgres"
+    parser.add_argument(
+        "--url", default=url, help="A database of the server; those that are filled are made beside it."
+    )
     parser.add_argument("--small", type=int, default=1_000, help="Messages in the lesser database.")
     parser.add_argument("--large", type=int, default=1_000_000, help="Messages in the greater one.")
     parser.add_argument("--rounds", type=int, default=25, help="How often each page is asked for at each size.")
     parser.add_argument("--limit", type=float, default=1.5, help="How many times as long the greater may take.")
     options = parser.parse_args()
-    configure(options.url.rstrip("/"))
+    configure(options.url)
 
     from benchmarks.admin import rows
 
@@ -54,7 +57,7 @@ def main() -> int:
         return tell(measure(sizes, rounds=options.rounds), limit=options.limit)
 
 
-def configure(server: str) -> None:
+def configure(url: str) -> None:
     import dj_database_url
     import django
     from django.conf import settings
@@ -63,8 +66,8 @@ def configure(server: str) -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
     name = f"messente_dlr_bench_{os.getpid()}"
     settings.DATABASES = {
-        "default": dj_database_url.parse(f"{server}/postgres"),
-        **{alias: dj_database_url.parse(f"{server}/{name}_{alias}") for alias in ("small", "large")},
+        "default": dj_database_url.parse(url),
+        **{alias: {**dj_database_url.parse(url), "NAME": f"{name}_{alias}"} for alias in ("small", "large")},
     }
     settings.DATABASE_ROUTERS = ["benchmarks.admin.rows.Router"]
     # Sessions would be a query of each request's own; who asks is known.

@@ -17,7 +17,7 @@ DAYS = 30
 _present = "default"
 
 # Spread over a month, as a shop sends: nearly all delivered within a minute, two accounts, five countries. What is
-# looked for is a page's length at either size, and the oldest: what reads backwards through the rest comes to it last.
+# looked for is a page's length at either size, and the oldest: what reads backwards comes to it last.
 MESSAGES = """
 INSERT INTO django_messente_dlr_smsmessage
     (sms_unique_id, omnimessage_id, account, recipient, sender, text, channel, status, rank, stat, err, error_text,

@@ -74,6 +74,8 @@ MESSENTE_DLR = {
     "USERNAME": os.environ.get("MESSENTE_USERNAME", "shop"),
     "PASSWORD": os.environ.get("MESSENTE_PASSWORD", "only-the-sandbox-knows-it"),
     "CALLBACK_BASE_URL": os.environ.get("SHOP_URL", "http://127.0.0.1:8000"),
+    # So that the admin can send a message again. It is the shop's to know what its texts may be kept for.
+    "STORE_TEXT": True,
     "API_HOSTS": [SANDBOX, SANDBOX],
     "OMNICHANNEL_URL": f"{SANDBOX}/v1",
 }
