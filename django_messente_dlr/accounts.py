@@ -6,6 +6,7 @@ number of processes one begins it and one ends it.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -17,7 +18,7 @@ from django_messente_dlr.models import Account
 
 # A row that every callback of an account wrote would be one that all of them wait for.
 CALLBACK_NOTE_INTERVAL = timedelta(minutes=1)
-_callback_noted_at: dict[str, datetime] = {}
+_callback_noted_at: dict[tuple[str, ...], datetime] = {}
 
 
 def is_held(name: str) -> bool:
@@ -79,14 +80,24 @@ def note_balance(name: str, balance: Decimal, *, now: datetime) -> bool:
     return balance > 0 and lift_hold(name, now=now)
 
 
-def note_callback(name: str, *, now: datetime) -> None:
-    """Note that Messente has called about an account, once a minute for each process."""
-    noted = _callback_noted_at.get(name)
-    if noted is None or now - noted >= CALLBACK_NOTE_INTERVAL:
-        # Not update_or_create, which reads, locks and writes: many processes begin their minute together.
-        if not Account.objects.filter(name=name).update(last_callback_at=now):
-            Account.objects.get_or_create(name=name, defaults={"last_callback_at": now})
-        _callback_noted_at[name] = now
+def note_callback(name: str, *, now: datetime, keys: Collection[str] = ()) -> None:
+    """Note that Messente has called about an account, once a minute for each process and set of keys.
+
+    Args:
+        name: the account.
+        now: when it called.
+        keys: the fingerprints of the keys by which that was verified.
+    """
+    noted = _callback_noted_at.get((name, *keys))
+    if noted is not None and now - noted < CALLBACK_NOTE_INTERVAL:
+        return
+    rows = Account.objects.using(router.db_for_write(Account))
+    # Not update_or_create, which reads, locks and writes: many processes begin their minute together. What two of
+    # them overwrite of each other's keys, they note again a minute later.
+    row = rows.filter(name=name).only("key_uses").first() or rows.get_or_create(name=name)[0]
+    uses = {**row.key_uses, **dict.fromkeys(keys, now.isoformat(timespec="seconds"))}
+    rows.filter(pk=row.pk).update(last_callback_at=now, key_uses=uses)
+    _callback_noted_at[name, *keys] = now
 
 
 def note_poll(name: str, *, now: datetime, error: str = "") -> None:

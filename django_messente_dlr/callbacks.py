@@ -8,18 +8,22 @@ because nobody says how Messente merges its parameters into a URL that has a que
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+import secrets
+from dataclasses import dataclass, field
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signing import BadSignature, Signer
 from django.urls import reverse
 
-from django_messente_dlr import conf
+from django_messente_dlr import conf, keys
 
 SALT = "django_messente_dlr.callbacks"
 MAX_TOKEN = 200
-TOKEN = re.compile(r"(?:m(?P<message>[1-9][0-9]{0,18})|a)\.(?P<account>[A-Za-z0-9_-]{1,64})", re.ASCII)
+PROBE_SALT = f"{SALT}.probe"
+TOKEN = re.compile(
+    r"(?:m(?P<message>[1-9][0-9]{0,18})|a)\.(?P<account>[A-Za-z0-9_-]{1,64})|p\.(?P<probe>[0-9a-f]{32})", re.ASCII
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +33,23 @@ class Token:
     Attributes:
         account: the account whose messages it may report about.
         message_pk: the one message that it speaks for, or None for any of the account's.
+        key: the fingerprint of the key that signed it.
     """
 
     account: str
     message_pk: int | None = None
+    key: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What a probe URL speaks for: nothing. It only asks whether the callback view is to be reached.
+
+    Attributes:
+        nonce: makes each probe its own, so that no cache can answer it.
+    """
+
+    nonce: str
 
 
 def callback_url(account: str = conf.DEFAULT_ACCOUNT) -> str:
@@ -65,19 +82,47 @@ def webhook_path() -> str:
     return reverse("django_messente_dlr:webhook")
 
 
-def read_token(token: str) -> Token | None:
+def probe_url() -> tuple[str, Probe]:
+    """Return a URL that the callback view answers without storing anything, and the probe that it carries.
+
+    Raises:
+        ImproperlyConfigured: there is no ``CALLBACK_BASE_URL``.
+    """
+    probe = Probe(secrets.token_hex(16))
+    return _absolute(f"p.{probe.nonce}"), probe
+
+
+def prove(probe: Probe) -> str:
+    """Return what only a site with our keys can answer to a probe."""
+    return _signers(PROBE_SALT)[0].sign(probe.nonce)
+
+
+def is_proof(proof: str, probe: Probe) -> bool:
+    """Tell whether an answer to a probe was made with one of our keys."""
+    return len(proof) <= MAX_TOKEN and any(_unsigned(signer, proof) == probe.nonce for signer in _signers(PROBE_SALT))
+
+
+def read_token(token: str) -> Token | Probe | None:
     """Return what a token from a callback URL speaks for, or None if it was not signed by us."""
     if len(token) > MAX_TOKEN or not token.isascii():
         return None
-    try:
-        value = _signer().unsign(token)
-    except BadSignature:
+    for signer in _signers(SALT):
+        if (value := _unsigned(signer, token)) is not None:
+            break
+    else:
         return None
     match = TOKEN.fullmatch(value)
     if match is None:
         return None
-    message_pk = match["message"]
-    return Token(account=match["account"], message_pk=int(message_pk) if message_pk else None)
+    if match["probe"]:
+        return Probe(match["probe"])
+    message_pk = int(match["message"]) if match["message"] else None
+    return Token(account=match["account"], message_pk=message_pk, key=keys.fingerprint(signer.key))
+
+
+def live_keys() -> tuple[str | bytes, ...]:
+    """Return the keys of callback URLs: the first signs, all verify."""
+    return conf.current().callback_keys or (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
 
 
 def _absolute(value: str) -> str:
@@ -87,10 +132,16 @@ def _absolute(value: str) -> str:
             f"{conf.SETTING} has no CALLBACK_BASE_URL. Set it to the scheme and host under which Messente reaches "
             'this project, such as "https://shop.example.com".'
         )
-    return base.rstrip("/") + reverse("django_messente_dlr:callback", kwargs={"token": _signer().sign(value)})
+    return base.rstrip("/") + reverse("django_messente_dlr:callback", kwargs={"token": _signers(SALT)[0].sign(value)})
 
 
-def _signer() -> Signer:
-    own = conf.current().callback_keys
-    keys: list[str | bytes] = list(own) if own else [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
-    return Signer(key=keys[0], fallback_keys=keys[1:], sep=".", salt=SALT)
+def _signers(salt: str) -> list[Signer]:
+    """Return a signer for each live key: Django's own fallbacks do not tell which of them has matched."""
+    return [Signer(key=key, fallback_keys=[], sep=".", salt=salt) for key in live_keys()]
+
+
+def _unsigned(signer: Signer, signed: str) -> str | None:
+    try:
+        return signer.unsign(signed)
+    except BadSignature:
+        return None

@@ -7,6 +7,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from django_messente_dlr import callbacks
+from django_messente_dlr.keys import MAX_FINGERPRINT
 from django_messente_dlr.messente.codes import ErrorCode
 from django_messente_dlr.messente.fields import MAX_ID, MAX_WORD
 from django_messente_dlr.messente.reports import Source
@@ -124,6 +125,9 @@ class DeliveryReport(models.Model):
     received_at = models.DateTimeField(_("received at"))
     payload = models.JSONField(_("payload"), default=dict, blank=True)
     fingerprint = models.CharField(_("fingerprint"), max_length=64)
+    # By which keys it was verified: what `keys.fingerprint` says of them, so that an old one can be taken out safely.
+    url_key = models.CharField(_("key of its URL"), max_length=MAX_FINGERPRINT, blank=True, default="")
+    signature_key = models.CharField(_("key of its signature"), max_length=MAX_FINGERPRINT, blank=True, default="")
     receipts = models.PositiveIntegerField(_("receipts"), default=1)
     outcome = models.CharField(_("outcome"), max_length=10, choices=Outcome.choices)
     previous = models.CharField(_("status before"), max_length=12, choices=Status.choices, blank=True, default="")
@@ -166,6 +170,7 @@ class Account(models.Model):
     balance = models.DecimalField(_("balance (EUR)"), max_digits=18, decimal_places=6, null=True, blank=True)
     balance_checked_at = models.DateTimeField(_("balance checked at"), null=True, blank=True)
     last_callback_at = models.DateTimeField(_("last callback at"), null=True, blank=True)
+    key_uses = models.JSONField(_("keys of callbacks, last used at"), default=dict, blank=True)
     last_poll_at = models.DateTimeField(_("last poll at"), null=True, blank=True)
     last_poll_error = models.CharField(_("last poll error"), max_length=255, blank=True, default="")
 

@@ -134,7 +134,7 @@ def test_a_key_is_named_with_those_that_there_are(settings: Any) -> None:
     settings.MESSENTE_DLR = {"ACCOUNTS": {"default": {**ACCOUNT, "PASSWORDS": []}}, "STORE_TEXTS": True}
     setting, account = check_settings(None)
     assert "«STORE_TEXTS»" in setting.msg
-    assert " STORE_TEXT." in str(setting.hint)
+    assert " STORE_TEXT," in str(setting.hint)
     assert "USERNAME" not in str(setting.hint)
     assert "«default»" in account.msg
     assert "PASSWORD, PREVIOUS_PASSWORDS, USERNAME" in str(account.hint)

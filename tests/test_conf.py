@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
@@ -126,6 +127,8 @@ def test_every_key_is_read_under_its_own_name() -> None:
     values: dict[str, Any] = {
         "CALLBACK_BASE_URL": "https://shop.example.com",
         "CALLBACK_KEYS": ["k"],
+        "CALLBACK_ALLOWED_IPS": ["192.0.2.7", "2001:db8::/32"],
+        "TRUSTED_PROXY_COUNT": 0,
         "STORE_TEXT": True,
         "HOLD_ON_CREDITS_EXHAUSTED": False,
         "API_HOSTS": ("http://127.0.0.1:8000",),
@@ -141,6 +144,8 @@ def test_every_key_is_read_under_its_own_name() -> None:
     }
     assert set(values) | {"ACCOUNTS", *conf.ACCOUNT_KEYS} == conf.known_keys()
     config = configured(**values)
+    assert config.callback_allowed_ips == (ip_network("192.0.2.7/32"), ip_network("2001:db8::/32"))
+    del values["CALLBACK_ALLOWED_IPS"]
     for key, value in values.items():
         assert getattr(config, key.lower()) == (tuple(value) if isinstance(value, list) else value)
 
@@ -153,12 +158,14 @@ NO_LISTS: list[Any] = ["https://x", b"https://x", 4, {"a": 1}, {"a"}, ["a", 4], 
 NO_ACCOUNTS: list[Any] = ["shop", ["shop"], 4, {"default": None}, {"default": "shop"}, {"default": []}]
 NO_NAMES: list[Any] = [4, None, b"default", ("default",)]
 WRONG: list[tuple[tuple[str, ...], list[Any]]] = [
+    (("CALLBACK_ALLOWED_IPS",), [*NO_LISTS, [""], ["shop"], ["192.0.2.256"], ["192.0.2.1/24"], ["192.0.2.0/33"]]),
     (("CALLBACK_KEYS", "API_HOSTS"), [*NO_LISTS, [""], ["a", ""]]),
     (("PREVIOUS_PASSWORDS",), NO_LISTS),
     (("CALLBACK_BASE_URL", "OMNICHANNEL_URL", "USERNAME", "PASSWORD"), [4, b"https://x", ["https://x"]]),
     (("STORE_TEXT", "HOLD_ON_CREDITS_EXHAUSTED"), [0, 1, "False", []]),
     (NUMBERS, [*NO_NUMBERS, 0]),
     (NUMBERS_OR_ZERO, NO_NUMBERS),
+    (("TRUSTED_PROXY_COUNT",), [*NO_NUMBERS, 1.0]),
     (WHOLE, [*NO_NUMBERS, 0, 2.0]),
     (("ACCOUNTS",), [*NO_ACCOUNTS, *({name: {"USERNAME": "shop"}} for name in NO_NAMES)]),
 ]

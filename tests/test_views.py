@@ -19,7 +19,8 @@ from django_messente_dlr.messente.signatures import HEADER, sign
 from django_messente_dlr.models import Account, DeliveryReport, SmsMessage
 from django_messente_dlr.testing.callbacks import call_back, call_back_omnichannel
 from django_messente_dlr.testing.factories import SmsMessageFactory
-from django_messente_dlr.views import MAX_BODY, callback
+from django_messente_dlr.verification import MAX_BODY
+from django_messente_dlr.views import callback
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

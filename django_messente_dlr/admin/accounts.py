@@ -42,8 +42,18 @@ class AccountAdmin(ReadOnlyAdmin[Account]):
             },
         ),
         (_("Last heard of Messente"), {"fields": ("last_callback_at", "last_poll_at", "last_poll_error")}),
+        (
+            _("Keys of callbacks"),
+            {
+                "fields": ("keys_in_use",),
+                "description": _(
+                    "Each key that has verified a callback, by its fingerprint, and when it last did. The command "
+                    "messente_doctor says which of the settings' keys each of them is."
+                ),
+            },
+        ),
     )
-    readonly_fields = ("credit", "balance_left")
+    readonly_fields = ("credit", "balance_left", "keys_in_use")
 
     @admin.action(description=_("Lift the credit hold"), permissions=["act"])
     def lift_credit_hold(self, request: HttpRequest, queryset: QuerySet[Account]) -> None:
@@ -67,6 +77,10 @@ class AccountAdmin(ReadOnlyAdmin[Account]):
     @admin.display(description=_("balance (EUR)"))
     def balance_left(self, account: Account) -> str:
         return units.amount(account.balance)
+
+    @admin.display(description=_("last used at"))
+    def keys_in_use(self, account: Account) -> SafeString | str:
+        return display.pretty_json(account.key_uses)
 
     @admin.display(description=_("out of credits since"))
     def held_since(self, account: Account) -> SafeString | str:

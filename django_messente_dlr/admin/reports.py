@@ -44,6 +44,7 @@ class DeliveryReportAdmin(ReadOnlyAdmin[DeliveryReport]):
     fieldsets = (
         (None, {"fields": ("about", "told", "amounts_to", "cause", "occurred_at")}),
         (_("Arrival"), {"fields": ("source", "account", "received_at", "receipts", "outcome", "previous_state")}),
+        (_("Verified by"), {"fields": ("url_key", "signature_key")}),
         (
             _("Signals"),
             {

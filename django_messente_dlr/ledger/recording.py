@@ -13,6 +13,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from django_messente_dlr import dispatch, retries
+from django_messente_dlr.keys import NO_KEYS, Keys
 from django_messente_dlr.ledger.finding import Address, find, messages, reports
 from django_messente_dlr.ledger.matching import adopt, match
 from django_messente_dlr.ledger.settling import Moved, settle
@@ -45,15 +46,17 @@ class _Entry:
     address: Address
     fingerprint: str
     now: datetime
+    keys: Keys
 
 
-def record(report: Report, *, account: str, named: int | None = None) -> Recorded:
+def record(report: Report, *, account: str, named: int | None = None, keys: Keys = NO_KEYS) -> Recorded:
     """Write down what Messente said, move its message if that is news, and have the signals sent after the commit.
 
     Args:
         report: what was said.
         account: the account that it is about; whoever calls has verified that.
         named: the primary key of the message that it is about, where that is known otherwise than by its id.
+        keys: by which keys that was verified, where it was called back.
 
     Raises:
         ForeignReport: its message belongs to another account, or ``named`` is not the message with its id.
@@ -61,7 +64,8 @@ def record(report: Report, *, account: str, named: int | None = None) -> Recorde
     """
     # Where there is an id, it alone counts: the same report may come by a message's URL and by the account's.
     scope = [account] if report.sms_unique_id or report.omnimessage_id else [account, named]
-    return _record(report, status_of(report), account=account, named=named, fingerprint=report.fingerprint(*scope))
+    fingerprint = report.fingerprint(*scope)
+    return _record(report, status_of(report), account=account, named=named, fingerprint=fingerprint, keys=keys)
 
 
 def record_end(message: SmsMessage, report: Report, status: Status) -> Recorded:
@@ -98,9 +102,19 @@ def confirm_sent(message: SmsMessage, *, next_poll_at: datetime, now: datetime, 
     message.refresh_from_db(using=using)
 
 
-def _record(report: Report, status: Status | None, *, account: str, named: int | None, fingerprint: str) -> Recorded:
+def _record(
+    report: Report,
+    status: Status | None,
+    *,
+    account: str,
+    named: int | None,
+    fingerprint: str,
+    keys: Keys = NO_KEYS,
+) -> Recorded:
     address = Address.of(report, account=account, named=named)
-    entry = _Entry(report=report, status=status, address=address, fingerprint=fingerprint, now=timezone.now())
+    entry = _Entry(
+        report=report, status=status, address=address, fingerprint=fingerprint, now=timezone.now(), keys=keys
+    )
     return retries.patiently(lambda: _enter(entry), using=router.db_for_write(DeliveryReport))
 
 
@@ -138,6 +152,8 @@ def _write(entry: _Entry, *, lock: bool) -> None:
             received_at=entry.now,
             payload=dict(entry.report.payload),
             fingerprint=entry.fingerprint,
+            url_key=entry.keys.url,
+            signature_key=entry.keys.signature,
             dispatch_due_at=entry.now + dispatch.LEASE,
         )
         if message is None:

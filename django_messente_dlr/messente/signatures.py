@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 HEADER = "X-Messente-Signature"
 
@@ -24,8 +25,20 @@ def sign(body: bytes, password: str) -> str:
     return hmac.new(password.encode(), body, hashlib.sha256).hexdigest()
 
 
-def find_account(body: bytes, signature: str, passwords: Mapping[str, Iterable[str]]) -> str | None:
-    """Return the account whose password signed ``body``, or None if none did.
+class Signer(NamedTuple):
+    """Who signed a callback.
+
+    Attributes:
+        account: the account's name.
+        position: which of its live passwords it was, counted from 0.
+    """
+
+    account: str
+    position: int
+
+
+def find_signer(body: bytes, signature: str, passwords: Mapping[str, Iterable[str]]) -> Signer | None:
+    """Return the account whose password signed ``body``, and which of its passwords did; None if none did.
 
     Every password is tried, whether or not one has matched, so that the time tells nothing about which did.
 
@@ -37,8 +50,8 @@ def find_account(body: bytes, signature: str, passwords: Mapping[str, Iterable[s
     found = None
     told = signature.encode("utf-8", "surrogatepass")
     for account, live in passwords.items():
-        for password in live:
+        for position, password in enumerate(live):
             # A key that is empty would let everybody sign.
             if password and hmac.compare_digest(sign(body, password).encode(), told) and found is None:
-                found = account
+                found = Signer(account, position)
     return found

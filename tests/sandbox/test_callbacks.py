@@ -14,7 +14,7 @@ import pytest
 import requests
 
 from django_messente_dlr.messente.readers import read_callback, read_omnichannel
-from django_messente_dlr.messente.signatures import find_account
+from django_messente_dlr.messente.signatures import Signer, find_signer
 from django_messente_dlr.sandbox import FATES, Fate
 from tests.sandbox.conftest import CREDENTIALS, Start, ask, call, omni, send, send_omni
 from tests.sandbox.receivers import Receiver
@@ -91,7 +91,7 @@ def test_the_post_callback_is_signed_json(start: Start, receiver: Receiver) -> N
     (received,) = receiver.received
     assert (received.method, received.path, received.query) == ("POST", "/dlr/a-secret-token/", "")
     assert received.headers["content-type"] == "application/json"
-    assert find_account(received.body, received.headers["x-messente-signature"], PASSWORDS) == "shop"
+    assert find_signer(received.body, received.headers["x-messente-signature"], PASSWORDS) == Signer("shop", 0)
     told = json.loads(received.body)
     timestamp = datetime.fromisoformat(told.pop("timestamp"))
     assert timestamp.tzinfo is None
@@ -127,7 +127,7 @@ def test_the_account_that_sends_signs(start: Start, receiver: Receiver) -> None:
     told = {"to": "+37255500000", "messages": [message], "dlr_url": receiver.url}
     assert omni(sandbox, "POST", auth=("news", "another-password"), json=told).status_code == 201
     received = receiver.next()
-    assert find_account(received.body, received.headers["x-messente-signature"], PASSWORDS) == "news"
+    assert find_signer(received.body, received.headers["x-messente-signature"], PASSWORDS) == Signer("news", 0)
 
 
 def test_equal_callbacks_are_equal_byte_for_byte_and_come_at_once(start: Start) -> None:

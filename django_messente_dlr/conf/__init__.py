@@ -6,7 +6,6 @@ Nothing is read at import, and ``override_settings`` takes effect at once. What 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
 from functools import cache
@@ -16,9 +15,12 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 
-SETTING = "MESSENTE_DLR"
+from django_messente_dlr.conf import values
+
+SETTING = values.SETTING
 DEFAULT_ACCOUNT = "default"
 ACCOUNT_KEYS = ("USERNAME", "PASSWORD", "PREVIOUS_PASSWORDS")
+MAY_BE_ZERO = ("POLL_GRACE", "TRUSTED_PROXY_COUNT")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +54,8 @@ class Config:
         callback_base_url: scheme and host under which Messente reaches this project; "" sends no dlr-url.
         callback_keys: the keys that sign callback URLs; the first signs, all verify. Empty for SECRET_KEY and
             SECRET_KEY_FALLBACKS.
+        callback_allowed_ips: the networks that may call back; empty for any.
+        trusted_proxy_count: the proxies before this project, each of which appends to X-Forwarded-For.
         store_text: whether the texts of messages are kept.
         hold_on_credits_exhausted: whether ``send_sms`` refuses while an account is known to be out of credits.
         api_hosts: the SMS API's hosts in the order of preference; empty for Messente's own.
@@ -69,6 +73,8 @@ class Config:
     accounts: Mapping[str, AccountSettings] = field(default_factory=dict)
     callback_base_url: str = ""
     callback_keys: tuple[str, ...] = field(default=(), repr=False)
+    callback_allowed_ips: tuple[values.Network, ...] = ()
+    trusted_proxy_count: int = 0
     store_text: bool = False
     hold_on_credits_exhausted: bool = True
     api_hosts: tuple[str, ...] = ()
@@ -102,12 +108,12 @@ def current() -> Config:
         ImproperlyConfigured: a value is not what its key asks for; the message names the key alone, never the value.
     """
     written = raw()
-    values: dict[str, Any] = {"accounts": _accounts(written)}
+    told: dict[str, Any] = {"accounts": _accounts(written)}
     for item in fields(Config):
         value = written.get(item.name.upper())
         if item.name != "accounts" and value is not None:
-            values[item.name] = _value(item, value)
-    return Config(**values)
+            told[item.name] = _value(item, value)
+    return Config(**told)
 
 
 def accounts() -> Mapping[str, AccountSettings]:
@@ -143,9 +149,9 @@ def _accounts(written: Mapping[str, Any]) -> dict[str, AccountSettings]:
     return {
         name: AccountSettings(
             name=name,
-            username=_text("USERNAME", entry.get("USERNAME") or ""),
-            password=_text("PASSWORD", entry.get("PASSWORD") or ""),
-            previous_passwords=_texts("PREVIOUS_PASSWORDS", entry.get("PREVIOUS_PASSWORDS") or ()),
+            username=values.text("USERNAME", entry.get("USERNAME") or ""),
+            password=values.text("PASSWORD", entry.get("PASSWORD") or ""),
+            previous_passwords=values.texts("PREVIOUS_PASSWORDS", entry.get("PREVIOUS_PASSWORDS") or ()),
         )
         for name, entry in entries.items()
     }
@@ -154,40 +160,15 @@ def _accounts(written: Mapping[str, Any]) -> dict[str, AccountSettings]:
 def _value(item: Field[Any], value: Any) -> Any:
     """Return a value that is of the kind of its key's default."""
     key, default = item.name.upper(), item.default
+    if key == "CALLBACK_ALLOWED_IPS":
+        return values.networks(key, value)
     if isinstance(default, tuple):
-        texts = _texts(key, value)
-        if "" in texts:
-            raise ImproperlyConfigured(f"{SETTING}: {key} has an empty string. Take it out, or fill it.")
-        return texts
+        return values.filled_texts(key, value)
     if isinstance(default, str):
-        return _text(key, value)
+        return values.text(key, value)
     if isinstance(default, bool):
-        if not isinstance(value, bool):
-            raise ImproperlyConfigured(f"{SETTING}: {key} must be True or False.")
-        return value
-    return _number(key, value, whole=isinstance(default, int), or_zero=key.startswith("POLL_GRACE"))
-
-
-def _number(key: str, value: Any, *, whole: bool, or_zero: bool) -> Any:
-    kind = "a whole number" if whole else "a number"
-    if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
-        raise ImproperlyConfigured(f"{SETTING}: {key} must be {kind}.")
-    if not 0 <= value < math.inf or not (value or or_zero):  # NaN is neither
-        raise ImproperlyConfigured(f"{SETTING}: {key} must be {kind} {'of 0 or more' if or_zero else 'above 0'}.")
-    return value
-
-
-def _text(key: str, value: Any) -> str:
-    if not isinstance(value, str):
-        raise ImproperlyConfigured(f"{SETTING}: {key} must be a string.")
-    return value
-
-
-def _texts(key: str, value: Any) -> tuple[str, ...]:
-    # A bare string is iterable too: its letters would silently become keys, hosts or passwords.
-    if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
-        raise ImproperlyConfigured(f"{SETTING}: {key} must be a list of strings.")
-    return tuple(value)
+        return values.truth(key, value)
+    return values.number(key, value, whole=isinstance(default, int), or_zero=key.startswith(MAY_BE_ZERO))
 
 
 def _forget(*, setting: str, **kwargs: Any) -> None:
