@@ -30,7 +30,7 @@ from django_messente_dlr.statuses import Status
 class SmsMessageAdmin(ReadOnlyAdmin[SmsMessage]):
     """Messages: listed with what became of them, found by id or number, shown with all that happened to them."""
 
-    list_display = ("receiver", "state", "cause", "account", "created", "finalised", "learnt")
+    list_display = ("receiver", "state", "cause", "account", "created", "finalised")
     list_filter = (StatusFilter, AgeFilter, CauseFilter, AccountFilter, ChannelFilter)
     # These show the box; what it finds is `messages_about`.
     search_fields = ("sms_unique_id", "omnimessage_id", "recipient")
@@ -156,15 +156,14 @@ class SmsMessageAdmin(ReadOnlyAdmin[SmsMessage]):
         return format_html(under, units.ago(message.created_at), stamp)
 
     @admin.display(description=_("final after"))
-    def finalised(self, message: SmsMessage) -> str:
-        if message.finalised_at is None:
-            return units.EMPTY
-        took = (message.finalised_at - (message.sent_at or message.created_at)).total_seconds()
-        return units.duration(max(took, 0))
-
-    @admin.display(description=_("learnt by"))
-    def learnt(self, message: SmsMessage) -> str:
-        return getattr(message, "learnt_by", "") or units.EMPTY
+    def finalised(self, message: SmsMessage) -> SafeString | str:
+        took = units.EMPTY
+        if message.finalised_at is not None:
+            took = units.duration(
+                max((message.finalised_at - (message.sent_at or message.created_at)).total_seconds(), 0)
+            )
+        # How its status was learnt stands under it, whether that is final or not.
+        return format_html('{} <span class="messente-dlr-under">{}</span>', took, getattr(message, "learnt_by", ""))
 
     @admin.display(description=_("recipient"))
     def to(self, message: SmsMessage) -> str:

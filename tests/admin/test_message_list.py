@@ -13,7 +13,7 @@ from django_messente_dlr.admin.search import messages_about, spellings
 from django_messente_dlr.messente.codes import ErrorCode
 from django_messente_dlr.models import SmsMessage
 from django_messente_dlr.statuses import Status
-from django_messente_dlr.testing.factories import AccountFactory, SmsMessageFactory
+from django_messente_dlr.testing.factories import AccountFactory, DeliveryReportFactory, SmsMessageFactory
 from tests.admin.pages import html, list_url, listed, search
 
 pytestmark = pytest.mark.django_db
@@ -218,3 +218,19 @@ class TestSearch:
 def test_what_is_no_phone_number_is_not_spelt(typed: str) -> None:
     assert all(not any(char.isalpha() for char in number) for number in spellings(typed))
     assert bool(spellings(typed)) is (typed == "0")
+
+
+@pytest.mark.parametrize(("source", "words"), [("callback", "Callback"), ("poll", "Poll")])
+def test_how_its_status_was_learnt_stands_beside_how_long_it_took(
+    admin_client: Client, source: str, words: str
+) -> None:
+    now = timezone.now()
+    message = SmsMessageFactory.create(
+        status=Status.DELIVERED, created_at=now, sent_at=now, finalised_at=now + timedelta(seconds=75)
+    )
+    DeliveryReportFactory.create(message=message, source="send")
+    DeliveryReportFactory.create(message=message, source=source)
+    DeliveryReportFactory.create(message=message, source="omnichannel", outcome="stale")
+    cells = row(admin_client)
+    assert "1 min 15 s" in cells
+    assert f'<span class="messente-dlr-under">{words}</span>' in cells
