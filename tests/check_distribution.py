@@ -15,6 +15,8 @@ IN_WHEEL = (
     "django_messente_dlr/migrations/0001_initial.py",
     "django_messente_dlr/management/commands/poll_dlrs.py",
     "django_messente_dlr/static/django_messente_dlr/admin.css",
+    "django_messente_dlr/templates/admin/django_messente_dlr/overview.html",
+    *(f"django_messente_dlr/locale/{language}/LC_MESSAGES/django.mo" for language in ("de", "et", "fr", "lv", "ru")),
     "django_messente_dlr/sandbox/__init__.py",
     "django_messente_dlr/testing/plugin.py",
 )

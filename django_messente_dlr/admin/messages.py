@@ -9,7 +9,6 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
 
 from django_messente_dlr import conf
@@ -96,7 +95,7 @@ class SmsMessageAdmin(ReadOnlyAdmin[SmsMessage]):
         if obj is not None:
             context |= {
                 **context_of(obj, request.user, full=_shown(obj).full),
-                "cause": self.cause(obj),
+                "cause": _shown(obj).cause,
                 "may_poll": self.has_act_permission(request) and not Status(obj.status).is_final,
                 "may_send_again": self.has_send_again_permission(request) and not why_not(obj),
             }
@@ -144,10 +143,9 @@ class SmsMessageAdmin(ReadOnlyAdmin[SmsMessage]):
         return format_html(under, display.status_badge(message.status), units.ago(message.created_at))
 
     @admin.display(description=_("cause"))
-    def cause(self, message: SmsMessage) -> str:
-        if not message.cause and not message.err and Status(message.status).is_failure and message.error_text:
-            return Truncator(_shown(message).error_text).chars(80)
-        return display.cause_in_words(message)
+    def cause(self, message: SmsMessage) -> SafeString | str:
+        text = _shown(message).cause
+        return text if text == units.EMPTY else format_html('<span class="messente-dlr-cause">{}</span>', text)
 
     @admin.display(description=_("age"))
     def created(self, message: SmsMessage) -> SafeString:

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.utils.functional import Promise
+from django.utils.text import Truncator
 
 from django_messente_dlr import privacy
+from django_messente_dlr.admin import display
 from django_messente_dlr.models import DeliveryReport, SmsMessage
+from django_messente_dlr.statuses import Status
 
 HIDDEN_TEXT = privacy.HIDDEN * 5
 
@@ -43,6 +46,14 @@ class Shown:
         """What Messente said of its failure."""
         told = self.message.error_text
         return told if self.full else privacy.mask_in_text(told, self.message.recipient)
+
+    @property
+    def cause(self) -> str:
+        """Why it failed: the cause that we know or, without one, what Messente said."""
+        message = self.message
+        if not message.err and Status(message.status).is_failure and message.error_text:
+            return Truncator(self.error_text).chars(80)
+        return display.cause_in_words(message)
 
     @property
     def metadata(self) -> Any:

@@ -87,19 +87,24 @@ class Visitor:
         ]
         assert serious == [], self.page.url
         self.complaints.clear()  # axe-core tries styles of its own, which the policy refuses
+        self.fits()
+
+    def fits(self) -> None:
+        """Check that nothing hangs over the page's edge."""
         wide = self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert wide <= 0, self.page.url
 
 
 @pytest.fixture
 def visit(chromium: Any, cookies: Any, shop: Shop) -> Iterator[Any]:
-    """Return a function that lets a person in: (width, scheme) -> Visitor."""
+    """Return a function that lets a person in: (width, scheme, language) -> Visitor."""
     contexts = []
 
-    def let_in(width: int = 1280, scheme: str = "light") -> Visitor:
+    def let_in(width: int = 1280, scheme: str = "light", language: str = "en") -> Visitor:
         context = chromium.new_context(
             viewport={"width": width, "height": 900},
             color_scheme=scheme,
+            locale=language,
             storage_state=cookies,
             accept_downloads=True,
             reduced_motion="reduce",

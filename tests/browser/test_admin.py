@@ -47,6 +47,15 @@ def test_every_page_is_accessible_under_a_strict_policy(visit: Visit, width: int
         visitor.is_as_it_should_be()
 
 
+@pytest.mark.parametrize("language", ["et", "ru", "lv", "de", "fr"])
+def test_longer_words_fit_too(visit: Visit, language: str) -> None:
+    visitor = visit(400, language=language)
+    for path in ("smsmessage/", "smsmessage/7/change/", "tally/"):
+        visitor.open(path)
+        assert visitor.page.get_attribute("html", "lang") == language
+        visitor.fits()
+
+
 def test_the_page_of_every_message_is_as_it_should_be(visit: Visit, shop: Shop) -> None:
     visitor = visit(400)
     ones = shop.execute("SELECT MIN(id) FROM django_messente_dlr_smsmessage GROUP BY status, err IS NULL")
