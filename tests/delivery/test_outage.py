@@ -1,0 +1,97 @@
+"""The database goes away and returns: 503 meanwhile, and nothing is lost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
+import pytest
+from django.db import connection
+
+from django_messente_dlr.models import DeliveryReport, SmsMessage
+from django_messente_dlr.sandbox import Sandbox
+from django_messente_dlr.sending import send_sms
+from django_messente_dlr.testing.factories import SmsMessageFactory
+from tests.delivery.databases import url_of
+from tests.delivery.proxy import Address, Proxy
+from tests.delivery.web import Web, wait_until
+
+
+def upstream() -> Address:
+    """Where the database's server listens."""
+    settings = connection.settings_dict
+    options: dict[str, str] = settings["OPTIONS"]
+    if connection.vendor == "mysql":
+        return options.get("unix_socket") or (settings["HOST"] or "127.0.0.1", int(settings["PORT"] or 3306))
+    host = options.get("host") or settings["HOST"] or "127.0.0.1"
+    port = int(settings["PORT"] or 5432)
+    return f"{host}/.s.PGSQL.{port}" if host.startswith("/") else (host, port)
+
+
+def status(web: Web, message: SmsMessage, stat: str) -> int:
+    """Deliver a report, as patiently as Messente: it waits 10 s for an answer."""
+    path = message.callback_url.removeprefix("https://shop.example.com").removeprefix(web.url)
+    try:
+        with urlopen(f"{web.url}{path}?sms_unique_id={message.sms_unique_id}&stat={stat}", timeout=10) as response:
+            return int(response.status)
+    except HTTPError as error:
+        with error:
+            return error.code
+
+
+@pytest.fixture(autouse=True)
+def _needs_a_server(transactional_db: None) -> None:
+    if connection.vendor == "sqlite":
+        pytest.skip("SQLite has no server that could go away")
+
+
+@pytest.mark.parametrize("conn_max_age", [0, 600])
+def test_reports_get_503_while_the_database_is_away_and_are_stored_when_they_come_again(
+    conn_max_age: int, database: str, tmp_path: Path
+) -> None:
+    messages = SmsMessageFactory.create_batch(6)
+    with Proxy(upstream()) as proxy:
+        url = url_of(connection.settings_dict, connection.vendor, host="127.0.0.1", port=proxy.port)
+        with Web(tmp_path, url, workers=1, conn_max_age=conn_max_age) as web:
+            assert [status(web, message, "ACCEPTD") for message in messages] == [200] * 6
+            proxy.go_away()
+            assert [status(web, message, "DELIVRD") for message in messages] == [503] * 6
+            assert not DeliveryReport.objects.filter(stat="DELIVRD").exists()
+            proxy.come_back()
+            # The very first: a connection that is kept and stale costs no report its try.
+            assert [status(web, message, "DELIVRD") for message in messages] == [200] * 6
+            proxy.go_away()
+            proxy.come_back()
+            assert [status(web, message, "SEEN") for message in messages] == [200] * 6
+        assert DeliveryReport.objects.count() == 18
+        assert set(DeliveryReport.objects.values_list("receipts", flat=True)) == {1}
+        assert set(SmsMessage.objects.values_list("status", flat=True)) == {"seen"}
+        assert not DeliveryReport.objects.undispatched().exists()
+        assert set(web.heard().values()) == {1}
+
+
+def test_what_messente_tells_during_an_outage_is_all_recorded_after_its_retries(
+    database: str, settings: Any, tmp_path: Path
+) -> None:
+    # Its five retries outlast the outage also where sending takes its time.
+    with Sandbox({"shop": "a-password"}, retry_delay=6) as messente_sandbox, Proxy(upstream()) as proxy:
+        url = url_of(connection.settings_dict, connection.vendor, host="127.0.0.1", port=proxy.port)
+        with Web(tmp_path, url, messente=messente_sandbox.url) as web:
+            settings.MESSENTE_DLR = {
+                **settings.MESSENTE_DLR,
+                "CALLBACK_BASE_URL": web.url,
+                "API_HOSTS": [messente_sandbox.url],
+            }
+            proxy.go_away()
+            messages = [send_sms(f"+37255500{number}00", "A parcel") for number in range(5)]
+            wait_until(lambda: len({attempt.url for attempt in messente_sandbox.callbacks}) == len(messages))
+            assert {attempt.status for attempt in messente_sandbox.callbacks} == {503}
+            proxy.come_back()
+            assert messente_sandbox.wait_until_idle(60)
+        for message in messages:
+            message.refresh_from_db()
+        assert {message.status for message in messages} == {"delivered"}
+        assert not DeliveryReport.objects.undispatched().exists()
+        assert set(web.heard().values()) == {1}
