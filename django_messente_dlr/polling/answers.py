@@ -122,6 +122,9 @@ def _record(question: Question, reports: list[Report]) -> dict[SmsMessage, bool]
                 ledger.record(report, account=message.account, named=message.pk)
             except ledger.ForeignReport:
                 continue
+            except ledger.Contended as exc:  # it will be asked about again
+                logger.warning("The answer about message %s could not be written: %s", message.pk, exc)
+                continue
             ended[message] = ended.get(message, False) or (status is not None and status.is_final)
     return ended
 

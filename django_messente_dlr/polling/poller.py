@@ -9,10 +9,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timedelta
 from queue import SimpleQueue
 
+from django.db import DatabaseError, router, transaction
 from django.utils import timezone
 
 from django_messente_dlr import accounts, conf
 from django_messente_dlr.messente.reports import Report
+from django_messente_dlr.models import SmsMessage
 from django_messente_dlr.polling.answers import Outcome, put_off, take
 from django_messente_dlr.polling.asking import Asker, Question
 from django_messente_dlr.polling.claims import Claims
@@ -24,6 +26,10 @@ from django_messente_dlr.polling.sweeping import sweep
 SWEEP_EVERY = 60.0
 # Seconds for which a Poller that runs again asks nothing for an account that was refused.
 REFUSED_FOR = 300.0
+# The greatest number of answers in one transaction: others wait for its rows, however shortly.
+TOGETHER = 50
+
+Answered = tuple[Question, Future[list[Report]]]
 
 
 class Poller:
@@ -114,10 +120,12 @@ class Poller:
                     future.add_done_callback(done.put)
                 if not asking:
                     break
-                future = done.get()
-                asked = self._finish(asking.pop(future), future, asker=asker)
+                ready = [done.get()]
+                while len(ready) < TOGETHER and not done.empty():
+                    ready.append(done.get())
+                asked = self._finish([(asking.pop(future), future) for future in ready], asker=asker)
                 # Where a whole batch could not be asked about, the rest cannot either.
-                vain = 0 if asked else vain + 1
+                vain = 0 if asked else vain + len(ready)
                 if sweeping and time.monotonic() >= sweep_at:
                     self._sweep()
                     sweep_at = time.monotonic() + SWEEP_EVERY
@@ -127,17 +135,28 @@ class Poller:
         for question in claims.give_back():
             self.summary.count([put_off(message, ended, now=timezone.now()) for message in question.messages])
 
-    def _finish(self, question: Question, future: Future[list[Report]], *, asker: Asker) -> bool:
-        """Take the answer to one question; return whether it was asked."""
-        results = take(question, future.result, asker=asker)
-        self.summary.count_question(results)
-        for result in results:
-            if result.outcome is Outcome.REFUSED:
-                self.summary.stopped.setdefault(question.account, result.error)
-                self._refused[question.account] = (time.monotonic() + REFUSED_FOR, result.error)
-        if self._progress:
-            self._progress(len(question.messages))
-        return any(result.outcome is not Outcome.NOT_ASKED for result in results)
+    def _finish(self, answered: list[Answered], *, asker: Asker) -> bool:
+        """Take the answers to questions; return whether any of them was asked."""
+        refused = set(asker.refused)
+        try:
+            # What is ready together is committed together: a database waits for its disk with every commit.
+            with transaction.atomic(using=router.db_for_write(SmsMessage)):
+                results = [take(question, future.result, asker=asker) for question, future in answered]
+        except DatabaseError:  # such as a deadlock: it undoes them all, so that each is taken by itself
+            if len(answered) == 1:
+                raise
+            asker.refused.intersection_update(refused)
+            asked = [self._finish([one], asker=asker) for one in answered]
+            return any(asked)
+        for (question, _), told in zip(answered, results, strict=True):
+            self.summary.count_question(told)
+            for result in told:
+                if result.outcome is Outcome.REFUSED:
+                    self.summary.stopped.setdefault(question.account, result.error)
+                    self._refused[question.account] = (time.monotonic() + REFUSED_FOR, result.error)
+            if self._progress:
+                self._progress(len(question.messages))
+        return any(result.outcome is not Outcome.NOT_ASKED for told in results for result in told)
 
     def _sweep(self) -> None:
         self.summary.add_swept(sweep(self._accounts))

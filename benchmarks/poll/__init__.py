@@ -1,0 +1,1 @@
+"""What asking Messente costs: `throughput`, `claim` and `memory`, each beside something to compare it with."""

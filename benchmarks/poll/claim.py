@@ -1,0 +1,57 @@
+"""Claim 500 due messages in tables of several sizes, in PostgreSQL, and show the plan."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from datetime import timedelta
+from statistics import median
+
+from benchmarks.poll.database import Router, databases, fill, setup
+from benchmarks.receive.table import machine
+
+CLAIM = 500
+PENDING = 50  # one in so many
+WIDTHS = (12, 10, 12, 8, 16)
+
+
+def main(argv: list[str]) -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.poll claim", description=__doc__)
+    parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 1_000_000])
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--prefix", default="bench_", help="of the databases that are made and dropped")
+    options = parser.parse_args(argv)
+    names = {size: f"{options.prefix}claim_{size}" for size in options.sizes}
+    setup(list(names.values()))
+    from django.utils import timezone
+
+    from django_messente_dlr.models import SmsMessage
+
+    told: dict[int, list[float]] = {size: [] for size in names}
+    due = {size: max(size // PENDING, CLAIM * (options.rounds + 1)) for size in names}
+    with databases(list(names.values())):
+        for size, name in names.items():
+            fill(name, count=size, due=due[size])
+        for number in range(options.rounds + 1):
+            for size, name in names.items():
+                Router.alias = name
+                began = time.perf_counter()
+                claimed = SmsMessage.objects.claim(CLAIM, now=timezone.now(), lease=timedelta(minutes=5))
+                if number:  # the first one warms up
+                    told[size].append(time.perf_counter() - began)
+                assert len(claimed) == CLAIM
+        print(f"{machine()}, PostgreSQL; {CLAIM} claimed at a time; medians of {options.rounds} interleaved rounds\n")
+        line = "  ".join("=" * width for width in WIDTHS)
+        print(line, _row("messages", "due", "claim (ms)", "ratio", "range (ms)"), line, sep="\n")
+        for size, times in told.items():
+            ratio = median(times) / median(told[options.sizes[0]])
+            spread = f"{min(times) * 1000:.1f} to {max(times) * 1000:.1f}"
+            print(_row(f"{size:,}", f"{due[size]:,}", f"{median(times) * 1000:.1f}", f"{ratio:.2f}", spread))
+        print(line)
+        Router.alias = names[options.sizes[-1]]
+        query = SmsMessage.objects.using(Router.alias).due(timezone.now()).only("account", "sms_unique_id")[:CLAIM]
+        print(f"\nThe plan among {options.sizes[-1]:,}:\n\n{query.explain(analyze=True, buffers=True)}")
+
+
+def _row(*cells: str) -> str:
+    return "  ".join(cell.ljust(width) for cell, width in zip(cells, WIDTHS, strict=True)).rstrip()
