@@ -20,6 +20,7 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 1_000_000])
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--prefix", default="bench_", help="of the databases that are made and dropped")
+    parser.add_argument("--scattered", action="store_true", help="what is due lies among all rows, not at the end")
     options = parser.parse_args(argv)
     names = {size: f"{options.prefix}claim_{size}" for size in options.sizes}
     setup(list(names.values()))
@@ -31,7 +32,7 @@ def main(argv: list[str]) -> None:
     due = {size: max(size // PENDING, CLAIM * (options.rounds + 1)) for size in names}
     with databases(list(names.values())):
         for size, name in names.items():
-            fill(name, count=size, due=due[size])
+            fill(name, count=size, due=due[size], scattered=options.scattered)
         for number in range(options.rounds + 1):
             for size, name in names.items():
                 Router.alias = name

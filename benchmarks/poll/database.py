@@ -58,15 +58,24 @@ def databases(names: Sequence[str]) -> Iterator[None]:
                 cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
-def fill(name: str, *, count: int, due: int) -> None:
-    """Have a database hold ``count`` messages, of which ``due`` are due, spread among those that have ended."""
+def fill(name: str, *, count: int, due: int, scattered: bool = False) -> None:
+    """Have a database hold ``count`` messages, of which ``due`` are due and the others have ended.
+
+    Args:
+        name: the database.
+        count: the number of all messages.
+        due: the number of those that are due, in an order of their own.
+        scattered: whether these are spread evenly among the others, instead of being the newest, as they are where
+            nobody has delayed them.
+    """
     from django.db import connections
 
+    is_due = f"n % {count // due} = 0" if scattered else f"n > {count - due}"
     columns = {
         **COLUMNS[TABLE],
         "created_at": "now() - interval '1 hour'",
         "sent_at": "now() - interval '1 hour'",
-        "next_poll_at": f"CASE WHEN n % {count // due} = 0 THEN now() - random() * interval '1 hour' END",
+        "next_poll_at": f"CASE WHEN {is_due} THEN now() - random() * interval '1 hour' END",
     }
     names = ", ".join(connections[name].ops.quote_name(column) for column in columns)
     values = ", ".join(columns.values()).format(n="n::text")
@@ -76,3 +85,4 @@ def fill(name: str, *, count: int, due: int) -> None:
             f"INSERT INTO {TABLE} ({names}) SELECT {values} FROM generate_series(1, {count}) AS series (n)"
         )
         cursor.execute(f"VACUUM ANALYZE {TABLE}")
+        cursor.execute("CHECKPOINT")  # so that no turn pays for the filling

@@ -58,7 +58,7 @@ def take(question: Question, answer: Callable[[], list[Report]], *, asker: Asker
     Args:
         question: the question.
         answer: returns the answer, or raises what went wrong.
-        asker: who asked; is told if its account is refused.
+        asker: who asked.
     """
     now = timezone.now()
     try:
@@ -66,7 +66,7 @@ def take(question: Question, answer: Callable[[], list[Report]], *, asker: Asker
     except NotAsked as exc:
         return [put_off(message, exc, now=now) for message in question.messages]
     except (errors.CredentialsRefused, errors.AddressRefused) as exc:
-        _stop(question.account, str(exc), asker=asker, now=now)
+        _note_refusal(question.account, str(exc), asker=asker, now=now)
         return [Result(message, Outcome.REFUSED, str(exc)) for message in question.messages]
     except errors.UnknownMessage:  # no failure, only nothing new: not known yet, or not any more
         return [later(message, now=now) for message in question.messages]
@@ -103,10 +103,10 @@ def put_off(message: SmsMessage, reason: NotAsked, *, now: datetime) -> Result:
     return Result(message, Outcome.NOT_ASKED, str(reason))
 
 
-def _stop(account: str, error: str, *, asker: Asker, now: datetime) -> None:
-    """Ask nothing more for an account: every further question would be refused too."""
-    if account not in asker.refused:
-        asker.refused.add(account)
+def _note_refusal(account: str, error: str, *, asker: Asker, now: datetime) -> None:
+    """Note and log once that an account is not asked for any more."""
+    if account not in asker.noted:
+        asker.noted.add(account)
         accounts.note_poll(account, now=now, error=error)
         logger.error("Polling of account %s was stopped: %s", account, error)
 

@@ -55,11 +55,13 @@ class Asker:
 
     Attributes:
         refused: accounts for which nothing is asked any more.
+        noted: those of them of which it was noted and logged why.
     """
 
     def __init__(self, pace: Pace) -> None:
         self.pace = pace
         self.refused: set[str] = set()
+        self.noted: set[str] = set()
 
     def ask(self, question: Question) -> list[Report]:
         """Ask Messente, when it may be asked, and return its reports.
@@ -76,6 +78,10 @@ class Asker:
                 raise NotAsked("Its claim has run out.")
             try:
                 return _ask(question.messages[0])
+            except (errors.CredentialsRefused, errors.AddressRefused):
+                # Here, not when the answer is taken: the next question would be refused too.
+                self.refused.add(question.account)
+                raise
             except errors.HostResting as exc:
                 raise NotAsked(str(exc), again_in=exc.retry_after) from None
             except errors.RateLimited as exc:

@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timedelta
 from queue import SimpleQueue
 
-from django.db import DatabaseError, router, transaction
+from django.db import Error, router, transaction
 from django.utils import timezone
 
 from django_messente_dlr import accounts, conf
@@ -137,15 +137,15 @@ class Poller:
 
     def _finish(self, answered: list[Answered], *, asker: Asker) -> bool:
         """Take the answers to questions; return whether any of them was asked."""
-        refused = set(asker.refused)
+        noted = set(asker.noted)
         try:
             # What is ready together is committed together: a database waits for its disk with every commit.
             with transaction.atomic(using=router.db_for_write(SmsMessage)):
                 results = [take(question, future.result, asker=asker) for question, future in answered]
-        except DatabaseError:  # such as a deadlock: it undoes them all, so that each is taken by itself
+        except Error:  # such as a deadlock: it undoes them all, so that each is taken by itself
             if len(answered) == 1:
                 raise
-            asker.refused.intersection_update(refused)
+            asker.noted.intersection_update(noted)
             asked = [self._finish([one], asker=asker) for one in answered]
             return any(asked)
         for (question, _), told in zip(answered, results, strict=True):

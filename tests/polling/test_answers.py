@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 import responses
+from django.utils import timezone
 
 from django_messente_dlr.polling import Poller
 from django_messente_dlr.testing.plugin import SignalLog
@@ -156,6 +158,37 @@ def test_of_an_omnimessages_channels_a_message_takes_its_own(messente: Messente)
     Poller().run()
     assert (seen(message).status, seen(message).err) == ("failed", 1)
     assert seen(message).reports.count() == 1
+
+
+def test_channels_that_are_due_together_are_asked_about_at_once(messente: Messente) -> None:
+    viber, sms = (due(sms_unique_id=name, omnimessage_id="an-omni-id") for name in ("viber-id", "sms-id"))
+    messente.add(
+        responses.GET,
+        f"{OMNICHANNEL}/omnimessage/an-omni-id/status",
+        json=status_of_an_omnimessage(**{"viber-id": ("UNDELIV", 1), "sms-id": ("ACK", 0)}),
+    )
+    summary = Poller().run()
+    assert (summary.asked, summary.final, summary.open) == (1, 1, 1)
+    assert (seen(viber).status, seen(sms).status, seen(sms).poll_count) == ("failed", "sent", 1)
+
+
+@pytest.mark.parametrize(("status", "err", "ends"), [("DELIVRD", 0, "delivered"), ("ACK", 0, "sent")])
+def test_a_channel_that_is_not_due_yet_learns_from_the_others_question(
+    status: str, err: int, ends: str, messente: Messente
+) -> None:
+    asked = due(sms_unique_id="viber-id", omnimessage_id="an-omni-id")
+    at = timezone.now() + timedelta(seconds=30)
+    other = due(sms_unique_id="sms-id", omnimessage_id="an-omni-id", next_poll_at=at)
+    messente.add(
+        responses.GET,
+        f"{OMNICHANNEL}/omnimessage/an-omni-id/status",
+        json=status_of_an_omnimessage(**{"viber-id": ("UNDELIV", 1), "sms-id": (status, err)}),
+    )
+    assert Poller().run().asked == 1
+    assert seen(asked).status == "failed"
+    assert seen(other).status == ends
+    at_next = seen(other).next_poll_at
+    assert at_next is None if ends == "delivered" else (at_next and at_next > at)
 
 
 @pytest.mark.parametrize(("body", "status"), [("", 404), ("not JSON", 200), ("{}", 200), ("", 500)])

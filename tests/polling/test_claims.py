@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 from unittest import mock
 
 import pytest
+from django.db import connection, connections
 from django.utils import timezone
 
 from django_messente_dlr.models import SmsMessage
@@ -49,8 +52,6 @@ def test_a_claim_keeps_to_what_the_query_selects() -> None:
 def test_of_two_pollers_that_read_the_same_row_one_gets_it() -> None:
     message = due()
     now = timezone.now()
-    from django.db import connection
-
     from django_messente_dlr import querysets
 
     real = querysets._take
@@ -86,6 +87,29 @@ def test_a_second_poller_that_comes_in_the_middle_asks_about_the_others(messente
     assert first.asked > 0 < seconds[0]
 
 
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="needs a database that takes several writers at once")
+def test_pollers_that_claim_at_the_same_time_get_every_message_once() -> None:
+    for _ in range(60):
+        due()
+    together = threading.Barrier(4)
+
+    def claim_all() -> list[int]:
+        claimed: list[int] = []
+        together.wait(timeout=60)
+        try:
+            while batch := claim(3):
+                claimed += [message.pk for message in batch]
+        finally:
+            connections.close_all()
+        return claimed
+
+    with ThreadPoolExecutor(4) as pool:
+        claims = [done.result() for done in [pool.submit(claim_all) for _ in range(4)]]
+    # One whose rows are all being claimed by others may find none and stop: what it left, the next poller gets.
+    everything = [pk for claimed in claims for pk in claimed] + [message.pk for message in claim(60)]
+    assert len(everything) == len(set(everything)) == 60
+
+
 def test_a_poller_that_dies_leaves_its_messages_to_the_next_when_the_lease_has_run_out(messente: Messente) -> None:
     message = due()
     (claimed,) = claim()  # and here it dies
@@ -106,8 +130,6 @@ def test_what_was_claimed_too_long_ago_is_not_asked_about_any_more(messente: Mes
 
 
 def test_no_transaction_is_open_while_messente_is_asked(messente: Messente) -> None:
-    from django.db import connection
-
     open_transactions: list[bool] = []
 
     def answer(request: object) -> tuple[int, dict[str, str], str]:
