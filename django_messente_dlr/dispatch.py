@@ -7,16 +7,29 @@ over (``dispatch_due_at``). Whoever recorded the report sends them at once; wher
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
-from django.db import router, transaction
+from django.db import connections, router, transaction
 from django.dispatch import Signal
 from django.utils import timezone
 
 from django_messente_dlr import retries, signals
 from django_messente_dlr.messente.codes import ErrorCode
 from django_messente_dlr.models import Account, DeliveryReport, SmsMessage
+from django_messente_dlr.statements import (
+    Shape,
+    Statement,
+    assignments,
+    conditions,
+    execute,
+    parameters,
+    shape_of,
+    table,
+    types,
+)
 from django_messente_dlr.statuses import Status
 
 logger = logging.getLogger(__name__)
@@ -27,40 +40,80 @@ BATCH = 100
 MAX_ERROR = 1000  # characters of what one receiver's error says
 
 
-def after_commit(report: DeliveryReport) -> None:
-    """Dispatch ``report`` as soon as the present transaction is committed, whatever goes wrong in doing so."""
+def is_heard(names: Iterable[str]) -> bool:
+    """Tell whether anybody listens to one of the signals of these names."""
+    return any(signals.BY_NAME[name].receivers and signals.BY_NAME[name].has_listeners(SmsMessage) for name in names)
+
+
+def plan(*, now: datetime, heard: bool) -> dict[str, datetime | None]:
+    """Return what a new report's row says of its dispatch: due, or done where nobody listens.
+
+    Args:
+        now: the present.
+        heard: whether anybody listens.
+    """
+    return {"dispatch_due_at": now + LEASE if heard else None, "dispatched_at": None if heard else now}
+
+
+def after_commit(report: DeliveryReport, *, fresh: bool = False) -> None:
+    """Dispatch ``report`` as soon as the present transaction is committed, whatever goes wrong in doing so.
+
+    Args:
+        report: its row.
+        fresh: whether it and its message are just what was committed, so that nothing need be read.
+    """
     using = router.db_for_write(DeliveryReport)
-    due = report.dispatch_due_at
-    transaction.on_commit(lambda: dispatch(report.pk, due=due), using=using, robust=True)
+    due, read = report.dispatch_due_at, report if fresh else None
+    transaction.on_commit(lambda: dispatch(report.pk, due=due, read=read), using=using, robust=True)
 
 
-def dispatch(report_pk: int, *, due: datetime | None = None) -> bool:
+def dispatch(report_pk: int, *, due: datetime | None = None, read: DeliveryReport | None = None) -> bool:
     """Send the signals of one report and note that they were sent; return whether every receiver was well.
 
     Args:
         report_pk: the primary key of its row.
         due: its ``dispatch_due_at`` as whoever calls has set it. Where the row says otherwise by now, somebody else
             has taken over and nothing is sent here. None sends in any case, and again if need be.
+        read: its row as it is in the database, with its message; None to have it read.
     """
     using = router.db_for_write(DeliveryReport)
     reports = DeliveryReport.objects.using(using)
-    report = retries.patiently(lambda: reports.select_related("message").get(pk=report_pk), using=using)
+    report = read or retries.patiently(lambda: reports.select_related("message").get(pk=report_pk), using=using)
     if due not in {None, report.dispatch_due_at}:
         return True
     failures: list[str] = []
     for name in report.signals:
         failures += _send(signals.BY_NAME[name], **_arguments(name, report))
     now = timezone.now()
-    # An orphan that was matched meanwhile has other signals by now, which are not sent yet.
-    unchanged = reports.filter(pk=report_pk, **_seen(report))
     told: dict[str, Any] = {
         "dispatched_at": now,
         "dispatch_due_at": None,
         "dispatch_error": "\n".join(failures),
         "dispatch_failed_at": now if failures else None,
     }
-    retries.patiently(lambda: unchanged.update(**told), using=using)
+    retries.patiently(lambda: _note(using, report, told), using=using)
     return not failures
+
+
+def _note(alias: str, report: DeliveryReport, told: dict[str, Any]) -> None:
+    """Note what became of a report's signals."""
+    connection = connections[alias]
+    # An orphan that was matched meanwhile has other signals by now, which are not sent yet.
+    seen = {"id": report.pk, "dispatch_due_at": report.dispatch_due_at}
+    lazily = connection.vendor == "postgresql" and not connection.in_atomic_block
+    statement = _note_of(alias, shape_of(told), shape_of(seen), lazily=lazily)
+    values = [*parameters(connection, DeliveryReport, told), *parameters(connection, DeliveryReport, seen)]
+    with connection.cursor() as cursor:
+        execute(connection, cursor, statement, values)
+
+
+@cache
+def _note_of(alias: str, told: Shape, seen: Shape, *, lazily: bool) -> Statement:
+    where = conditions(alias, DeliveryReport, seen)
+    # PostgreSQL need not wait for its disk: what a crash of the server takes back is sent again, as after any crash.
+    lazy = " AND set_config('synchronous_commit', 'off', true) IS NOT NULL" if lazily else ""
+    sql = f"UPDATE {table(alias, DeliveryReport)} SET {assignments(alias, DeliveryReport, told)} WHERE {where}{lazy}"
+    return Statement.of(sql, types(alias, DeliveryReport, told + seen))
 
 
 def announce_restored(account: str) -> None:
@@ -88,11 +141,6 @@ def sweep(now: datetime | None = None) -> int:
     for account in Account.objects.filter(restored_dispatch_due_at__lte=moment):
         announce_restored(account.name)
     return done
-
-
-def _seen(report: DeliveryReport) -> dict[str, Any]:
-    due = report.dispatch_due_at
-    return {"dispatch_due_at": due} if due else {"dispatch_due_at__isnull": True}
 
 
 def _arguments(name: str, report: DeliveryReport) -> dict[str, Any]:

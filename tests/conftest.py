@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from unittest import mock
 
 import pytest
+from django.db import connection
 
 from django_messente_dlr import accounts, signals
+from django_messente_dlr.ledger import portable, straight
 
 pytest_plugins = ["django_messente_dlr.testing.plugin"]
 
@@ -29,3 +32,25 @@ def _shop_listens_only_in_its_own_tests(request: pytest.FixtureRequest) -> Itera
     yield
     for name, signal in signals.BY_NAME.items():
         signal.receivers = listening[name]
+
+
+@pytest.fixture
+def long_way() -> Iterator[None]:
+    """Have every report go the long way, which reads its message first, also where it could go the straight one."""
+    with mock.patch("django_messente_dlr.ledger.straight.go", return_value=False):
+        yield
+
+
+# On PostgreSQL the straight way is one of its own; all other databases share the portable one.
+WAYS = ["straight", "long", *(["portable"] if connection.vendor == "postgresql" else [])]
+
+
+@pytest.fixture(params=WAYS)
+def each_way(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Have every report go each of the ways on which it may be written, one after the other."""
+    way: str = request.param
+    if way == "long":
+        request.getfixturevalue("long_way")
+    writers = {"postgresql": portable.write} if way == "portable" else {}
+    with mock.patch.dict(straight.WRITERS, writers):
+        yield way

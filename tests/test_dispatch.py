@@ -212,7 +212,7 @@ class TestTheSweep:
         assert dlr_signals.names == ["dlr_received"]
         assert "could not be sent" in caplog.text
 
-    def test_a_claimed_report_is_left_to_who_claimed_it(self, message: SmsMessage) -> None:
+    def test_a_claimed_report_is_left_to_who_claimed_it(self, message: SmsMessage, dlr_signals: SignalLog) -> None:
         report = stranded(message)
         now = late(report)
         claimed = DeliveryReport.objects.claim_dispatch(10, now=now, lease=dispatch.LEASE)

@@ -17,7 +17,7 @@ from django_messente_dlr.testing.callbacks import call_back, call_back_omnichann
 from django_messente_dlr.testing.factories import SmsMessageFactory
 from django_messente_dlr.testing.plugin import SignalLog
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("each_way")]
 
 BASE = ["dlr_received"]
 MOVED = [*BASE, "dlr_status_changed"]

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from django_messente_dlr import dispatch, retries
 from django_messente_dlr.keys import NO_KEYS, Keys
+from django_messente_dlr.ledger import straight
 from django_messente_dlr.ledger.finding import Address, find, messages, reports
 from django_messente_dlr.ledger.matching import adopt, match
 from django_messente_dlr.ledger.settling import Moved, settle
@@ -119,6 +120,8 @@ def _record(
 
 
 def _enter(entry: _Entry) -> Recorded:
+    if straight.go(entry.report, entry.status, entry.address, row=_columns(entry), now=entry.now):
+        return Recorded.NEW
     for attempt in range(ATTEMPTS):
         try:
             _write(entry, lock=attempt > 0)
@@ -140,22 +143,7 @@ def _write(entry: _Entry, *, lock: bool) -> None:
     with transaction.atomic(using=using):
         if lock:
             message = find(entry.address, lock=True)
-        row = DeliveryReport(
-            account=entry.address.account,
-            sms_unique_id=entry.report.sms_unique_id,
-            omnimessage_id=entry.report.omnimessage_id,
-            source=entry.report.source.value,
-            stat=entry.report.stat,
-            status=entry.status.value if entry.status else "",
-            err=entry.report.err,
-            occurred_at=_storable(entry.report.occurred_at),
-            received_at=entry.now,
-            payload=dict(entry.report.payload),
-            fingerprint=entry.fingerprint,
-            url_key=entry.keys.url,
-            signature_key=entry.keys.signature,
-            dispatch_due_at=entry.now + dispatch.LEASE,
-        )
+        row = DeliveryReport(**_columns(entry))
         if message is None:
             row.outcome = Outcome.ORPHAN
             row.named_message = entry.address.named
@@ -163,11 +151,34 @@ def _write(entry: _Entry, *, lock: bool) -> None:
         else:
             signals = settle(row, message, entry.report, now=entry.now)
             row.signals = ["dlr_received", *signals]
+        heard = dispatch.is_heard(row.signals)
+        for name, value in dispatch.plan(now=entry.now, heard=heard).items():
+            setattr(row, name, value)
         row.save(using=using, force_insert=True)
-        dispatch.after_commit(row)
+        if heard:
+            dispatch.after_commit(row)
         if message is None:
             # Its message may have been committed between our look and our commit.
             transaction.on_commit(lambda: adopt(row), using=using, robust=True)
+
+
+def _columns(entry: _Entry) -> dict[str, Any]:
+    """Return what a report's row says, whatever it does to its message."""
+    return {
+        "account": entry.address.account,
+        "sms_unique_id": entry.report.sms_unique_id,
+        "omnimessage_id": entry.report.omnimessage_id,
+        "source": entry.report.source.value,
+        "stat": entry.report.stat,
+        "status": entry.status.value if entry.status else "",
+        "err": entry.report.err,
+        "occurred_at": _storable(entry.report.occurred_at),
+        "received_at": entry.now,
+        "payload": dict(entry.report.payload),
+        "fingerprint": entry.fingerprint,
+        "url_key": entry.keys.url,
+        "signature_key": entry.keys.signature,
+    }
 
 
 def _storable(moment: datetime | None) -> datetime | None:

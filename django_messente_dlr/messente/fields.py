@@ -37,7 +37,7 @@ def text(value: str, *, name: str, limit: int) -> str:
     if len(value) > limit:
         raise MalformedReport(f"{name} is longer than {limit} characters")
     # PostgreSQL takes no NUL in text or JSON, and UTF-8 knows no lone surrogates.
-    if "\0" in value or any("\ud800" <= char <= "\udfff" for char in value):
+    if "\0" in value or (not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value)):
         raise MalformedReport(f"{name} has characters that no text can have")
     return value
 

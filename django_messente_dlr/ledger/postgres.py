@@ -1,0 +1,42 @@
+"""Writes an ordinary report on PostgreSQL: one statement, which is one round trip and a transaction by itself."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from functools import cache
+from typing import Any
+
+from django.db import connections, transaction
+
+from django_messente_dlr.ledger.writing import Shapes, Writing, message_of, row, types_of_update, update
+from django_messente_dlr.models import DeliveryReport, SmsMessage
+from django_messente_dlr.statements import Statement, columns, execute, types
+
+
+def write(alias: str, writing: Writing, *, tell: bool) -> tuple[Any, SmsMessage] | bool:
+    """Do what `portable.write` does, and tell it alike."""
+    connection = connections[alias]
+    statement = _statement(alias, writing.shapes, tell=tell)
+    # Where the report is there already, it fails as a whole, and with it the transaction that it is part of.
+    whole = transaction.atomic(using=alias) if connection.in_atomic_block else nullcontext()
+    with whole, connection.cursor() as cursor:
+        execute(connection, cursor, statement, writing.of_message(connection) + writing.of_row(connection))
+        if not tell:
+            return bool(cursor.rowcount)
+        found = cursor.fetchone()
+    return (found[0], message_of(alias, found[1:])) if found else False
+
+
+@cache
+def _statement(alias: str, shapes: Shapes, *, tell: bool) -> Statement:
+    names = columns(alias, SmsMessage)
+    returned = ", ".join(names.values()) if tell else names["id"]
+    into, values = row(alias, shapes.row, message=f"moved.{names['id']}")
+    moved = f"WITH moved AS ({update(alias, shapes)} RETURNING {returned})"
+    insert = f"INSERT INTO {into} SELECT {values} FROM moved"
+    sql = f"{moved} {insert}"
+    if tell:
+        pk = columns(alias, DeliveryReport)["id"]
+        sql = f"{moved}, logged AS ({insert} RETURNING {pk} AS report_pk)"
+        sql += " SELECT logged.report_pk, moved.* FROM logged, moved"
+    return Statement.of(sql, types_of_update(alias, shapes) + types(alias, DeliveryReport, shapes.row))

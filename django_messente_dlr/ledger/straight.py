@@ -1,0 +1,123 @@
+"""The straight way of an ordinary report, which is nearly every one: no question first, and no second look.
+
+Its message waits as sent, with the id that the report tells, and the report moves it. That is presumed, decided on as
+always, and written on the condition that it is so; then nothing had to be read. Where it is not so, nothing is
+written, and the report goes the long way, which reads its message first.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from django.db import IntegrityError, connections, router
+from django.db.models.signals import post_init, post_save, pre_init, pre_save
+
+from django_messente_dlr import dispatch
+from django_messente_dlr.ledger import portable, postgres
+from django_messente_dlr.ledger.finding import Address
+from django_messente_dlr.ledger.transitions import Outcome, Transition, decide
+from django_messente_dlr.ledger.writing import Writing
+from django_messente_dlr.messente.codes import ErrorCode
+from django_messente_dlr.messente.reports import Report
+from django_messente_dlr.models import Account, DeliveryReport, SmsMessage
+from django_messente_dlr.statements import Fixed
+from django_messente_dlr.statuses import Status
+
+WRITERS = {"postgresql": postgres.write, "mysql": portable.write, "sqlite": portable.write}
+DJANGO_SIGNALS = (pre_init, post_init, pre_save, post_save)
+# Columns whose words are our own.
+VOCABULARY = frozenset({"status", "rank", "previous", "outcome", "source"})
+# What a message was before: one that is seen had been delivered, all others had been sent.
+PRESUMED = {
+    status: SmsMessage(status=before.value, rank=before.rank)
+    for status in Status
+    for before in [Status.DELIVERED if status is Status.SEEN else Status.SENT]
+    if status.rank > before.rank
+}
+
+
+def go(report: Report, status: Status | None, address: Address, *, row: dict[str, Any], now: datetime) -> bool:
+    """Write a report the straight way; return whether it could be done so.
+
+    Args:
+        report: what was said.
+        status: what it amounts to.
+        address: whose it says it is.
+        row: the columns of its row, without what it does to its message.
+        now: the present.
+    """
+    presumed = PRESUMED.get(status) if status else None
+    alias = _database()
+    if presumed is None or status is None or not report.sms_unique_id or alias is None:
+        return False
+    transition = decide(presumed, report, status, now=now)
+    if transition.cause is ErrorCode.OUT_OF_CREDITS:
+        return False
+    names = ("dlr_received", *transition.signals)
+    heard = dispatch.is_heard(names)
+    told = {**row, **_told(transition, names), **dispatch.plan(now=now, heard=heard)}
+    writing = Writing(
+        changes=_fixed(transition.changes),
+        expected=_fixed(_expected(transition, report, address)),
+        unless_held=address.account if status.is_delivery else "",
+        row={**_fixed(told), "signals": _signals(names)},
+    )
+    try:
+        written = WRITERS[connections[alias].vendor](alias, writing, tell=heard)
+    except IntegrityError:
+        return False  # it is there already, most likely: the long way finds out
+    if isinstance(written, tuple):
+        # Where a transaction is under way around us, what it does after us counts too.
+        dispatch.after_commit(_instance(alias, told, *written), fresh=not connections[alias].in_atomic_block)
+    return bool(written)
+
+
+def _fixed(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the values, those of our own few words as such."""
+    return {name: _word(value) if name in VOCABULARY or value == "" else value for name, value in values.items()}
+
+
+@cache
+def _word(value: str | int) -> Fixed:
+    return Fixed(value)
+
+
+@cache
+def _signals(names: tuple[str, ...]) -> Fixed:
+    return Fixed(json.dumps(names))
+
+
+def _database() -> str | None:
+    """Return the one database for all of it, or None where there is none that can, or somebody wants to be asked."""
+    alias = router.db_for_write(DeliveryReport)
+    # Without a router of the project's, all is in one.
+    if router.routers and any(router.db_for_write(model) != alias for model in (SmsMessage, Account)):
+        return None
+    connection = connections[alias]
+    if connection.vendor not in WRITERS or not (connection.in_atomic_block or connection.get_autocommit()):
+        return None
+    # A project that listens to Django's own signals of the row is told of every row.
+    listened = [signal for signal in DJANGO_SIGNALS if signal.receivers and signal.has_listeners(DeliveryReport)]
+    return None if listened else alias
+
+
+def _expected(transition: Transition, report: Report, address: Address) -> dict[str, Any]:
+    expected: dict[str, Any] = {"id": address.named} if address.named is not None else {}
+    expected |= {"sms_unique_id": report.sms_unique_id, "account": address.account, **transition.expected}
+    # What only adds is not to change what is there.
+    return expected | {name: None for name in ("price", "parts") if name in transition.changes}
+
+
+def _told(transition: Transition, names: tuple[str, ...]) -> dict[str, Any]:
+    previous = transition.previous.value if transition.previous else ""
+    return {"outcome": Outcome.ADVANCED.value, "previous": previous, "signals": list(names)}
+
+
+def _instance(alias: str, told: dict[str, Any], pk: Any, message: SmsMessage) -> DeliveryReport:
+    report = DeliveryReport(pk=pk, message=message, **told)
+    report._state.adding = False  # noqa: SLF001 - it was added in SQL
+    report._state.db = alias  # noqa: SLF001
+    return report

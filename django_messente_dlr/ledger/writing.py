@@ -1,0 +1,119 @@
+"""What is to be written about an ordinary report, and the SQL for it; what that is for, `straight` tells."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from django_messente_dlr.models import Account, DeliveryReport, SmsMessage
+from django_messente_dlr.statements import (
+    Shape,
+    assignments,
+    columns,
+    conditions,
+    defaults,
+    fields,
+    parameters,
+    shape_of,
+    table,
+    types,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Shapes:
+    """What the SQL of a writing depends on."""
+
+    changes: Shape
+    expected: Shape
+    held: bool
+    row: Shape
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Writing:
+    """What is to be written about one report, by the columns' names in Python (``message_id``).
+
+    Attributes:
+        changes: what to set in its message.
+        expected: what its message must say for that to be right, and for anything to be written.
+        unless_held: the account that must not be out of credits for it; "" where that does not matter.
+        row: the report's row but for its message; what is not named has its field's default.
+    """
+
+    changes: Mapping[str, Any]
+    expected: Mapping[str, Any]
+    unless_held: str
+    row: Mapping[str, Any]
+
+    @property
+    def shapes(self) -> Shapes:
+        """What its SQL depends on."""
+        return Shapes(shape_of(self.changes), shape_of(self.expected), bool(self.unless_held), shape_of(self.row))
+
+    def of_message(self, connection: BaseDatabaseWrapper) -> list[Any]:
+        """Return the parameters of the UPDATE."""
+        values = parameters(connection, SmsMessage, self.changes) + parameters(connection, SmsMessage, self.expected)
+        return [*values, self.unless_held] if self.unless_held else values
+
+    def of_row(self, connection: BaseDatabaseWrapper) -> list[Any]:
+        """Return the parameters of the report's row."""
+        return parameters(connection, DeliveryReport, self.row)
+
+
+def update(alias: str, shapes: Shapes) -> str:
+    """Return the UPDATE of a message whose columns are as expected."""
+    where = conditions(alias, SmsMessage, shapes.expected)
+    if shapes.held:
+        account = columns(alias, Account)
+        where += (
+            f" AND NOT EXISTS (SELECT 1 FROM {table(alias, Account)}"
+            f" WHERE {account['name']} = %s AND {account['credits_exhausted_at']} IS NOT NULL)"
+        )
+    return f"UPDATE {table(alias, SmsMessage)} SET {assignments(alias, SmsMessage, shapes.changes)} WHERE {where}"
+
+
+def types_of_update(alias: str, shapes: Shapes) -> list[str]:
+    """Return the types of the parameters of `update`."""
+    held = (("account", "%s"),) if shapes.held else ()
+    return types(alias, SmsMessage, shapes.changes) + types(alias, SmsMessage, (*shapes.expected, *held))
+
+
+def row(alias: str, told: Shape, *, message: str) -> tuple[str, str]:
+    """Return what an INSERT of a report names, ``table (columns)``, and the values for it.
+
+    Args:
+        alias: the database.
+        told: the columns that are given.
+        message: SQL for the primary key of its message.
+    """
+    names = columns(alias, DeliveryReport)
+    # Those given come first, in their order: so do their parameters.
+    values = {"message_id": message, **dict(told)}
+    values |= {name: sql for name, sql in defaults(DeliveryReport).items() if name not in values}
+    return f"{table(alias, DeliveryReport)} ({', '.join(names[name] for name in values)})", ", ".join(values.values())
+
+
+def message_of(alias: str, row: Sequence[Any]) -> SmsMessage:
+    """Return the message of a row of all its columns, as the ORM would have read it."""
+    connection, values = connections[alias], list(row)
+    for index, converters, column in _converters(alias):
+        for convert in converters:
+            values[index] = convert(values[index], column, connection)
+    return SmsMessage.from_db(alias, list(fields(SmsMessage)), values)
+
+
+@cache
+def _converters(alias: str) -> list[tuple[int, list[Any], Any]]:
+    connection, found = connections[alias], []
+    for index, field in enumerate(fields(SmsMessage).values()):
+        column = field.get_col(SmsMessage._meta.db_table)
+        converters = [*connection.ops.get_db_converters(column), *column.get_db_converters(connection)]
+        if converters:
+            found.append((index, converters, column))
+    return found

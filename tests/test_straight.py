@@ -1,0 +1,287 @@
+"""The straight way of an ordinary report: as few statements as can be, and not another result than the long way's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.db import DataError, connection, transaction
+from django.db.models.signals import post_save
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from django_messente_dlr import callbacks, signals, statements
+from django_messente_dlr.ledger import straight
+from django_messente_dlr.models import DeliveryReport, SmsMessage
+from django_messente_dlr.testing.callbacks import call_back, call_back_omnichannel
+from django_messente_dlr.testing.factories import AccountFactory, SmsMessageFactory
+from django_messente_dlr.testing.plugin import SignalLog
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+POST = {
+    "message_id": "an-id",
+    "omnimessage_id": "an-omni-id",
+    "status": "DELIVRD",
+    "err": 0,
+    "channel": "viber",
+    "timestamp": "2024-05-06T07:08:09.123456",
+    "price_info": {"part_price": "0.1", "parts_count": 2, "total_price": "0.2"},
+}
+
+
+@pytest.fixture
+def message() -> SmsMessage:
+    # The process notes once a minute that it was called and by which key, which is not to be counted here.
+    call_back(SmsMessageFactory.create())
+    call_back_omnichannel({"message_id": "a-stranger", "status": "ACK"})
+    return SmsMessageFactory.create(sms_unique_id="an-id")
+
+
+def by_message(message: SmsMessage, stat: str = "DELIVRD", err: str = "") -> None:
+    assert call_back(message, stat, err).status_code == 200
+
+
+def by_account(message: SmsMessage) -> None:
+    path = callbacks.callback_url().removeprefix("https://shop.example.com")
+    assert Client().get(path, {"sms_unique_id": "an-id", "stat": "DELIVRD", "err": ""}).status_code == 200
+
+
+def by_post(message: SmsMessage) -> None:
+    assert call_back_omnichannel(POST).status_code == 200
+
+
+def statements_of(call: Callable[[], None]) -> list[str]:
+    """What a call sends to the database, by the first words alone; BEGIN and COMMIT are not told everywhere alike."""
+    with CaptureQueriesContext(connection) as captured:
+        call()
+    words = [query["sql"].replace("EXECUTE messente_dlr", "WITH").split()[0] for query in captured.captured_queries]
+    return [word for word in words if word not in {"BEGIN", "COMMIT", "SAVEPOINT", "RELEASE", "ROLLBACK"}]
+
+
+WRITTEN = {"postgresql": ["WITH"]}.get(connection.vendor, ["UPDATE", "INSERT"])
+# PostgreSQL tells the message with what it has written.
+READ = {"postgresql": ["WITH"]}.get(connection.vendor, ["UPDATE", "INSERT", "SELECT"])
+
+
+@pytest.mark.parametrize("call", [by_message, by_account, by_post])
+class TestTheNumberOfStatements:
+    def test_without_receivers_nothing_is_read(self, message: SmsMessage, call: Callable[[SmsMessage], None]) -> None:
+        assert statements_of(lambda: call(message)) == WRITTEN
+        assert message.reports.get().dispatched_at is not None
+
+    def test_with_receivers_nothing_is_read_twice(
+        self, message: SmsMessage, call: Callable[[SmsMessage], None], dlr_signals: SignalLog
+    ) -> None:
+        assert statements_of(lambda: call(message)) == [*READ, "UPDATE"]
+        assert dlr_signals.names == ["dlr_received", "dlr_status_changed", "dlr_delivered"]
+
+
+@pytest.mark.parametrize(
+    ("stat", "err"), [("DELIVRD", "0"), ("UNDELIV", "1"), ("FAILED", "999"), ("REJECTD", "7"), ("EXPIRED", "")]
+)
+def test_every_end_of_a_message_goes_the_straight_way(message: SmsMessage, stat: str, err: str) -> None:
+    assert statements_of(lambda: by_message(message, stat, err)) == WRITTEN
+
+
+def test_what_is_seen_after_its_delivery_goes_the_straight_way(message: SmsMessage) -> None:
+    by_message(message)
+    assert statements_of(lambda: by_message(message, "SEEN", "10")) == WRITTEN
+    message.refresh_from_db()
+    assert message.status == "seen"
+
+
+def test_a_receiver_of_another_signal_is_none(message: SmsMessage) -> None:
+    def receiver(**kwargs: Any) -> None: ...
+
+    signals.dlr_failed.connect(receiver)
+    assert statements_of(lambda: by_message(message)) == WRITTEN
+
+
+def rows(message: SmsMessage) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """What is written about a message, without what no two of them can have in common."""
+    own = {"id", "sms_unique_id", "recipient", "created_at", "sent_at", "next_poll_at", "finalised_at", "message_id"}
+    own |= {"received_at", "dispatched_at", "fingerprint", "payload", "dispatch_due_at"}
+    told = SmsMessage.objects.filter(pk=message.pk).values().get()
+    return (
+        {name: value if name not in own else value is None for name, value in told.items()},
+        [
+            {name: value if name not in own else value is None for name, value in report.items()}
+            for report in message.reports.order_by("pk").values()
+        ],
+    )
+
+
+REPORTS: list[Callable[[SmsMessage], Any]] = [
+    lambda message: call_back(message, "DELIVRD", "000"),
+    lambda message: call_back(message, "UNDELIV", "1"),
+    lambda message: call_back(message, "REJECTD", "7"),
+    lambda message: call_back(message, "REJECTD", "4"),
+    lambda message: call_back(message, "ACCEPTD"),
+    lambda message: call_back(message, "PONDERD", "x"),
+    lambda message: call_back(message, "SEEN", "10"),
+    lambda message: [call_back(message, stat) for stat in ("FAILED", "DELIVRD", "DELIVRD", "SEEN", "UNDELIV")],
+    lambda message: call_back_omnichannel({**POST, "message_id": message.sms_unique_id}),
+    lambda message: call_back_omnichannel(
+        {**POST, "message_id": message.sms_unique_id, "status": "FAILED", "err": 6}
+    ),
+]
+
+
+@pytest.mark.parametrize("heard", [True, False])
+@pytest.mark.parametrize("report", REPORTS)
+@pytest.mark.parametrize("priced", [{}, {"price": "0.1", "parts": 1}])
+def test_every_way_ends_with_the_same_rows(
+    report: Callable[[SmsMessage], Any], priced: dict[str, Any], request: pytest.FixtureRequest, *, heard: bool
+) -> None:
+    if heard:
+        request.getfixturevalue("dlr_signals")
+    ours, other = SmsMessageFactory.create(**priced), SmsMessageFactory.create(**priced)
+    report(ours)
+    AccountFactory.create(credits_exhausted_at=None)  # the second outage is to begin like the first
+    request.getfixturevalue("long_way")
+    report(other)
+    assert rows(ours) == rows(other)
+
+
+def test_receivers_get_the_rows_as_they_are(message: SmsMessage) -> None:
+    seen: list[bool] = []
+
+    def receiver(message: SmsMessage, report: DeliveryReport, **kwargs: Any) -> None:
+        for row in (message, report):
+            stored = type(row)._default_manager.get(pk=row.pk)
+            fields = [field.attname for field in row._meta.concrete_fields]
+            values = [(getattr(row, name), getattr(stored, name)) for name in fields]
+            seen.append(all(given == read and type(given) is type(read) for given, read in values))
+            seen.append(row._state.db == stored._state.db and not row._state.adding)
+
+    signals.dlr_delivered.connect(receiver)
+    by_post(message)
+    assert seen == [True] * 4
+
+
+class TestTheLongWayIsTaken:
+    def test_by_a_report_that_ends_a_hold(self, message: SmsMessage, dlr_signals: SignalLog) -> None:
+        AccountFactory.create(credits_exhausted_at=message.created_at.replace(year=2020))
+        by_message(message)
+        assert dlr_signals.names[-1] == "credits_restored"
+
+    def test_by_a_report_that_tells_less_than_is_known(self, message: SmsMessage) -> None:
+        SmsMessage.objects.filter(pk=message.pk).update(price="9.5")
+        by_post(message)
+        message.refresh_from_db()
+        assert (message.status, str(message.price), message.parts) == ("delivered", "9.500000", 2)
+
+    def test_where_the_project_listens_to_the_rows_themselves(self, message: SmsMessage) -> None:
+        saved: list[bool] = []
+
+        def receiver(created: bool, **kwargs: Any) -> None:
+            saved.append(created)
+
+        post_save.connect(receiver, sender=DeliveryReport)
+        by_message(message)
+        assert saved == [True]
+
+    def test_where_messages_live_in_another_database(self, message: SmsMessage, settings: Any) -> None:
+        settings.DATABASE_ROUTERS = [Elsewhere()]
+        assert straight._database() is None
+
+    def test_where_the_project_commits_by_itself(self, message: SmsMessage) -> None:
+        connection.set_autocommit(False)
+        try:
+            assert straight._database() is None
+        finally:
+            connection.rollback()
+            connection.set_autocommit(True)
+
+
+class Elsewhere:
+    """A router that keeps messages apart from their reports."""
+
+    def db_for_write(self, model: type[Any], **hints: Any) -> str | None:
+        return "elsewhere" if model is SmsMessage else None
+
+
+def test_inside_a_transaction_signals_wait_for_its_end(message: SmsMessage, dlr_signals: SignalLog) -> None:
+    with transaction.atomic():
+        by_message(message)
+        SmsMessage.objects.filter(pk=message.pk).update(metadata={"order": 18})
+        assert dlr_signals == []
+    assert dlr_signals.arguments("dlr_delivered")["message"].metadata == {"order": 18}
+
+
+def test_a_transaction_that_fails_takes_the_report_along(message: SmsMessage, dlr_signals: SignalLog) -> None:
+    with transaction.atomic():
+        by_message(message)
+        transaction.set_rollback(True)
+    message.refresh_from_db()
+    assert (message.status, message.reports.count(), dlr_signals) == ("sent", 0, [])
+
+
+def test_a_report_that_is_there_already_does_not_break_the_transaction_around_it(message: SmsMessage) -> None:
+    by_message(message)
+    SmsMessage.objects.filter(pk=message.pk).update(status="sent", rank=1)
+    with transaction.atomic():
+        by_message(message)
+        assert message.reports.get().receipts == 2
+
+
+@pytest.fixture
+def _often_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    if connection.vendor != "postgresql":
+        pytest.skip("PostgreSQL alone keeps plans.")
+    monkeypatch.setattr(statements, "USES_BEFORE_PREPARING", 0)
+
+
+@pytest.mark.usefixtures("_often_enough")
+class TestPlansThatPostgresqlKeeps:
+    @pytest.fixture(autouse=True)
+    def _without_plans(self, message: SmsMessage) -> Iterator[None]:
+        connection.close()
+        yield
+        connection.close()
+
+    def words(self, message: SmsMessage) -> list[str]:
+        with CaptureQueriesContext(connection) as captured:
+            by_message(message)
+        return [query["sql"].split()[0] for query in captured.captured_queries]
+
+    def test_a_statement_is_prepared_once(self) -> None:
+        told = [self.words(SmsMessageFactory.create()) for _ in range(3)]
+        assert told == [["PREPARE", "EXECUTE"], ["EXECUTE"], ["EXECUTE"]]
+
+    def test_a_server_that_has_forgotten_it_is_not_asked_again(self) -> None:
+        self.words(SmsMessageFactory.create())
+        with connection.cursor() as cursor:
+            cursor.execute("DEALLOCATE ALL")
+        messages = [SmsMessageFactory.create() for _ in range(2)]
+        assert [self.words(message) for message in messages] == [["EXECUTE", "WITH"], ["WITH"]]
+        assert {message.reports.get().outcome for message in messages} == {"advanced"}
+
+    def test_another_trouble_is_told(self) -> None:
+        statement = statements.Statement.of("SELECT 1 / %s", ["integer"])
+        with connection.cursor() as cursor, pytest.raises(DataError, match="division by zero"):
+            statements.execute(connection, cursor, statement, [0])
+
+    def test_a_table_that_has_changed_under_the_plan_is_read_without_it(self) -> None:
+        statement = statements.Statement.of("SELECT * FROM changing WHERE a > %s", ["integer"])
+        with connection.cursor() as cursor:
+            cursor.execute("CREATE TEMPORARY TABLE changing (a integer)")
+            statements.execute(connection, cursor, statement, [0])
+            cursor.execute("ALTER TABLE changing ADD COLUMN b integer")
+            cursor.execute("INSERT INTO changing VALUES (1, 2)")
+            statements.execute(connection, cursor, statement, [0])
+            assert cursor.fetchall() == [(1, 2)]
+
+    @pytest.mark.parametrize("where", ["transaction", "pooler"])
+    def test_nothing_is_prepared_in_a_transaction_or_behind_a_pooler(
+        self, where: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        message = SmsMessageFactory.create()
+        if where == "pooler":
+            monkeypatch.setitem(connection.settings_dict, "DISABLE_SERVER_SIDE_CURSORS", True)
+            assert self.words(message) == ["WITH"]
+            return
+        with transaction.atomic():
+            assert "PREPARE" not in self.words(message)
