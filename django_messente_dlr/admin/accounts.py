@@ -36,8 +36,8 @@ class AccountAdmin(ReadOnlyAdmin[Account]):
                 ),
                 "description": _(
                     "While an account is on hold, nothing is sent from it. The hold ends by itself when a balance "
-                    "check sees credit or a message that was sent later is delivered. To end it by hand, choose the "
-                    "account in the list and the action «Lift the credit hold»."
+                    "check sees credit or a message that was sent later is delivered. Those who may change accounts "
+                    "can end it by hand."
                 ),
             },
         ),

@@ -47,12 +47,7 @@ class DeliveryReportAdmin(ReadOnlyAdmin[DeliveryReport]):
         (_("Verified by"), {"fields": ("url_key", "signature_key")}),
         (
             _("Signals"),
-            {
-                "fields": ("dispatched", "signal_names", "dispatched_at", "dispatch_due_at", "receiver_errors"),
-                "description": _(
-                    "To send them again, choose this report in the list and the action «Send the signals again»."
-                ),
-            },
+            {"fields": ("dispatched", "signal_names", "dispatched_at", "dispatch_due_at", "receiver_errors")},
         ),
         (_("As it came"), {"fields": ("sms_unique_id", "omnimessage_id", "named_message", "raw")}),
     )

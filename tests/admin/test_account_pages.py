@@ -11,6 +11,7 @@ from django_messente_dlr import accounts
 from django_messente_dlr.models import Account
 from django_messente_dlr.testing.factories import AccountFactory
 from django_messente_dlr.testing.plugin import SignalLog
+from tests.admin.conftest import Staff
 from tests.admin.pages import act, html, list_url, listed, page_url, told
 
 pytestmark = pytest.mark.django_db
@@ -73,3 +74,13 @@ def test_nothing_is_lifted_by_get(admin_client: Client) -> None:
 def test_a_balance_is_not_rounded_up(admin_client: Client) -> None:
     accounts.note_balance("default", Decimal("0.004"), now=timezone.now())
     assert "0.004" in html(admin_client, list_url(Account))
+
+
+def test_the_page_of_an_account_that_is_held_lifts_the_hold_by_a_button(staff: Staff) -> None:
+    account = AccountFactory.create(held=True)
+    button = 'name="action" value="lift_credit_hold"'
+    assert button not in html(staff("view_account"), page_url(account))
+    client = staff("view_account", "change_account")
+    assert button in html(client, page_url(account))
+    act(client, ACTION, account)
+    assert button not in html(client, page_url(account))

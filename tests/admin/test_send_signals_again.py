@@ -14,6 +14,7 @@ from django_messente_dlr.admin import reports as page
 from django_messente_dlr.models import DeliveryReport
 from django_messente_dlr.testing.factories import DeliveryReportFactory
 from django_messente_dlr.testing.plugin import SignalLog
+from tests.admin.conftest import Staff
 from tests.admin.pages import act, html, list_url, listed, page_url, told
 
 pytestmark = pytest.mark.django_db
@@ -137,3 +138,18 @@ def test_receivers_run_outside_a_transaction_even_where_every_request_is_one(
     finally:
         signals.dlr_received.disconnect(on_dlr)
     assert seen == [False]
+
+
+def test_the_pages_of_a_report_and_of_its_message_have_a_button(staff: Staff, dlr_signals: SignalLog) -> None:
+    report = DeliveryReportFactory.create(dispatch_error="shop.on_dlr: KeyError: 'order'")
+    button = 'name="action" value="send_signals_again"'
+    may_look = staff("view_deliveryreport", "view_smsmessage")
+    may_act = staff("change_deliveryreport", "view_smsmessage")
+    for url in (page_url(report), page_url(report.message)):
+        assert button not in html(may_look, url)
+        assert button in html(may_act, url)
+    act(may_act, ACTION, report)
+    assert dlr_signals.names == ["dlr_received"]
+    # A message's page offers it for what was not heard; its report's page always.
+    assert button not in html(may_act, page_url(report.message))
+    assert button in html(may_act, page_url(report))
