@@ -62,6 +62,13 @@ def adopt(orphan: DeliveryReport) -> bool:
 
 def _adopt(orphan: DeliveryReport, report: Report, address: Address, *, using: str) -> bool:
     now = timezone.now()
+    try:
+        # Without a lock first: MariaDB would have it wait for a registration that is under way, for as long as that
+        # is open. Whoever commits after us looks for orphans after us.
+        if find(address) is None:
+            return False
+    except ForeignReport:
+        return False
     with transaction.atomic(using=using):
         try:
             message = find(address, lock=True)

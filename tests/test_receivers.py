@@ -1,0 +1,110 @@
+"""Whatever a receiver does, Messente gets its 200, the state is right, and the others are called."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+
+from django_messente_dlr import signals
+from django_messente_dlr.models import DeliveryReport, SmsMessage
+from django_messente_dlr.sandbox import Sandbox
+from django_messente_dlr.sending import send_sms
+from django_messente_dlr.testing.callbacks import call_back
+from django_messente_dlr.testing.factories import SmsMessageFactory
+from django_messente_dlr.testing.plugin import SignalLog
+
+pytestmark = pytest.mark.django_db(transaction=True)
+FAILED = ["dlr_received", "dlr_status_changed", "dlr_failed"]
+
+
+def raises(**kwargs: Any) -> None:
+    raise LookupError("no such order")
+
+
+def breaks_its_transaction(*, message: SmsMessage, **kwargs: Any) -> None:
+    with transaction.atomic():
+        SmsMessage.objects.filter(pk=message.pk).update(metadata={"half": "done"})
+        raise LookupError("no such order")
+
+
+def breaks_the_database(**kwargs: Any) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT nothing FROM nowhere")
+
+
+@pytest.mark.parametrize("receiver", [raises, breaks_its_transaction, breaks_the_database])
+def test_one_that_fails_is_logged_and_noted_and_keeps_nobody_back(
+    receiver: Callable[..., None], dlr_signals: SignalLog, caplog: pytest.LogCaptureFixture
+) -> None:
+    message = SmsMessageFactory.create()
+    signals.dlr_received.connect(receiver)
+    signals.dlr_failed.connect(receiver)
+    assert call_back(message, "UNDELIV", 1).status_code == 200
+    message.refresh_from_db()
+    report = DeliveryReport.objects.get()
+    assert (message.status, message.metadata) == ("failed", {})
+    assert report.dispatch_error.count(receiver.__name__) == 2
+    assert report.dispatch_due_at is None
+    assert dlr_signals.names == FAILED
+    assert "Traceback" in caplog.text
+
+
+def test_one_with_a_transaction_of_its_own_has_it_committed() -> None:
+    message = SmsMessageFactory.create()
+    seen = []
+
+    def writes(*, message: SmsMessage, **kwargs: Any) -> None:
+        assert not connection.in_atomic_block
+        with transaction.atomic(durable=True):
+            SmsMessage.objects.filter(pk=message.pk).update(metadata={"told": message.status})
+            transaction.on_commit(lambda: seen.append("committed"))
+
+    signals.dlr_failed.connect(writes)
+    assert call_back(message, "UNDELIV", 1).status_code == 200
+    message.refresh_from_db()
+    assert (message.metadata, seen) == ({"told": "failed"}, ["committed"])
+
+
+def test_one_that_sends_another_sms_sends_it_once(messente_sandbox: Sandbox) -> None:
+    message = SmsMessageFactory.create()
+    again = []
+
+    def sends(*, message: SmsMessage, **kwargs: Any) -> None:
+        again.append(send_sms(message.recipient, "Once more", metadata={"again": message.pk}))
+
+    signals.dlr_failed.connect(sends)
+    assert call_back(message, "UNDELIV", 999).status_code == 200
+    assert [sent.metadata for sent in again] == [{"again": message.pk}]
+    assert [sent.message_id for sent in messente_sandbox.messages] == [again[0].sms_unique_id]
+    assert DeliveryReport.objects.get().dispatch_error == ""
+
+
+def test_a_slow_one_keeps_no_lock_and_no_other_report_waiting(dlr_signals: SignalLog) -> None:
+    if connection.vendor == "sqlite":
+        pytest.skip("a thread of SQLite's in-memory database is no other connection")
+    message = SmsMessageFactory.create()
+    answers = []
+
+    def is_slow(*, report: DeliveryReport, **kwargs: Any) -> None:
+        if report.stat != "UNDELIV":
+            return
+
+        def another() -> None:
+            answers.append(call_back(message, "DELIVRD").status_code)
+            connection.close()
+
+        other = threading.Thread(target=another, daemon=True)
+        other.start()
+        other.join(60)  # as long as it takes that another report about the same message is answered
+
+    signals.dlr_received.connect(is_slow)
+    assert call_back(message, "UNDELIV", 1).status_code == 200
+    message.refresh_from_db()
+    assert answers == [200]
+    assert message.status == "delivered"
+    assert dlr_signals.names.count("dlr_failed") == 1
+    assert dlr_signals.names.count("dlr_delivered") == 1
