@@ -17,7 +17,6 @@ from django.db import Error as DatabaseFailure
 from django.db import connections, transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
-from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 
 from django_messente_dlr import accounts, addresses, callbacks, ledger
@@ -30,12 +29,13 @@ from django_messente_dlr.verification import Refused, Speaker, read_claims, veri
 logger = logging.getLogger(__name__)
 
 METHODS = ("GET", "POST")
+# What Django's never_cache writes, which takes as long over it as the reading of a report.
+NOT_KEPT = "max-age=0, no-cache, no-store, must-revalidate, private"
 LATER = "The report could not be stored now. Bring it again."
 
 
 @csrf_exempt
 @login_not_required
-@never_cache
 def callback(request: HttpRequest, token: str = "") -> HttpResponse:
     """Take a delivery report from Messente.
 
@@ -112,12 +112,18 @@ def _answer_probe(request: HttpRequest, probe: Probe) -> HttpResponse:
             "forwarded": len(addresses.forwarded(request.META)),
             "secure": request.is_secure(),
             "now": timezone.now().isoformat(),
-        }
+        },
+        headers={"Cache-Control": NOT_KEPT},
     )
 
 
 def _answer(status: int, sentence: str) -> HttpResponse:
-    response = HttpResponse(sentence, status=status, content_type="text/plain; charset=utf-8")
+    response = HttpResponse(
+        sentence,
+        status=status,
+        content_type="text/plain; charset=utf-8",
+        headers={"Cache-Control": NOT_KEPT},
+    )
     if status != 200:
         logger.warning("A delivery report was answered %s: %s", status, sentence)
         # Django would log the path of a response of 400 or more, and with it the token that is its secret.
