@@ -7,11 +7,12 @@ import sys
 import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Literal
 
 from tests.browser.conftest import CHROMIUM
 from tests.browser.shop import PASSWORD, USER, Shop, open_shop
 
-PICTURES = [
+PICTURES: list[tuple[str, str, int, int, Literal["light", "dark"]]] = [
     ("admin-overview", "tally/?window=30d", 1200, 940, "light"),
     ("admin-overview-dark", "tally/?window=7d", 1200, 940, "dark"),
     ("admin-list", "smsmessage/?age=hour", 1200, 760, "light"),
@@ -52,7 +53,7 @@ def main(folder: Path) -> None:
         shop.execute("DELETE FROM django_messente_dlr_tally")  # the demo has counted without it
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         for name, path, width, height, scheme in PICTURES:
-            context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)  # type: ignore[arg-type]
+            context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
             page = context.new_page()
             page.goto(f"{shop.url}/admin/")
             page.fill("#id_username", USER)
