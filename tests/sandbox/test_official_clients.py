@@ -152,7 +152,10 @@ class TestMessenteApi:
 
 @pytest.mark.django_db(transaction=True)
 class TestBesideTheApp:
-    """Another client sends, `prepare_sms` has given it the URL, `mark_sent` takes its answer, and Messente calls."""
+    """Another client sends, `prepare_sms` has given it the URL, Messente calls, `mark_sent` takes the answer.
+
+    In that order: an SQLite in memory is one connection, which the test and its server may use only in turn.
+    """
 
     @pytest.fixture(autouse=True)
     def _reachable(self, live_server: Any, settings: Any) -> None:
@@ -163,17 +166,15 @@ class TestBesideTheApp:
         sent = messente_python(sandbox).sms.send(
             {"to": message.recipient, "text": TEXT, "dlr-url": message.callback_url}
         )
-        mark_sent(message, sent.get_sms_id())
         assert sandbox.wait_until_idle()
-        message.refresh_from_db()
+        mark_sent(message, sent.get_sms_id())
         assert (message.status, message.sms_unique_id) == ("delivered", sandbox.messages[0].message_id)
         assert [attempt.status for attempt in sandbox.callbacks] == [200]
 
     def test_messente_api(self, sandbox: Sandbox, messente_api: ApiClient) -> None:
         message = prepare_sms("+37255500010", channel="viber")
         sent = OmnimessageApi(messente_api).send_omnimessage(omnimessage("010", dlr_url=message.callback_url))
-        mark_sent(message, omnimessage_id=sent.omnimessage_id)
         assert sandbox.wait_until_idle()
-        message.refresh_from_db()
+        mark_sent(message, omnimessage_id=sent.omnimessage_id)
         assert (message.status, message.omnimessage_id) == ("seen", sent.omnimessage_id)
         assert [report.source for report in message.reports.all()] == ["omnichannel", "omnichannel"]
