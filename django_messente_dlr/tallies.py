@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from time import monotonic
 from typing import Any
 
 from django.db import IntegrityError, router, transaction
@@ -27,7 +28,9 @@ KEPT = timedelta(days=31)
 OPEN = timedelta(hours=72)
 AGAIN = timedelta(seconds=20)  # at the earliest
 AGAIN_PER_AGE = 20  # an hour that is a day old is counted again after a twentieth of that
-HOURS_IN_A_RUN = 250
+# Of the time that passes, counting takes this share at most: a busy hour is counted the more seldom.
+AGAIN_PER_SECOND = 30
+SECONDS_IN_A_RUN = 10.0  # the poller, or a person, waits meanwhile
 
 # Seconds, each about a sixth more than the one before: what is told of times is at most that much off.
 BOUNDS = [round(1.17**step, 1) for step in range(78)]
@@ -94,6 +97,8 @@ class Count:
 def count(now: datetime | None = None) -> int:
     """Count the hours of the last month that are due, and their days; return how many hours that were.
 
+    The newest come first. What is not done within ``SECONDS_IN_A_RUN`` is left to the next run.
+
     Args:
         now: the present; None for what the clock says.
     """
@@ -101,16 +106,22 @@ def count(now: datetime | None = None) -> int:
     current = now.replace(minute=0, second=0, microsecond=0)
     rows = Tally.objects.using(router.db_for_write(Tally))
     rows.filter(starts_at__lt=now - KEPT - timedelta(days=1)).delete()
-    counted = dict(rows.filter(span=Tally.Span.HOUR).values_list("starts_at", "counted_at"))
+    kept = rows.filter(span=Tally.Span.HOUR)
+    counted = {at: (when, took) for at, when, took in kept.values_list("starts_at", "counted_at", "figures__took")}
     first = SmsMessage.objects.order_by("created_at").values_list("created_at", flat=True).first() or now
     hours = [current - HOUR * ago for ago in range(int(KEPT / HOUR)) if current - HOUR * ago > first - HOUR]
-    due = [hour for hour in hours if _is_due(hour, counted.get(hour), now=now)][:HOURS_IN_A_RUN]
-    for hour in due:
-        _write(Tally.Span.HOUR, hour, _count_messages(hour), now=now)
-    for day in {_day_of(hour) for hour in due}:
-        kept = rows.filter(span=Tally.Span.HOUR, starts_at__gte=day, starts_at__lt=_day_of(day + HOUR * 36))
-        _write(Tally.Span.DAY, day, merged(kept.values_list("figures", flat=True)), now=now)
-    return len(due)
+    ends, done = monotonic() + SECONDS_IN_A_RUN, []
+    for hour in hours:
+        if not _is_due(hour, *counted.get(hour, (None, 0)), now=now):
+            continue
+        if (started := monotonic()) > ends:
+            break
+        _write(Tally.Span.HOUR, hour, _count_messages(hour), now=now, took=monotonic() - started)
+        done.append(hour)
+    for day in {_day_of(hour) for hour in done}:
+        of_day = kept.filter(starts_at__gte=day, starts_at__lt=_day_of(day + HOUR * 36))
+        _write(Tally.Span.DAY, day, merged(of_day.values_list("figures", flat=True)), now=now)
+    return len(done)
 
 
 def merged(figures: Iterable[Figures]) -> Count:
@@ -127,11 +138,12 @@ def counted_at() -> datetime | None:
     return newest.counted_at if newest else None
 
 
-def _is_due(hour: datetime, counted: datetime | None, *, now: datetime) -> bool:
+def _is_due(hour: datetime, counted: datetime | None, took: float | None, *, now: datetime) -> bool:
     if counted is None:
         return True
     ended = max(now - hour - HOUR, timedelta(0))
-    return ended <= OPEN and now - counted >= max(AGAIN, ended / AGAIN_PER_AGE)
+    rest = timedelta(seconds=(took or 0) * AGAIN_PER_SECOND)
+    return ended <= OPEN and now - counted >= max(AGAIN, ended / AGAIN_PER_AGE, rest)
 
 
 def _day_of(moment: datetime) -> datetime:
@@ -156,19 +168,20 @@ def _count_messages(hour: datetime) -> Count:
     return result
 
 
-def _write(span: Tally.Span, starts_at: datetime, counted: Count, *, now: datetime) -> None:
+def _write(span: Tally.Span, starts_at: datetime, counted: Count, *, now: datetime, took: float = 0) -> None:
+    figures = counted.figures() | ({"took": round(took, 1)} if took else {})
     using = router.db_for_write(Tally)
     rows = Tally.objects.using(using)
     row = rows.filter(span=span, starts_at=starts_at).first()
     if row is None:
         try:
             with transaction.atomic(using=using):
-                rows.create(span=span, starts_at=starts_at, counted_at=now, figures=counted.figures())
+                rows.create(span=span, starts_at=starts_at, counted_at=now, figures=figures)
         except IntegrityError:
             pass  # somebody else has counted it this moment
         return
     row.counted_at = now
     # Messages are never moved from one hour to another: where there are fewer now, they were pruned.
     if counted.total >= merged([row.figures]).total:
-        row.figures = counted.figures()
+        row.figures = figures
     row.save(using=using, update_fields=["counted_at", "figures"])

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
@@ -22,6 +24,12 @@ def send(ago: timedelta, status: Status = Status.DELIVERED, *, took: float = 3, 
     return SmsMessageFactory.create(
         created_at=sent, sent_at=sent, status=status, finalised_at=ended, recipient="+37255500000", **attributes
     )
+
+
+def clock(*, seconds: float) -> Callable[[], float]:
+    """Return a clock on which so many seconds pass each time somebody looks at it."""
+    moments = itertools.count(step=seconds)
+    return lambda: next(moments)
 
 
 def count(later: timedelta = timedelta(0)) -> tallies.Count:
@@ -87,10 +95,19 @@ def test_more_than_a_month_is_neither_counted_nor_kept() -> None:
 
 
 def test_a_long_past_is_counted_in_several_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tallies, "HOURS_IN_A_RUN", 4)
+    monkeypatch.setattr(tallies, "monotonic", clock(seconds=1.5))  # looked at twice for each hour
     send(timedelta(hours=5))
-    assert [tallies.count(NOW) for _ in range(3)] == [4, 2, 0]
+    assert [tallies.count(NOW) for _ in range(3)] == [3, 3, 0]
     assert count().total == 1
+
+
+def test_an_hour_that_takes_long_to_count_is_counted_seldom(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tallies, "monotonic", clock(seconds=4))
+    message = send(timedelta(minutes=1), Status.SENT)
+    count()
+    SmsMessage.objects.filter(pk=message.pk).update(status=Status.DELIVERED)
+    assert count(timedelta(seconds=100)).statuses == {"sent": 1}
+    assert count(timedelta(seconds=130)).statuses == {"delivered": 1}
 
 
 @pytest.mark.parametrize(("share", "seconds"), [(0.5, 10), (0.95, 100)])
