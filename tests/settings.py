@@ -8,7 +8,7 @@ import dj_database_url
 
 SECRET_KEY = "a key for the tests alone, long enough for Django's own checks to be content"
 DEBUG = False
-ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
+ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1", "shop.example.com"]
 USE_TZ = True
 TIME_ZONE = "Europe/Tallinn"
 USE_I18N = True

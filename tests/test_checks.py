@@ -14,8 +14,12 @@ from django.core.management.base import SystemCheckError
 
 from django_messente_dlr.checks import check_callback_url, check_deployment, check_settings
 
-ACCOUNT = {"USERNAME": "shop", "PASSWORD": "a-secret"}
-RIGHT = {**ACCOUNT, "CALLBACK_BASE_URL": "https://shop.example.com"}
+ACCOUNT = {"USERNAME": "shop", "PASSWORD": "a-secret-password"}
+OTHER = {"USERNAME": "news", "PASSWORD": "a-secret-of-its-own"}
+THIRD = {"USERNAME": "more", "PASSWORD": "a-secret-of-more"}
+LONG = "a secret key that is as long as keys should be"
+BASE = {"CALLBACK_BASE_URL": "https://shop.example.com"}
+RIGHT = {**ACCOUNT, **BASE}
 OURS = "django_messente_dlr."
 
 
@@ -30,17 +34,23 @@ def ids(found: list[CheckMessage]) -> list[str]:
 RIGHTS: dict[str, dict[str, Any]] = {
     "one account": RIGHT,
     "several accounts": {
-        "ACCOUNTS": {"default": ACCOUNT, "A-b_9": {**ACCOUNT, "PREVIOUS_PASSWORDS": ["old"]}, "x" * 64: ACCOUNT},
+        "ACCOUNTS": {
+            "default": ACCOUNT,
+            "A-b_9": {**OTHER, "PREVIOUS_PASSWORDS": ["a-secret-that-is-old"]},
+            "x" * 64: THIRD,
+        },
         "CALLBACK_BASE_URL": "https://shop.example.com/",
     },
     "everything": {
         **RIGHT,
         "PREVIOUS_PASSWORDS": [],
-        "CALLBACK_KEYS": ["a key"],
+        "CALLBACK_KEYS": [LONG],
+        "CALLBACK_ALLOWED_IPS": ["192.0.2.0/24"],
+        "TRUSTED_PROXY_COUNT": 1,
         "STORE_TEXT": True,
         "HOLD_ON_CREDITS_EXHAUSTED": False,
-        "API_HOSTS": ["http://127.0.0.1:8000"],
-        "OMNICHANNEL_URL": "http://127.0.0.1:8000/v1",
+        "API_HOSTS": ["https://sms.example.com"],
+        "OMNICHANNEL_URL": "https://omni.example.com/v1",
         "CONNECT_TIMEOUT": 1,
         "READ_TIMEOUT": 1.5,
         "POLL_GRACE": 0,
@@ -61,12 +71,43 @@ WRONGS: dict[str, tuple[dict[Any, Any], list[str]]] = {
         ["W001", "W001", "W001"],
     ),
     "an account beside ACCOUNTS": (
-        {"ACCOUNTS": {"default": ACCOUNT}, "CALLBACK_BASE_URL": "https://x.example", "PASSWORD": "a-secret"},
+        {"ACCOUNTS": {"default": ACCOUNT}, "CALLBACK_BASE_URL": "https://shop.example.com", "PASSWORD": "a-secret"},
         ["W001"],
     ),
     "no base": (ACCOUNT, ["W002"]),
     "a base that is not https": ({**RIGHT, "CALLBACK_BASE_URL": "http://shop.example.com"}, ["W003"]),
-    "a base without a scheme": ({**RIGHT, "CALLBACK_BASE_URL": "shop.example.com"}, ["W003"]),
+    **{
+        f"a base like {base!r}": ({**RIGHT, "CALLBACK_BASE_URL": base}, ["E007"])
+        for base in (
+            "shop.example.com",
+            "//shop.example.com",
+            "https://",
+            "ftp://shop.example.com",
+            "https://shop.example.com?x=y",
+            "https://shop.example.com#x",
+            "https://user:a-secret@shop.example.com",
+            "https://shop.example.com:99999",
+            "https://[shop.example.com",
+            "https://shop.example.com ",
+        )
+    },
+    "a base that only this machine reaches": ({**RIGHT, "CALLBACK_BASE_URL": "https://127.0.0.1:8000"}, ["W005"]),
+    "a base of a host that is not allowed": ({**RIGHT, "CALLBACK_BASE_URL": "https://example.org"}, ["W006"]),
+    "a short callback key": ({**RIGHT, "CALLBACK_KEYS": [LONG, "a-secret"]}, ["W007"]),
+    "a callback key of one letter": ({**RIGHT, "CALLBACK_KEYS": ["x" * 50]}, ["W007"]),
+    "the password of the example": ({**RIGHT, "PASSWORD": "only-the-sandbox-knows-it"}, ["W008"]),
+    "a user name for a password": ({**RIGHT, "PASSWORD": "shop"}, ["W008"]),
+    "an old password of an example": ({**RIGHT, "PREVIOUS_PASSWORDS": ["changeme"]}, ["W008"]),
+    "a short password": ({**RIGHT, "PASSWORD": "x7-K2"}, ["W009"]),
+    "hosts that are not https": (
+        {**RIGHT, "API_HOSTS": ["https://a.example", "http://b.example"], "OMNICHANNEL_URL": "http://c.example/v1"},
+        ["W010", "W010"],
+    ),
+    "an allow-list that is none": ({**RIGHT, "CALLBACK_ALLOWED_IPS": ["shop"]}, ["E001"]),
+    "two accounts with one password": (
+        {"ACCOUNTS": {"a": ACCOUNT, "b": {**OTHER, "PREVIOUS_PASSWORDS": [ACCOUNT["PASSWORD"]]}}, **BASE},
+        ["W004"],
+    ),
     "ACCOUNTS that is no dict": ({**RIGHT, "ACCOUNTS": ["default"]}, ["W001", "W001", "E001"]),
     "an account that is no dict": ({"ACCOUNTS": {"default": "shop"}}, ["E001"]),
     "an account without a name": ({"ACCOUNTS": {None: ACCOUNT}}, ["E001"]),
@@ -87,7 +128,7 @@ WRONGS: dict[str, tuple[dict[Any, Any], list[str]]] = {
         for name in ("", "a b", "a/b", "a.b", "õ", "x" * 65, "a\n", "%", "\u0664")
     },
     "no password": ({"USERNAME": "shop", "CALLBACK_BASE_URL": "https://shop.example.com"}, ["E005"]),
-    "no user name": ({"PASSWORD": "x", "CALLBACK_BASE_URL": "https://shop.example.com"}, ["E005"]),
+    "no user name": ({"PASSWORD": "a-secret-password", "CALLBACK_BASE_URL": "https://shop.example.com"}, ["E005"]),
     "an empty password": ({**RIGHT, "PASSWORD": ""}, ["E005"]),
     "a password that the environment does not have": ({**RIGHT, "PASSWORD": None}, ["E005"]),
     "two accounts without credentials": (
@@ -119,9 +160,48 @@ def test_each_mistake_has_its_id_a_sentence_and_a_hint(
 
 
 @pytest.mark.parametrize("written", [None, [], "shop"])
-def test_settings_that_are_no_dict_have_no_account(settings: Any, written: Any) -> None:
+def test_settings_that_are_no_dict_are_an_error(settings: Any, written: Any) -> None:
     settings.MESSENTE_DLR = written
-    assert ids(messages()) == ["E002", "W002"]
+    assert ids(messages()) == ["E006", "W002"]
+
+
+@pytest.mark.parametrize("name", ["MESSENTE", "MESSENTE_DRL", "MESENTE_DLR"])
+def test_a_setting_that_looks_as_if_ours_was_meant_is_named(settings: Any, name: str) -> None:
+    settings.MESSENTE_DLR = {}
+    del settings.MESSENTE_DLR
+    setattr(settings, name, RIGHT)
+    error = check_settings(None)[0]
+    assert ids([error]) == ["E002"]
+    assert f"There is a setting {name}: did you mean MESSENTE_DLR?" in str(error.hint)
+
+
+@pytest.mark.parametrize(("key", "meant"), [("CALBACK_BASE_URL", "CALLBACK_BASE_URL"), ("store_text", "STORE_TEXT")])
+def test_a_key_that_is_misspelt_is_answered_with_the_one_that_was_meant(settings: Any, key: str, meant: str) -> None:
+    settings.MESSENTE_DLR = {**RIGHT, key: 1}
+    assert str(check_settings(None)[0].hint).startswith(f"Did you mean {meant}? ")
+
+
+@pytest.mark.parametrize(
+    ("written", "also", "expected"),
+    [
+        ({"CALLBACK_BASE_URL": "http://shop.example.com"}, {"SECURE_SSL_REDIRECT": True}, ["W003", "E008"]),
+        ({}, {"SECURE_SSL_REDIRECT": True}, []),
+        ({}, {"PREPEND_WWW": True}, ["E009"]),
+        ({}, {"ALLOWED_HOSTS": [".example.com"]}, []),
+        ({}, {"ALLOWED_HOSTS": ["example.com"]}, ["W006"]),
+        ({"CALLBACK_ALLOWED_IPS": ["192.0.2.7"]}, {}, []),
+        ({"CALLBACK_ALLOWED_IPS": ["192.0.2.7"]}, {"USE_X_FORWARDED_HOST": True}, ["W011"]),
+        ({"CALLBACK_ALLOWED_IPS": ["192.0.2.7"]}, {"SECURE_PROXY_SSL_HEADER": ("HTTP_X", "https")}, ["W011"]),
+        ({"CALLBACK_ALLOWED_IPS": ["192.0.2.7"], "TRUSTED_PROXY_COUNT": 1}, {"USE_X_FORWARDED_HOST": True}, []),
+    ],
+)
+def test_what_other_settings_do_to_callbacks_is_seen(
+    settings: Any, written: dict[str, Any], also: dict[str, Any], expected: list[str]
+) -> None:
+    settings.MESSENTE_DLR = {**RIGHT, **written}
+    for name, value in also.items():
+        setattr(settings, name, value)
+    assert ids(messages()) == expected
 
 
 def test_no_setting_has_no_account(settings: Any) -> None:
@@ -154,7 +234,8 @@ class TestManage:
         call_command("check", stderr=told, stdout=told, **options)
         return told.getvalue()
 
-    def test_check_is_content_with_the_tests_settings(self) -> None:
+    def test_check_is_content_with_what_is_right(self, settings: Any) -> None:
+        settings.MESSENTE_DLR = RIGHT
         assert OURS not in self.check(deploy=True)
 
     def test_check_fails_for_an_error(self, settings: Any) -> None:

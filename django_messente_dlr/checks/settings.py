@@ -1,17 +1,18 @@
-"""System checks: mistakes in the set-up are found before they cost reports."""
+"""What can be said of ``MESSENTE_DLR`` by itself: its keys, and its accounts with their credentials."""
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.apps import AppConfig
+from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004 - Django's name
 from django.core.exceptions import ImproperlyConfigured
-from django.urls import NoReverseMatch
 
-from django_messente_dlr import callbacks, conf
+from django_messente_dlr import conf
 
 ACCOUNT_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 OF = "django_messente_dlr"
@@ -20,6 +21,15 @@ OF = "django_messente_dlr"
 @register(Tags.security)
 def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     """Check ``MESSENTE_DLR``: that it can be read, knows its keys, and names accounts with credentials."""
+    as_written = getattr(settings, conf.SETTING, {})
+    if not isinstance(as_written, dict):
+        return [
+            Error(
+                f"{conf.SETTING} is not a dict.",
+                hint=f'Write {conf.SETTING} = {{"USERNAME": "…", "PASSWORD": "…"}}. The README shows the other keys.',
+                id=f"{OF}.E006",
+            )
+        ]
     written = conf.raw()
     known = conf.known_keys()
     if written.get("ACCOUNTS") is not None:
@@ -35,67 +45,22 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
         messages.append(
             Error(
                 f"{conf.SETTING} has no account, so no message can be sent and no report be asked for.",
-                hint=f'Write {conf.SETTING} = {{"USERNAME": "…", "PASSWORD": "…"}} with the API key of Messente\'s '
-                "dashboard.",
+                hint=f'{_misspelt_setting()}Write {conf.SETTING} = {{"USERNAME": "…", "PASSWORD": "…"}} with the '
+                "API key of Messente's dashboard.",
                 id=f"{OF}.E002",
             )
         )
     for name, account in accounts.items():
         messages += _check_account(name, account)
-    return messages
-
-
-@register(Tags.urls)
-def check_callback_url(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
-    """Check that Messente can be told where to report."""
-    try:
-        base = conf.current().callback_base_url
-        if not base:
-            return [
-                Warning(
-                    f"{conf.SETTING} has no CALLBACK_BASE_URL, so Messente is not told where to report to.",
-                    hint='Set it to the scheme and host of this site, such as "https://shop.example.com". Without '
-                    "it reports are only learnt by poll_dlrs.",
-                    id=f"{OF}.W002",
-                )
-            ]
-        callbacks.message_callback_url(1, conf.DEFAULT_ACCOUNT)
-    except NoReverseMatch:
-        return [
-            Error(
-                "The callback view has no URL.",
-                hint='Add path("messente/", include("django_messente_dlr.urls")) to the project\'s urlpatterns.',
-                id=f"{OF}.E003",
-            )
-        ]
-    except ImproperlyConfigured:
-        return []  # E001 tells
-    return []
-
-
-@register(Tags.security, deploy=True)
-def check_deployment(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
-    """Check what matters once real reports come."""
-    try:
-        base = conf.current().callback_base_url
-    except ImproperlyConfigured:
-        return []  # E001 tells
-    if base and not base.lower().startswith("https://"):
-        return [
-            Warning(
-                "CALLBACK_BASE_URL is not https, so the secret in callback URLs travels in the open.",
-                hint="Serve the callback over https and change CALLBACK_BASE_URL.",
-                id=f"{OF}.W003",
-            )
-        ]
-    return []
+    return messages + _check_shared_passwords(accounts)
 
 
 def _check_keys(where: str, written: Mapping[str, Any], known: set[str]) -> list[CheckMessage]:
     return [
         Warning(
             f"{where} has a key «{key}» that nothing reads.",
-            hint=f"Remove it, or correct its spelling. The keys are {', '.join(sorted(known))}.",
+            hint=f"{_did_you_mean(key, known)}Remove it, or correct its spelling. "
+            f"The keys are {', '.join(sorted(known))}.",
             id=f"{OF}.W001",
         )
         for key in sorted(str(key) for key in set(written) - known)
@@ -120,3 +85,34 @@ def _check_account(name: str, account: conf.AccountSettings) -> list[CheckMessag
             )
         ]
     return []
+
+
+def _check_shared_passwords(accounts: Mapping[str, conf.AccountSettings]) -> list[CheckMessage]:
+    owners: dict[str, list[str]] = {}
+    for name, account in accounts.items():
+        for password in set(account.passwords):
+            owners.setdefault(password, []).append(name)
+    return [
+        Warning(
+            f"The accounts {', '.join(f'«{name}»' for name in names)} have a password in common, so a signature does "
+            "not tell whose report it is.",
+            hint="Give each account the API key that it has at Messente.",
+            id=f"{OF}.W004",
+        )
+        for names in owners.values()
+        if len(names) > 1
+    ]
+
+
+def _did_you_mean(key: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(key.upper(), sorted(known), n=1)
+    return f"Did you mean {close[0]}? " if close else ""
+
+
+def _misspelt_setting() -> str:
+    """Name a setting of the project's that looks as if ours was meant."""
+    if hasattr(settings, conf.SETTING):
+        return ""
+    names = [name for name in dir(settings) if name.isupper() and "MESSENTE" in name]
+    names += difflib.get_close_matches(conf.SETTING, [name for name in dir(settings) if name.isupper()], n=1)
+    return f"There is a setting {names[0]}: did you mean {conf.SETTING}? " if names else ""
