@@ -29,6 +29,8 @@ PARAMETER = "%s"
 
 # A connection that is used more rarely is not worth it. psycopg has the same number for the same purpose.
 USES_BEFORE_PREPARING = 5
+# So often a plan is carried out at the most: one that was made for a small table is not for ever right.
+USES_OF_A_PLAN = 1000
 # invalid_sql_statement_name, duplicate_prepared_statement: somebody stands between the server and us.
 # feature_not_supported: a migration has changed a table under the plan.
 NOT_TO_BE_PREPARED = frozenset({"26000", "42P05", "0A000"})
@@ -52,11 +54,13 @@ class Statement:
         sql: its text, with ``%s`` for each parameter.
         prepare: the statement that prepares it.
         execute: the statement that carries out what was prepared, with the same parameters.
+        deallocate: the statement that forgets it.
     """
 
     sql: str
     prepare: str
     execute: str
+    deallocate: str
 
     @classmethod
     def of(cls, sql: str, types: Sequence[str]) -> Statement:
@@ -71,7 +75,8 @@ class Statement:
         first, *rest = sql.split(PARAMETER)
         text = first + "".join(f"${place}{part}" for place, part in enumerate(rest, 1))
         places = ", ".join([PARAMETER] * len(rest))
-        return cls(sql, f"PREPARE {name} ({', '.join(types)}) AS {text}", f"EXECUTE {name} ({places})")
+        prepare, run = f"PREPARE {name} ({', '.join(types)}) AS {text}", f"EXECUTE {name} ({places})"
+        return cls(sql, prepare, run, f"DEALLOCATE {name}")
 
 
 def execute(connection: BaseDatabaseWrapper, cursor: CursorWrapper, statement: Statement, values: list[Any]) -> None:
@@ -82,15 +87,15 @@ def execute(connection: BaseDatabaseWrapper, cursor: CursorWrapper, statement: S
         return
     uses = _uses.setdefault(connection.connection, {})
     used = uses.get(statement.sql, 0)
-    if used < 0:
-        cursor.execute(statement.sql, values)
-        return
-    uses[statement.sql] = used + 1
+    if used >= 0:
+        uses[statement.sql] = used + 1
     if used < USES_BEFORE_PREPARING:
         cursor.execute(statement.sql, values)
         return
     try:
-        if used == USES_BEFORE_PREPARING:
+        if (used - USES_BEFORE_PREPARING) % USES_OF_A_PLAN == 0:
+            if used > USES_BEFORE_PREPARING:
+                cursor.execute(statement.deallocate)
             cursor.execute(statement.prepare)
         cursor.execute(statement.execute, values)
     except DatabaseError as exc:

@@ -251,6 +251,11 @@ class TestPlansThatPostgresqlKeeps:
         told = [self.words(SmsMessageFactory.create()) for _ in range(3)]
         assert told == [["PREPARE", "EXECUTE"], ["EXECUTE"], ["EXECUTE"]]
 
+    def test_a_plan_is_made_anew_now_and_then(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(statements, "USES_OF_A_PLAN", 2)
+        told = [self.words(SmsMessageFactory.create()) for _ in range(4)]
+        assert told == [["PREPARE", "EXECUTE"], ["EXECUTE"], ["DEALLOCATE", "PREPARE", "EXECUTE"], ["EXECUTE"]]
+
     def test_a_server_that_has_forgotten_it_is_not_asked_again(self) -> None:
         self.words(SmsMessageFactory.create())
         with connection.cursor() as cursor:
