@@ -72,7 +72,7 @@ class Sandbox:
                 raise ValueError(f"{name} is a number of seconds, 0 or more, not {value}.")
         self._address = loopback_address(host, port)
         self._hang = hang
-        self._watch = watch or _look_away
+        self._watch = watch or (lambda line: None)
         self._stopping = threading.Event()
         self._server: Server | None = None
         self._thread: threading.Thread | None = None
@@ -196,7 +196,3 @@ class Sandbox:
 
     def _hold(self) -> None:
         self._stopping.wait(self._hang)
-
-
-def _look_away(line: str) -> None:
-    """Ignore a line."""

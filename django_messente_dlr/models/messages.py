@@ -1,0 +1,84 @@
+"""A message, and what became of it."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from django_messente_dlr import callbacks
+from django_messente_dlr.messente.codes import ErrorCode
+from django_messente_dlr.messente.fields import MAX_ID, MAX_WORD
+from django_messente_dlr.querysets import SmsMessageQuerySet
+from django_messente_dlr.statuses import Status
+
+
+class SmsMessage(models.Model):
+    """One message that was sent, or is about to be, and what became of it.
+
+    `ledger` alone writes ``status``, ``rank``, ``stat`` and ``err``.
+    """
+
+    sms_unique_id = models.CharField(_("message id"), max_length=MAX_ID, null=True, blank=True)  # noqa: DJ001
+    omnimessage_id = models.CharField(_("omnimessage id"), max_length=MAX_ID, blank=True, default="")
+    account = models.CharField(_("account"), max_length=64)
+    recipient = models.CharField(_("recipient"), max_length=32, blank=True, default="")
+    sender = models.CharField(_("sender"), max_length=32, blank=True, default="")
+    text = models.TextField(_("text"), blank=True, default="", help_text=_("Kept only where STORE_TEXT is set."))
+    channel = models.CharField(_("channel"), max_length=16, blank=True, default="sms")
+    status = models.CharField(_("status"), max_length=12, choices=Status.choices, default=Status.QUEUED)
+    rank = models.PositiveSmallIntegerField(_("rank"), default=0, editable=False)
+    stat = models.CharField(_("stat"), max_length=MAX_WORD, blank=True, default="")
+    err = models.IntegerField(_("err"), null=True, blank=True)
+    error_text = models.CharField(_("error"), max_length=255, blank=True, default="")
+    parts = models.PositiveSmallIntegerField(_("parts"), null=True, blank=True)
+    price = models.DecimalField(_("price"), max_digits=14, decimal_places=6, null=True, blank=True)
+    metadata = models.JSONField(_("metadata"), default=dict, blank=True)
+    created_at = models.DateTimeField(_("created at"))
+    sent_at = models.DateTimeField(_("sent at"), null=True, blank=True)
+    finalised_at = models.DateTimeField(_("final at"), null=True, blank=True)
+    next_poll_at = models.DateTimeField(_("next poll at"), null=True, blank=True)
+    poll_count = models.PositiveIntegerField(_("polls"), default=0)
+
+    objects = SmsMessageQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("SMS message")
+        verbose_name_plural = _("SMS messages")
+        constraints = [
+            # Not unique=True: on PostgreSQL that makes a second index for LIKE, which nobody asks for.
+            models.UniqueConstraint(fields=["sms_unique_id"], name="messente_dlr_sms_unique_id"),
+        ]
+        indexes = [
+            models.Index(fields=["next_poll_at"], name="messente_dlr_next_poll"),  # the poller's claim
+            models.Index(fields=["recipient"], name="messente_dlr_recipient"),  # «I got no SMS»
+            models.Index(fields=["omnimessage_id"], name="messente_dlr_omnimessage"),  # Omnichannel reports
+            # The filters of the admin's list, each in its order: the few among the many, without reading the many.
+            models.Index(fields=["status", "id"], name="messente_dlr_by_status"),
+            models.Index(fields=["err", "id"], name="messente_dlr_by_err"),
+            models.Index(fields=["account", "id"], name="messente_dlr_by_account"),
+            models.Index(fields=["channel", "id"], name="messente_dlr_by_channel"),
+            models.Index(fields=["created_at"], name="messente_dlr_created"),  # an hour's tally; age
+        ]
+        permissions = [
+            ("view_recipient", "Can see recipients' numbers in full"),
+            ("view_text", "Can see the texts of messages"),
+            ("send_again", "Can send messages again"),
+            ("export", "Can export messages"),
+        ]
+
+    def __str__(self) -> str:
+        return self.sms_unique_id or self.omnimessage_id or f"#{self.pk}"
+
+    @property
+    def callback_url(self) -> str:
+        """The signed ``dlr-url`` that speaks for this message alone, for another client that sends it.
+
+        Raises:
+            ImproperlyConfigured: there is no ``CALLBACK_BASE_URL``.
+        """
+        return callbacks.message_callback_url(self.pk, self.account)
+
+    @property
+    def cause(self) -> ErrorCode | None:
+        """The cause of a failure with its meaning and an advice; None where there is none, or none that we know."""
+        return ErrorCode.known(self.err) if Status(self.status).is_failure and self.err else None

@@ -1,0 +1,87 @@
+"""Every report that ever came about a message, and what it did."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from django_messente_dlr.keys import MAX_FINGERPRINT
+from django_messente_dlr.messente.fields import MAX_ID, MAX_WORD
+from django_messente_dlr.messente.reports import Source
+from django_messente_dlr.models.messages import SmsMessage
+from django_messente_dlr.querysets import DeliveryReportQuerySet
+from django_messente_dlr.statuses import Status
+
+
+class DeliveryReport(models.Model):
+    """One report as it came, once however often it came, and what it did. Append-only but for its dispatch.
+
+    An orphan, whose message is not known yet, has no ``message``; ``named_message`` is the primary key that its
+    callback URL speaks for, if that named one.
+    """
+
+    class Outcome(models.TextChoices):
+        """What a report did."""
+
+        ADVANCED = "advanced", _("Advanced the message")
+        ENRICHED = "enriched", _("Added what was missing")
+        STALE = "stale", _("Told nothing new")
+        ORPHAN = "orphan", _("Its message is unknown")
+        UNREADABLE = "unreadable", _("Told nothing that we know")
+
+    SOURCES: list[tuple[str, str | Promise]] = [
+        (Source.CALLBACK.value, _("Callback")),
+        (Source.OMNICHANNEL.value, _("Omnichannel callback")),
+        (Source.POLL.value, _("Poll")),
+        (Source.SEND.value, _("Answer to sending")),
+    ]
+
+    message = models.ForeignKey(
+        SmsMessage, verbose_name=_("message"), related_name="reports", on_delete=models.CASCADE, null=True, blank=True
+    )
+    named_message = models.BigIntegerField(_("message named by the URL"), null=True, blank=True)
+    sms_unique_id = models.CharField(_("message id"), max_length=MAX_ID, blank=True, default="")
+    omnimessage_id = models.CharField(_("omnimessage id"), max_length=MAX_ID, blank=True, default="")
+    account = models.CharField(_("account"), max_length=64)
+    source = models.CharField(_("source"), max_length=12, choices=SOURCES)
+    stat = models.CharField(_("stat"), max_length=MAX_WORD, blank=True, default="")
+    status = models.CharField(_("status"), max_length=12, choices=Status.choices, blank=True, default="")
+    err = models.IntegerField(_("err"), null=True, blank=True)
+    occurred_at = models.DateTimeField(_("occurred at"), null=True, blank=True)
+    received_at = models.DateTimeField(_("received at"))
+    payload = models.JSONField(_("payload"), default=dict, blank=True)
+    fingerprint = models.CharField(_("fingerprint"), max_length=64)
+    # By which keys it was verified: what `keys.fingerprint` says of them, so that an old one can be taken out safely.
+    url_key = models.CharField(_("key of its URL"), max_length=MAX_FINGERPRINT, blank=True, default="")
+    signature_key = models.CharField(_("key of its signature"), max_length=MAX_FINGERPRINT, blank=True, default="")
+    receipts = models.PositiveIntegerField(_("receipts"), default=1)
+    outcome = models.CharField(_("outcome"), max_length=10, choices=Outcome.choices)
+    previous = models.CharField(_("status before"), max_length=12, choices=Status.choices, blank=True, default="")
+    signals = models.JSONField(_("signals"), default=list, blank=True)
+    dispatch_due_at = models.DateTimeField(_("signals due at"), null=True, blank=True)
+    dispatched_at = models.DateTimeField(_("signals sent at"), null=True, blank=True)
+    dispatch_error = models.TextField(_("errors of receivers"), blank=True, default="")
+    dispatch_failed_at = models.DateTimeField(_("receivers failed at"), null=True, blank=True)
+
+    objects = DeliveryReportQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("delivery report")
+        verbose_name_plural = _("delivery reports")
+        constraints = [
+            models.UniqueConstraint(fields=["fingerprint"], name="messente_dlr_fingerprint"),
+        ]
+        indexes = [
+            models.Index(fields=["sms_unique_id"], name="messente_dlr_report_id"),  # matching orphans
+            models.Index(fields=["omnimessage_id"], name="messente_dlr_report_omni"),  # matching orphans
+            models.Index(fields=["named_message"], name="messente_dlr_report_named"),  # matching orphans
+            models.Index(fields=["dispatch_due_at"], name="messente_dlr_dispatch_due"),  # the sweep's claim
+            models.Index(fields=["dispatch_failed_at"], name="messente_dlr_dispatch_fail"),  # receivers that raised
+            models.Index(fields=["outcome", "id"], name="messente_dlr_by_outcome"),  # orphan, unreadable, stale
+        ]
+
+    def __str__(self) -> str:
+        return (
+            f"{self.stat or self.status or '–'} ({self.sms_unique_id or self.omnimessage_id or self.named_message})"
+        )
