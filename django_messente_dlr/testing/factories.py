@@ -26,7 +26,7 @@ class SmsMessageFactory(DjangoModelFactory[SmsMessage]):
 
     sms_unique_id: Any = factory.Faker("hexify", text="^" * 32)
     account: Any = DEFAULT_ACCOUNT
-    recipient: Any = factory.Sequence(lambda number: f"+3725550{number % 10_000:04}")
+    recipient: Any = factory.Sequence(lambda number: f"+3725561{number % 10_000:04}")
     sender: Any = "Shop"
     status: Any = Status.SENT
     rank: Any = factory.LazyAttribute(lambda message: Status(message.status).rank)
