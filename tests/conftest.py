@@ -6,12 +6,33 @@ from collections.abc import Iterator
 from unittest import mock
 
 import pytest
+from django.core.management.color import Style
 from django.db import connection
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from django_messente_dlr import accounts, signals
 from django_messente_dlr.ledger import portable, straight
 
 pytest_plugins = ["django_messente_dlr.testing.plugin"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _flush_what_tests_write() -> Iterator[None]:
+    """Leave content types and permissions be when a test's rows are flushed.
+
+    Django empties these tables too and then makes them anew, which takes most of the time of most tests.
+    """
+    kept = {"django_content_type", "auth_permission"}
+
+    def statements(style: Style, connection: BaseDatabaseWrapper, **options: bool) -> list[str]:
+        tables = connection.introspection.django_table_names(only_existing=True, include_views=False)
+        return connection.ops.sql_flush(style, [name for name in tables if name not in kept], **options)
+
+    with (
+        mock.patch("django.core.management.commands.flush.sql_flush", statements),
+        mock.patch("django.core.management.commands.flush.emit_post_migrate_signal"),
+    ):
+        yield
 
 
 @pytest.fixture(autouse=True)
