@@ -173,7 +173,8 @@ class Transport:
         if not answer:
             raise Unclear(f"{host} answered nothing.")
         if AnswerCode.known(answer) is AnswerCode.SERVER_FAILURE:
-            raise _RefusedByServer(f"{host} answered «{AnswerCode.SERVER_FAILURE}».")
+            failure = AnswerCode.SERVER_FAILURE
+            raise _RefusedByServer(f"{failure.meaning} {host} answered «{failure}».")
         return answer
 
 
