@@ -12,6 +12,7 @@ urlpatterns = [
     # The first of each pair is the one that is handed out.
     path("dlr/<str:token>/", callback, name="callback"),
     path("dlr/", callback, name="webhook"),
-    re_path(r"^dlr/(?P<token>[^/]+)\Z", callback),
+    # With whatever follows it: of a path that nobody serves Django's log would keep the token.
+    re_path(r"^dlr/(?P<token>[\s\S]+)\Z", callback),
     re_path(r"^dlr\Z", callback),
 ]
