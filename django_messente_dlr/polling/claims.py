@@ -71,8 +71,7 @@ class Claims:
         if self._asker.pace.is_closed or self._left == 0:
             return False
         count = self._batch_size if self._left is None else min(self._left, self._batch_size)
-        messages = SmsMessage.objects.exclude(account__in=list(self._asker.refused)) if self._asker.refused else None
-        messages = SmsMessage.objects.all() if messages is None else messages
+        messages = SmsMessage.objects.exclude(account__in=list(self._asker.refused))
         if self._account_names is not None:
             messages = messages.filter(account__in=self._account_names)
         batch = messages.claim(count, now=now, lease=self._lease)
