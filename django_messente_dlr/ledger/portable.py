@@ -27,6 +27,8 @@ def write(alias: str, writing: Writing, *, tell: bool) -> tuple[Any, SmsMessage]
     change, insert, select = _sql(alias, writing.shapes)
     # By what its message is found: its primary key, or else its id.
     which = writing.expected["id"] if "id" in writing.expected else writing.expected["sms_unique_id"]
+    if connection.vendor == "mysql" and not _is_there(alias, select, which):
+        return False
     with transaction.atomic(using=alias), connection.cursor() as cursor:
         cursor.execute(change, writing.of_message(connection))
         if cursor.rowcount != 1:
@@ -38,6 +40,17 @@ def write(alias: str, writing: Writing, *, tell: bool) -> tuple[Any, SmsMessage]
         pk = cursor.fetchone()[0] if returned else cursor.lastrowid
         cursor.execute(select, [which])
         return pk, message_of(alias, cursor.fetchone())
+
+
+def _is_there(alias: str, select: str, which: Any) -> bool:
+    """Tell whether the message is committed.
+
+    InnoDB's UPDATE waits for a row that another transaction is about to register, and with it Messente would. Its
+    SELECT does not.
+    """
+    with connections[alias].cursor() as cursor:
+        cursor.execute(select, [which])
+        return cursor.fetchone() is not None
 
 
 @cache
