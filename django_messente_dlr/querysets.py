@@ -82,6 +82,28 @@ class DeliveryReportQuerySet(models.QuerySet["DeliveryReport"]):
         return _claim(self.dispatch_due(now), "dispatch_due_at", count=count, until=now + lease)
 
 
+class Found(int):
+    """A number of rows that says «1000+» where there are more than anybody has counted."""
+
+    more: bool = False
+
+    def __str__(self) -> str:
+        return f"{int(self)}+" if self.more else str(int(self))
+
+
+def counted(rows: models.QuerySet[Any], *, cap: int = 1000) -> Found:
+    """Return how many rows there are, counted no further than a person would: on millions that takes long.
+
+    Args:
+        rows: the rows.
+        cap: where counting ends.
+    """
+    number = rows.order_by()[: cap + 1].count()
+    found = Found(min(number, cap))
+    found.more = number > cap
+    return found
+
+
 def _claim(due: models.QuerySet[Row], field: str, *, count: int, until: datetime) -> list[Row]:
     """Move ``field`` of up to ``count`` rows to ``until`` and return those that nobody else moved first."""
     using = router.db_for_write(due.model)

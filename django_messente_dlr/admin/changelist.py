@@ -13,29 +13,14 @@ from django.contrib.admin.views.main import ORDER_VAR, ChangeList
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
+from django_messente_dlr.querysets import counted
+
 if TYPE_CHECKING:
     from django_messente_dlr.admin.base import ReadOnlyAdmin
 
 OLDER = "older_than"
 NEWER = "newer_than"
 CAP = 1000
-
-
-class Found(int):
-    """A number of rows that says «1000+» where there are more than anybody has counted."""
-
-    more: bool = False
-
-    def __str__(self) -> str:
-        return f"{int(self)}+" if self.more else str(int(self))
-
-
-def count(rows: QuerySet[Any]) -> Found:
-    """Return how many rows there are, counted up to ``CAP``."""
-    number = rows.order_by()[: CAP + 1].count()
-    found = Found(min(number, CAP))
-    found.more = number > CAP
-    return found
 
 
 class KeysetChangeList(ChangeList):
@@ -59,7 +44,7 @@ class KeysetChangeList(ChangeList):
         self.can_show_all = self.multi_page = False
         self.show_admin_actions = True
         self.paginator = self.model_admin.get_paginator(request, self.queryset, self.list_per_page)
-        self.result_count = count(self.queryset)
+        self.result_count = counted(self.queryset, cap=CAP)
         older, newer = request.GET.get(OLDER), request.GET.get(NEWER)
         rows = self.queryset
         if newer:

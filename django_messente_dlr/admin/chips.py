@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from django_messente_dlr.admin.changelist import Found, count
 from django_messente_dlr.admin.display import DispatchState
 from django_messente_dlr.models import DeliveryReport
+from django_messente_dlr.querysets import Found, counted
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrPromise
@@ -44,6 +44,6 @@ def chips(request: HttpRequest) -> list[Chip]:
         (_("A receiver failed"), "signals", DispatchState.FAILED, reports.dispatch_failed()),
     ]
     return [
-        Chip(label, f"{name}={value.value}", count(rows), request.GET.get(name) == value.value)
+        Chip(label, f"{name}={value.value}", counted(rows), request.GET.get(name) == value.value)
         for label, name, value, rows in found
     ]

@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 from django.utils.translation import gettext
 
 from django_messente_dlr import conf, tallies
-from django_messente_dlr.admin.changelist import Found, count
 from django_messente_dlr.admin.figures import Bar
 from django_messente_dlr.models import Account, DeliveryReport, SmsMessage
+from django_messente_dlr.querysets import Found, counted
 
 # Shorter than anybody wants to wait for news of an outage, longer than a cron job that was late once.
 LATE = timedelta(minutes=10)
@@ -46,12 +46,12 @@ def waiting(now: datetime) -> Waiting:
     """Count what waits."""
     reports = DeliveryReport.objects
     return Waiting(
-        pending=count(SmsMessage.objects.pending()),
-        overdue=count(SmsMessage.objects.due(now - LATE)),
-        orphans=count(reports.filter(outcome=DeliveryReport.Outcome.ORPHAN)),
-        unreadable=count(reports.filter(outcome=DeliveryReport.Outcome.UNREADABLE)),
-        undispatched=count(reports.undispatched()),
-        receivers_failed=count(reports.dispatch_failed()),
+        pending=counted(SmsMessage.objects.pending()),
+        overdue=counted(SmsMessage.objects.due(now - LATE)),
+        orphans=counted(reports.filter(outcome=DeliveryReport.Outcome.ORPHAN)),
+        unreadable=counted(reports.filter(outcome=DeliveryReport.Outcome.UNREADABLE)),
+        undispatched=counted(reports.undispatched()),
+        receivers_failed=counted(reports.dispatch_failed()),
     )
 
 

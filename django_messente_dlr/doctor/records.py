@@ -12,9 +12,9 @@ from django.utils import timezone
 from django_messente_dlr import conf
 from django_messente_dlr.doctor.findings import Finding, error, ok, warning
 from django_messente_dlr.models import Account, DeliveryReport, SmsMessage
+from django_messente_dlr.querysets import counted
 
-# Nobody needs to know how many more they are, and on millions of rows a count takes long.
-CAP = 10_000
+CAP = 10_000  # a person who is told of more need not know how many more
 POLLED_WITHIN = timedelta(minutes=15)
 CALLED_WITHIN = timedelta(days=1)
 
@@ -30,10 +30,11 @@ def examine_records() -> Iterator[Finding]:
 
 def _examine_messages() -> Iterator[Finding]:
     now = timezone.now()
-    pending = _number(SmsMessage.objects.pending())
+    pending = counted(SmsMessage.objects.pending(), cap=CAP)
     late = SmsMessage.objects.due(now - POLLED_WITHIN)
     if late.exists():
-        told = f"{pending} messages are pending, and {_number(late)} of them should have been asked about long ago."
+        overdue = counted(late, cap=CAP)
+        told = f"{pending} messages are pending, and {overdue} of them should have been asked about long ago."
         yield warning("messages", told, "Have poll_dlrs run every minute; see its exit status and the log.")
     else:
         yield ok("messages", f"{pending} messages are pending, and none is overdue.")
@@ -62,7 +63,7 @@ def _examine_reports() -> Iterator[Finding]:
     for rows, what, advice in told:
         if rows.exists():
             well = False
-            yield warning("reports", f"{_number(rows)} reports {what}.", advice)
+            yield warning("reports", f"{counted(rows, cap=CAP)} reports {what}.", advice)
     if well:
         yield ok("reports", "Every report has its message, and its signals were sent.")
 
@@ -87,8 +88,3 @@ def _examine_account(name: str, row: Account) -> Iterator[Finding]:
         yield warning(topic, told, "Look into the web server's log, and whether a firewall keeps Messente away.")
     else:
         yield ok(topic, "Nothing was sent of which Messente should have told by a callback.")
-
-
-def _number(rows: QuerySet[Any]) -> str:
-    number = rows.order_by()[: CAP + 1].count()
-    return f"{CAP}+" if number > CAP else str(number)
