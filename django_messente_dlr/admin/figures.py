@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from django_messente_dlr.messente.codes import ErrorCode
 from django_messente_dlr.models import Tally
 from django_messente_dlr.statuses import Status
-from django_messente_dlr.tallies import Count
+from django_messente_dlr.tallies import Count, merged
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrPromise
@@ -137,10 +137,7 @@ def line_of(name: str, statuses: Counter[str]) -> Line:
 
 def whole_of(bars: Iterable[Bar]) -> Count:
     """Return what all parts of a window say together."""
-    whole = Count()
-    for bar in bars:
-        whole.add(bar.count.figures())
-    return whole
+    return merged(bar.count.figures() for bar in bars)
 
 
 def _sum(statuses: Counter[str], wanted: Iterable[Status]) -> int:
