@@ -17,10 +17,9 @@ from django_messente_dlr import callbacks, conf
 from django_messente_dlr.callbacks import Probe
 from django_messente_dlr.doctor.findings import Finding, error, ok, warning
 from django_messente_dlr.messente import signatures
+from django_messente_dlr.messente.reports import CALLBACK_TIMEOUTS
 
 TOPIC = "callback URL"
-# Documentation: «Delivery Report», Notes: Messente waits 1 s for the connection and 10 s for the answer.
-TIMEOUTS = (1.0, 10.0)
 BODY = b"{}"
 SKEW = timedelta(minutes=1)
 
@@ -76,7 +75,7 @@ def _probe(method: str, **arguments: Any) -> dict[str, Any]:
     """Call our own callback URL and return what our view answered."""
     url, probe = callbacks.probe_url()
     try:
-        response = requests.request(method, url, timeout=TIMEOUTS, allow_redirects=False, **arguments)
+        response = requests.request(method, url, timeout=CALLBACK_TIMEOUTS, allow_redirects=False, **arguments)
     except requests.RequestException as exc:
         raise _Unanswered(
             f"It could not be reached from here ({type(exc).__name__}).",

@@ -11,6 +11,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+# Documentation: «Delivery Report», Notes: how long Messente waits when it calls back, in seconds: 1 for the
+# connection, 10 for the answer.
+CALLBACK_TIMEOUTS = (1.0, 10.0)
+
 
 class Source(enum.StrEnum):
     """The way on which a report reached us."""

@@ -20,8 +20,6 @@ from django_messente_dlr.messente.codes import DeliveryClass, ErrorCode
 from django_messente_dlr.sandbox.addresses import may_be_called
 from django_messente_dlr.sandbox.records import CallbackAttempt, Happened, SandboxMessage
 
-# Documentation: «Delivery Report», Notes: 1 s for the connection, 10 s for the answer.
-TIMEOUTS = (1.0, 10.0)
 # More of an answer than this is not read; what it says does not matter.
 MAX_ANSWER = 65536
 # Why an attempt has no answer.

@@ -9,8 +9,8 @@ from decimal import Decimal
 from types import TracebackType
 from typing import Self
 
+from django_messente_dlr.messente.reports import CALLBACK_TIMEOUTS
 from django_messente_dlr.sandbox.addresses import loopback_address
-from django_messente_dlr.sandbox.callbacks import TIMEOUTS
 from django_messente_dlr.sandbox.courier import Courier
 from django_messente_dlr.sandbox.lines import request_line
 from django_messente_dlr.sandbox.omnichannel import OmnichannelApi
@@ -61,7 +61,7 @@ class Sandbox:
         balance: Decimal | str = "707.54",
         default_dlr_url: str = "",
         callback_hosts: Collection[str] = (),
-        callback_timeouts: tuple[float, float] = TIMEOUTS,
+        callback_timeouts: tuple[float, float] = CALLBACK_TIMEOUTS,
         hang: float = 60.0,
         watch: Callable[[str], None] | None = None,
     ) -> None:
