@@ -6,6 +6,7 @@ in a database or an admin page cannot try out passwords on it.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from django.conf import settings
@@ -40,5 +41,6 @@ def fingerprints(key: str | bytes) -> list[str]:
     return [_made_with(secret, key) for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)]
 
 
+@lru_cache(maxsize=64)  # every callback asks for the same few
 def _made_with(secret: str | bytes, key: str | bytes) -> str:
     return salted_hmac(SALT, key, secret=secret, algorithm="sha256").hexdigest()[:MAX_FINGERPRINT]
