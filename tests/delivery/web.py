@@ -59,6 +59,7 @@ class Web:
             "DLR_DIE_ONCE": str(self._once),
             "DLR_LOG": str(self.log),
             "DLR_MESSENTE": messente,
+            "DLR_URL": self.url,
             "DLR_WITNESS": str(self.witness),
         }
         self._gunicorn: subprocess.Popen[bytes] | None = None
@@ -119,16 +120,22 @@ class Web:
         children = Path(f"/proc/{self._gunicorn.pid}/task/{self._gunicorn.pid}/children")
         return [int(pid) for pid in children.read_text().split()]
 
-    def kill_a_worker(self) -> None:
-        """Have one worker die as by ``kill -9``; gunicorn starts another."""
-        for pid in self.workers[:1]:
-            os.kill(pid, signal.SIGKILL)
+    def kill_a_worker(self) -> int | None:
+        """Have the oldest worker die as by ``kill -9``; return its process id once it is dead, None if there is none.
 
-    def manage(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        gunicorn starts another.
+        """
+        pid = next(iter(self.workers), None)
+        if pid is not None:
+            os.kill(pid, signal.SIGKILL)
+            wait_until(lambda: pid not in self.workers)
+        return pid
+
+    def manage(self, *arguments: str, check: bool = True, timeout: float = 300.0) -> subprocess.CompletedProcess[str]:
         """Run a management command in a process of its own."""
         command = [sys.executable, "-m", "django", *arguments]
         return subprocess.run(
-            command, cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=300, check=check
+            command, cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=timeout, check=check
         )
 
     def heard(self) -> Counter[tuple[str, str]]:

@@ -1,0 +1,121 @@
+"""The day itself: processes send, the sandbox tells, workers die and come again, and at the end somebody asks."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from django.utils import timezone
+
+from django_messente_dlr.models import DeliveryReport
+from django_messente_dlr.sandbox import Sandbox
+from django_messente_dlr.sandbox.records import CallbackAttempt, SandboxMessage
+from tests.delivery.soak.plan import Planned
+from tests.delivery.web import ROOT, Web, wait_until
+
+SENDERS = 2
+SECOND = timedelta(seconds=1)
+# Longer than any callback and its five retries take; a day on which so long nothing happens has come to a halt.
+HALT = 90.0  # seconds
+AN_HOUR = 3600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Day:
+    """What is known of a day from outside.
+
+    Attributes:
+        planned: what was to be sent.
+        messages: what the sandbox accepted.
+        attempts: the callbacks that it made.
+        deaths: the workers that were killed, by their process ids.
+        heard: how often each signal was heard for each report's primary key.
+        seconds: how long it took.
+    """
+
+    planned: Sequence[Planned]
+    messages: Sequence[SandboxMessage]
+    attempts: Sequence[CallbackAttempt]
+    deaths: Sequence[int]
+    heard: Counter[tuple[str, str]]
+    seconds: float
+
+
+def live(planned: Sequence[Planned], *, database: str, folder: Path, kill_every: float) -> Day:
+    """Send what is planned, have it told, kill a worker now and then, and finish what that has left undone.
+
+    Args:
+        planned: what to send.
+        database: the ``DATABASE_URL`` of an empty database.
+        folder: where processes write.
+        kill_every: seconds from one death to the next.
+    """
+    began = time.monotonic()
+    with (
+        Sandbox({"shop": "a-password"}, delay=0.2, retry_delay=2.0) as messente,
+        Web(folder, database, messente=messente.url) as web,
+        ThreadPoolExecutor(SENDERS + 1) as pool,
+    ):
+        ended = threading.Event()
+        deaths = pool.submit(_kill, web, every=kill_every, ended=ended, begin=lambda: bool(messente.callbacks))
+        try:
+            shares = [planned[number::SENDERS] for number in range(SENDERS)]
+            lists = [[(message.recipient, message.stranger) for message in share] for share in shares]
+            senders = [pool.submit(_run, web, "send", told, folder / f"send-{n}") for n, told in enumerate(lists)]
+            strangers = [stranger for sender in senders for stranger in sender.result()]
+            _wait_until_told(messente)
+        finally:
+            ended.set()
+        died = deaths.result()
+        _run(web, "track", strangers, folder / "track")
+        # Time passes: the leases of those who died run out.
+        DeliveryReport.objects.undispatched().update(dispatch_due_at=timezone.now() - SECOND)
+        web.manage("poll_dlrs", "--verbosity=0", timeout=AN_HOUR)
+        return Day(
+            planned=planned,
+            messages=messente.messages,
+            attempts=messente.callbacks,
+            deaths=died,
+            heard=web.heard(),
+            seconds=time.monotonic() - began,
+        )
+
+
+def _run(web: Web, verb: str, told: Sequence[object], file: Path) -> list[tuple[str, str]]:
+    """Run the sender in a process of its own; return what it prints."""
+    file.write_text(json.dumps(told))
+    command = [sys.executable, "-m", "tests.delivery.soak.sender", verb, str(file)]
+    sender = subprocess.run(
+        command, cwd=ROOT, env=web.environment, capture_output=True, text=True, timeout=AN_HOUR, check=False
+    )
+    assert sender.returncode == 0, sender.stderr[-3000:]
+    left: list[tuple[str, str]] = json.loads(sender.stdout)
+    return left
+
+
+def _kill(web: Web, *, every: float, ended: threading.Event, begin: Callable[[], bool]) -> list[int]:
+    """Kill a worker as soon as there is something to be killed at, and then again and again; return who has died."""
+    wait_until(lambda: begin() or ended.is_set())
+    deaths = []
+    while not ended.is_set():
+        if (killed := web.kill_a_worker()) is not None:
+            deaths.append(killed)
+        ended.wait(every)
+    return deaths
+
+
+def _wait_until_told(messente: Sandbox) -> None:
+    """Wait until all is told, however long that takes, as long as anything is told at all."""
+    told = -1
+    while not messente.wait_until_idle(HALT):
+        assert len(messente.callbacks) > told, "Nothing is told any more, but the sandbox is not idle."
+        told = len(messente.callbacks)
