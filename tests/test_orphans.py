@@ -9,11 +9,14 @@ from unittest import mock
 import pytest
 from django.db import transaction
 from django.test import Client
+from django.utils import timezone
 
 from django_messente_dlr import accounts, callbacks, ledger
 from django_messente_dlr.models import DeliveryReport, SmsMessage
 from django_messente_dlr.polling import Poller
+from django_messente_dlr.polling.sweeping import sweep
 from django_messente_dlr.sending import mark_sent, prepare_sms, track_sms
+from django_messente_dlr.signals import dlr_received
 from django_messente_dlr.testing.callbacks import call_back, call_back_omnichannel
 from django_messente_dlr.testing.factories import AccountFactory, SmsMessageFactory
 from django_messente_dlr.testing.plugin import SignalLog
@@ -144,6 +147,34 @@ def test_a_delivery_that_came_before_the_hold_does_not_end_it_when_it_is_matched
     orphan.refresh_from_db()
     assert orphan.outcome == "advanced"
     assert accounts.is_held("default")
+
+
+def test_an_orphan_that_is_being_told_of_is_matched_afterwards(dlr_signals: SignalLog) -> None:
+    """Its message is registered while receivers still run: they are not called twice for what they just hear."""
+
+    def registers(*, message: SmsMessage | None, **kwargs: object) -> None:
+        if message is None:
+            tracked()
+
+    dlr_received.connect(registers)
+    orphan = report()
+    assert orphan.outcome == "advanced"
+    assert SmsMessage.objects.get().status == "delivered"
+    assert dlr_signals.names == ["dlr_received", "dlr_status_changed", "dlr_delivered"]
+    assert orphan.dispatch_due_at is None
+
+
+def test_an_orphan_whose_process_died_while_it_told_of_it_is_matched_by_the_sweep(dlr_signals: SignalLog) -> None:
+    with mock.patch("django_messente_dlr.dispatch.dispatch"):
+        report()
+    message = tracked()
+    assert ledger.match_orphans() == 0  # for all that is known its process lives, and goes on
+    DeliveryReport.objects.update(dispatch_due_at=timezone.now() - timedelta(seconds=1))
+    assert sweep().matched == 1
+    message.refresh_from_db()
+    assert message.status == "delivered"
+    assert dlr_signals.names == ["dlr_received", "dlr_status_changed", "dlr_delivered"]
+    assert not DeliveryReport.objects.undispatched().exists()
 
 
 def test_a_repeated_orphan_is_counted_and_stays_one() -> None:

@@ -75,6 +75,8 @@ def _adopt(orphan: DeliveryReport, report: Report, address: Address, *, using: s
             row = reports().select_for_update().filter(pk=orphan.pk, message__isnull=True).first()
             if message is None or row is None:
                 return False
+            if row.dispatch_due_at is not None and row.dispatch_due_at > now:
+                return False  # it is just being told of: whoever does that comes here afterwards, or the sweep does
             signals = settle(row, message, report, now=now)
         except (ForeignReport, Moved):
             return False  # not about this message after all; or moved where there are no locks: the sweep comes again
