@@ -62,9 +62,15 @@ def is_contention(error: Error) -> bool:
     cause = error.__cause__
     if cause is None:
         return False
-    if getattr(cause, "sqlstate", None) in POSTGRESQL:
+    if state_of(error) in POSTGRESQL:
         return True
     # Its extended codes have the plain one in their last byte.
     if getattr(cause, "sqlite_errorcode", 0) & 0xFF in SQLITE:
         return True
     return bool(cause.args) and cause.args[0] in MYSQL
+
+
+def state_of(error: Error) -> str:
+    """Return PostgreSQL's code for an error, as psycopg tells it (``sqlstate``) or psycopg2 (``pgcode``); else ""."""
+    cause = error.__cause__
+    return getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None) or ""

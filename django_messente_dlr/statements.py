@@ -21,6 +21,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 from django.db.models import Field, Model
 
+from django_messente_dlr.retries import state_of
+
 # Any database takes these as they are; of all others their field says how it takes them.
 PLAIN = frozenset({str, int})
 # The columns of a statement in their order, each with its SQL: NULL, a literal, or the place of a parameter.
@@ -99,7 +101,7 @@ def execute(connection: BaseDatabaseWrapper, cursor: CursorWrapper, statement: S
             cursor.execute(statement.prepare)
         cursor.execute(statement.execute, values)
     except DatabaseError as exc:
-        if _state_of(exc) not in NOT_TO_BE_PREPARED:
+        if state_of(exc) not in NOT_TO_BE_PREPARED:
             raise
         uses[statement.sql] = -1
         cursor.execute(statement.sql, values)
@@ -108,11 +110,6 @@ def execute(connection: BaseDatabaseWrapper, cursor: CursorWrapper, statement: S
 def _may_prepare(connection: BaseDatabaseWrapper) -> bool:
     # Django's documentation asks for this setting behind a pooler («Transaction pooling and server-side cursors»).
     return not connection.settings_dict.get("DISABLE_SERVER_SIDE_CURSORS")
-
-
-def _state_of(exc: DatabaseError) -> str:
-    cause = exc.__cause__
-    return getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None) or ""
 
 
 def shape_of(values: Mapping[str, Any]) -> Shape:
