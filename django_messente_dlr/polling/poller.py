@@ -12,10 +12,10 @@ from queue import SimpleQueue
 from django.db import Error, router, transaction
 from django.utils import timezone
 
-from django_messente_dlr import accounts, conf
+from django_messente_dlr import accounts, conf, retries
 from django_messente_dlr.messente.reports import Report
 from django_messente_dlr.models import SmsMessage
-from django_messente_dlr.polling.answers import Outcome, put_off, take
+from django_messente_dlr.polling.answers import Outcome, Result, put_off, take
 from django_messente_dlr.polling.asking import Asker, Question
 from django_messente_dlr.polling.claims import Claims
 from django_messente_dlr.polling.pace import NotAsked, Pace
@@ -137,15 +137,22 @@ class Poller:
 
     def _finish(self, answered: list[Answered], *, asker: Asker) -> bool:
         """Take the answers to questions; return whether any of them was asked."""
-        noted = set(asker.noted)
+        noted, using = set(asker.noted), router.db_for_write(SmsMessage)
+
+        def write() -> list[list[Result]]:
+            try:
+                # What is ready together is committed together: a database waits for its disk with every commit.
+                with transaction.atomic(using=using):
+                    return [take(question, future.result, asker=asker) for question, future in answered]
+            except Error:
+                asker.noted.intersection_update(noted)  # what was noted meanwhile is undone
+                raise
+
         try:
-            # What is ready together is committed together: a database waits for its disk with every commit.
-            with transaction.atomic(using=router.db_for_write(SmsMessage)):
-                results = [take(question, future.result, asker=asker) for question, future in answered]
+            results = write() if len(answered) > 1 else retries.patiently(write, using=using)
         except Error:  # such as a deadlock: it undoes them all, so that each is taken by itself
             if len(answered) == 1:
                 raise
-            asker.noted.intersection_update(noted)
             asked = [self._finish([one], asker=asker) for one in answered]
             return any(asked)
         for (question, _), told in zip(answered, results, strict=True):
