@@ -1,0 +1,94 @@
+"""Deadlocks and locks that are made on purpose: whoever calls back gets 200, and its report is stored once."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from django_messente_dlr.messente.readers import read_callback
+from django_messente_dlr.models import DeliveryReport, SmsMessage
+from django_messente_dlr.statuses import Status
+from django_messente_dlr.testing.callbacks import call_back
+from django_messente_dlr.testing.factories import SmsMessageFactory
+from django_messente_dlr.testing.plugin import SignalLog
+from tests.locking import GENEROUS, Other, contentions, wait_until_somebody_waits
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def report_of(message: SmsMessage) -> dict[str, Any]:
+    """The row of the report that `call_back` brings, as another process would write it."""
+    told = read_callback(f"sms_unique_id={message.sms_unique_id}&stat=DELIVRD")
+    now = timezone.now()
+    return {
+        "message": message,
+        "sms_unique_id": message.sms_unique_id,
+        "account": message.account,
+        "source": "callback",
+        "stat": "DELIVRD",
+        "status": "delivered",
+        "received_at": now,
+        "dispatched_at": now,
+        "outcome": "advanced",
+        "fingerprint": told.fingerprint(message.account),
+    }
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has one lock, so that nobody can hold another")
+@pytest.mark.parametrize("undone", [True, False], ids=["the other is undone", "the other is committed"])
+def test_a_callback_that_is_a_deadlocks_victim_is_answered_200_and_stored_once(
+    undone: bool, each_way: str, dlr_signals: SignalLog
+) -> None:
+    message = SmsMessageFactory.create()
+
+    def write_the_report() -> None:
+        DeliveryReport.objects.create(**report_of(message))
+
+    def move_the_message() -> None:
+        wait_until_somebody_waits()  # the callback has the message, and waits for what becomes of its report
+        moved = {"status": Status.DELIVERED.value, "rank": Status.DELIVERED.rank}
+        SmsMessage.objects.filter(pk=message.pk).update(**moved)
+
+    other = Other(write_the_report, move_the_message, undone=undone)
+    other.start()
+    assert other.holds.wait(GENEROUS)
+    other.may_go_on.set()
+    with contentions() as met:
+        assert call_back(message).status_code == 200
+    other.finish()
+    assert len(met) == 1
+    assert "deadlock" in str(met[0]).lower()
+    report = DeliveryReport.objects.get(message=message)
+    assert report.receipts == (1 if undone else 2)
+    message.refresh_from_db()
+    assert message.status == "delivered"
+    assert dlr_signals.names.count("dlr_delivered") == (1 if undone else 0)  # else the other tells of it
+    assert not DeliveryReport.objects.undispatched().exists()
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="Servers have a lock for each row")
+def test_a_callback_that_sqlite_refuses_is_answered_200_once_the_other_writer_is_done(
+    database: str, tmp_path: Path, dlr_signals: SignalLog
+) -> None:
+    message = SmsMessageFactory.create()
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA busy_timeout = 0")
+    other = sqlite3.connect(tmp_path / "db.sqlite3", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+
+    def let_go(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if len(met) == 3:
+            other.rollback()
+        return execute(sql, params, many, context)
+
+    with contentions() as met, connection.execute_wrapper(let_go):
+        assert call_back(message).status_code == 200
+    other.close()
+    assert [str(error) for error in met] == ["database is locked"] * 3
+    assert DeliveryReport.objects.get().receipts == 1
+    assert dlr_signals.names == ["dlr_received", "dlr_status_changed", "dlr_delivered"]
