@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from unittest import mock
 
+import hypothesis
 import pytest
 from django.core.management.color import Style
 from django.db import connection
@@ -14,6 +16,10 @@ from django_messente_dlr import accounts, signals
 from django_messente_dlr.ledger import portable, straight
 
 pytest_plugins = ["django_messente_dlr.testing.plugin"]
+
+# HYPOTHESIS_PROFILE=long has hypothesis look for long, as one does now and then and not at every change.
+hypothesis.settings.register_profile("long", max_examples=3000, print_blob=True)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 
 @pytest.fixture(scope="session", autouse=True)
