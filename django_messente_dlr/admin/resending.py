@@ -1,14 +1,18 @@
-"""«Send again»: costs money, so it asks first, says what it will do, and does it once however often one clicks."""
+"""«Send again»: costs money, so it asks first, says what it will do, and does it once for each message.
+
+Once, however often one clicks and however many click at the same time: who sends takes the message by a conditional
+UPDATE before. What is sent in its stead is a message like any other, and may be sent again in its turn.
+"""
 
 from __future__ import annotations
 
-import secrets
 from typing import TYPE_CHECKING
 
-from django.contrib import messages
 from django.core.exceptions import ImproperlyConfigured
+from django.db import router
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from django.utils.translation import gettext
 
 from django_messente_dlr.admin.results import Result, chosen, render, result_page
@@ -23,7 +27,7 @@ if TYPE_CHECKING:
 
 # Each is a request to Messente that the browser waits for.
 MAX_SENT = 20
-SESSION_KEY = "messente_dlr_send_again"
+FAILURES = [status for status in Status if status.is_failure]
 
 
 def why_not(message: SmsMessage) -> str:
@@ -31,6 +35,8 @@ def why_not(message: SmsMessage) -> str:
     status = Status(message.status)
     if status.is_delivery:
         return gettext("It reached its recipient.")
+    if message.sent_again_at is not None:
+        return gettext("It was sent again already.")
     if not (status.is_failure or status is Status.UNRESOLVED):
         return gettext("It may still arrive.")
     if message.channel != "sms":
@@ -47,21 +53,13 @@ def send_messages_again(
     rows = chosen(page, request, queryset, limit=MAX_SENT)
     if rows is None:
         return None
-    confirmed = request.POST.get("confirmed")
-    if not confirmed:
+    if not request.POST.get("confirmed"):
         return _ask(page, request, rows)
-    # Whoever takes the ticket sends: a second click, or a page that is loaded again, finds none.
-    ticket = request.session.pop(SESSION_KEY, None)
-    if ticket != confirmed:
-        page.message_user(request, gettext("This was done already. Nothing was sent."), messages.WARNING)
-        return None
-    request.session.save()
     return result_page(page, request, gettext("Sent again"), _send(page, request, rows))
 
 
 def _ask(page: ReadOnlyAdmin[SmsMessage], request: HttpRequest, rows: list[SmsMessage]) -> HttpResponse:
     lines = [(message, shown_of(message, request.user).recipient, why_not(message)) for message in rows]
-    request.session[SESSION_KEY] = secrets.token_urlsafe(16)
     return render(
         page,
         request,
@@ -69,7 +67,6 @@ def _ask(page: ReadOnlyAdmin[SmsMessage], request: HttpRequest, rows: list[SmsMe
         gettext("Send again?"),
         lines=lines,
         count=sum(not reason for *_, reason in lines),
-        ticket=request.session[SESSION_KEY],
     )
 
 
@@ -93,12 +90,29 @@ def _send(page: ReadOnlyAdmin[SmsMessage], request: HttpRequest, rows: list[SmsM
     return results
 
 
+def _take(message: SmsMessage) -> bool:
+    """Take a message for sending it again; true for the one caller who did, and may."""
+    rows = SmsMessage.objects.using(router.db_for_write(SmsMessage))
+    # A report may have come since it was looked at: then it has perhaps reached its recipient.
+    fit = rows.filter(pk=message.pk, status__in=[*FAILURES, Status.UNRESOLVED], sent_again_at=None)
+    return bool(fit.update(sent_again_at=timezone.now()))
+
+
+def _give_back(message: SmsMessage) -> None:
+    """Let a message be sent again of which it is certain that it was not: nothing stands in its stead."""
+    SmsMessage.objects.using(router.db_for_write(SmsMessage)).filter(pk=message.pk).update(sent_again_at=None)
+
+
 def _send_one(message: SmsMessage) -> Result:
+    if not _take(message):
+        message.refresh_from_db(using=router.db_for_write(SmsMessage))
+        return Result(message=message, tone="quiet", word=gettext("Not sent"), text=why_not(message))
     try:
         new = send_sms(
             message.recipient, message.text, sender=message.sender, account=message.account, metadata=message.metadata
         )
     except CreditsExhausted as exc:
+        _give_back(message)
         return Result(message=message, tone="error", word=gettext("Out of credits"), text=str(exc))
     except OutcomeUnknown as exc:
         text = gettext("Messente did not answer: it may have been sent. Do not send it again; a report will tell.")
@@ -107,5 +121,7 @@ def _send_one(message: SmsMessage) -> Result:
         )
     except (MessenteError, ValueError, ImproperlyConfigured) as exc:
         new_row = getattr(exc, "sms_message", None)
+        if new_row is None:
+            _give_back(message)
         return Result(message=message, tone="error", word=gettext("Not sent"), text=str(exc), successor=new_row)
     return Result(message=message, tone="success", word=gettext("Sent"), successor=new)

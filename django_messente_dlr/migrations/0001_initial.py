@@ -51,6 +51,7 @@ class Migration(migrations.Migration):
                 ('metadata', models.JSONField(blank=True, default=dict, verbose_name='metadata')),
                 ('created_at', models.DateTimeField(verbose_name='created at')),
                 ('sent_at', models.DateTimeField(blank=True, null=True, verbose_name='sent at')),
+                ('sent_again_at', models.DateTimeField(blank=True, null=True, verbose_name='sent again at')),
                 ('finalised_at', models.DateTimeField(blank=True, null=True, verbose_name='final at')),
                 ('next_poll_at', models.DateTimeField(blank=True, null=True, verbose_name='next poll at')),
                 ('poll_count', models.PositiveIntegerField(default=0, verbose_name='polls')),

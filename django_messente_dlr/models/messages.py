@@ -35,6 +35,7 @@ class SmsMessage(models.Model):
     metadata = models.JSONField(_("metadata"), default=dict, blank=True)
     created_at = models.DateTimeField(_("created at"))
     sent_at = models.DateTimeField(_("sent at"), null=True, blank=True)
+    sent_again_at = models.DateTimeField(_("sent again at"), null=True, blank=True)
     finalised_at = models.DateTimeField(_("final at"), null=True, blank=True)
     next_poll_at = models.DateTimeField(_("next poll at"), null=True, blank=True)
     poll_count = models.PositiveIntegerField(_("polls"), default=0)

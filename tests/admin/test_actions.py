@@ -13,12 +13,14 @@ from django.http import HttpResponse, StreamingHttpResponse
 from django.test import Client
 from django.utils import timezone
 
+from django_messente_dlr import accounts
 from django_messente_dlr.admin import polls, resending
 from django_messente_dlr.admin.export import safe
 from django_messente_dlr.models import SmsMessage
 from django_messente_dlr.sandbox import Sandbox
 from django_messente_dlr.sending import send_sms
 from django_messente_dlr.statuses import Status
+from django_messente_dlr.testing.callbacks import call_back
 from django_messente_dlr.testing.factories import AccountFactory, SmsMessageFactory
 from tests.admin.conftest import Staff
 from tests.admin.pages import act, html, list_url, page_url, told
@@ -91,11 +93,8 @@ class TestSendAgain:
 
     def confirm(self, client: Client, *rows: SmsMessage) -> HttpResponse:
         asked = act(client, "send_again", *rows).content.decode()
-        ticket = re.search(r'name="confirmed" value="([\w-]+)"', asked)
-        assert ticket
-        data = {"action": "send_again", "_selected_action": [str(row.pk) for row in rows], "confirmed": ticket[1]}
-        self.confirmed = data
-        return client.post(list_url(SmsMessage), data)  # type: ignore[return-value]
+        assert 'name="confirmed" value="yes"' in asked
+        return act(client, "send_again", *rows, confirmed="yes")
 
     def test_nothing_is_sent_before_it_is_confirmed(self, admin_client: Client) -> None:
         message = self.failed()
@@ -120,14 +119,58 @@ class TestSendAgain:
         assert f"Sent again as {new}." in html(admin_client, page_url(message, "history"))
 
     def test_a_second_click_sends_nothing(self, admin_client: Client) -> None:
-        self.confirm(admin_client, self.failed())
-        response: Any = admin_client.post(list_url(SmsMessage), self.confirmed)
-        assert told(response) == [("warning", "This was done already. Nothing was sent.")]
+        message = self.failed()
+        self.confirm(admin_client, message)
+        [line] = results(act(admin_client, "send_again", message, confirmed="yes"))
+        assert line[1:4] == ["Not sent", "Failed", "It was sent again already."]
         assert SmsMessage.objects.count() == 2
+        assert 'value="send_again"' not in html(admin_client, page_url(message))
 
-    def test_a_made_up_confirmation_sends_nothing(self, admin_client: Client) -> None:
-        act(admin_client, "send_again", self.failed(), confirmed="yes")
+    def test_what_was_sent_in_its_stead_can_be_sent_again_in_its_turn(self, admin_client: Client) -> None:
+        self.confirm(admin_client, self.failed())
+        new = SmsMessage.objects.latest("pk")
+        SmsMessage.objects.filter(pk=new.pk).update(status=Status.FAILED, text="Your code is 1234")
+        [line] = results(self.confirm(admin_client, new))
+        assert line[1] == "Sent"
+
+    def test_what_was_not_sent_for_want_of_credit_can_be_sent_when_there_is_some(self, admin_client: Client) -> None:
+        account, message = AccountFactory.create(held=True), self.failed()
+        self.confirm(admin_client, message)
+        accounts.lift_hold(account.name, now=timezone.now())
+        [line] = results(self.confirm(admin_client, message))
+        assert line[1] == "Sent"
+
+    def test_what_is_delivered_between_the_look_and_the_sending_is_not_sent(
+        self, admin_client: Client, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        message = self.failed()
+        take = resending._take
+
+        def deliver_first(looked_at: SmsMessage) -> bool:
+            call_back(message)
+            return take(looked_at)
+
+        monkeypatch.setattr(resending, "_take", deliver_first)
+        [line] = results(act(admin_client, "send_again", message, confirmed="yes"))
+        assert line[1:4] == ["Not sent", "Delivered", "It reached its recipient."]
         assert SmsMessage.objects.count() == 1
+
+    def test_of_two_who_confirm_in_the_same_instant_one_sends(
+        self, admin_client: Client, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Both have read the message as not sent again, and stand before the UPDATE that decides."""
+        message, take = self.failed(), resending._take
+        answers: list[HttpResponse] = []
+
+        def meanwhile(looked_at: SmsMessage) -> bool:
+            monkeypatch.setattr(resending, "_take", take)
+            answers.append(act(admin_client, "send_again", message, confirmed="yes"))
+            return take(looked_at)
+
+        monkeypatch.setattr(resending, "_take", meanwhile)
+        answers.append(act(admin_client, "send_again", message, confirmed="yes"))
+        assert sorted(results(answer)[0][1] for answer in answers) == ["Not sent", "Sent"]
+        assert SmsMessage.objects.count() == 2
 
     def test_what_cannot_be_sent_says_why(self, admin_client: Client) -> None:
         rows = [

@@ -134,7 +134,7 @@ def test_send_again_asks_first_and_sends_once(visit: Visit, shop: Shop) -> None:
     again = """form => fetch(location.href, {
         method: "POST", body: form, headers: {"Content-Type": "application/x-www-form-urlencoded"},
     }).then(answer => answer.text())"""
-    assert "This was done already." in visitor.page.evaluate(again, form)
+    assert "It was sent again already." in visitor.page.evaluate(again, form)
     assert shop.execute(count)[0][0] == int(str(before)) + 1
 
 
