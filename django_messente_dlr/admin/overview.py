@@ -44,6 +44,8 @@ class OverviewAdmin(ReadOnlyAdmin[Tally]):
         if not self.has_view_permission(request):
             raise PermissionDenied
         if request.method == "POST":
+            # For whoever may look: it makes the page newer and changes nothing that anybody has written. How often
+            # and for how long it counts, `tallies` limits, whoever asks.
             hours = tallies.count()
             text = ngettext("%(count)d hour was counted.", "%(count)d hours were counted.", hours)
             self.message_user(request, text % {"count": hours})
