@@ -33,10 +33,24 @@ class Body(dict[str, str]):
 
 
 class _Session(requests.Session):
-    """A Session to which a redirect is an answer like any other: where it points to is not even parsed."""
+    """A Session to which a redirect is an answer like any other: where it points to is not even parsed.
+
+    What the environment says of a host, such as its proxy or a CA bundle, is read once: to look it up anew takes a
+    third of a question's CPU.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._environments: dict[str, Any] = {}
 
     def get_redirect_target(self, resp: requests.Response) -> None:
         return None
+
+    def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
+        host = "/".join(url.split("/", 3)[:3])
+        if host not in self._environments:
+            self._environments[host] = super().merge_environment_settings(url, proxies, stream, verify, cert)
+        return self._environments[host]
 
 
 class Transport:

@@ -286,6 +286,19 @@ class TestProxies:
         assert "a-proxys-password" not in str(caught.value)
         assert [request.split()[0] for request in proxy.requests] == [b"CONNECT"]
 
+    def test_what_the_environment_says_of_a_host_is_read_once_for_its_connection(
+        self, stack: ExitStack, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        first, second = start(stack, answering()), start(stack, answering())
+        kept = connect(stack, "http://api2.invalid")
+        for proxy in (first, second):
+            self.through(proxy.host, monkeypatch)
+            kept.send("+37255500000", "Your parcel is here")
+        assert (len(first.requests), len(second.requests)) == (2, 0)
+        kept.close()
+        kept.send("+37255500000", "Your parcel is here")
+        assert (len(first.requests), len(second.requests)) == (2, 1)
+
 
 class TestConnections:
     def test_one_thread_keeps_its_connection_from_call_to_call(self, stack: ExitStack) -> None:
