@@ -10,6 +10,7 @@ import resource
 import socket
 import subprocess
 import sys
+import threading
 import time
 from typing import Any
 
@@ -51,10 +52,12 @@ def turn(name: str, limit: int | None) -> dict[str, float]:
 
     HTTPConnection.connect = connect  # type: ignore[method-assign]
     http.client.HTTPConnection.connect = connect  # type: ignore[method-assign]
+    from django_messente_dlr.management.stopping import until_signalled
     from django_messente_dlr.polling import Poller
 
-    began = time.perf_counter()
-    summary = Poller(limit=limit).run(sweeping=False)
+    began, stop = time.perf_counter(), threading.Event()
+    with until_signalled(stop):  # whoever has no more time for it still learns how far it came
+        summary = Poller(limit=limit, stop=stop).run(sweeping=False)
     seconds = time.perf_counter() - began
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {"asked": summary.asked, "seconds": seconds, "memory": peak}

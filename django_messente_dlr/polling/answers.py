@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 
-from django.db import router
+from django.db import connections, router
 from django.db.models import TextChoices
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -20,6 +21,7 @@ from django_messente_dlr.polling.asking import Asker, Question
 from django_messente_dlr.polling.pace import NotAsked
 from django_messente_dlr.querysets import SmsMessageQuerySet
 from django_messente_dlr.schedule import WINDOW, next_question
+from django_messente_dlr.statements import PARAMETER, assignments, columns, parameters, table
 from django_messente_dlr.statuses import Status, status_of
 
 logger = logging.getLogger(__name__)
@@ -45,15 +47,19 @@ class Result:
         message: its row as it was claimed.
         outcome: what was done.
         error: why the question was not asked, or not answered, in a sentence; "" where it was.
+        again_at: when it is to be asked about again, which `schedule` writes down; None where that is not for us.
     """
 
     message: SmsMessage
     outcome: Outcome
     error: str = ""
+    again_at: datetime | None = None
 
 
 def take(question: Question, answer: Callable[[], list[Report]], *, asker: Asker) -> list[Result]:
     """Do what the answer to a question asks for, and return what that was for each message.
+
+    When to ask about a message again is left to `schedule`, which has it written down for many at once.
 
     Args:
         question: the question.
@@ -64,7 +70,7 @@ def take(question: Question, answer: Callable[[], list[Report]], *, asker: Asker
     try:
         reports = answer()
     except NotAsked as exc:
-        return [put_off(message, exc, now=now) for message in question.messages]
+        return put_off(question.messages, exc, now=now)
     except (errors.CredentialsRefused, errors.AddressRefused) as exc:
         _note_refusal(question.account, str(exc), asker=asker, now=now)
         return [Result(message, Outcome.REFUSED, str(exc)) for message in question.messages]
@@ -82,7 +88,7 @@ def take(question: Question, answer: Callable[[], list[Report]], *, asker: Asker
 
 
 def later(message: SmsMessage, *, now: datetime, error: str = "") -> Result:
-    """Say when to ask about a message again or, after 48 hours, that nobody will."""
+    """Decide when to ask about a message again or, after 48 hours, that nobody will."""
     closes = (message.sent_at or message.created_at) + WINDOW
     if now >= closes:
         report = Report(source=Source.POLL, error_text=NO_REPORT, payload={"polls": message.poll_count + 1})
@@ -90,17 +96,41 @@ def later(message: SmsMessage, *, now: datetime, error: str = "") -> Result:
         return Result(message, Outcome.UNRESOLVED, error)
     known = message.sms_unique_id or message.omnimessage_id
     at = next_question(now=now, closes=closes, polls=message.poll_count) if known else closes
-    _still_waited_for(message).update(next_poll_at=at, poll_count=message.poll_count + 1)
-    return Result(message, Outcome.OPEN, error)
+    return Result(message, Outcome.OPEN, error, again_at=at)
 
 
-def put_off(message: SmsMessage, reason: NotAsked, *, now: datetime) -> Result:
-    """Have a message that was claimed in vain asked about as if it had not been, but not before it may be."""
+def schedule(results: Iterable[Result]) -> None:
+    """Write down when messages are to be asked about again, those of all results in one go."""
+    using = router.db_for_write(SmsMessage)
+    connection = connections[using]
+    rows = []
+    for result in results:
+        if result.again_at:
+            told = {"next_poll_at": result.again_at, "poll_count": result.message.poll_count + 1}
+            rows.append(parameters(connection, SmsMessage, {**told, "id": result.message.pk}))
+    if rows:
+        with connection.cursor() as cursor:
+            cursor.executemany(_reschedule(using), rows)
+
+
+def put_off(messages: Collection[SmsMessage], reason: NotAsked, *, now: datetime) -> list[Result]:
+    """Have messages that were claimed in vain asked about as if they had not been, but not before they may be."""
     if reason.again_in is not None:
         at = now + timedelta(seconds=reason.again_in)
-        # Unless the claim has run out, and the message is another's by now.
-        _still_waited_for(message).filter(next_poll_at=message.next_poll_at).update(next_poll_at=at)
-    return Result(message, Outcome.NOT_ASKED, str(reason))
+        # Unless their claim has run out, and they are another's by now. One claim has one end.
+        for until in {message.next_poll_at for message in messages} - {None}:
+            ours = [message.pk for message in messages if message.next_poll_at == until]
+            _messages().filter(pk__in=ours, next_poll_at=until).update(next_poll_at=at)
+    return [Result(message, Outcome.NOT_ASKED, str(reason)) for message in messages]
+
+
+@cache
+def _reschedule(using: str) -> str:
+    names = columns(using, SmsMessage)
+    # A message that has become final meanwhile is not to be asked about again.
+    waited_for = f"{names['id']} = %s AND {names['next_poll_at']} IS NOT NULL"
+    told = assignments(using, SmsMessage, (("next_poll_at", PARAMETER), ("poll_count", PARAMETER)))
+    return f"UPDATE {table(using, SmsMessage)} SET {told} WHERE {waited_for}"  # noqa: S608 - our own names, quoted
 
 
 def _note_refusal(account: str, error: str, *, asker: Asker, now: datetime) -> None:
@@ -133,11 +163,6 @@ def _sibling(question: Question, report: Report) -> list[SmsMessage]:
     """Return the row of another channel's message of the same omnimessage, which was not claimed with this one."""
     rows = _messages().filter(account=question.account, sms_unique_id=report.sms_unique_id)
     return list(rows.filter(omnimessage_id=question.messages[0].omnimessage_id, next_poll_at__isnull=False))
-
-
-def _still_waited_for(message: SmsMessage) -> SmsMessageQuerySet:
-    # A message that has become final meanwhile is not to be asked about again.
-    return _messages().filter(pk=message.pk, next_poll_at__isnull=False)
 
 
 def _messages() -> SmsMessageQuerySet:

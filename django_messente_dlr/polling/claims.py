@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from django_messente_dlr import conf
 from django_messente_dlr.models import SmsMessage
-from django_messente_dlr.polling.answers import Result, later
+from django_messente_dlr.polling.answers import Result, later, schedule
 from django_messente_dlr.polling.asking import Asker, Question, questions_about
 
 logger = logging.getLogger(__name__)
@@ -85,6 +85,7 @@ class Claims:
 
     def _askable(self, batch: list[SmsMessage]) -> Iterator[SmsMessage]:
         """Yield the messages about which Messente can be asked; the others wait for an id, or their account."""
+        aside = []
         for message in batch:
             if message.account not in conf.accounts():
                 if message.account not in self._not_ours:
@@ -93,4 +94,6 @@ class Claims:
             elif message.sms_unique_id or message.omnimessage_id:
                 yield message
                 continue
-            self._set_aside([later(message, now=timezone.now())])
+            aside.append(later(message, now=timezone.now()))
+        schedule(aside)
+        self._set_aside(aside)

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from django_messente_dlr import conf
 from django_messente_dlr.models import SmsMessage
-from django_messente_dlr.polling.answers import Outcome, Result, take
+from django_messente_dlr.polling.answers import Outcome, Result, schedule, take
 from django_messente_dlr.polling.asking import Asker, questions_about
 from django_messente_dlr.polling.pace import Pace
 from django_messente_dlr.statuses import Status
@@ -44,7 +44,9 @@ def poll_now(messages: Iterable[SmsMessage]) -> list[Result]:
     with ThreadPoolExecutor(config.poll_concurrency, thread_name_prefix="messente-poll-now") as pool:
         asking = [(question, pool.submit(asker.ask, question)) for question in questions_about(asked)]
         for question, future in asking:
-            results |= {result.message.pk: result for result in take(question, future.result, asker=asker)}
+            told = take(question, future.result, asker=asker)
+            schedule(told)
+            results |= {result.message.pk: result for result in told}
     now = rows.in_bulk([message.pk for message in wanted])
     return [_told(message, results.get(message.pk), now.get(message.pk)) for message in wanted]
 

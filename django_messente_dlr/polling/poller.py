@@ -15,7 +15,7 @@ from django.utils import timezone
 from django_messente_dlr import accounts, conf, retries
 from django_messente_dlr.messente.reports import Report
 from django_messente_dlr.models import SmsMessage
-from django_messente_dlr.polling.answers import Outcome, Result, put_off, take
+from django_messente_dlr.polling.answers import Outcome, Result, put_off, schedule, take
 from django_messente_dlr.polling.asking import Asker, Question
 from django_messente_dlr.polling.claims import Claims
 from django_messente_dlr.polling.pace import NotAsked, Pace
@@ -132,8 +132,8 @@ class Poller:
         finally:
             pool.shutdown(cancel_futures=True)
         ended = NotAsked("The run was ended.", again_in=0.0)
-        for question in claims.give_back():
-            self.summary.count([put_off(message, ended, now=timezone.now()) for message in question.messages])
+        unasked = [message for question in claims.give_back() for message in question.messages]
+        self.summary.count(put_off(unasked, ended, now=timezone.now()))
 
     def _finish(self, answered: list[Answered], *, asker: Asker) -> bool:
         """Take the answers to questions; return whether any of them was asked."""
@@ -143,7 +143,9 @@ class Poller:
             try:
                 # What is ready together is committed together: a database waits for its disk with every commit.
                 with transaction.atomic(using=using):
-                    return [take(question, future.result, asker=asker) for question, future in answered]
+                    told = [take(question, future.result, asker=asker) for question, future in answered]
+                    schedule(result for results in told for result in results)
+                    return told
             except Error:
                 asker.noted.intersection_update(noted)  # what was noted meanwhile is undone
                 raise
