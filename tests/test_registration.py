@@ -1,9 +1,14 @@
-"""A report and the transaction that registers its message, on two connections, in every order of their commits."""
+"""A report and the transaction that registers its message, on two connections, in every order of their commits.
+
+At each isolation level that a project may have set: at most of them a transaction does not see what others have
+committed since it began.
+"""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from unittest import mock
 
@@ -12,12 +17,33 @@ from django.db import connection, transaction
 from django.test import Client
 
 from django_messente_dlr import callbacks, ledger
+from django_messente_dlr.messente.readers import read_callback
 from django_messente_dlr.models import DeliveryReport, SmsMessage
+from django_messente_dlr.retries import patiently
 from django_messente_dlr.sending import track_sms
 from django_messente_dlr.testing.plugin import SignalLog
+from tests.locking import GENEROUS
 
 pytestmark = pytest.mark.django_db(transaction=True)
-GENEROUS = 30.0  # seconds; shorter than the 50 for which MariaDB waits for a lock
+# By their names what to add to a database's OPTIONS: Django's own choice is READ COMMITTED for both.
+LEVELS: dict[str, dict[str, dict[str, object]]] = {
+    "postgresql": {
+        "read committed": {},
+        "repeatable read": {"isolation_level": 3},  # psycopg's numbers
+        "serializable": {"isolation_level": 4},
+    },
+    "mysql": {
+        "read committed": {},
+        "repeatable read": {"isolation_level": "repeatable read"},
+        # As MariaDB has it by itself from 11.6 on: an UPDATE of what has changed since is refused.
+        "snapshot": {"isolation_level": "repeatable read", "init_command": "SET innodb_snapshot_isolation = ON"},
+    },
+    "sqlite": {"serializable": {}},
+}
+LEVEL_OF = {
+    "postgresql": "SELECT current_setting('transaction_isolation')",
+    "mysql": "SELECT IF(@@innodb_snapshot_isolation, 'snapshot', LOWER(REPLACE(@@tx_isolation, '-', ' ')))",
+}
 
 
 class Reporter(threading.Thread):
@@ -26,7 +52,7 @@ class Reporter(threading.Thread):
     def __init__(self, *, held: bool = False) -> None:
         super().__init__(daemon=True)
         self._held = held
-        self.about_to_commit, self.may_commit = threading.Event(), threading.Event()
+        self._about_to_commit, self._may_commit = threading.Event(), threading.Event()
         self.status = 0
 
     def run(self) -> None:
@@ -37,8 +63,8 @@ class Reporter(threading.Thread):
                 commit: Callable[[], None] = connection.commit
 
                 def wait_and_commit() -> None:
-                    self.about_to_commit.set()
-                    assert self.may_commit.wait(GENEROUS)
+                    self._about_to_commit.set()
+                    assert self._may_commit.wait(GENEROUS)
                     commit()
 
                 with mock.patch.object(connection, "commit", wait_and_commit):
@@ -46,16 +72,47 @@ class Reporter(threading.Thread):
             else:
                 self.status = self._ask(path)
         finally:
-            self.about_to_commit.set()  # one that writes in a single statement has no commit to be held before
             connection.close()
 
     def _ask(self, path: str) -> int:
         return Client().get(path, {"sms_unique_id": "an-id", "stat": "DELIVRD"}).status_code
 
+    def wait_until_held(self) -> None:
+        assert self._about_to_commit.wait(GENEROUS)
+        assert not DeliveryReport.objects.exists()
+
     def finish(self) -> None:
-        self.may_commit.set()
+        self._may_commit.set()
         self.join(GENEROUS)
         assert self.status == 200
+
+
+def elsewhere(work: Callable[[], object]) -> None:
+    """Do something on another connection, to its end."""
+
+    def run() -> None:
+        try:
+            work()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(run).result(GENEROUS)
+
+
+def record_here(stat: str = "DELIVRD") -> ledger.Recorded:
+    """Have a report written by a project of its own accord, in whatever transaction is open."""
+    return ledger.record(read_callback(f"sms_unique_id=an-id&stat={stat}"), account="default")
+
+
+def assert_orphan() -> None:
+    assert DeliveryReport.objects.get().message is None
+
+
+def look() -> None:
+    """Read something: from now on a transaction of most levels sees the database as it is now."""
+    assert not SmsMessage.objects.filter(sms_unique_id="another").exists()
+    assert not DeliveryReport.objects.filter(sms_unique_id="another").exists()
 
 
 @pytest.fixture(autouse=True)
@@ -64,14 +121,34 @@ def _needs_two_writers() -> None:
         pytest.skip("SQLite has one writer at a time, so that the one waits for the other to commit")
 
 
+def assert_level(name: str) -> None:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(LEVEL_OF[connection.vendor])
+        assert cursor.fetchone()[0] == name
+
+
+@pytest.fixture(autouse=True, params=LEVELS[connection.vendor])
+def level(request: pytest.FixtureRequest, _needs_two_writers: None, transactional_db: None) -> Iterator[str]:
+    """Have every connection at an isolation level."""
+    settings = connection.settings_dict
+    name: str = request.param
+    with mock.patch.dict(settings, OPTIONS={**settings["OPTIONS"], **LEVELS[connection.vendor][name]}):
+        connection.close()
+        assert_level(name)
+        elsewhere(lambda: assert_level(name))
+        yield name
+    connection.close()
+
+
 @pytest.fixture(autouse=True)
-def _ends_alike(_needs_two_writers: None, dlr_signals: SignalLog, transactional_db: None) -> Iterator[None]:
+def _ends_alike(level: str, dlr_signals: SignalLog) -> Iterator[None]:
     """Whatever the order: one report, which is its message's, told of once."""
     yield
     message = SmsMessage.objects.get()
     report = DeliveryReport.objects.get()
     assert (message.status, report.message, report.outcome) == ("delivered", message, "advanced")
-    assert [dlr_signals.names.count(name) for name in ("dlr_status_changed", "dlr_delivered")] == [1, 1]
+    assert sorted(dlr_signals.names) == ["dlr_delivered", "dlr_received", "dlr_status_changed"]
+    assert ledger.match_orphans() == 0
     assert not DeliveryReport.objects.undispatched().exists()
 
 
@@ -89,6 +166,7 @@ def test_the_report_commits_while_the_registration_is_open() -> None:
         reporter = Reporter()
         reporter.start()
         reporter.finish()  # it is answered at once, and waits for no lock of the registration's
+        elsewhere(assert_orphan)
 
 
 def test_the_report_has_looked_but_commits_after_the_registration() -> None:
@@ -96,14 +174,14 @@ def test_the_report_has_looked_but_commits_after_the_registration() -> None:
     with transaction.atomic():
         track_sms("an-id")
         reporter.start()
-        assert reporter.about_to_commit.wait(GENEROUS)
+        reporter.wait_until_held()
     reporter.finish()
 
 
 def test_the_registration_begins_and_commits_between_the_reports_look_and_its_commit() -> None:
     reporter = Reporter(held=True)
     reporter.start()
-    assert reporter.about_to_commit.wait(GENEROUS)
+    reporter.wait_until_held()
     with transaction.atomic():
         track_sms("an-id")
     reporter.finish()
@@ -140,5 +218,43 @@ def test_the_sweep_closes_what_neither_side_lived_to_see() -> None:
         reporter = Reporter()
         reporter.start()
         reporter.finish()
-    assert DeliveryReport.objects.get().message is None
+    assert_orphan()
     assert ledger.match_orphans() == 1
+
+
+def test_the_registration_commits_after_the_reports_transaction_has_looked() -> None:
+    with transaction.atomic():
+        look()
+        elsewhere(lambda: track_sms("an-id"))
+        assert record_here() is ledger.Recorded.NEW
+
+
+def test_the_report_commits_after_the_registrations_transaction_has_looked() -> None:
+    with transaction.atomic():
+        look()
+        elsewhere(record_here)
+        track_sms("an-id")
+
+
+def test_both_are_in_transactions_that_have_looked_before_the_other_commits() -> None:
+    here, there = threading.Event(), threading.Event()
+
+    def register() -> None:
+        with transaction.atomic():
+            look()
+            here.set()
+            assert there.wait(GENEROUS)
+            track_sms("an-id")
+
+    def report() -> None:
+        with transaction.atomic():
+            look()
+            there.set()
+            assert here.wait(GENEROUS)
+            record_here()
+
+    # Where transactions are serializable one of them is told to come again; that is for the project to do.
+    with ThreadPoolExecutor(1) as pool:
+        reported = pool.submit(elsewhere, lambda: patiently(report, using="default"))
+        patiently(register, using="default")
+        reported.result(GENEROUS)

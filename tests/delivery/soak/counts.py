@@ -21,12 +21,13 @@ from tests.delivery.soak.plan import DUPLICATED, FATES, LOST, REORDERED, STRANGE
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A count: what it must be, at the least and at the most, and what it is."""
+    """A count: what it must be, at the least and at the most, and what it is; some of those that should not be."""
 
     what: str
     least: int
     most: int | None
     found: int
+    examples: tuple[object, ...] = ()
 
     @property
     def agrees(self) -> bool:
@@ -35,7 +36,8 @@ class Line:
     def __str__(self) -> str:
         most = "more" if self.most is None else self.most
         expected = str(self.least) if self.least == self.most else f"{self.least} to {most}"
-        return f"{'ok ' if self.agrees else 'NOT'}  {self.what:<66} {expected:>16} {self.found:>8}"
+        told = f"{'ok ' if self.agrees else 'NOT'}  {self.what:<66} {expected:>16} {self.found:>8}"
+        return "\n       such as ".join([told, *map(repr, self.examples)])
 
 
 def exactly(what: str, expected: int, found: int) -> Line:
@@ -43,7 +45,8 @@ def exactly(what: str, expected: int, found: int) -> Line:
 
 
 def none(what: str, found: Iterable[object]) -> Line:
-    return exactly(what, 0, sum(1 for _ in found))
+    those = list(found)
+    return Line(what, 0, 0, len(those), tuple(those[:3]))
 
 
 class Reports:
@@ -147,8 +150,8 @@ def _signals(day: Day, reports: Reports) -> Iterator[Line]:
     unsure = {str(row.pk) for row in reports.rows if reports.unsure(row)}
     yield exactly("signals heard", len(promised), len(day.heard))
     yield none("of them not promised, or promised and not heard", promised ^ day.heard.keys())
-    twice = (pk for (_, pk), times in day.heard.items() if times > 1)
-    yield none("of them heard twice though nobody died over it", (pk for pk in twice if pk not in unsure))
+    again = ((name, pk) for (name, pk), times in day.heard.items() if times > 1)
+    yield none("of them heard twice though nobody died over it", (told for told in again if told[1] not in unsure))
     yield none("reports whose signals are not all sent", (row for row in reports.rows if row.dispatch_due_at))
     yield none("reports of which a receiver raised", (row for row in reports.rows if row.dispatch_error))
     pk_of = {str(row.pk): row.message_id for row in reports.rows}
