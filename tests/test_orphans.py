@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 from unittest import mock
 
 import pytest
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.test import Client
 from django.utils import timezone
 
 from django_messente_dlr import accounts, callbacks, ledger
+from django_messente_dlr.ledger import finding
 from django_messente_dlr.models import DeliveryReport, SmsMessage
 from django_messente_dlr.polling import Poller
 from django_messente_dlr.polling.sweeping import sweep
@@ -102,6 +104,25 @@ def test_the_sweep_matches_what_both_sides_have_missed(dlr_signals: SignalLog) -
     assert summary.matched == 1
     assert "dlr_failed" in dlr_signals.names
     assert Poller().run().matched == 0
+
+
+def test_an_orphan_that_cannot_be_matched_keeps_no_other_from_its_message(caplog: pytest.LogCaptureFixture) -> None:
+    first, second = report("ACCEPTD"), report("DELIVRD")
+    with mock.patch("django_messente_dlr.ledger.recording.match"):
+        message = tracked()
+
+    def find(address: Any, **options: Any) -> SmsMessage | None:
+        if not broken:
+            broken.append(address)
+            raise IntegrityError("as another process would have it")
+        return finding.find(address, **options)
+
+    broken: list[Any] = []
+    with mock.patch("django_messente_dlr.ledger.matching.find", find):
+        assert ledger.match_orphans() == 1
+    assert f"Delivery report {first.pk} could not be given to its message." in caplog.text
+    assert list(message.reports.all()) == [second]
+    assert ledger.match_orphans() == 1
 
 
 def test_a_message_committed_between_the_look_and_the_commit_is_found() -> None:

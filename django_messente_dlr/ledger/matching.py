@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from django.db import router, transaction
 from django.utils import timezone
 
@@ -19,6 +21,8 @@ from django_messente_dlr.messente.readers import reread
 from django_messente_dlr.messente.reports import Report, Source
 from django_messente_dlr.models import DeliveryReport, SmsMessage
 
+logger = logging.getLogger(__name__)
+
 BATCH = 500
 
 
@@ -35,7 +39,11 @@ def match_orphans() -> int:
     """Give all orphans to their messages that are known by now, however that was missed; return how many."""
     matched, last = 0, 0
     while batch := list(orphans_with_message().filter(pk__gt=last)[:BATCH]):
-        matched += sum(adopt(orphan) for orphan in batch)
+        for orphan in batch:
+            try:
+                matched += adopt(orphan)
+            except Exception:  # one report's trouble must not keep the others from their messages
+                logger.exception("Delivery report %s could not be given to its message.", orphan.pk)
         last = batch[-1].pk
     return matched
 
