@@ -36,9 +36,12 @@ def begin_hold(name: str, *, sent_at: datetime, now: datetime) -> bool:
         sent_at: when the message was sent that failed for want of credit.
         now: when that became known.
     """
-    Account.objects.get_or_create(name=name)
+    rows = Account.objects.using(router.db_for_write(Account))
+    if not rows.filter(name=name).exists():
+        # Not get_or_create: where somebody else was faster, it looks again, and REPEATABLE READ shows it nothing.
+        rows.bulk_create([Account(name=name)], ignore_conflicts=True)
     return bool(
-        Account.objects.filter(Q(credits_restored_at__isnull=True) | Q(credits_restored_at__lt=sent_at))
+        rows.filter(Q(credits_restored_at__isnull=True) | Q(credits_restored_at__lt=sent_at))
         .filter(name=name, credits_exhausted_at__isnull=True)
         .update(credits_exhausted_at=now)
     )

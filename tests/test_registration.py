@@ -22,28 +22,10 @@ from django_messente_dlr.models import DeliveryReport, SmsMessage
 from django_messente_dlr.retries import patiently
 from django_messente_dlr.sending import track_sms
 from django_messente_dlr.testing.plugin import SignalLog
+from tests.isolation import LEVELS, elsewhere, isolated
 from tests.locking import GENEROUS
 
 pytestmark = pytest.mark.django_db(transaction=True)
-# By their names what to add to a database's OPTIONS: Django's own choice is READ COMMITTED for both.
-LEVELS: dict[str, dict[str, dict[str, object]]] = {
-    "postgresql": {
-        "read committed": {},
-        "repeatable read": {"isolation_level": 3},  # psycopg's numbers
-        "serializable": {"isolation_level": 4},
-    },
-    "mysql": {
-        "read committed": {},
-        "repeatable read": {"isolation_level": "repeatable read"},
-        # As MariaDB has it by itself from 11.6 on: an UPDATE of what has changed since is refused.
-        "snapshot": {"isolation_level": "repeatable read", "init_command": "SET innodb_snapshot_isolation = ON"},
-    },
-    "sqlite": {"serializable": {}},
-}
-LEVEL_OF = {
-    "postgresql": "SELECT current_setting('transaction_isolation')",
-    "mysql": "SELECT IF(@@innodb_snapshot_isolation, 'snapshot', LOWER(REPLACE(@@tx_isolation, '-', ' ')))",
-}
 
 
 class Reporter(threading.Thread):
@@ -87,19 +69,6 @@ class Reporter(threading.Thread):
         assert self.status == 200
 
 
-def elsewhere(work: Callable[[], object]) -> None:
-    """Do something on another connection, to its end."""
-
-    def run() -> None:
-        try:
-            work()
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(1) as pool:
-        pool.submit(run).result(GENEROUS)
-
-
 def record_here(stat: str = "DELIVRD") -> ledger.Recorded:
     """Have a report written by a project of its own accord, in whatever transaction is open."""
     return ledger.record(read_callback(f"sms_unique_id=an-id&stat={stat}"), account="default")
@@ -121,23 +90,11 @@ def _needs_two_writers() -> None:
         pytest.skip("SQLite has one writer at a time, so that the one waits for the other to commit")
 
 
-def assert_level(name: str) -> None:
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(LEVEL_OF[connection.vendor])
-        assert cursor.fetchone()[0] == name
-
-
 @pytest.fixture(autouse=True, params=LEVELS[connection.vendor])
 def level(request: pytest.FixtureRequest, _needs_two_writers: None, transactional_db: None) -> Iterator[str]:
     """Have every connection at an isolation level."""
-    settings = connection.settings_dict
-    name: str = request.param
-    with mock.patch.dict(settings, OPTIONS={**settings["OPTIONS"], **LEVELS[connection.vendor][name]}):
-        connection.close()
-        assert_level(name)
-        elsewhere(lambda: assert_level(name))
-        yield name
-    connection.close()
+    with isolated(request.param):
+        yield request.param
 
 
 @pytest.fixture(autouse=True)
