@@ -68,8 +68,8 @@ def long_way() -> Iterator[None]:
         yield
 
 
-# On PostgreSQL the straight way is one of its own; all other databases share the portable one.
-WAYS = ["straight", "long", *(["portable"] if connection.vendor == "postgresql" else [])]
+# PostgreSQL and MariaDB have a straight way of their own; all other databases share the portable one.
+WAYS = ["straight", "long", *(["portable"] if straight.WRITERS[connection.vendor] is not portable.write else [])]
 
 
 @pytest.fixture(params=WAYS)
@@ -78,6 +78,6 @@ def each_way(request: pytest.FixtureRequest) -> Iterator[str]:
     way: str = request.param
     if way == "long":
         request.getfixturevalue("long_way")
-    writers = {"postgresql": portable.write} if way == "portable" else {}
+    writers = {connection.vendor: portable.write} if way == "portable" else {}
     with mock.patch.dict(straight.WRITERS, writers):
         yield way

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -10,6 +11,23 @@ from django.db import connections, transaction
 from django_messente_dlr.ledger.writing import Shapes, Writing, message_of, row, update
 from django_messente_dlr.models import DeliveryReport, SmsMessage
 from django_messente_dlr.statements import columns, table
+
+
+@dataclass(frozen=True, slots=True)
+class Sql:
+    """The SQL of one report.
+
+    Attributes:
+        change: the UPDATE of its message.
+        insert: the INSERT of its row; the first parameter says which message is meant.
+        columns: those of the message.
+        where: what stands behind them in a SELECT of the message, with the same parameter.
+    """
+
+    change: str
+    insert: str
+    columns: str
+    where: str
 
 
 def write(alias: str, writing: Writing, *, tell: bool) -> tuple[Any, SmsMessage] | bool:
@@ -24,45 +42,44 @@ def write(alias: str, writing: Writing, *, tell: bool) -> tuple[Any, SmsMessage]
         IntegrityError: the report is there already. Nothing was written.
     """
     connection = connections[alias]
-    change, insert, select = _sql(alias, writing.shapes)
-    # By what its message is found: its primary key, or else its id.
-    which = writing.expected["id"] if "id" in writing.expected else writing.expected["sms_unique_id"]
-    if connection.vendor == "mysql" and not _is_there(alias, select, which):
+    statements, message = sql(alias, writing.shapes), which(writing)
+    if connection.vendor == "mysql" and not _is_there(alias, statements, message):
         return False
     with transaction.atomic(using=alias), connection.cursor() as cursor:
-        cursor.execute(change, writing.of_message(connection))
+        cursor.execute(statements.change, writing.of_message(connection))
         if cursor.rowcount != 1:
             return False
-        cursor.execute(insert, [which, *writing.of_row(connection)])
+        returned = connection.features.can_return_columns_from_insert and tell
+        returning = f" RETURNING {columns(alias, DeliveryReport)['id']}" if returned else ""
+        cursor.execute(statements.insert + returning, [message, *writing.of_row(connection)])
         if not tell:
             return True
-        returned = connection.features.can_return_columns_from_insert
         pk = cursor.fetchone()[0] if returned else cursor.lastrowid
-        cursor.execute(select, [which])
+        cursor.execute(f"SELECT {statements.columns} {statements.where}", [message])
         return pk, message_of(alias, cursor.fetchone())
 
 
-def _is_there(alias: str, select: str, which: Any) -> bool:
+def which(writing: Writing) -> Any:
+    """Return by what its message is found: its primary key, or else its id."""
+    return writing.expected["id"] if "id" in writing.expected else writing.expected["sms_unique_id"]
+
+
+@cache
+def sql(alias: str, shapes: Shapes) -> Sql:
+    """Return the SQL of one report."""
+    names = columns(alias, SmsMessage)
+    named = "id" in dict(shapes.expected)
+    where = f"FROM {table(alias, SmsMessage)} WHERE {names['id' if named else 'sms_unique_id']} = %s"
+    into, values = row(alias, shapes.row, message="%s" if named else f"(SELECT {names['id']} {where})")
+    return Sql(update(alias, shapes), f"INSERT INTO {into} VALUES ({values})", ", ".join(names.values()), where)
+
+
+def _is_there(alias: str, statements: Sql, message: Any) -> bool:
     """Tell whether the message is committed.
 
     InnoDB's UPDATE waits for a row that another transaction is about to register, and with it Messente would. Its
     SELECT does not.
     """
     with connections[alias].cursor() as cursor:
-        cursor.execute(select, [which])
+        cursor.execute(f"SELECT 1 {statements.where}", [message])
         return cursor.fetchone() is not None
-
-
-@cache
-def _sql(alias: str, shapes: Shapes) -> tuple[str, str, str]:
-    names = columns(alias, SmsMessage)
-    named = "id" in dict(shapes.expected)
-    where = f"FROM {table(alias, SmsMessage)} WHERE {names['id' if named else 'sms_unique_id']} = %s"
-    into, values = row(alias, shapes.row, message="%s" if named else f"(SELECT {names['id']} {where})")
-    pk = columns(alias, DeliveryReport)["id"]
-    returning = f" RETURNING {pk}" if connections[alias].features.can_return_columns_from_insert else ""
-    return (
-        update(alias, shapes),
-        f"INSERT INTO {into} VALUES ({values}){returning}",
-        f"SELECT {', '.join(names.values())} {where}",
-    )

@@ -16,7 +16,7 @@ from django.db import IntegrityError, connections, router
 from django.db.models.signals import post_init, post_save, pre_init, pre_save
 
 from django_messente_dlr import dispatch
-from django_messente_dlr.ledger import portable, postgres
+from django_messente_dlr.ledger import mariadb, portable, postgres
 from django_messente_dlr.ledger.finding import Address
 from django_messente_dlr.ledger.transitions import Outcome, Transition, decide
 from django_messente_dlr.ledger.writing import Writing
@@ -26,7 +26,7 @@ from django_messente_dlr.models import Account, DeliveryReport, SmsMessage
 from django_messente_dlr.statements import Fixed
 from django_messente_dlr.statuses import Status
 
-WRITERS = {"postgresql": postgres.write, "mysql": portable.write, "sqlite": portable.write}
+WRITERS = {"postgresql": postgres.write, "mysql": mariadb.write, "sqlite": portable.write}
 DJANGO_SIGNALS = (pre_init, post_init, pre_save, post_save)
 # Columns whose words are our own.
 VOCABULARY = frozenset({"status", "rank", "previous", "outcome", "source"})

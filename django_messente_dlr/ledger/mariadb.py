@@ -1,0 +1,61 @@
+"""Writes an ordinary report on MariaDB: both statements in one block, which is one round trip with its transaction.
+
+Elsewhere a transaction of two statements is six: Django turns MariaDB's autocommit off before it and on after it.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from django.db import connections
+
+from django_messente_dlr.ledger import portable
+from django_messente_dlr.ledger.writing import Shapes, Writing, message_of
+from django_messente_dlr.models import SmsMessage
+
+# UPDATE would wait for a row that another transaction is about to register, and with it Messente would. A SELECT does
+# not, unless it stands in an IF. What fails is undone as a whole, and told.
+BLOCK = """
+BEGIN NOT ATOMIC
+    DECLARE is_there INT;
+    DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN ROLLBACK; RESIGNAL; END;
+    {look};
+    IF is_there THEN
+        START TRANSACTION;
+        {change};
+        IF ROW_COUNT() = 1 THEN
+            {insert};
+            {tell};
+        END IF;
+        COMMIT;
+    END IF;
+END
+"""
+
+
+def write(alias: str, writing: Writing, *, tell: bool) -> tuple[Any, SmsMessage] | bool:
+    """Do what `portable.write` does, and tell it alike."""
+    connection = connections[alias]
+    if connection.in_atomic_block or not getattr(connection, "mysql_is_mariadb", False):  # MySQL knows no such block
+        return portable.write(alias, writing, tell=tell)
+    message = portable.which(writing)
+    values = [message, *writing.of_message(connection), message, *writing.of_row(connection)]
+    with connection.cursor() as cursor:
+        cursor.execute(_block(alias, writing.shapes, tell=tell), [*values, message] if tell else values)
+        found = cursor.fetchone() if cursor.description else None
+        # Only then is it known that the block came to its end.
+        while cursor.nextset():
+            pass
+    if not tell or found is None:
+        return found is not None
+    return found[0], message_of(alias, found[1:])
+
+
+@cache
+def _block(alias: str, shapes: Shapes, *, tell: bool) -> str:
+    sql = portable.sql(alias, shapes)
+    told = f"SELECT LAST_INSERT_ID(), {sql.columns} {sql.where}" if tell else "SELECT 1"
+    return BLOCK.format(
+        look=f"SELECT COUNT(*) INTO is_there {sql.where}", change=sql.change, insert=sql.insert, tell=told
+    )
