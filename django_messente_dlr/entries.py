@@ -32,7 +32,7 @@ def known(sms_unique_id: str, omnimessage_id: str, account: str) -> SmsMessage |
     if sms_unique_id:
         message = messages.filter(sms_unique_id=sms_unique_id).first()
     else:
-        message = messages.filter(omnimessage_id=omnimessage_id, sms_unique_id=None, account=account).first()
+        message = messages.of_omnimessage(omnimessage_id).filter(sms_unique_id=None, account=account).first()
     if message is not None and message.account != account:
         raise ValueError(f"The id {sms_unique_id} is that of a message of account «{message.account}».")
     return message

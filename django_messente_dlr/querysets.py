@@ -8,12 +8,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from django.db import connections, models, router, transaction
 
 from django_messente_dlr import retries
+from django_messente_dlr.conf import DEFAULT_ACCOUNT
 from django_messente_dlr.statuses import Status
 
 if TYPE_CHECKING:
     from django_messente_dlr.models import DeliveryReport, SmsMessage
 
 Row = TypeVar("Row", bound=models.Model)
+Rows = TypeVar("Rows", bound="models.QuerySet[Any]")
+
+# What nearly every row says in the end. Nobody looks for those, and no index holds them (`indexes`).
+ORDINARY = {"status": Status.DELIVERED.value, "account": DEFAULT_ACCOUNT, "channel": "sms", "outcome": "advanced"}
 
 
 class SmsMessageQuerySet(models.QuerySet["SmsMessage"]):
@@ -21,7 +26,7 @@ class SmsMessageQuerySet(models.QuerySet["SmsMessage"]):
 
     def pending(self) -> SmsMessageQuerySet:
         """Those of which nothing final is known and that we still ask about."""
-        return self.filter(status__in=[Status.QUEUED, Status.SENT])
+        return saying(self, "status", Status.QUEUED, Status.SENT)
 
     def delivered(self) -> SmsMessageQuerySet:
         """Those that reached their recipient."""
@@ -29,11 +34,21 @@ class SmsMessageQuerySet(models.QuerySet["SmsMessage"]):
 
     def failed(self) -> SmsMessageQuerySet:
         """Those that ended without reaching their recipient."""
-        return self.filter(status__in=[status for status in Status if status.is_failure])
+        return saying(self, "status", *(status for status in Status if status.is_failure))
 
     def unresolved(self) -> SmsMessageQuerySet:
         """Those about which Messente told nothing final within its 48 hours."""
-        return self.filter(status=Status.UNRESOLVED)
+        return saying(self, "status", Status.UNRESOLVED)
+
+    def caused_by(self, err: int) -> SmsMessageQuerySet:
+        """Those of which Messente has told this ``err``."""
+        # 0 says that there was none, as it does of most.
+        return self.filter(err=err, err__gt=0) if err > 0 else self.filter(err=err)
+
+    def of_omnimessage(self, omnimessage_id: str | models.OuterRef) -> SmsMessageQuerySet:
+        """Those that belong to an omnimessage."""
+        # The second condition is the index's own, without which SQLite does not see that it may use that.
+        return self.filter(omnimessage_id=omnimessage_id, omnimessage_id__gt="")
 
     def due(self, now: datetime) -> SmsMessageQuerySet:
         """Those to be asked about at ``now``, the longest overdue first."""
@@ -59,7 +74,7 @@ class DeliveryReportQuerySet(models.QuerySet["DeliveryReport"]):
 
     def orphans(self) -> DeliveryReportQuerySet:
         """Those whose message is not known."""
-        return self.filter(message__isnull=True)
+        return saying(self, "outcome", "orphan").filter(message__isnull=True)
 
     def unreadable(self) -> DeliveryReportQuerySet:
         """Those that say nothing that we know."""
@@ -80,6 +95,24 @@ class DeliveryReportQuerySet(models.QuerySet["DeliveryReport"]):
     def claim_dispatch(self, count: int, *, now: datetime, lease: timedelta) -> list[DeliveryReport]:
         """Take up to ``count`` reports whose signals are overdue; nobody else sends them during the lease."""
         return _claim(self.dispatch_due(now), "dispatch_due_at", count=count, until=now + lease)
+
+
+def unusual(column: str) -> models.Q:
+    """Return the condition that one of the columns of `ORDINARY` says something else."""
+    return ~models.Q(**{column: ORDINARY[column]})
+
+
+def saying(rows: Rows, column: str, *values: str) -> Rows:
+    """Return those of some rows whose column says one of some values, as the column's index finds them.
+
+    Args:
+        rows: the rows.
+        column: one of `ORDINARY`.
+        values: what it may say.
+    """
+    found = rows.filter(**{f"{column}__in": values} if len(values) > 1 else {column: values[0]})
+    # The index's own condition, without which SQLite does not see that it may use that.
+    return found if ORDINARY[column] in values else found.filter(unusual(column))
 
 
 class Found(int):

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from django_messente_dlr.admin.display import DispatchState
 from django_messente_dlr.models import DeliveryReport
-from django_messente_dlr.querysets import Found, counted
+from django_messente_dlr.querysets import Found, counted, saying
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrPromise
@@ -35,11 +35,11 @@ class Chip:
 
 def chips(request: HttpRequest) -> list[Chip]:
     """Return the links, each with how many it leads to."""
-    reports = DeliveryReport.objects
+    reports = DeliveryReport.objects.all()
     outcome = DeliveryReport.Outcome
     found = [
-        (_("Without a message (orphans)"), "outcome", outcome.ORPHAN, reports.filter(outcome=outcome.ORPHAN)),
-        (_("Unreadable"), "outcome", outcome.UNREADABLE, reports.filter(outcome=outcome.UNREADABLE)),
+        (_("Without a message (orphans)"), "outcome", outcome.ORPHAN, reports.orphans()),
+        (_("Unreadable"), "outcome", outcome.UNREADABLE, saying(reports, "outcome", outcome.UNREADABLE)),
         (_("Signals not sent yet"), "signals", DispatchState.WAITING, reports.undispatched()),
         (_("A receiver failed"), "signals", DispatchState.FAILED, reports.dispatch_failed()),
     ]

@@ -17,7 +17,7 @@ from django_messente_dlr.admin.display import DispatchState
 from django_messente_dlr.admin.health import LATE
 from django_messente_dlr.messente.codes import DeliveryClass, ErrorCode
 from django_messente_dlr.models import Account, DeliveryReport
-from django_messente_dlr.querysets import DeliveryReportQuerySet, SmsMessageQuerySet
+from django_messente_dlr.querysets import DeliveryReportQuerySet, SmsMessageQuerySet, saying
 from django_messente_dlr.statuses import Status
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class StatusFilter(admin.SimpleListFilter):
             return queryset.pending()
         if value == "overdue":
             return queryset.filter(next_poll_at__lte=timezone.now() - LATE)
-        return queryset.filter(status=value)
+        return saying(queryset, "status", value)
 
 
 class AgeFilter(admin.SimpleListFilter):
@@ -94,7 +94,7 @@ class CauseFilter(admin.SimpleListFilter):
         failed = queryset.failed()
         if value == UNKNOWN:
             return failed.filter(Q(err__isnull=True) | ~Q(err__in=CAUSES))
-        return failed.filter(err=int(value))
+        return failed.caused_by(int(value))
 
 
 class AccountFilter(admin.SimpleListFilter):
@@ -113,7 +113,7 @@ class AccountFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         # An account that was removed from the settings still has its messages: any name will do.
-        return queryset if self.value() is None else queryset.filter(account=self.value())
+        return queryset if (value := self.value()) is None else saying(queryset, "account", value)
 
 
 class ChannelFilter(admin.SimpleListFilter):
@@ -126,7 +126,7 @@ class ChannelFilter(admin.SimpleListFilter):
         return [("sms", "SMS"), ("viber", "Viber"), ("whatsapp", "WhatsApp"), ("telegram", "Telegram")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        return queryset if self.value() is None else queryset.filter(channel=self.value())
+        return queryset if (value := self.value()) is None else saying(queryset, "channel", value)
 
 
 class OutcomeFilter(admin.SimpleListFilter):
@@ -143,7 +143,7 @@ class OutcomeFilter(admin.SimpleListFilter):
         if value is None:
             return queryset
         assert isinstance(queryset, DeliveryReportQuerySet)
-        return queryset.filter(outcome=value)
+        return saying(queryset, "outcome", value)
 
 
 class DispatchFilter(admin.SimpleListFilter):

@@ -11,7 +11,7 @@ from django.utils.translation import gettext
 from django_messente_dlr import conf, tallies
 from django_messente_dlr.admin.figures import Bar
 from django_messente_dlr.models import Account, DeliveryReport, SmsMessage
-from django_messente_dlr.querysets import Found, counted
+from django_messente_dlr.querysets import Found, counted, saying
 
 # Shorter than anybody wants to wait for news of an outage, longer than a cron job that was late once.
 LATE = timedelta(minutes=10)
@@ -44,12 +44,12 @@ class Waiting:
 
 def waiting(now: datetime) -> Waiting:
     """Count what waits."""
-    reports = DeliveryReport.objects
+    reports = DeliveryReport.objects.all()
     return Waiting(
         pending=counted(SmsMessage.objects.pending()),
         overdue=counted(SmsMessage.objects.due(now - LATE)),
-        orphans=counted(reports.filter(outcome=DeliveryReport.Outcome.ORPHAN)),
-        unreadable=counted(reports.filter(outcome=DeliveryReport.Outcome.UNREADABLE)),
+        orphans=counted(reports.orphans()),
+        unreadable=counted(saying(reports, "outcome", DeliveryReport.Outcome.UNREADABLE)),
         undispatched=counted(reports.undispatched()),
         receivers_failed=counted(reports.dispatch_failed()),
     )

@@ -7,15 +7,17 @@ makes of ``=recipient``.
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from django.db.models import Q, QuerySet
 
 from django_messente_dlr.models import DeliveryReport, SmsMessage
+from django_messente_dlr.models.reports import TELLS_MORE_THAN_ITS_MESSAGE
 
 # `SmsMessage.__str__` for one that has no id of Messente's yet.
 OWN_NUMBER = re.compile(r"#([0-9]{1,18})", re.ASCII)
-# An omnimessage is some messages, never many.
-MESSAGES = 100
+# An omnimessage is some messages, never many, and a message has some reports.
+MOST = 100
 
 
 def spellings(number: str) -> list[str]:
@@ -35,7 +37,7 @@ def spellings(number: str) -> list[str]:
 def messages_about(messages: QuerySet[SmsMessage], term: str) -> QuerySet[SmsMessage]:
     """Return those messages that have ``term`` for an id, or go to it."""
     term = term.strip()
-    asked = Q(sms_unique_id=term) | Q(omnimessage_id=term)
+    asked = _has_id(term)
     if numbers := spellings(term):
         asked |= Q(recipient__in=numbers)
     if own := OWN_NUMBER.fullmatch(term):
@@ -49,6 +51,16 @@ def reports_about(reports: QuerySet[DeliveryReport], term: str) -> QuerySet[Deli
     A report that came by its message's own URL need not tell the id.
     """
     term = term.strip()
-    # Asked first, and not as a subquery: within an OR that would keep databases from using either index.
-    named = SmsMessage.objects.filter(Q(sms_unique_id=term) | Q(omnimessage_id=term)).values_list("pk", flat=True)
-    return reports.filter(Q(sms_unique_id=term) | Q(message__in=list(named[:MESSAGES])))
+    # Asked first, and not as subqueries: within an OR those would keep databases from using any index.
+    named = SmsMessage.objects.filter(_has_id(term))
+    telling = DeliveryReport.objects.filter(TELLS_MORE_THAN_ITS_MESSAGE, sms_unique_id=term)
+    return reports.filter(Q(pk__in=_first(telling)) | Q(message__in=_first(named)))
+
+
+def _first(rows: QuerySet[Any]) -> list[int]:
+    return list(rows.values_list("pk", flat=True)[:MOST])
+
+
+def _has_id(term: str) -> Q:
+    """Return what finds the messages that have ``term`` for an id: one of a message, or of an omnimessage."""
+    return Q(sms_unique_id=term) | Q(omnimessage_id=term, omnimessage_id__gt="")

@@ -47,10 +47,10 @@ class MessageFilter(django_filters.FilterSet):  # type: ignore[misc]  # django-f
         model = SmsMessage
         fields: tuple[str, ...] = ()
 
-    def by_cause(self, messages: QuerySet[SmsMessage], name: str, value: str) -> QuerySet[SmsMessage]:
+    def by_cause(self, messages: SmsMessageQuerySet, name: str, value: str) -> QuerySet[SmsMessage]:
         """Keep those that failed for one cause."""
         try:
-            return messages.filter(err=cause_of(value))
+            return messages.caused_by(cause_of(value))
         except ValidationError as exc:
             self.form.add_error(name, exc)
             raise django_filters.utils.translate_validation(self.form.errors) from None

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import router
-from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, Q, Subquery
 
 from django_messente_dlr.messente.reports import Report, Source
 from django_messente_dlr.models import Account, DeliveryReport, SmsMessage
+from django_messente_dlr.querysets import DeliveryReportQuerySet, SmsMessageQuerySet
 
 
 class ForeignReport(Exception):
@@ -44,12 +45,12 @@ class Address:
         )
 
 
-def messages() -> QuerySet[SmsMessage]:
+def messages() -> SmsMessageQuerySet:
     """Messages as the database that is written to has them: a replica may not have heard of them yet."""
     return SmsMessage.objects.using(router.db_for_write(SmsMessage))
 
 
-def reports() -> QuerySet[DeliveryReport]:
+def reports() -> DeliveryReportQuerySet:
     """Reports as the database that is written to has them."""
     return DeliveryReport.objects.using(router.db_for_write(DeliveryReport))
 
@@ -75,7 +76,7 @@ def find(address: Address, *, lock: bool = False) -> SmsMessage | None:
         if address.sms_unique_id:
             message = _first(rows.filter(sms_unique_id=address.sms_unique_id))
         if message is None and address.omnimessage_id:
-            whole = rows.filter(omnimessage_id=address.omnimessage_id, sms_unique_id__isnull=True)
+            whole = rows.of_omnimessage(address.omnimessage_id).filter(sms_unique_id__isnull=True)
             message = _first(whole.filter(account=address.account))
     if message is not None and not _is_about(message, address):
         raise ForeignReport(f"It does not speak for message {message.pk}.")
@@ -102,27 +103,29 @@ def ids_to_adopt(message: SmsMessage, report: Report) -> dict[str, Any]:
     return {"sms_unique_id": report.sms_unique_id}
 
 
-def orphans_of(message: SmsMessage) -> QuerySet[DeliveryReport]:
+def orphans_of(message: SmsMessage) -> DeliveryReportQuerySet:
     """Return the orphans that are about a message, in the order in which they came."""
-    about = Q(named_message=message.pk)
+    # Said of each, or else SQLite uses the index of none: in those are orphans alone.
+    unknown = Q(message__isnull=True)
+    about = unknown & Q(named_message=message.pk)
     if message.sms_unique_id:
-        about |= Q(sms_unique_id=message.sms_unique_id)
+        about |= unknown & Q(sms_unique_id=message.sms_unique_id)
     elif message.omnimessage_id:
-        about |= Q(omnimessage_id=message.omnimessage_id)
-    return reports().filter(about, message__isnull=True, account=message.account).order_by("pk")
+        about |= unknown & Q(omnimessage_id=message.omnimessage_id)
+    return reports().filter(about, account=message.account).order_by("pk")
 
 
-def orphans_with_message() -> QuerySet[DeliveryReport]:
+def orphans_with_message() -> DeliveryReportQuerySet:
     """Return all orphans whose message is known by now, in the order in which they came."""
     known = messages().filter(account=OuterRef("account"))
-    whole = known.filter(omnimessage_id=OuterRef("omnimessage_id"), sms_unique_id__isnull=True)
+    whole = known.of_omnimessage(OuterRef("omnimessage_id")).filter(sms_unique_id__isnull=True)
     return (
         reports()
-        .filter(message__isnull=True)
+        .orphans()
         .filter(
             Exists(known.filter(pk=OuterRef("named_message")))
             | Exists(known.filter(sms_unique_id=OuterRef("sms_unique_id")))
-            | Exists(whole.exclude(omnimessage_id=""))
+            | Exists(whole)
         )
         .order_by("pk")
     )
@@ -138,5 +141,5 @@ def _is_about(message: SmsMessage, address: Address) -> bool:
     return not (message.omnimessage_id and address.omnimessage_id)
 
 
-def _first(rows: QuerySet[SmsMessage]) -> SmsMessage | None:
+def _first(rows: SmsMessageQuerySet) -> SmsMessage | None:
     return next(iter(rows[:1]), None)

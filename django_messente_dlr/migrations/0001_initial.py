@@ -1,6 +1,8 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
+import django_messente_dlr.indexes
+
 
 class Migration(migrations.Migration):
 
@@ -60,7 +62,16 @@ class Migration(migrations.Migration):
                 'verbose_name': 'SMS message',
                 'verbose_name_plural': 'SMS messages',
                 'permissions': [('view_recipient', "Can see recipients' numbers in full"), ('view_text', 'Can see the texts of messages'), ('send_again', 'Can send messages again'), ('export', 'Can export messages')],
-                'indexes': [models.Index(fields=['next_poll_at'], name='messente_dlr_next_poll'), models.Index(fields=['recipient'], name='messente_dlr_recipient'), models.Index(fields=['omnimessage_id'], name='messente_dlr_omnimessage'), models.Index(fields=['status', 'id'], name='messente_dlr_by_status'), models.Index(fields=['err', 'id'], name='messente_dlr_by_err'), models.Index(fields=['account', 'id'], name='messente_dlr_by_account'), models.Index(fields=['channel', 'id'], name='messente_dlr_by_channel'), models.Index(fields=['created_at'], name='messente_dlr_created')],
+                'indexes': [
+                    models.Index(fields=['recipient'], name='messente_dlr_recipient'),
+                    models.Index(fields=['created_at'], name='messente_dlr_created'),
+                    django_messente_dlr.indexes.IndexOfFew(few=models.Q(('next_poll_at__isnull', False)), fields=['next_poll_at'], name='messente_dlr_next_poll'),
+                    django_messente_dlr.indexes.IndexOfFew(few=models.Q(('omnimessage_id__gt', '')), fields=['omnimessage_id'], name='messente_dlr_omnimessage'),
+                    django_messente_dlr.indexes.IndexOfFew(few=models.Q(('status', 'delivered'), _negated=True), fields=['status', 'id'], name='messente_dlr_by_status'),
+                    django_messente_dlr.indexes.IndexOfFew(few=models.Q(('err__gt', 0)), fields=['err', 'id'], name='messente_dlr_by_err'),
+                    django_messente_dlr.indexes.IndexOfFew(few=models.Q(('account', 'default'), _negated=True), fields=['account', 'id'], name='messente_dlr_by_account'),
+                    django_messente_dlr.indexes.IndexOfFew(few=models.Q(('channel', 'sms'), _negated=True), fields=['channel', 'id'], name='messente_dlr_by_channel'),
+                ],
                 'constraints': [models.UniqueConstraint(fields=('sms_unique_id',), name='messente_dlr_sms_unique_id')],
             },
         ),
@@ -105,12 +116,20 @@ class Migration(migrations.Migration):
                 ('dispatched_at', models.DateTimeField(blank=True, null=True, verbose_name='signals sent at')),
                 ('dispatch_error', models.TextField(blank=True, default='', verbose_name='errors of receivers')),
                 ('dispatch_failed_at', models.DateTimeField(blank=True, null=True, verbose_name='receivers failed at')),
-                ('message', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='reports', to='django_messente_dlr.smsmessage', verbose_name='message')),
+                ('message', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='reports', to='django_messente_dlr.smsmessage', verbose_name='message')),
             ],
             options={
                 'verbose_name': 'delivery report',
                 'verbose_name_plural': 'delivery reports',
-                'indexes': [models.Index(fields=['sms_unique_id'], name='messente_dlr_report_id'), models.Index(fields=['omnimessage_id'], name='messente_dlr_report_omni'), models.Index(fields=['named_message'], name='messente_dlr_report_named'), models.Index(fields=['dispatch_due_at'], name='messente_dlr_dispatch_due'), models.Index(fields=['dispatch_failed_at'], name='messente_dlr_dispatch_fail'), models.Index(fields=['outcome', 'id'], name='messente_dlr_by_outcome')],
+                'indexes': [
+                    django_messente_dlr.indexes.IndexOfFew(few=models.Q(('message__isnull', False)), fields=['message'], name='messente_dlr_report_message'),
+                    django_messente_dlr.indexes.IndexOfFew(few=models.Q(('message__isnull', True), ('omnimessage_id__gt', ''), _connector='OR'), fields=['sms_unique_id'], name='messente_dlr_report_id'),
+                    django_messente_dlr.indexes.IndexOfFew(few=models.Q(('message__isnull', True)), fields=['omnimessage_id'], name='messente_dlr_report_omni'),
+                    django_messente_dlr.indexes.IndexOfFew(few=models.Q(('message__isnull', True)), fields=['named_message'], name='messente_dlr_report_named'),
+                    django_messente_dlr.indexes.IndexOfFew(few=models.Q(('dispatch_due_at__isnull', False)), fields=['dispatch_due_at'], name='messente_dlr_dispatch_due'),
+                    django_messente_dlr.indexes.IndexOfFew(few=models.Q(('dispatch_failed_at__isnull', False)), fields=['dispatch_failed_at'], name='messente_dlr_dispatch_fail'),
+                    django_messente_dlr.indexes.IndexOfFew(few=models.Q(('outcome', 'advanced'), _negated=True), fields=['outcome', 'id'], name='messente_dlr_by_outcome'),
+                ],
                 'constraints': [models.UniqueConstraint(fields=('fingerprint',), name='messente_dlr_fingerprint')],
             },
         ),

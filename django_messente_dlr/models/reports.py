@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from django.db import models
+from django.db.models import Q
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from django_messente_dlr.indexes import IndexOfFew
 from django_messente_dlr.keys import MAX_FINGERPRINT
 from django_messente_dlr.messente.fields import MAX_ID, MAX_WORD
 from django_messente_dlr.messente.reports import Source
 from django_messente_dlr.models.messages import SmsMessage
-from django_messente_dlr.querysets import DeliveryReportQuerySet
+from django_messente_dlr.querysets import DeliveryReportQuerySet, unusual
 from django_messente_dlr.statuses import Status
+
+ORPHAN, MATCHED = Q(message__isnull=True), Q(message__isnull=False)
+# Its id is not that of its message: it has none, or one that stands for a whole omnimessage.
+TELLS_MORE_THAN_ITS_MESSAGE = ORPHAN | Q(omnimessage_id__gt="")
+UNDISPATCHED = Q(dispatch_due_at__isnull=False)
+DISPATCH_FAILED = Q(dispatch_failed_at__isnull=False)
 
 
 class DeliveryReport(models.Model):
@@ -38,7 +46,13 @@ class DeliveryReport(models.Model):
     ]
 
     message = models.ForeignKey(
-        SmsMessage, verbose_name=_("message"), related_name="reports", on_delete=models.CASCADE, null=True, blank=True
+        SmsMessage,
+        verbose_name=_("message"),
+        related_name="reports",
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        db_index=False,  # below: without the orphans, of which there may be many
     )
     named_message = models.BigIntegerField(_("message named by the URL"), null=True, blank=True)
     sms_unique_id = models.CharField(_("message id"), max_length=MAX_ID, blank=True, default="")
@@ -73,12 +87,14 @@ class DeliveryReport(models.Model):
             models.UniqueConstraint(fields=["fingerprint"], name="messente_dlr_fingerprint"),
         ]
         indexes = [
-            models.Index(fields=["sms_unique_id"], name="messente_dlr_report_id"),  # matching orphans
-            models.Index(fields=["omnimessage_id"], name="messente_dlr_report_omni"),  # matching orphans
-            models.Index(fields=["named_message"], name="messente_dlr_report_named"),  # matching orphans
-            models.Index(fields=["dispatch_due_at"], name="messente_dlr_dispatch_due"),  # the sweep's claim
-            models.Index(fields=["dispatch_failed_at"], name="messente_dlr_dispatch_fail"),  # receivers that raised
-            models.Index(fields=["outcome", "id"], name="messente_dlr_by_outcome"),  # orphan, unreadable, stale
+            IndexOfFew(fields=["message"], few=MATCHED, name="messente_dlr_report_message"),
+            # An ordinary report is in none of these: it has its message, and its signals are sent.
+            IndexOfFew(fields=["sms_unique_id"], few=TELLS_MORE_THAN_ITS_MESSAGE, name="messente_dlr_report_id"),
+            IndexOfFew(fields=["omnimessage_id"], few=ORPHAN, name="messente_dlr_report_omni"),
+            IndexOfFew(fields=["named_message"], few=ORPHAN, name="messente_dlr_report_named"),
+            IndexOfFew(fields=["dispatch_due_at"], few=UNDISPATCHED, name="messente_dlr_dispatch_due"),  # the sweep's
+            IndexOfFew(fields=["dispatch_failed_at"], few=DISPATCH_FAILED, name="messente_dlr_dispatch_fail"),
+            IndexOfFew(fields=["outcome", "id"], few=unusual("outcome"), name="messente_dlr_by_outcome"),
         ]
 
     def __str__(self) -> str:

@@ -162,7 +162,7 @@ def _record(question: Question, reports: list[Report]) -> dict[SmsMessage, bool]
 def _sibling(question: Question, report: Report) -> list[SmsMessage]:
     """Return the row of another channel's message of the same omnimessage, which was not claimed with this one."""
     rows = _messages().filter(account=question.account, sms_unique_id=report.sms_unique_id)
-    return list(rows.filter(omnimessage_id=question.messages[0].omnimessage_id, next_poll_at__isnull=False))
+    return list(rows.of_omnimessage(question.messages[0].omnimessage_id).filter(next_poll_at__isnull=False))
 
 
 def _messages() -> SmsMessageQuerySet:

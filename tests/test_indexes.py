@@ -1,0 +1,107 @@
+"""The indexes: what finds its rows by one, on every database, and what an ordinary report does not pay for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core import checks
+from django.db import connection
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from django_messente_dlr.indexes import IndexOfFew
+from django_messente_dlr.ledger.finding import orphans_of, orphans_with_message
+from django_messente_dlr.models import DeliveryReport, SmsMessage
+from django_messente_dlr.testing.callbacks import call_back
+from django_messente_dlr.testing.factories import DeliveryReportFactory, SmsMessageFactory
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+OF_FEW = [
+    (model, index)
+    for model in (SmsMessage, DeliveryReport)
+    for index in model._meta.indexes
+    if isinstance(index, IndexOfFew) and index.name != "messente_dlr_report_message"
+]
+
+
+def sql_of(index: IndexOfFew, model: type[Any]) -> str:
+    with connection.schema_editor(collect_sql=True) as editor:
+        return str(index.create_sql(model, editor))
+
+
+@pytest.mark.parametrize(("model", "index"), OF_FEW, ids=[index.name for _, index in OF_FEW])
+class TestOfFew:
+    def test_an_ordinary_message_and_its_report_are_in_none(self, model: type[Any], index: IndexOfFew) -> None:
+        message = SmsMessageFactory.create()
+        call_back(message, "DELIVRD", "000")
+        assert message.reports.get().outcome == "advanced"
+        assert model.objects.count() == 1
+        assert not model.objects.filter(index.few).exists()
+
+    def test_it_holds_few_where_the_database_can(self, model: type[Any], index: IndexOfFew) -> None:
+        can = connection.features.supports_partial_indexes
+        assert (" WHERE " in sql_of(index, model)) is can
+        # The database has it as it should be made.
+        with connection.cursor() as cursor:
+            there = connection.introspection.get_constraints(cursor, model._meta.db_table)
+        assert index.name in there
+
+
+def test_nobody_is_warned_of_a_database_that_has_none_of_few() -> None:
+    found = checks.run_checks(tags=[checks.Tags.models], databases=["default"])
+    assert [str(message) for message in found if "django_messente_dlr" in str(message.obj)] == []
+
+
+QUESTIONS: dict[str, Callable[[], QuerySet[Any]]] = {
+    "messente_dlr_next_poll": lambda: SmsMessage.objects.due(timezone.now()),
+    "messente_dlr_omnimessage": lambda: SmsMessage.objects.of_omnimessage("an-omni-id"),
+    "messente_dlr_by_status": lambda: SmsMessage.objects.unresolved().order_by("-pk"),
+    "messente_dlr_by_outcome": orphans_with_message,
+    "messente_dlr_dispatch_due": lambda: DeliveryReport.objects.dispatch_due(timezone.now()),
+    "messente_dlr_dispatch_fail": lambda: DeliveryReport.objects.dispatch_failed(),
+    "messente_dlr_report_message": lambda: DeliveryReport.objects.filter(message=1),
+    "messente_dlr_report_named": lambda: orphans_of(SmsMessage(pk=7, account="default")),
+    "messente_dlr_report_omni": lambda: orphans_of(SmsMessage(pk=7, omnimessage_id="an-omni-id", account="default")),
+    "messente_dlr_report_id": lambda: orphans_of(SmsMessage(pk=7, sms_unique_id="an-id", account="default")),
+}
+
+
+@pytest.mark.parametrize("index", QUESTIONS)
+def test_it_is_used_by_the_question_that_it_is_for(index: str) -> None:
+    """Asked of a table that is long enough for a database not to read all of it, and where most are ordinary."""
+    now = timezone.now()
+    message = SmsMessageFactory.create(status="delivered", rank=5, next_poll_at=None)
+    SmsMessage.objects.bulk_create(
+        SmsMessage(account="default", created_at=now, status="delivered", rank=5, sms_unique_id=str(number))
+        for number in range(2000)
+    )
+    DeliveryReport.objects.bulk_create(
+        DeliveryReport(
+            account="default",
+            source="callback",
+            outcome="advanced" if number % 8 else "orphan",
+            message=message if number % 8 else None,
+            sms_unique_id=str(number),
+            omnimessage_id=str(number),
+            named_message=None if number % 8 else number + 100,
+            received_at=now,
+            fingerprint=str(number),
+        )
+        for number in range(2000)
+    )
+    SmsMessageFactory.create(omnimessage_id="an-omni-id", status="unresolved", rank=2, next_poll_at=now)
+    wanted = {"dispatch_due_at": now - timedelta(hours=1), "dispatch_failed_at": now, "outcome": "orphan"}
+    DeliveryReportFactory.create(message=None, named_message=7, **wanted)
+    if connection.vendor == "mysql":
+        tables = ", ".join(model._meta.db_table for model in (SmsMessage, DeliveryReport))
+        with connection.cursor() as cursor:
+            cursor.execute(f"ANALYZE TABLE {tables}")
+    else:
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE")
+    plan = QUESTIONS[index]().explain()
+    assert index in plan, plan
