@@ -74,7 +74,8 @@ class Claims:
         messages = SmsMessage.objects.exclude(account__in=list(self._asker.refused))
         if self._account_names is not None:
             messages = messages.filter(account__in=self._account_names)
-        batch = messages.claim(count, now=now, lease=self._lease)
+        # What was due when the run began, which may be long ago; but from now on it is ours.
+        batch = messages.claim(count, now=now, lease=timezone.now() - now + self._lease)
         if not batch:
             return False
         if self._left is not None:

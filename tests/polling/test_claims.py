@@ -129,6 +129,22 @@ def test_what_was_claimed_too_long_ago_is_not_asked_about_any_more(messente: Mes
     assert messente.hosts_asked() == []
 
 
+def test_a_run_may_last_longer_than_a_lease(messente: Messente) -> None:
+    """Each of its claims is as long as the first."""
+    messages = [due() for _ in range(5)]
+    began, passed = timezone.now(), [timedelta(0)]
+
+    def answer(request: object) -> tuple[int, dict[str, str], str]:
+        passed[0] += timedelta(minutes=3)
+        return 200, {}, "OK DELIVERED"
+
+    messente.add_callback("POST", f"{FIRST}/{REPORT}/", answer)
+    with mock.patch.object(timezone, "now", side_effect=lambda: began + passed[0]):
+        summary = Poller(batch_size=1, concurrency=1).run()
+    assert (summary.asked, summary.final, summary.postponed) == (5, 5, 0)
+    assert {seen(message).status for message in messages} == {"delivered"}
+
+
 def test_no_transaction_is_open_while_messente_is_asked(messente: Messente) -> None:
     open_transactions: list[bool] = []
 
