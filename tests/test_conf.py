@@ -155,11 +155,14 @@ NUMBERS_OR_ZERO = ("POLL_GRACE", "POLL_GRACE_WITHOUT_CALLBACK")
 WHOLE = ("POLL_BATCH_SIZE", "POLL_CONCURRENCY")
 NO_NUMBERS: list[Any] = ["5", -1, True, [5], math.nan, math.inf, -math.inf, 5j]
 NO_LISTS: list[Any] = ["https://x", b"https://x", 4, {"a": 1}, {"a"}, ["a", 4], [None]]
+NO_URLS = ["api2.messente.com", "ftp://x", "https://", "http://[", "https://user:secret@x", "https://user@x", "//x"]
 NO_ACCOUNTS: list[Any] = ["shop", ["shop"], 4, {"default": None}, {"default": "shop"}, {"default": []}]
 NO_NAMES: list[Any] = [4, None, b"default", ("default",)]
 WRONG: list[tuple[tuple[str, ...], list[Any]]] = [
     (("CALLBACK_ALLOWED_IPS",), [*NO_LISTS, [""], ["shop"], ["192.0.2.256"], ["192.0.2.1/24"], ["192.0.2.0/33"]]),
     (("CALLBACK_KEYS", "API_HOSTS"), [*NO_LISTS, [""], ["a", ""]]),
+    (("API_HOSTS",), [["https://x", url] for url in NO_URLS]),
+    (("OMNICHANNEL_URL",), NO_URLS),
     (("PREVIOUS_PASSWORDS",), NO_LISTS),
     (("CALLBACK_BASE_URL", "OMNICHANNEL_URL", "USERNAME", "PASSWORD"), [4, b"https://x", ["https://x"]]),
     (("STORE_TEXT", "HOLD_ON_CREDITS_EXHAUSTED"), [0, 1, "False", []]),

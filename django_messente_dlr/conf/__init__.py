@@ -6,7 +6,7 @@ Nothing is read at import, and ``override_settings`` takes effect at once. What 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields
 from functools import cache
 from typing import Any
@@ -20,6 +20,12 @@ from django_messente_dlr.conf import values
 SETTING = values.SETTING
 DEFAULT_ACCOUNT = "default"
 ACCOUNT_KEYS = ("USERNAME", "PASSWORD", "PREVIOUS_PASSWORDS")
+# Those of which more is asked than the kind of their default.
+READERS: Mapping[str, Callable[[str, Any], Any]] = {
+    "CALLBACK_ALLOWED_IPS": values.networks,
+    "API_HOSTS": values.urls,
+    "OMNICHANNEL_URL": values.url,
+}
 MAY_BE_ZERO = ("POLL_GRACE", "TRUSTED_PROXY_COUNT")
 
 
@@ -160,8 +166,8 @@ def _accounts(written: Mapping[str, Any]) -> dict[str, AccountSettings]:
 def _value(item: Field[Any], value: Any) -> Any:
     """Return a value that is of the kind of its key's default."""
     key, default = item.name.upper(), item.default
-    if key == "CALLBACK_ALLOWED_IPS":
-        return values.networks(key, value)
+    if key in READERS:
+        return READERS[key](key, value)
     if isinstance(default, tuple):
         return values.filled_texts(key, value)
     if isinstance(default, str):

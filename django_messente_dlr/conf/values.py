@@ -7,8 +7,10 @@ names the key alone and never the value: that may be a secret in the wrong place
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -66,10 +68,25 @@ def filled_texts(key: str, value: Any) -> tuple[str, ...]:
 def networks(key: str, value: Any) -> tuple[Network, ...]:
     """Return a list of IP networks; a single address is a network of one."""
     told = filled_texts(key, value)
-    try:
+    with suppress(ValueError):
         return tuple(ip_network(item) for item in told)
-    except ValueError:
-        raise ImproperlyConfigured(
-            f"{SETTING}: {key} must be a list of IP addresses and networks, such as 192.0.2.7 or 192.0.2.0/24; a "
-            "network has no bits set behind its prefix."
-        ) from None
+    # Out here, where nothing is chained: the ValueError quotes what was written.
+    raise ImproperlyConfigured(
+        f"{SETTING}: {key} must be a list of IP addresses and networks, such as 192.0.2.7 or 192.0.2.0/24; a network "
+        "has no bits set behind its prefix."
+    )
+
+
+def url(key: str, value: Any) -> str:
+    """Return the URL of an API, or "". It stands in errors, so it must not hold a user name and a password."""
+    told = text(key, value)
+    with suppress(ValueError):
+        parts = urlsplit(told)
+        if not told or (parts.scheme in {"http", "https"} and parts.hostname and parts.username is None):
+            return told
+    raise ImproperlyConfigured(f"{SETTING}: {key} must be http or https with a host, and without a user name.")
+
+
+def urls(key: str, value: Any) -> tuple[str, ...]:
+    """Return a list of URLs of APIs."""
+    return tuple(url(key, item) for item in filled_texts(key, value))

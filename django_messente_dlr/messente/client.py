@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import NoReturn
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 from requests.auth import HTTPBasicAuth
 
@@ -24,6 +24,8 @@ from django_messente_dlr.messente.transport import Body, Transport
 API_HOSTS = ("https://api2.messente.com", "https://api3.messente.com")
 OMNICHANNEL_URL = "https://api.messente.com/v1"
 BALANCE = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,6})?", re.ASCII)
+# A shorter one could be part of an id.
+SHORTEST_HIDDEN = 6
 
 _REFUSALS: Mapping[AnswerCode | None, type[errors.Refused]] = {
     AnswerCode.WRONG_CREDENTIALS: errors.CredentialsRefused,
@@ -165,7 +167,15 @@ class MessenteClient:
         self, endpoint: str, parameters: Mapping[str, str], *, idempotent: bool = True, patient: bool = False
     ) -> str:
         body = Body({**self._credentials, **parameters})
-        return self._transport.call(endpoint, body, idempotent=idempotent, patient=patient)
+        return self._hidden(self._transport.call(endpoint, body, idempotent=idempotent, patient=patient))
+
+    def _hidden(self, answer: str) -> str:
+        """Return an answer without our password: a proxy's page for a failure may show what it was asked."""
+        password = self._credentials["password"]
+        if len(password) >= SHORTEST_HIDDEN:
+            for spelling in (password, quote(password, safe=""), quote_plus(password)):
+                answer = answer.replace(spelling, "•••")
+        return answer
 
 
 def _refuse(answer: str) -> NoReturn:

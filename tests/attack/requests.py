@@ -275,7 +275,17 @@ headers = st.fixed_dictionaries(
 signers = st.sampled_from([(account, password) for account, live in PASSWORDS.items() for password in live])
 forgeries = st.one_of(
     latin,
-    st.sampled_from(["", "0" * 64, "f" * 100_000, sign(b"", "a-password"), sign(b"", ""), "sha256=", "\xe9" * 64]),
+    st.sampled_from(
+        [
+            "",
+            "0" * 64,
+            "f" * 100_000,
+            sign(b"another body", "a-password"),
+            sign(b"another body", ""),
+            "sha256=",
+            "\xe9" * 64,
+        ]
+    ),
 )
 
 

@@ -105,15 +105,18 @@ def logged() -> Iterator[list[logging.LogRecord]]:
             self.format(record)
             records.append(record)
 
-    collector, root = Collector(), logging.getLogger()
-    before = root.level
-    root.addHandler(collector)
-    root.setLevel(logging.DEBUG)
+    collector = Collector()
+    # Django's own logger keeps its lowest lines, the database's among them, to itself.
+    levels = {logger: logger.level for logger in (logging.getLogger(), logging.getLogger("django"))}
+    for logger in levels:
+        logger.setLevel(logging.DEBUG)
+    logging.getLogger().addHandler(collector)
     try:
         yield records
     finally:
-        root.setLevel(before)
-        root.removeHandler(collector)
+        logging.getLogger().removeHandler(collector)
+        for logger, level in levels.items():
+            logger.setLevel(level)
 
 
 @contextmanager

@@ -99,6 +99,24 @@ def test_no_exception_about_an_omnimessage_holds_the_password(messente: Messente
     assert_secretive(caught.value)
 
 
+@every_call
+@pytest.mark.parametrize("before", ["", "ERROR 102 ", "ERROR 107 ", "OK "])
+@pytest.mark.parametrize("spell", [str, quote_plus, lambda password: quote(password, safe="")])
+def test_no_exception_quotes_the_password_where_an_answer_tells_it(
+    messente: Messente, endpoint: str, before: str, spell: Any
+) -> None:
+    """A proxy's page for a failure may show what was asked."""
+    messente.assert_all_requests_are_fired = False
+    for host in (FIRST, BACKUP):
+        messente.answer(host, endpoint, f"{before}{spell(PASSWORD)}".encode())
+    try:
+        told = CALLS[endpoint](client())
+    except errors.MessenteError as exc:
+        assert_secretive(exc)
+    else:
+        assert before == "OK ", told
+
+
 def test_no_object_of_ours_shows_the_password() -> None:
     speaker = client()
     assert_clean(repr(speaker) + repr(speaker._transport))
