@@ -39,11 +39,22 @@ def shared(folder: Path) -> Iterator[str]:
         connections["default"] = memory
 
 
-def url_of(settings: dict[str, Any], vendor: str, **address: Any) -> str:
-    """Return what `dj_database_url` reads as these settings, with ``host`` and ``port`` replaced where given."""
+def url_of(
+    settings: dict[str, Any], vendor: str, *, port: int | None = None, options: dict[str, Any] | None = None
+) -> str:
+    """Return what `dj_database_url` reads as these settings.
+
+    Args:
+        settings: the database's settings.
+        vendor: Django's word for it.
+        port: a port of this machine to go to instead.
+        options: its ``OPTIONS`` there.
+    """
     user = quote(settings["USER"]) + (f":{quote(settings['PASSWORD'])}" if settings["PASSWORD"] else "")
-    if address:
-        return f"{SCHEMES[vendor]}://{user}@{address['host']}:{address['port']}/{settings['NAME']}"
-    port = f":{settings['PORT']}" if settings["PORT"] else ""
-    options = f"?{urlencode(settings['OPTIONS'])}" if settings["OPTIONS"] else ""
-    return f"{SCHEMES[vendor]}://{user}@{settings['HOST']}{port}/{settings['NAME']}{options}"
+    if port is None:
+        host = f"{settings['HOST']}:{settings['PORT']}" if settings["PORT"] else settings["HOST"]
+        options = settings["OPTIONS"]
+    else:
+        host = f"127.0.0.1:{port}"
+    query = f"?{urlencode(options)}" if options else ""
+    return f"{SCHEMES[vendor]}://{user}@{host}/{settings['NAME']}{query}"

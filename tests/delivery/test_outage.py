@@ -53,7 +53,7 @@ def test_reports_get_503_while_the_database_is_away_and_are_stored_when_they_com
 ) -> None:
     messages = SmsMessageFactory.create_batch(6)
     with Proxy(upstream()) as proxy:
-        url = url_of(connection.settings_dict, connection.vendor, host="127.0.0.1", port=proxy.port)
+        url = url_of(connection.settings_dict, connection.vendor, port=proxy.port)
         with Web(tmp_path, url, workers=1, conn_max_age=conn_max_age) as web:
             assert [status(web, message, "ACCEPTD") for message in messages] == [200] * 6
             proxy.go_away()
@@ -72,12 +72,60 @@ def test_reports_get_503_while_the_database_is_away_and_are_stored_when_they_com
         assert set(web.heard().values()) == {1}
 
 
+@pytest.mark.parametrize("conn_max_age", [0, 600])
+def test_a_server_that_turns_us_away_is_tried_once_for_each_report(
+    conn_max_age: int, database: str, tmp_path: Path
+) -> None:
+    """So the answer takes no longer than the try: nothing is tried again, and nothing waited for."""
+    messages = SmsMessageFactory.create_batch(6)
+    with Proxy(upstream()) as proxy:
+        url = url_of(connection.settings_dict, connection.vendor, port=proxy.port)
+        with Web(tmp_path, url, workers=1, conn_max_age=conn_max_age) as web:
+            # Both threads have a connection, or have had one.
+            assert [status(web, message, "ACCEPTD") for message in messages] == [200] * 6
+            proxy.turn_away()
+            assert [status(web, message, "DELIVRD") for message in messages] == [503] * 6
+            before = proxy.tries
+            assert [status(web, message, "DELIVRD") for message in messages] == [503] * 6
+            assert proxy.tries == before + 6
+            proxy.go_away()
+            proxy.come_back()
+            assert [status(web, message, "DELIVRD") for message in messages] == [200] * 6
+
+
+# As the README has them.
+PATIENT = {
+    "postgresql": {"connect_timeout": 2, "tcp_user_timeout": 5000},
+    "mysql": {"connect_timeout": 1, "read_timeout": 5, "write_timeout": 5},
+}
+
+
+@pytest.mark.parametrize("conn_max_age", [0, 600])
+def test_a_server_that_falls_silent_is_given_up_before_messente_gives_us_up(
+    conn_max_age: int, database: str, tmp_path: Path
+) -> None:
+    if connection.vendor == "postgresql" and conn_max_age:
+        pytest.skip("A server that is stuck and keeps a connection is waited for: the README says what ends that")
+    messages = SmsMessageFactory.create_batch(2)
+    with Proxy(upstream()) as proxy:
+        options = PATIENT[connection.vendor]
+        url = url_of(connection.settings_dict, connection.vendor, port=proxy.port, options=options)
+        with Web(tmp_path, url, workers=1, conn_max_age=conn_max_age) as web:
+            assert [status(web, message, "ACCEPTD") for message in messages] == [200] * 2
+            proxy.fall_silent()
+            assert [status(web, message, "DELIVRD") for message in messages] == [503] * 2
+            proxy.speak_again()
+            assert [status(web, message, "DELIVRD") for message in messages] == [200] * 2
+    assert set(DeliveryReport.objects.values_list("receipts", flat=True)) == {1}
+    assert set(SmsMessage.objects.values_list("status", flat=True)) == {"delivered"}
+
+
 def test_what_messente_tells_during_an_outage_is_all_recorded_after_its_retries(
     database: str, settings: Any, tmp_path: Path
 ) -> None:
     # Its five retries outlast the outage also where sending takes its time.
     with Sandbox({"shop": "a-password"}, retry_delay=6) as messente_sandbox, Proxy(upstream()) as proxy:
-        url = url_of(connection.settings_dict, connection.vendor, host="127.0.0.1", port=proxy.port)
+        url = url_of(connection.settings_dict, connection.vendor, port=proxy.port)
         with Web(tmp_path, url, messente=messente_sandbox.url) as web:
             settings.MESSENTE_DLR = {
                 **settings.MESSENTE_DLR,
