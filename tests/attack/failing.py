@@ -215,6 +215,9 @@ def the_database_fails(world: World) -> None:
         world.callback(message)
         world.command("poll_dlrs")
         world.command("prune_dlrs")
+    DeliveryReportFactory.create(message=None, named_message=message.pk)
+    with mock.patch("django_messente_dlr.ledger.matching.adopt", side_effect=OperationalError("gone")):
+        ledger.match_orphans()
     with mock.patch.object(accounts, "note_callback", side_effect=InterfaceError("gone")):
         world.callback(message)
     with (
