@@ -62,7 +62,7 @@ QUESTIONS: dict[str, Callable[[], QuerySet[Any]]] = {
     "messente_dlr_by_status": lambda: SmsMessage.objects.unresolved().order_by("-pk"),
     "messente_dlr_by_outcome": orphans_with_message,
     "messente_dlr_dispatch_due": lambda: DeliveryReport.objects.dispatch_due(timezone.now()),
-    "messente_dlr_dispatch_fail": lambda: DeliveryReport.objects.dispatch_failed(),
+    "messente_dlr_dispatch_fail": DeliveryReport.objects.dispatch_failed,
     "messente_dlr_report_message": lambda: DeliveryReport.objects.filter(message=1),
     "messente_dlr_report_named": lambda: orphans_of(SmsMessage(pk=7, account="default")),
     "messente_dlr_report_omni": lambda: orphans_of(SmsMessage(pk=7, omnimessage_id="an-omni-id", account="default")),
