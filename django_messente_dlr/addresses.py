@@ -35,6 +35,11 @@ def forwarded(meta: Mapping[str, Any]) -> list[str]:
     return [entry for entry in str(meta.get(FORWARDED, "")).split(",") if entry.strip()]
 
 
+def may_call(meta: Mapping[str, Any]) -> bool:
+    """Tell whether a callback may come from where a request came from; any may where no networks are set."""
+    return not conf.current().callback_allowed_ips or is_allowed(caller(meta))
+
+
 def is_allowed(address: Address | None) -> bool:
     """Tell whether a callback may come from ``address``; any may where no networks are set."""
     networks = conf.current().callback_allowed_ips

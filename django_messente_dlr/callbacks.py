@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import secrets
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -137,7 +138,12 @@ def _absolute(value: str) -> str:
 
 def _signers(salt: str) -> list[Signer]:
     """Return a signer for each live key: Django's own fallbacks do not tell which of them has matched."""
-    return [Signer(key=key, fallback_keys=[], sep=".", salt=salt) for key in live_keys()]
+    return _signers_with(salt, live_keys())
+
+
+@lru_cache(maxsize=8)  # every callback needs the same
+def _signers_with(salt: str, live: tuple[str | bytes, ...]) -> list[Signer]:
+    return [Signer(key=key, fallback_keys=[], sep=".", salt=salt) for key in live]
 
 
 def _unsigned(signer: Signer, signed: str) -> str | None:

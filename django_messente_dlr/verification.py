@@ -66,7 +66,7 @@ def verify(request: HttpRequest, claims: Token | None) -> Speaker:
     Raises:
         Refused: that cannot be told, or may not speak.
     """
-    if not addresses.is_allowed(addresses.caller(request.META)):
+    if not addresses.may_call(request.META):
         raise Refused(403, "Callbacks may not come from this address.")
     if request.method == "POST":
         return _verify_post(request, claims)

@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 from django.db import connections, transaction
+from django.db.backends.utils import CursorWrapper
 
 from django_messente_dlr.ledger.writing import Shapes, Writing, message_of, row, update
 from django_messente_dlr.models import DeliveryReport, SmsMessage
@@ -43,20 +44,21 @@ def write(alias: str, writing: Writing, *, tell: bool) -> tuple[Any, SmsMessage]
     """
     connection = connections[alias]
     statements, message = sql(alias, writing.shapes), which(writing)
+    # All that Python has to do is done first: SQLite has one writer at a time, and the others wait meanwhile.
+    change, insert = writing.of_message(connection), [message, *writing.of_row(connection)]
     if connection.vendor == "mysql" and not _is_there(alias, statements, message):
         return False
     with transaction.atomic(using=alias), connection.cursor() as cursor:
-        cursor.execute(statements.change, writing.of_message(connection))
-        if cursor.rowcount != 1:
-            return False
-        returned = connection.features.can_return_columns_from_insert and tell
-        returning = f" RETURNING {columns(alias, DeliveryReport)['id']}" if returned else ""
-        cursor.execute(statements.insert + returning, [message, *writing.of_row(connection)])
         if not tell:
-            return True
-        pk = cursor.fetchone()[0] if returned else cursor.lastrowid
-        cursor.execute(f"SELECT {statements.columns} {statements.where}", [message])
-        return pk, message_of(alias, cursor.fetchone())
+            cursor.execute(statements.change, change)
+            if cursor.rowcount == 1:
+                cursor.execute(statements.insert, insert)
+            return bool(cursor.rowcount == 1)
+        moved = _moved(alias, cursor, statements, change, message)
+        if moved is None:
+            return False
+        pk = _inserted(alias, cursor, statements, insert)
+    return pk, message_of(alias, moved)
 
 
 def which(writing: Writing) -> Any:
@@ -72,6 +74,31 @@ def sql(alias: str, shapes: Shapes) -> Sql:
     where = f"FROM {table(alias, SmsMessage)} WHERE {names['id' if named else 'sms_unique_id']} = %s"
     into, values = row(alias, shapes.row, message="%s" if named else f"(SELECT {names['id']} {where})")
     return Sql(update(alias, shapes), f"INSERT INTO {into} VALUES ({values})", ", ".join(names.values()), where)
+
+
+def _moved(alias: str, cursor: CursorWrapper, statements: Sql, change: list[Any], message: Any) -> Any:
+    """Carry out the UPDATE; return its message's columns, or None where that was not as expected."""
+    if connections[alias].vendor != "mysql" and _can_return(alias):
+        cursor.execute(f"{statements.change} RETURNING {statements.columns}", change)
+        return cursor.fetchone()
+    cursor.execute(statements.change, change)
+    if cursor.rowcount != 1:
+        return None
+    cursor.execute(f"SELECT {statements.columns} {statements.where}", [message])
+    return cursor.fetchone()
+
+
+def _inserted(alias: str, cursor: CursorWrapper, statements: Sql, insert: list[Any]) -> Any:
+    """Carry out the INSERT; return the primary key of the report's row."""
+    if not _can_return(alias):
+        cursor.execute(statements.insert, insert)
+        return cursor.lastrowid
+    cursor.execute(f"{statements.insert} RETURNING {columns(alias, DeliveryReport)['id']}", insert)
+    return cursor.fetchone()[0]
+
+
+def _can_return(alias: str) -> bool:
+    return connections[alias].features.can_return_columns_from_insert
 
 
 def _is_there(alias: str, statements: Sql, message: Any) -> bool:
