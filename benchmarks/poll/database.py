@@ -59,7 +59,7 @@ def databases(names: Sequence[str]) -> Iterator[None]:
 
 
 def fill(name: str, *, count: int, due: int, scattered: bool = False) -> None:
-    """Have a database hold ``count`` messages, of which ``due`` are due and the others have ended.
+    """Have a database hold ``count`` messages, of which ``due`` are due and the others are delivered.
 
     Args:
         name: the database.
@@ -75,6 +75,8 @@ def fill(name: str, *, count: int, due: int, scattered: bool = False) -> None:
         **COLUMNS[TABLE],
         "created_at": "now() - interval '1 hour'",
         "sent_at": "now() - interval '1 hour'",
+        "status": f"CASE WHEN {is_due} THEN 'sent' ELSE 'delivered' END",
+        "rank": f"CASE WHEN {is_due} THEN 1 ELSE 5 END",
         "next_poll_at": f"CASE WHEN {is_due} THEN now() - random() * interval '1 hour' END",
     }
     names = ", ".join(connections[name].ops.quote_name(column) for column in columns)
