@@ -13,7 +13,7 @@ from tests.delivery.soak.plan import plan
 
 
 def test_every_count_agrees_with_what_the_sandbox_sent(database: str, tmp_path: Path) -> None:
-    day = live(plan(100, seed=1), database=database, folder=tmp_path, kill_every=1.0)
+    day = live(plan(100, seed=1), database=database, folder=tmp_path, kill_every=0.5)
     lines = compare(day)
     assert all(line.agrees for line in lines), "\n".join(["", *map(str, lines)])
 

@@ -31,6 +31,7 @@ class Web:
         workers: gunicorn's worker processes, each with two threads.
         conn_max_age: seconds for which a connection to the database is kept.
         die_at: the step at which one worker dies, once; see the witness.
+        preload: whether the project is imported once, so that a new worker is there at once.
     """
 
     def __init__(
@@ -42,11 +43,13 @@ class Web:
         workers: int = 3,
         conn_max_age: int = 60,
         die_at: str = "",
+        preload: bool = False,
     ) -> None:
         self.witness, self.log, self._once = folder / "witness", folder / "log", folder / "die-once"
         self.witness.touch()
         self._once.touch()
         self._workers = workers
+        self._preload = ["--preload"] if preload else []
         self._socket = socket.create_server(("127.0.0.1", 0), backlog=512)
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
         self.environment = {
@@ -67,7 +70,13 @@ class Web:
     def __enter__(self) -> Self:
         command = [sys.executable, "-m", "gunicorn", "django.core.wsgi:get_wsgi_application()"]
         command += [f"--workers={self._workers}", "--threads=2", f"--bind=fd://{self._socket.fileno()}"]
-        command += ["--log-level=warning", "--graceful-timeout=5", "--timeout=120", "--no-control-socket"]
+        command += [
+            *self._preload,
+            "--log-level=warning",
+            "--graceful-timeout=5",
+            "--timeout=120",
+            "--no-control-socket",
+        ]
         output = self.log.open("ab")
         self._gunicorn = subprocess.Popen(
             command,

@@ -8,10 +8,11 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from django.utils import timezone
@@ -26,6 +27,8 @@ SENDERS = 2
 SECOND = timedelta(seconds=1)
 # Longer than any callback and its five retries take; a day on which so long nothing happens has come to a halt.
 HALT = 90.0  # seconds
+# So much is told between one death and the next, so that on a busy machine workers do more than come up and die.
+TOLD_BETWEEN_DEATHS = 20
 AN_HOUR = 3600.0
 
 
@@ -62,11 +65,11 @@ def live(planned: Sequence[Planned], *, database: str, folder: Path, kill_every:
     began = time.monotonic()
     with (
         Sandbox({"shop": "a-password"}, delay=0.2, retry_delay=2.0) as messente,
-        Web(folder, database, messente=messente.url) as web,
+        Web(folder, database, messente=messente.url, preload=True) as web,
         ThreadPoolExecutor(SENDERS + 1) as pool,
     ):
         ended = threading.Event()
-        deaths = pool.submit(_kill, web, every=kill_every, ended=ended, begin=lambda: bool(messente.callbacks))
+        deaths = pool.submit(_kill, web, messente, every=kill_every, ended=ended)
         try:
             shares = [planned[number::SENDERS] for number in range(SENDERS)]
             lists = [[(message.recipient, message.stranger) for message in share] for share in shares]
@@ -102,15 +105,19 @@ def _run(web: Web, verb: str, told: Sequence[object], file: Path) -> list[tuple[
     return left
 
 
-def _kill(web: Web, *, every: float, ended: threading.Event, begin: Callable[[], bool]) -> list[int]:
-    """Kill a worker as soon as there is something to be killed at, and then again and again; return who has died."""
-    wait_until(lambda: begin() or ended.is_set())
-    deaths = []
-    while not ended.is_set():
-        if (killed := web.kill_a_worker()) is not None:
+def _kill(web: Web, messente: Sandbox, *, every: float, ended: threading.Event) -> list[int]:
+    """Kill one worker after the other, while there is something to tell; return who has died."""
+    deaths: list[int] = []
+    while not ended.wait(every if deaths else 0):
+        wait_until(partial(_enough_is_told, messente, ended, seen=len(messente.callbacks)), timeout=AN_HOUR)
+        if not ended.is_set() and (killed := web.kill_a_worker()) is not None:
             deaths.append(killed)
-        ended.wait(every)
     return deaths
+
+
+def _enough_is_told(messente: Sandbox, ended: threading.Event, *, seen: int) -> bool:
+    """Tell whether enough callbacks were answered 200 since so many had been made, or there are no more to come."""
+    return ended.is_set() or sum(told.ok for told in messente.callbacks[seen:]) >= TOLD_BETWEEN_DEATHS
 
 
 def _wait_until_told(messente: Sandbox) -> None:
