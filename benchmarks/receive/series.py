@@ -81,6 +81,14 @@ class Messages:
 @contextlib.contextmanager
 def database(plan: Plan) -> Iterator[None]:
     """Have a database of that kind, filled, for as long as the series runs."""
+    with empty_database(plan):
+        databases.fill(plan.database, plan.messages)
+        yield
+
+
+@contextlib.contextmanager
+def empty_database(plan: Plan) -> Iterator[None]:
+    """Have a database of that kind with all tables, and Django set up with it."""
     with tempfile.TemporaryDirectory() as folder:
         name = f"{plan.prefix}receive_{os.getpid()}"
         entry = databases.entry(plan.database, f"{folder}/db.sqlite3" if plan.database == "sqlite" else name)
@@ -91,7 +99,6 @@ def database(plan: Plan) -> Iterator[None]:
         django.setup()
         databases.create()
         try:
-            databases.fill(plan.database, plan.messages)
             yield
         finally:
             databases.drop()
@@ -126,7 +133,7 @@ def run(plan: Plan) -> list[Turn]:
                     if numbers is None:
                         raise RuntimeError("There are fewer messages than a turn has requests.")
                 port = heard if handler.receivers else plain
-                result = _load([handler.request(told) for told in numbers], port, plan.connections)
+                result = drive([handler.request(told) for told in numbers], port, plan.connections)
                 if set(result["statuses"]) != {"200"}:
                     raise RuntimeError(f"{handler.name} answered {result['statuses']}")
                 written += count if ours else 0
@@ -147,7 +154,8 @@ def _check(name: str, numbers: Sequence[int], written: int, *, ours: bool) -> No
         raise RuntimeError(f"{name} has kept {reports} reports of {written}.")
 
 
-def _load(requests: Sequence[bytes], port: int, connections: int) -> dict[str, Any]:
+def drive(requests: Sequence[bytes], port: int, connections: int) -> dict[str, Any]:
+    """Send requests to a server, so many at a time; return what `load` tells of it."""
     with tempfile.NamedTemporaryFile() as file:
         file.write(b"".join(request + b"\0" for request in requests))
         file.flush()
