@@ -9,6 +9,7 @@ from django.db import connections, models, router, transaction
 
 from django_messente_dlr import retries
 from django_messente_dlr.conf import DEFAULT_ACCOUNT
+from django_messente_dlr.schedule import LATE
 from django_messente_dlr.statuses import Status
 
 if TYPE_CHECKING:
@@ -53,6 +54,10 @@ class SmsMessageQuerySet(models.QuerySet["SmsMessage"]):
     def due(self, now: datetime) -> SmsMessageQuerySet:
         """Those to be asked about at ``now``, the longest overdue first."""
         return self.filter(next_poll_at__lte=now).order_by("next_poll_at")
+
+    def overdue(self, now: datetime) -> SmsMessageQuerySet:
+        """Those that should have been asked about long before ``now``: it seems that nobody asks."""
+        return self.filter(next_poll_at__lte=now - LATE)
 
     def claim(self, count: int, *, now: datetime, lease: timedelta) -> list[SmsMessage]:
         """Take up to ``count`` messages that are due; no other poller gets them until the lease has run out.

@@ -14,6 +14,9 @@ FIRST_INTERVAL = timedelta(minutes=1)
 SHORTEST_INTERVAL = timedelta(seconds=5)  # documentation: get_dlr_response, «FAILED 102»
 LONGEST_INTERVAL = timedelta(hours=4)
 JITTER = 0.1
+# A question that is overdue for so long says that nobody asks: longer than for a cron job that was late once, shorter
+# than anybody wants to wait for news of an outage.
+LATE = timedelta(minutes=10)
 
 
 def first_poll_at(sent_at: datetime) -> datetime:

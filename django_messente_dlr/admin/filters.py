@@ -14,7 +14,6 @@ from django.utils.translation import gettext_lazy as _
 
 from django_messente_dlr import conf
 from django_messente_dlr.admin.display import DispatchState
-from django_messente_dlr.admin.health import LATE
 from django_messente_dlr.messente.codes import DeliveryClass, ErrorCode
 from django_messente_dlr.models import Account, DeliveryReport
 from django_messente_dlr.querysets import DeliveryReportQuerySet, SmsMessageQuerySet, saying
@@ -54,7 +53,7 @@ class StatusFilter(admin.SimpleListFilter):
         if value == "pending":
             return queryset.pending()
         if value == "overdue":
-            return queryset.filter(next_poll_at__lte=timezone.now() - LATE)
+            return queryset.overdue(timezone.now())
         return saying(queryset, "status", value)
 
 

@@ -12,9 +12,8 @@ from django_messente_dlr import conf, tallies
 from django_messente_dlr.admin.figures import Bar
 from django_messente_dlr.models import Account, DeliveryReport, SmsMessage
 from django_messente_dlr.querysets import Found, counted, saying
+from django_messente_dlr.schedule import LATE
 
-# Shorter than anybody wants to wait for news of an outage, longer than a cron job that was late once.
-LATE = timedelta(minutes=10)
 # So many messages, and not one callback since: that is no chance.
 TELLING = 5
 CALLBACK_PATIENCE = timedelta(hours=1)
@@ -47,7 +46,7 @@ def waiting(now: datetime) -> Waiting:
     reports = DeliveryReport.objects.all()
     return Waiting(
         pending=counted(SmsMessage.objects.pending()),
-        overdue=counted(SmsMessage.objects.due(now - LATE)),
+        overdue=counted(SmsMessage.objects.overdue(now)),
         orphans=counted(reports.orphans()),
         unreadable=counted(saying(reports, "outcome", DeliveryReport.Outcome.UNREADABLE)),
         undispatched=counted(reports.undispatched()),
