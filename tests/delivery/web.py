@@ -129,6 +129,13 @@ class Web:
         children = Path(f"/proc/{self._gunicorn.pid}/task/{self._gunicorn.pid}/children")
         return [int(pid) for pid in children.read_text().split()]
 
+    def reload(self) -> None:
+        """Have gunicorn start new workers and let the old ones end, as a deployment does; wait until that is done."""
+        assert self._gunicorn is not None
+        old = set(self.workers)
+        os.kill(self._gunicorn.pid, signal.SIGHUP)
+        wait_until(lambda: len(self.workers) == self._workers and not old & set(self.workers))
+
     def kill_a_worker(self) -> int | None:
         """Have the oldest worker die as by ``kill -9``; return its process id once it is dead, None if there is none.
 
