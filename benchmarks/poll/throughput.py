@@ -59,7 +59,8 @@ def main(argv: list[str]) -> None:
     name = f"{options.prefix}throughput"
     setup([name])
     print(f"{machine()}, PostgreSQL; answers after {DELAY * 1000:.0f} ms; medians of {options.rounds} rounds")
-    turns = [("loop", options.loop_messages, 1), *(("ours", options.messages, each) for each in options.concurrency)]
+    turns = [("loop", options.loop_messages, 1)]
+    turns += [(how, options.messages, each) for each in options.concurrency for how in ("sessions", "ours")]
     with databases([name]):
         for scheme in options.scheme:
             told: dict[tuple[str, int, int], list[dict[str, float]]] = {turn: [] for turn in turns}
@@ -83,7 +84,7 @@ def table(told: dict[tuple[str, int, int], list[dict[str, float]]]) -> str:
         ideal = messages * DELAY / concurrency
         rows.append(
             _row(
-                "loop of requests.get" if how == "loop" else f"ours, {concurrency} threads",
+                "loop of requests.get" if how == "loop" else f"{how}, {concurrency} threads",
                 str(messages),
                 f"{messages / seconds:.0f}",
                 f"{seconds / ideal:.2f}",

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from benchmarks.poll.database import setup
+from benchmarks.receive.databases import message_id
 
 
 def loop(messages: int, concurrency: int) -> int:
@@ -33,6 +34,26 @@ def loop(messages: int, concurrency: int) -> int:
     return done
 
 
+def sessions(messages: int, concurrency: int) -> int:
+    """Ask with a Session a thread and write nothing down: the least that requests can do it for."""
+    import threading
+    from concurrent.futures import ThreadPoolExecutor
+
+    import requests
+
+    local = threading.local()
+
+    def ask(number: int) -> bool:
+        if not hasattr(local, "session"):
+            local.session = requests.Session()
+        body = {"username": "bench", "password": "secret", "sms_unique_id": message_id(number)}
+        answer = local.session.post(f"{os.environ['BENCH_URL']}/get_dlr_response/", data=body, timeout=10)
+        return bool(answer.text == "OK DELIVERED")
+
+    with ThreadPoolExecutor(concurrency) as pool:
+        return sum(pool.map(ask, range(messages)))
+
+
 def ours(messages: int, concurrency: int) -> int:
     """Ask as poll_dlrs does."""
     from django_messente_dlr.polling import Poller
@@ -40,7 +61,7 @@ def ours(messages: int, concurrency: int) -> int:
     return Poller(concurrency=concurrency, limit=messages).run(sweeping=False).final
 
 
-HOW: dict[str, Callable[[int, int], int]] = {"loop": loop, "ours": ours}
+HOW: dict[str, Callable[[int, int], int]] = {"loop": loop, "sessions": sessions, "ours": ours}
 
 
 def main() -> dict[str, Any]:
