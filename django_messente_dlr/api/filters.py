@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from typing import Any
 
 import django_filters
 from django.db.models import QuerySet
 from django.forms import ValidationError
+from django_filters.fields import IsoDateTimeField
 
 from django_messente_dlr.messente.codes import ErrorCode
 from django_messente_dlr.models import SmsMessage
@@ -29,6 +31,23 @@ def cause_of(value: str) -> int:
         raise ValidationError(f"«{value}» is no cause. Give Messente's err, or one of: {names}.") from None
 
 
+class MomentField(IsoDateTimeField):  # type: ignore[misc]  # django-filter has no types
+    """A time that any database takes: in UTC, and within the years that there are."""
+
+    def clean(self, value: Any) -> Any:
+        try:
+            moment = super().clean(value)
+            return moment.astimezone(UTC) if moment and moment.tzinfo else moment
+        except OverflowError:
+            raise ValidationError(self.error_messages["invalid"], code="invalid") from None
+
+
+class MomentFilter(django_filters.IsoDateTimeFilter):  # type: ignore[misc]  # django-filter has no types
+    """A filter by a time."""
+
+    field_class = MomentField
+
+
 class MessageFilter(django_filters.FilterSet):  # type: ignore[misc]  # django-filter has no types
     """Filters of the list of messages."""
 
@@ -39,8 +58,8 @@ class MessageFilter(django_filters.FilterSet):  # type: ignore[misc]  # django-f
     recipient = django_filters.CharFilter(help_text="The whole number, as it was sent to.")
     sms_unique_id = django_filters.CharFilter(help_text="Messente's id of the message.")
     omnimessage_id = django_filters.CharFilter(help_text="Messente's id of the omnimessage.")
-    created_after = django_filters.IsoDateTimeFilter("created_at", "gte", help_text="ISO 8601, inclusive.")
-    created_before = django_filters.IsoDateTimeFilter("created_at", "lt", help_text="ISO 8601, exclusive.")
+    created_after = MomentFilter("created_at", "gte", help_text="ISO 8601, inclusive.")
+    created_before = MomentFilter("created_at", "lt", help_text="ISO 8601, exclusive.")
     pending = django_filters.BooleanFilter(method="by_pending", help_text="Whether more is to be heard of it.")
 
     class Meta:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db.models import Prefetch
 from rest_framework import mixins, viewsets
-from rest_framework.pagination import CursorPagination
+from rest_framework.exceptions import NotFound
+from rest_framework.pagination import Cursor, CursorPagination
 from rest_framework.permissions import IsAuthenticated
+from rest_framework.request import Request
 from rest_framework.serializers import BaseSerializer
 
 from django_messente_dlr.api.permissions import ViewPermission
@@ -24,6 +27,8 @@ except ImportError as exc:  # pragma: no cover - the tests have what the extra b
         "django_messente_dlr.api needs django-filter. Run: pip install 'django-messente-dlr[api]'"
     ) from exc
 
+KEY = re.compile(r"[0-9]{1,18}", re.ASCII)
+
 
 class NewestFirst(CursorPagination):
     """Pages that cost the same at the end as at the beginning, and need no count."""
@@ -33,6 +38,13 @@ class NewestFirst(CursorPagination):
     page_size_query_param = "page_size"
     max_page_size = 500
 
+    def decode_cursor(self, request: Request) -> Cursor | None:
+        """Return where a page begins; a cursor that names no primary key is as invalid as one that cannot be read."""
+        cursor: Cursor | None = super().decode_cursor(request)
+        if cursor is not None and cursor.position is not None and not KEY.fullmatch(str(cursor.position)):
+            raise NotFound(self.invalid_cursor_message)
+        return cursor
+
 
 class MessageViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[SmsMessage]):
     """Messages that were sent through Messente, and what became of them."""
@@ -41,7 +53,7 @@ class MessageViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.
     pagination_class = NewestFirst
     filter_backends = (DjangoFilterBackend,)
     filterset_class = MessageFilter
-    lookup_value_regex = "[0-9]{1,18}"
+    lookup_value_regex = KEY.pattern
     # The text is not told, so it is not fetched. Reports in the order in which they came.
     queryset = SmsMessage.objects.defer("text").prefetch_related(
         Prefetch("reports", DeliveryReport.objects.order_by("pk"))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.contrib.auth.models import Permission, User
@@ -162,12 +164,26 @@ def test_every_cause_can_be_asked_for_by_its_name(reader: APIClient, code: Error
         ("cause=99999999999", "is no cause"),
         ("status=lost", "lost"),
         ("created_after=soon", "valid"),
+        ("created_after=0001-01-01T00:00:00%2B14:00", "valid"),  # before the first year, in UTC
+        ("created_before=9999-12-31T23:59:59-14:00", "valid"),
     ],
 )
 def test_a_question_that_makes_no_sense_is_told_so(reader: APIClient, query: str, sentence: str) -> None:
     response: Any = reader.get(f"{URL}?{query}")
     assert response.status_code == 400
     assert sentence in str(response.json())
+
+
+@pytest.mark.parametrize("position", ["abc", "\0", "-1", "1" * 19, "٤", "1.5"])
+def test_a_cursor_that_somebody_made_up_is_not_found(reader: APIClient, position: str) -> None:
+    cursor = b64encode(urlencode({"p": position}).encode()).decode()
+    assert reader.get(URL, {"cursor": cursor}).status_code == 404
+
+
+@pytest.mark.parametrize("zone", ["-17:53", "%2B23:59", "Z", ""])
+def test_a_time_may_be_of_any_zone(reader: APIClient, zone: str) -> None:
+    message = SmsMessageFactory.create()
+    assert ids(reader.get(f"{URL}?created_before=4846-03-09T06:57:02{zone}")) == [message.pk]
 
 
 HOSTILE = {
