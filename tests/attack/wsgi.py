@@ -87,7 +87,7 @@ class Door:
             told.update(status=int(status.split(maxsplit=1)[0]), headers=dict(headers))
             return io.BytesIO().write
 
-        with logged() as records, _one_connection():
+        with logged() as records, one_connection():
             parts = self._handler(request.environ, start)
             body = b"".join(parts)
             parts.close()
@@ -120,7 +120,7 @@ def logged() -> Iterator[list[logging.LogRecord]]:
 
 
 @contextmanager
-def _one_connection() -> Iterator[None]:
+def one_connection() -> Iterator[None]:
     """Keep the test's connection, which a request would close, as Django's test client does."""
     for signal in (request_started, request_finished):
         signal.disconnect(close_old_connections)
