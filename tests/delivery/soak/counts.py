@@ -2,7 +2,9 @@
 
 A worker that is killed may have stored a report, or told of it, without answering. So an attempt that got no answer
 may count as received, and a report with such an attempt may be told of again: at least once is promised, and that is
-exactly how far anything may differ. A report all of whose attempts were answered differs in nothing.
+exactly how far anything may differ. Where such a report's message was not known yet, it waits for the sweep, and the
+poller, which asks before it sweeps, may ask about it too. A report all of whose attempts were answered differs in
+nothing.
 """
 
 from __future__ import annotations
@@ -119,8 +121,10 @@ def _reports(day: Day, reports: Reports) -> Iterator[Line]:
     )
     lost = {message.message_id for message in day.messages if message.fate.needs_poll}
     polled = Counter(row.sms_unique_id for row in reports.rows if row.source == "poll")
-    yield exactly("reports asked for, as none was called back", len(lost), sum(polled.values()))
-    yield none("of them of messages that were told", polled.keys() ^ lost)
+    cut_off = {sms_unique_id for (sms_unique_id, _), statuses in told.items() if None in statuses}
+    early = polled.keys() & cut_off - lost
+    yield exactly("reports asked for, as none was called back", len(lost) + len(early), sum(polled.values()))
+    yield none("of them of messages that were told, and nobody died over it", polled.keys() ^ lost ^ early)
     strangers = {planned.recipient for planned in day.planned if planned.stranger}
     ids = {message.message_id for message in day.messages if message.recipient in strangers}
     matched = {row.sms_unique_id for row in reports.rows if row.message_id and row.sms_unique_id in ids}
