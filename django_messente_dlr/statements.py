@@ -81,10 +81,26 @@ class Statement:
         return cls(sql, prepare, run, f"DEALLOCATE {name}")
 
 
-def execute(connection: BaseDatabaseWrapper, cursor: CursorWrapper, statement: Statement, values: list[Any]) -> None:
-    """Carry out a statement, by its plan where the database has kept that."""
+def execute(
+    connection: BaseDatabaseWrapper,
+    cursor: CursorWrapper,
+    statement: Statement,
+    values: list[Any],
+    *,
+    expendable: bool = False,
+) -> None:
+    """Carry out a statement, by its plan where the database has kept that.
+
+    Args:
+        connection: the database.
+        cursor: its cursor.
+        statement: the statement.
+        values: its parameters.
+        expendable: whether the transaction that it is part of is done again in another way where it fails.
+    """
     # In a transaction a statement that fails is one that cannot be tried again.
-    if connection.vendor != "postgresql" or connection.in_atomic_block or not _may_prepare(connection):
+    lasting = connection.in_atomic_block and not expendable
+    if connection.vendor != "postgresql" or lasting or not _may_prepare(connection):
         cursor.execute(statement.sql, values)
         return
     uses = _uses.setdefault(connection.connection, {})

@@ -11,7 +11,7 @@ from django.db.models.signals import post_save
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from django_messente_dlr import callbacks, signals, statements
+from django_messente_dlr import callbacks, ledger, signals, statements
 from django_messente_dlr.ledger import straight
 from django_messente_dlr.models import DeliveryReport, SmsMessage
 from django_messente_dlr.testing.callbacks import call_back, call_back_omnichannel
@@ -278,6 +278,11 @@ class TestPlansThatPostgresqlKeeps:
             cursor.execute("INSERT INTO changing VALUES (1, 2)")
             statements.execute(connection, cursor, statement, [0])
             assert cursor.fetchall() == [(1, 2)]
+
+    def test_among_reports_that_are_written_again_where_they_fail_the_plan_is_used(self) -> None:
+        with ledger.together(connection.alias):
+            told = [self.words(SmsMessageFactory.create()) for _ in range(2)]
+        assert told == [["PREPARE", "EXECUTE"], ["EXECUTE"]]
 
     @pytest.mark.parametrize("where", ["transaction", "pooler"])
     def test_nothing_is_prepared_in_a_transaction_or_behind_a_pooler(

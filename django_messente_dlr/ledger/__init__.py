@@ -10,6 +10,7 @@ from __future__ import annotations
 from django_messente_dlr.ledger.finding import ForeignReport
 from django_messente_dlr.ledger.matching import match, match_orphans
 from django_messente_dlr.ledger.recording import Contended, Recorded, confirm_sent, record, record_end
+from django_messente_dlr.ledger.together import together
 
 __all__ = [
     "Contended",
@@ -20,4 +21,5 @@ __all__ = [
     "match_orphans",
     "record",
     "record_end",
+    "together",
 ]

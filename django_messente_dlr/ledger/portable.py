@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from django.db import connections, transaction
+from django.db import connections
 from django.db.backends.utils import CursorWrapper
 
+from django_messente_dlr.ledger.together import whole
 from django_messente_dlr.ledger.writing import Shapes, Writing, message_of, row, update
 from django_messente_dlr.models import DeliveryReport, SmsMessage
 from django_messente_dlr.statements import columns, table
@@ -48,7 +49,7 @@ def write(alias: str, writing: Writing, *, tell: bool) -> tuple[Any, SmsMessage]
     change, insert = writing.of_message(connection), [message, *writing.of_row(connection)]
     if connection.vendor == "mysql" and not _is_there(alias, statements, message):
         return False
-    with transaction.atomic(using=alias), connection.cursor() as cursor:
+    with whole(alias), connection.cursor() as cursor:
         if not tell:
             cursor.execute(statements.change, change)
             if cursor.rowcount == 1:

@@ -6,8 +6,9 @@ from contextlib import nullcontext
 from functools import cache
 from typing import Any
 
-from django.db import connections, transaction
+from django.db import connections
 
+from django_messente_dlr.ledger.together import is_expendable, whole
 from django_messente_dlr.ledger.writing import Shapes, Writing, message_of, row, types_of_update, update
 from django_messente_dlr.models import DeliveryReport, SmsMessage
 from django_messente_dlr.statements import Statement, columns, execute, types
@@ -18,9 +19,9 @@ def write(alias: str, writing: Writing, *, tell: bool) -> tuple[Any, SmsMessage]
     connection = connections[alias]
     statement = _statement(alias, writing.shapes, tell=tell)
     # Where the report is there already, it fails as a whole, and with it the transaction that it is part of.
-    whole = transaction.atomic(using=alias) if connection.in_atomic_block else nullcontext()
-    with whole, connection.cursor() as cursor:
-        execute(connection, cursor, statement, writing.of_message(connection) + writing.of_row(connection))
+    with whole(alias) if connection.in_atomic_block else nullcontext(), connection.cursor() as cursor:
+        values = writing.of_message(connection) + writing.of_row(connection)
+        execute(connection, cursor, statement, values, expendable=is_expendable())
         if not tell:
             return bool(cursor.rowcount)
         found = cursor.fetchone()

@@ -12,7 +12,7 @@ from queue import SimpleQueue
 from django.db import Error, router, transaction
 from django.utils import timezone
 
-from django_messente_dlr import accounts, conf, retries
+from django_messente_dlr import accounts, conf, ledger, retries
 from django_messente_dlr.messente.reports import Report
 from django_messente_dlr.models import SmsMessage
 from django_messente_dlr.polling.answers import Outcome, Result, put_off, schedule, take
@@ -140,9 +140,10 @@ class Poller:
         noted, using = set(asker.noted), router.db_for_write(SmsMessage)
 
         def write() -> list[list[Result]]:
+            # What is ready together is committed together: a database waits for its disk with every commit.
+            whole = ledger.together(using) if len(answered) > 1 else transaction.atomic(using=using)
             try:
-                # What is ready together is committed together: a database waits for its disk with every commit.
-                with transaction.atomic(using=using):
+                with whole:
                     told = [take(question, future.result, asker=asker) for question, future in answered]
                     schedule(result for results in told for result in results)
                     return told
