@@ -19,9 +19,9 @@ from django.utils import timezone
 from django_messente_dlr import retries, signals
 from django_messente_dlr.messente.codes import ErrorCode
 from django_messente_dlr.models import Account, DeliveryReport, SmsMessage
+from django_messente_dlr.plans import Statement
 from django_messente_dlr.statements import (
     Shape,
-    Statement,
     assignments,
     conditions,
     parameters,

@@ -11,7 +11,7 @@ from django.db.models.signals import post_save
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from django_messente_dlr import callbacks, ledger, signals, statements
+from django_messente_dlr import callbacks, ledger, plans, signals
 from django_messente_dlr.ledger import straight
 from django_messente_dlr.models import DeliveryReport, SmsMessage
 from django_messente_dlr.testing.callbacks import call_back, call_back_omnichannel
@@ -231,7 +231,7 @@ def test_a_report_that_is_there_already_does_not_break_the_transaction_around_it
 def _often_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     if connection.vendor != "postgresql":
         pytest.skip("PostgreSQL alone keeps plans.")
-    monkeypatch.setattr(statements, "USES_BEFORE_PREPARING", 0)
+    monkeypatch.setattr(plans, "USES_BEFORE_PREPARING", 0)
 
 
 @pytest.mark.usefixtures("_often_enough")
@@ -252,7 +252,7 @@ class TestPlansThatPostgresqlKeeps:
         assert told == [["PREPARE", "EXECUTE"], ["EXECUTE"], ["EXECUTE"]]
 
     def test_a_plan_is_made_anew_now_and_then(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(statements, "USES_OF_A_PLAN", 2)
+        monkeypatch.setattr(plans, "USES_OF_A_PLAN", 2)
         told = [self.words(SmsMessageFactory.create()) for _ in range(4)]
         assert told == [["PREPARE", "EXECUTE"], ["EXECUTE"], ["DEALLOCATE", "PREPARE", "EXECUTE"], ["EXECUTE"]]
 
@@ -265,18 +265,18 @@ class TestPlansThatPostgresqlKeeps:
         assert {message.reports.get().outcome for message in messages} == {"advanced"}
 
     def test_another_trouble_is_told(self) -> None:
-        statement = statements.Statement.of("SELECT 1 / %s", ["integer"])
+        statement = plans.Statement.of("SELECT 1 / %s", ["integer"])
         with connection.cursor() as cursor, pytest.raises(DataError, match="division by zero"):
-            statements.execute(connection, cursor, statement, [0])
+            plans.execute(connection, cursor, statement, [0])
 
     def test_a_table_that_has_changed_under_the_plan_is_read_without_it(self) -> None:
-        statement = statements.Statement.of("SELECT * FROM changing WHERE a > %s", ["integer"])
+        statement = plans.Statement.of("SELECT * FROM changing WHERE a > %s", ["integer"])
         with connection.cursor() as cursor:
             cursor.execute("CREATE TEMPORARY TABLE changing (a integer)")
-            statements.execute(connection, cursor, statement, [0])
+            plans.execute(connection, cursor, statement, [0])
             cursor.execute("ALTER TABLE changing ADD COLUMN b integer")
             cursor.execute("INSERT INTO changing VALUES (1, 2)")
-            statements.execute(connection, cursor, statement, [0])
+            plans.execute(connection, cursor, statement, [0])
             assert cursor.fetchall() == [(1, 2)]
 
     def test_among_reports_that_are_written_again_where_they_fail_the_plan_is_used(self) -> None:

@@ -11,7 +11,8 @@ from django.db import connections
 from django_messente_dlr.ledger.together import is_expendable, whole
 from django_messente_dlr.ledger.writing import Shapes, Writing, message_of, row, types_of_update, update
 from django_messente_dlr.models import DeliveryReport, SmsMessage
-from django_messente_dlr.statements import Statement, columns, execute, types
+from django_messente_dlr.plans import Statement, execute
+from django_messente_dlr.statements import columns, types
 
 
 def write(alias: str, writing: Writing, *, tell: bool) -> tuple[Any, SmsMessage] | bool:

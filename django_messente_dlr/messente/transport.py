@@ -19,6 +19,7 @@ from django_messente_dlr.messente import errors
 from django_messente_dlr.messente.answers import AnswerCode
 from django_messente_dlr.messente.failures import Unclear, check_http, never_left
 from django_messente_dlr.messente.health import Health
+from django_messente_dlr.messente.sessions import Session
 
 
 class _RefusedByServer(errors.ServerFailure):
@@ -30,37 +31,6 @@ class Body(dict[str, str]):
 
     def __repr__(self) -> str:
         return f"<{', '.join(self)}>"
-
-
-class _Session(requests.Session):
-    """A Session to which a redirect is an answer like any other: where it points to is not even parsed.
-
-    What is the same for every question is made once, as it takes more than half of a question's CPU: what the
-    environment says of a host, such as its proxy or a CA bundle, and all of a POST but its body.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._environments: dict[str, Any] = {}
-        self._blanks: dict[Any, requests.PreparedRequest] = {}
-
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        return None
-
-    def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
-        host = "/".join(url.split("/", 3)[:3])
-        if host not in self._environments:
-            self._environments[host] = super().merge_environment_settings(url, proxies, stream, verify, cert)
-        return self._environments[host]
-
-    def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
-        if request.method != "POST":
-            return super().prepare_request(request)
-        if request.url not in self._blanks:
-            self._blanks[request.url] = super().prepare_request(requests.Request("POST", request.url))
-        prepared = self._blanks[request.url].copy()
-        prepared.prepare_body(request.data, None)
-        return prepared
 
 
 class Transport:
@@ -183,7 +153,7 @@ class Transport:
     def _session(self) -> requests.Session:
         session: requests.Session | None = getattr(self._local, "session", None)
         if session is None:
-            session = _Session()
+            session = Session()
             # Whether to try again is decided above, call by call: a retry below could send a message twice.
             session.mount("https://", HTTPAdapter(max_retries=0))
             session.mount("http://", HTTPAdapter(max_retries=0))

@@ -17,11 +17,12 @@ from django_messente_dlr import accounts, ledger
 from django_messente_dlr.messente import errors
 from django_messente_dlr.messente.reports import Report, Source
 from django_messente_dlr.models import SmsMessage
+from django_messente_dlr.plans import PARAMETER
 from django_messente_dlr.polling.asking import Asker, Question
 from django_messente_dlr.polling.pace import NotAsked
 from django_messente_dlr.querysets import SmsMessageQuerySet
 from django_messente_dlr.schedule import WINDOW, next_question
-from django_messente_dlr.statements import PARAMETER, assignments, columns, parameters, table
+from django_messente_dlr.statements import assignments, columns, parameters, table
 from django_messente_dlr.statuses import Status, status_of
 
 logger = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ import pytest
 import responses
 from django.db import OperationalError, connection
 
-from django_messente_dlr import ledger, statements
+from django_messente_dlr import ledger, plans
 from django_messente_dlr.messente.readers import read_answer
 from django_messente_dlr.models import Account, SmsMessage
 from django_messente_dlr.polling import Poller, Summary
@@ -93,7 +93,7 @@ def test_one_that_is_written_already_leaves_the_others_written_once(
 def test_where_the_server_has_forgotten_a_plan_all_are_written_without_it(
     answers: dict[str, str], monkeypatch: pytest.MonkeyPatch, dlr_signals: SignalLog
 ) -> None:
-    monkeypatch.setattr(statements, "USES_BEFORE_PREPARING", 0)
+    monkeypatch.setattr(plans, "USES_BEFORE_PREPARING", 0)
     connection.close()
     for _ in range(2):
         messages = [due() for _ in range(THREADS)]
