@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.db import router, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from django_messente_dlr import dispatch
 from django_messente_dlr.models import Account
@@ -36,13 +36,10 @@ def begin_hold(name: str, *, sent_at: datetime, now: datetime) -> bool:
         sent_at: when the message was sent that failed for want of credit.
         now: when that became known.
     """
-    rows = Account.objects.using(router.db_for_write(Account))
-    if not rows.filter(name=name).exists():
-        # Not get_or_create: where somebody else was faster, it looks again, and REPEATABLE READ shows it nothing.
-        rows.bulk_create([Account(name=name)], ignore_conflicts=True)
     return bool(
-        rows.filter(Q(credits_restored_at__isnull=True) | Q(credits_restored_at__lt=sent_at))
-        .filter(name=name, credits_exhausted_at__isnull=True)
+        _entered(name)
+        .filter(Q(credits_restored_at__isnull=True) | Q(credits_restored_at__lt=sent_at))
+        .filter(credits_exhausted_at__isnull=True)
         .update(credits_exhausted_at=now)
     )
 
@@ -79,7 +76,7 @@ def lift_hold(name: str, *, now: datetime) -> bool:
 
 def note_balance(name: str, balance: Decimal, *, now: datetime) -> bool:
     """Note what a balance check saw (EUR) and end the hold if there is credit; return whether that ended it."""
-    Account.objects.update_or_create(name=name, defaults={"balance": balance, "balance_checked_at": now})
+    _entered(name).update(balance=balance, balance_checked_at=now)
     return balance > 0 and lift_hold(name, now=now)
 
 
@@ -105,4 +102,13 @@ def note_callback(name: str, *, now: datetime, keys: Collection[str] = ()) -> No
 
 def note_poll(name: str, *, now: datetime, error: str = "") -> None:
     """Note that Messente was asked about an account's messages, and what went wrong for all of them, if anything."""
-    Account.objects.update_or_create(name=name, defaults={"last_poll_at": now, "last_poll_error": error[:255]})
+    _entered(name).update(last_poll_at=now, last_poll_error=error[:255])
+
+
+def _entered(name: str) -> QuerySet[Account]:
+    """Return an account's row, which is made where there is none yet."""
+    rows = Account.objects.using(router.db_for_write(Account))
+    if not rows.filter(name=name).exists():
+        # Not get_or_create: where somebody else was faster, it looks again, and REPEATABLE READ shows it nothing.
+        rows.bulk_create([Account(name=name)], ignore_conflicts=True)
+    return rows.filter(name=name)
