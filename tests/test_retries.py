@@ -106,7 +106,9 @@ class TestWhatSqliteSays:
 
     def test_locked_by_another_connection_to_the_same_memory(self) -> None:
         other: Any = connections.create_connection("default")
-        with closing(other), other.cursor() as cursor:
+        other.connect()
+        # Not Django's own close(), which keeps a database in memory open.
+        with closing(other.connection), other.cursor() as cursor:
             cursor.execute("BEGIN IMMEDIATE")
             cursor.execute("UPDATE django_messente_dlr_smsmessage SET sender = 'x'")
             error = error_of(lambda: run("SELECT * FROM django_messente_dlr_smsmessage"))
