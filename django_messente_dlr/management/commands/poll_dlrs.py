@@ -18,7 +18,7 @@ from django.utils import timezone
 from django_messente_dlr import conf
 from django_messente_dlr.management.arguments import above_zero, positive
 from django_messente_dlr.management.progress import progress
-from django_messente_dlr.management.stopping import until_signalled
+from django_messente_dlr.management.stopping import pause, until_signalled
 from django_messente_dlr.models import SmsMessage
 from django_messente_dlr.polling import Poller, Summary
 from django_messente_dlr.querysets import SmsMessageQuerySet
@@ -98,7 +98,7 @@ class Command(BaseCommand):
                 logger.warning("The database cannot be used; polling goes on when it can: %s", exc)
                 connections.close_all()
             close_old_connections()
-            stop.wait(options["watch"])
+            pause(options["watch"], ended=stop)
 
     def _tell(self, summary: Summary, options: dict[str, Any]) -> None:
         if options["json"]:
@@ -112,7 +112,7 @@ class Command(BaseCommand):
         due = dict(
             messages.due(timezone.now()).order_by("account").values_list("account").annotate(number=Count("pk"))
         )
-        next_poll_at = messages.aggregate(at=Min("next_poll_at"))["at"]
+        next_poll_at = messages.aggregate(at=Min("pending__due_at"))["at"]
         if options["json"]:
             told = {"due": due, "next_poll_at": next_poll_at and next_poll_at.isoformat()}
             self.stdout.write(json.dumps(told))
