@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from django_messente_dlr import conf, ledger
 from django_messente_dlr.messente.fields import MAX_ID
-from django_messente_dlr.models import SmsMessage
+from django_messente_dlr.models import PendingReport, SmsMessage
 from django_messente_dlr.schedule import first_poll_at
 
 NUMBER = re.compile(r"\+?[0-9]{4,20}", re.ASCII)
@@ -65,7 +65,6 @@ def build(
     for name, value, limit in (("sender", sender, 32), ("channel", channel, 16)):
         if len(value) > limit:
             raise ValueError(f"The {name} «{value}» is longer than {limit} characters.")
-    now = timezone.now()
     return SmsMessage(
         recipient=recipient,
         sender=sender,
@@ -73,8 +72,15 @@ def build(
         account=account,
         channel=channel,
         metadata=dict(metadata or {}),
-        created_at=now,
-        next_poll_at=first_poll_at(now),
+        created_at=timezone.now(),
+    )
+
+
+def save(message: SmsMessage, *, using: str) -> None:
+    """Insert a row, and the one that says when to ask about it. Must run inside a transaction."""
+    message.save(using=using, force_insert=True)
+    message.pending = PendingReport.objects.using(using).create(
+        message=message, account=message.account, due_at=first_poll_at(message.created_at)
     )
 
 
@@ -82,7 +88,7 @@ def enter(message: SmsMessage) -> SmsMessage:
     """Save a row; a report that was here before it is matched when it is committed."""
     using = router.db_for_write(SmsMessage)
     with transaction.atomic(using=using):
-        message.save(using=using, force_insert=True)
+        save(message, using=using)
         transaction.on_commit(lambda: ledger.match(message), using=using, robust=True)
     return message
 
@@ -93,7 +99,7 @@ def enter_durably(to: str, **attributes: Any) -> SmsMessage:
     using = router.db_for_write(SmsMessage)
     try:
         with transaction.atomic(using=using, durable=True):
-            message.save(using=using, force_insert=True)
+            save(message, using=using)
     except RuntimeError:
         raise InTransaction(
             "send_sms was called inside a transaction. If that is rolled back, a message was sent of which nobody "

@@ -13,13 +13,15 @@ from django_messente_dlr.schedule import LATE
 from django_messente_dlr.statuses import Status
 
 if TYPE_CHECKING:
-    from django_messente_dlr.models import DeliveryReport, SmsMessage
+    from django_messente_dlr.models import DeliveryReport, PendingReport, SmsMessage
 
 Row = TypeVar("Row", bound=models.Model)
 Rows = TypeVar("Rows", bound="models.QuerySet[Any]")
 
 # What nearly every row says in the end. Nobody looks for those, and no index holds them (`indexes`).
-ORDINARY = {"status": Status.DELIVERED.value, "account": DEFAULT_ACCOUNT, "channel": "sms", "outcome": "advanced"}
+ORDINARY = {"account": DEFAULT_ACCOUNT, "channel": "sms", "outcome": "advanced"}
+# The statuses of messages whose reports are waited for.
+WAITING = tuple(status.value for status in Status if status.rank < Status.UNRESOLVED.rank)
 
 
 class SmsMessageQuerySet(models.QuerySet["SmsMessage"]):
@@ -27,7 +29,7 @@ class SmsMessageQuerySet(models.QuerySet["SmsMessage"]):
 
     def pending(self) -> SmsMessageQuerySet:
         """Those of which nothing final is known and that we still ask about."""
-        return saying(self, "status", Status.QUEUED, Status.SENT)
+        return self.filter(pending__isnull=False)
 
     def delivered(self) -> SmsMessageQuerySet:
         """Those that reached their recipient."""
@@ -35,16 +37,24 @@ class SmsMessageQuerySet(models.QuerySet["SmsMessage"]):
 
     def failed(self) -> SmsMessageQuerySet:
         """Those that ended without reaching their recipient."""
-        return saying(self, "status", *(status for status in Status if status.is_failure))
+        return self.with_status(*(status for status in Status if status.is_failure))
 
     def unresolved(self) -> SmsMessageQuerySet:
         """Those about which Messente told nothing final within its 48 hours."""
-        return saying(self, "status", Status.UNRESOLVED)
+        return self.with_status(Status.UNRESOLVED)
+
+    def with_status(self, *statuses: str) -> SmsMessageQuerySet:
+        """Those with one of these statuses, found by an index where it is not that of most messages."""
+        if all(status in WAITING for status in statuses):
+            return self.pending().filter(status__in=statuses)
+        if any(status in {*WAITING, Status.DELIVERED} for status in statuses):
+            return self.filter(status__in=statuses)
+        return self.filter(unusual_status__in=statuses)
 
     def caused_by(self, err: int) -> SmsMessageQuerySet:
         """Those of which Messente has told this ``err``."""
         # 0 says that there was none, as it does of most.
-        return self.filter(err=err, err__gt=0) if err > 0 else self.filter(err=err)
+        return self.filter(unusual_err=err) if err > 0 else self.filter(err=err)
 
     def of_omnimessage(self, omnimessage_id: str | models.OuterRef) -> SmsMessageQuerySet:
         """Those that belong to an omnimessage."""
@@ -53,11 +63,19 @@ class SmsMessageQuerySet(models.QuerySet["SmsMessage"]):
 
     def due(self, now: datetime) -> SmsMessageQuerySet:
         """Those to be asked about at ``now``, the longest overdue first."""
-        return self.filter(next_poll_at__lte=now).order_by("next_poll_at")
+        return self.filter(pending__due_at__lte=now).order_by("pending__due_at")
 
     def overdue(self, now: datetime) -> SmsMessageQuerySet:
         """Those that should have been asked about long before ``now``: it seems that nobody asks."""
-        return self.filter(next_poll_at__lte=now - LATE)
+        return self.filter(pending__due_at__lte=now - LATE)
+
+
+class PendingReportQuerySet(models.QuerySet["PendingReport"]):
+    """Questions about what is waited for."""
+
+    def due(self, now: datetime) -> PendingReportQuerySet:
+        """Those to be asked about at ``now``, the longest overdue first."""
+        return self.filter(due_at__lte=now).order_by("due_at")
 
     def claim(self, count: int, *, now: datetime, lease: timedelta) -> list[SmsMessage]:
         """Take up to ``count`` messages that are due; no other poller gets them until the lease has run out.
@@ -67,11 +85,16 @@ class SmsMessageQuerySet(models.QuerySet["SmsMessage"]):
             now: the time at which they are due.
             lease: for how long they are ours.
         """
+        claimed = _claim(self.due(now), "due_at", count=count, until=now + lease)
         # What the poller asks with, and no more: texts and metadata of a whole batch are memory for nothing.
-        due = self.due(now).only(
-            "account", "sms_unique_id", "omnimessage_id", "created_at", "sent_at", "poll_count", "next_poll_at"
-        )
-        return _claim(due, "next_poll_at", count=count, until=now + lease)
+        messages = self.model.message.get_queryset().using(router.db_for_write(self.model))
+        known = messages.only(
+            "account", "sms_unique_id", "omnimessage_id", "created_at", "sent_at", "poll_count"
+        ).in_bulk([row.pk for row in claimed])
+        for row in claimed:
+            if row.pk in known:  # or else it was deleted this moment
+                row.message = known[row.pk]
+        return [known[row.pk] for row in claimed if row.pk in known]
 
 
 class DeliveryReportQuerySet(models.QuerySet["DeliveryReport"]):

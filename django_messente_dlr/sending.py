@@ -180,7 +180,7 @@ def track_sms(
     def enter() -> None:
         message.pk = None  # what an attempt before was given is somebody else's by now, perhaps
         with transaction.atomic(using=using):
-            message.save(using=using, force_insert=True)
+            entries.save(message, using=using)
             ledger.confirm_sent(message, next_poll_at=first_poll_at(now), now=now, **ids)
 
     try:

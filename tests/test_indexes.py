@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from django_messente_dlr.indexes import IndexOfFew
 from django_messente_dlr.ledger.finding import orphans_of, orphans_with_message
-from django_messente_dlr.models import DeliveryReport, SmsMessage
+from django_messente_dlr.models import DeliveryReport, PendingReport, SmsMessage
 from django_messente_dlr.testing.callbacks import call_back
 from django_messente_dlr.testing.factories import DeliveryReportFactory, SmsMessageFactory
 
@@ -57,7 +57,8 @@ def test_nobody_is_warned_of_a_database_that_has_none_of_few() -> None:
 
 
 QUESTIONS: dict[str, Callable[[], QuerySet[Any]]] = {
-    "messente_dlr_next_poll": lambda: SmsMessage.objects.due(timezone.now()),
+    "messente_dlr_due": lambda: PendingReport.objects.due(timezone.now()),
+    "messente_dlr_by_err": lambda: SmsMessage.objects.caused_by(7).order_by("-pk"),
     "messente_dlr_omnimessage": lambda: SmsMessage.objects.of_omnimessage("an-omni-id"),
     "messente_dlr_by_status": lambda: SmsMessage.objects.unresolved().order_by("-pk"),
     "messente_dlr_by_outcome": orphans_with_message,
@@ -79,6 +80,10 @@ def test_it_is_used_by_the_question_that_it_is_for(index: str) -> None:
         SmsMessage(account="default", created_at=now, status="delivered", rank=5, sms_unique_id=str(number))
         for number in range(2000)
     )
+    PendingReport.objects.bulk_create(
+        PendingReport(message=each, account="default", due_at=now + timedelta(hours=1))
+        for each in SmsMessage.objects.exclude(pk=message.pk)
+    )
     DeliveryReport.objects.bulk_create(
         DeliveryReport(
             account="default",
@@ -93,7 +98,7 @@ def test_it_is_used_by_the_question_that_it_is_for(index: str) -> None:
         )
         for number in range(2000)
     )
-    SmsMessageFactory.create(omnimessage_id="an-omni-id", status="unresolved", rank=2, next_poll_at=now)
+    SmsMessageFactory.create(omnimessage_id="an-omni-id", status="unresolved", err=7, next_poll_at=now)
     wanted = {"dispatch_due_at": now - timedelta(hours=1), "dispatch_failed_at": now, "outcome": "orphan"}
     DeliveryReportFactory.create(message=None, named_message=7, **wanted)
     if connection.vendor == "mysql":

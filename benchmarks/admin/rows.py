@@ -21,12 +21,12 @@ _present = "default"
 MESSAGES = """
 INSERT INTO django_messente_dlr_smsmessage
     (sms_unique_id, omnimessage_id, account, recipient, sender, text, channel, status, rank, stat, err, error_text,
-     metadata, created_at, sent_at, finalised_at, next_poll_at, poll_count)
+     metadata, created_at, sent_at, finalised_at, poll_count)
 SELECT 'id-' || n, '', CASE WHEN n %% 5 = 0 THEN 'marketing' ELSE 'default' END,
     (ARRAY['+372', '+371', '+370', '+358', '+46'])[1 + n %% 5] || (50000000 + n)::text, 'Shop', '', 'sms',
     s.status, s.rank, s.stat, s.err, '', '{"order": 17}',
     s.at, s.at, CASE WHEN s.rank > 2 THEN s.at + (1 + n %% 60) * interval '1 second' END,
-    CASE WHEN s.rank < 2 THEN now() + interval '1 hour' END, 0
+    0
 FROM generate_series(1, %(size)s) AS n
 CROSS JOIN LATERAL (
     SELECT CASE WHEN n > %(size)s - 100 THEN now() - interval '30 seconds' * (%(size)s - n)
@@ -38,6 +38,10 @@ CROSS JOIN LATERAL (
     WHERE v.kind = CASE WHEN n <= 100 THEN 0 WHEN n <= 200 THEN 1 WHEN n <= 300 THEN 2
         WHEN n > %(size)s - 20 THEN 3 ELSE 4 END
 ) AS s
+"""
+PENDING = """
+INSERT INTO django_messente_dlr_pendingreport (message_id, account, due_at)
+SELECT id, account, now() + interval '1 hour' FROM django_messente_dlr_smsmessage WHERE rank < 2
 """
 REPORTS = """
 INSERT INTO django_messente_dlr_deliveryreport
@@ -98,6 +102,7 @@ def fill(alias: str, size: int) -> None:
     with using(alias):
         with connections[alias].cursor() as cursor:
             cursor.execute(MESSAGES, {"size": size, "days": DAYS})
+            cursor.execute(PENDING)
             cursor.execute(REPORTS)
             cursor.execute("ANALYZE")
         # The sweep does this every minute; here it has a month to catch up with.

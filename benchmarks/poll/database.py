@@ -13,6 +13,7 @@ import django
 from benchmarks.receive.databases import COLUMNS, entry
 
 TABLE = "django_messente_dlr_smsmessage"
+PENDING = "django_messente_dlr_pendingreport"
 
 
 class Router:
@@ -77,14 +78,18 @@ def fill(name: str, *, count: int, due: int, scattered: bool = False) -> None:
         "sent_at": "now() - interval '1 hour'",
         "status": f"CASE WHEN {is_due} THEN 'sent' ELSE 'delivered' END",
         "rank": f"CASE WHEN {is_due} THEN 1 ELSE 5 END",
-        "next_poll_at": f"CASE WHEN {is_due} THEN now() - random() * interval '1 hour' END",
     }
     names = ", ".join(connections[name].ops.quote_name(column) for column in columns)
     values = ", ".join(columns.values()).format(n="n::text")
     with connections[name].cursor() as cursor:
-        cursor.execute(f"TRUNCATE {TABLE}, django_messente_dlr_deliveryreport RESTART IDENTITY CASCADE")
+        cursor.execute(f"TRUNCATE {TABLE}, {PENDING}, django_messente_dlr_deliveryreport RESTART IDENTITY CASCADE")
         cursor.execute(
             f"INSERT INTO {TABLE} ({names}) SELECT {values} FROM generate_series(1, {count}) AS series (n)"
         )
-        cursor.execute(f"VACUUM ANALYZE {TABLE}")
+        # From the newest to the oldest, so that what was due first does not lie at one end.
+        cursor.execute(
+            f"INSERT INTO {PENDING} (message_id, account, due_at) SELECT id, account, now() - random() * interval"
+            f" '1 hour' FROM {TABLE} WHERE status = 'sent' ORDER BY id DESC"
+        )
+        cursor.execute(f"VACUUM ANALYZE {TABLE}, {PENDING}")
         cursor.execute("CHECKPOINT")  # so that no turn pays for the filling

@@ -53,10 +53,12 @@ COLUMNS = {
         "metadata": "'{{}}'",
         "created_at": "CURRENT_TIMESTAMP",
         "sent_at": "CURRENT_TIMESTAMP",
-        "next_poll_at": "CURRENT_TIMESTAMP",
         "poll_count": "0",
     },
+    "django_messente_dlr_pendingreport": {"account": "'default'", "due_at": "CURRENT_TIMESTAMP"},
 }
+# What a table's number is called where that is not «id».
+KEYS = {"django_messente_dlr_pendingreport": "message_id"}
 
 
 def entry(database: str, name: str) -> dict[str, Any]:
@@ -119,11 +121,11 @@ def fill(database: str, count: int) -> None:
         raw: sqlite3.Connection = connection.connection
         raw.create_function("md5", 1, message_id, deterministic=True)
     with connection.cursor() as cursor:
-        for table in ("byhand_log", "django_messente_dlr_deliveryreport", *COLUMNS):
+        for table in ("byhand_log", "django_messente_dlr_deliveryreport", *reversed(COLUMNS)):
             truncate = {"postgres": "TRUNCATE {} RESTART IDENTITY CASCADE"}.get(database, "DELETE FROM {}")
             cursor.execute(truncate.format(table))
         for table, columns in COLUMNS.items():
-            names = ", ".join(quote(name) for name in ("id", *columns))
+            names = ", ".join(quote(name) for name in (KEYS.get(table, "id"), *columns))
             values = ", ".join(["n", *columns.values()]).format(n=number)
             cursor.execute(f"INSERT INTO {table} ({names}) SELECT {values} {SERIES[database].format(count=count)}")
         cursor.execute({"postgres": "VACUUM ANALYZE", "sqlite": "ANALYZE"}.get(database, "SELECT 1"))

@@ -23,6 +23,7 @@ from benchmarks.receive.series import OUR_TABLE, Messages, Plan, drive, empty_da
 SIZES = (1_000, 100_000, 10_000_000)
 NEWEST = 50_000  # at the most that are not delivered yet
 CONNECTIONS = 8
+PENDING = "django_messente_dlr_pendingreport"
 REPORTS = {
     "message_id": "n",
     "sms_unique_id": "md5(n::text)",
@@ -131,12 +132,13 @@ def _fill(size: int) -> Messages:
     columns |= {
         "status": f"CASE WHEN n > {old} THEN 'sent' ELSE 'delivered' END",
         "rank": f"CASE WHEN n > {old} THEN 1 ELSE 5 END",
-        "next_poll_at": f"CASE WHEN n > {old} THEN CURRENT_TIMESTAMP END",
     }
     with connection.cursor() as cursor:
-        cursor.execute(f"TRUNCATE {OUR_TABLE}, django_messente_dlr_deliveryreport RESTART IDENTITY")
+        cursor.execute(f"TRUNCATE {OUR_TABLE}, {PENDING}, django_messente_dlr_deliveryreport RESTART IDENTITY")
         _insert(cursor, OUR_TABLE, {"id": "n", **columns}, size)
         _insert(cursor, "django_messente_dlr_deliveryreport", REPORTS, old)
+        pending = {"message_id": f"n + {old}", **databases.COLUMNS[PENDING]}
+        _insert(cursor, PENDING, pending, size - old)
         cursor.execute("VACUUM ANALYZE")
     connection.close()
     return Messages(size, {True: old + 1, False: 1})

@@ -54,7 +54,7 @@ class StatusFilter(admin.SimpleListFilter):
             return queryset.pending()
         if value == "overdue":
             return queryset.overdue(timezone.now())
-        return saying(queryset, "status", value)
+        return queryset.with_status(value)
 
 
 class AgeFilter(admin.SimpleListFilter):

@@ -59,7 +59,7 @@ class SmsMessageAdmin(ReadOnlyAdmin[SmsMessage]):
         # The order that the filter's own index has: else a database may read the table to the end for a few rows.
         if AGE in request.GET:
             return ("-created_at", "-pk")
-        return ("-next_poll_at", "-pk") if request.GET.get("status") == "overdue" else ("-pk",)
+        return ("-pending__due_at", "-pk") if request.GET.get("status") == "overdue" else ("-pk",)
 
     def get_list_display(self, request: HttpRequest) -> Any:
         several = len(conf.accounts()) > 1

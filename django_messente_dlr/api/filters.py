@@ -51,7 +51,9 @@ class MomentFilter(django_filters.IsoDateTimeFilter):  # type: ignore[misc]  # d
 class MessageFilter(django_filters.FilterSet):  # type: ignore[misc]  # django-filter has no types
     """Filters of the list of messages."""
 
-    status = django_filters.MultipleChoiceFilter(choices=Status.choices, help_text="One or more statuses.")
+    status = django_filters.MultipleChoiceFilter(
+        choices=Status.choices, method="by_status", help_text="One or more statuses."
+    )
     cause = django_filters.CharFilter(method="by_cause", help_text="Messente's err, or a name: sender_not_allowed.")
     account = django_filters.CharFilter(help_text="The account's name in MESSENTE_DLR.")
     channel = django_filters.CharFilter(help_text="sms, viber, whatsapp …")
@@ -65,6 +67,10 @@ class MessageFilter(django_filters.FilterSet):  # type: ignore[misc]  # django-f
     class Meta:
         model = SmsMessage
         fields: tuple[str, ...] = ()
+
+    def by_status(self, messages: SmsMessageQuerySet, name: str, value: list[str]) -> QuerySet[SmsMessage]:
+        """Keep those that have one of the statuses."""
+        return messages.with_status(*value)
 
     def by_cause(self, messages: SmsMessageQuerySet, name: str, value: str) -> QuerySet[SmsMessage]:
         """Keep those that failed for one cause."""

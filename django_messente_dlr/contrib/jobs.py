@@ -13,7 +13,7 @@ from typing import Any
 from django.utils import timezone
 
 from django_messente_dlr import polling
-from django_messente_dlr.models import SmsMessage
+from django_messente_dlr.models import PendingReport
 from django_messente_dlr.pruning import prune_messages, prune_orphans
 
 #: Messages in a share: some seconds of work, so that a worker that is asked to end has soon done so.
@@ -24,7 +24,7 @@ SHARES = 20
 
 def shares_due() -> int:
     """Return the number of shares that what is due now makes, at most `SHARES`."""
-    due = SmsMessage.objects.due(timezone.now()).values("pk")[: SHARES * SHARE].count()
+    due = PendingReport.objects.due(timezone.now()).values("pk")[: SHARES * SHARE].count()
     return -(-due // SHARE)
 
 

@@ -13,8 +13,8 @@ from django.db import router
 from django.db.models import Exists, OuterRef, Q, Subquery
 
 from django_messente_dlr.messente.reports import Report, Source
-from django_messente_dlr.models import Account, DeliveryReport, SmsMessage
-from django_messente_dlr.querysets import DeliveryReportQuerySet, SmsMessageQuerySet
+from django_messente_dlr.models import Account, DeliveryReport, PendingReport, SmsMessage
+from django_messente_dlr.querysets import DeliveryReportQuerySet, PendingReportQuerySet, SmsMessageQuerySet
 
 
 class ForeignReport(Exception):
@@ -53,6 +53,11 @@ def messages() -> SmsMessageQuerySet:
 def reports() -> DeliveryReportQuerySet:
     """Reports as the database that is written to has them."""
     return DeliveryReport.objects.using(router.db_for_write(DeliveryReport))
+
+
+def pending() -> PendingReportQuerySet:
+    """What is waited for, as the database that is written to has it."""
+    return PendingReport.objects.using(router.db_for_write(PendingReport))
 
 
 def find(address: Address, *, lock: bool = False) -> SmsMessage | None:

@@ -1,4 +1,4 @@
-"""Writes an ordinary report on any database: two statements in one transaction."""
+"""Writes an ordinary report on any database: a few statements in one transaction."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.db import connections
 from django.db.backends.utils import CursorWrapper
 
 from django_messente_dlr.ledger.together import whole
-from django_messente_dlr.ledger.writing import Shapes, Writing, message_of, row, update
+from django_messente_dlr.ledger.writing import Shapes, Writing, end_of_waiting, message_of, row, update
 from django_messente_dlr.models import DeliveryReport, SmsMessage
 from django_messente_dlr.statements import columns, table
 
@@ -21,19 +21,21 @@ class Sql:
 
     Attributes:
         change: the UPDATE of its message.
+        end: the DELETE of what was waited for; "" where nothing ends. Its parameter says which message is meant.
         insert: the INSERT of its row; the first parameter says which message is meant.
         columns: those of the message.
         where: what stands behind them in a SELECT of the message, with the same parameter.
     """
 
     change: str
+    end: str
     insert: str
     columns: str
     where: str
 
 
 def write(alias: str, writing: Writing, *, tell: bool) -> tuple[Any, SmsMessage] | bool:
-    """Carry out both statements, or neither; return whether the message was as expected.
+    """Carry out the statements, or none; return whether the message was as expected.
 
     Args:
         alias: the database.
@@ -52,12 +54,15 @@ def write(alias: str, writing: Writing, *, tell: bool) -> tuple[Any, SmsMessage]
     with whole(alias), connection.cursor() as cursor:
         if not tell:
             cursor.execute(statements.change, change)
-            if cursor.rowcount == 1:
-                cursor.execute(statements.insert, insert)
-            return bool(cursor.rowcount == 1)
+            if cursor.rowcount != 1:
+                return False
+            _end(cursor, statements, message)
+            cursor.execute(statements.insert, insert)
+            return True
         moved = _moved(alias, cursor, statements, change, message)
         if moved is None:
             return False
+        _end(cursor, statements, message)
         pk = _inserted(alias, cursor, statements, insert)
     return pk, message_of(alias, moved)
 
@@ -73,8 +78,15 @@ def sql(alias: str, shapes: Shapes) -> Sql:
     names = columns(alias, SmsMessage)
     named = "id" in dict(shapes.expected)
     where = f"FROM {table(alias, SmsMessage)} WHERE {names['id' if named else 'sms_unique_id']} = %s"
-    into, values = row(alias, shapes.row, message="%s" if named else f"(SELECT {names['id']} {where})")
-    return Sql(update(alias, shapes), f"INSERT INTO {into} VALUES ({values})", ", ".join(names.values()), where)
+    message = "%s" if named else f"(SELECT {names['id']} {where})"
+    into, values = row(alias, shapes.row, message=message)
+    end = f"{end_of_waiting(alias)} = {message}" if shapes.ends_waiting else ""
+    return Sql(update(alias, shapes), end, f"INSERT INTO {into} VALUES ({values})", ", ".join(names.values()), where)
+
+
+def _end(cursor: CursorWrapper, statements: Sql, message: Any) -> None:
+    if statements.end:
+        cursor.execute(statements.end, [message])
 
 
 def _moved(alias: str, cursor: CursorWrapper, statements: Sql, change: list[Any], message: Any) -> Any:

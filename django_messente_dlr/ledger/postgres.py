@@ -9,7 +9,7 @@ from typing import Any
 from django.db import connections
 
 from django_messente_dlr.ledger.together import is_expendable, whole
-from django_messente_dlr.ledger.writing import Shapes, Writing, message_of, row, types_of_update, update
+from django_messente_dlr.ledger.writing import Shapes, Writing, end_of_waiting, message_of, row, types_of_update, update
 from django_messente_dlr.models import DeliveryReport, SmsMessage
 from django_messente_dlr.plans import Statement, execute
 from django_messente_dlr.statements import columns, types
@@ -35,6 +35,8 @@ def _statement(alias: str, shapes: Shapes, *, tell: bool) -> Statement:
     returned = ", ".join(names.values()) if tell else names["id"]
     into, values = row(alias, shapes.row, message=f"moved.{names['id']}")
     moved = f"WITH moved AS ({update(alias, shapes)} RETURNING {returned})"
+    if shapes.ends_waiting:
+        moved += f", ended AS ({end_of_waiting(alias)} = (SELECT {names['id']} FROM moved))"
     insert = f"INSERT INTO {into} SELECT {values} FROM moved"
     sql = f"{moved} {insert}"
     if tell:

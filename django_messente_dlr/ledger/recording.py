@@ -15,7 +15,7 @@ from django.utils import timezone
 from django_messente_dlr import dispatch, retries
 from django_messente_dlr.keys import NO_KEYS, Keys
 from django_messente_dlr.ledger import straight
-from django_messente_dlr.ledger.finding import Address, find, messages, reports
+from django_messente_dlr.ledger.finding import Address, find, messages, pending, reports
 from django_messente_dlr.ledger.matching import adopt, match
 from django_messente_dlr.ledger.settling import Moved, settle
 from django_messente_dlr.ledger.transitions import Outcome
@@ -93,9 +93,13 @@ def confirm_sent(message: SmsMessage, *, next_poll_at: datetime, now: datetime, 
     using = router.db_for_write(SmsMessage)
     with transaction.atomic(using=using):
         rows = messages().filter(pk=message.pk)
-        sent = {"status": Status.SENT.value, "rank": Status.SENT.rank, "next_poll_at": next_poll_at}
+        sent = {"status": Status.SENT.value, "rank": Status.SENT.rank}
         # A report may have overtaken the answer: then there is more to know than that it was sent.
-        if not rows.filter(rank=Status.QUEUED.rank).update(**sent, **ids, sent_at=now):
+        if rows.filter(rank=Status.QUEUED.rank).update(**sent, **ids, sent_at=now):
+            # The project may have entered its row by itself.
+            if not pending().filter(pk=message.pk).update(due_at=next_poll_at):
+                pending().create(message=message, account=message.account, due_at=next_poll_at)
+        else:
             rows.update(**ids, sent_at=now)
         for name, value in ids.items():
             setattr(message, name, value)

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from django_messente_dlr import accounts
-from django_messente_dlr.ledger.finding import ids_to_adopt, messages
+from django_messente_dlr.ledger.finding import ids_to_adopt, messages, pending
 from django_messente_dlr.ledger.transitions import Outcome, Transition, decide
 from django_messente_dlr.messente.codes import ErrorCode
 from django_messente_dlr.messente.reports import Report
@@ -41,6 +41,8 @@ def settle(row: DeliveryReport, message: SmsMessage, report: Report, *, now: dat
     expected = {**transition.expected, **{name: getattr(message, name) for name in ids}}
     if changes and not messages().filter(pk=message.pk, **_lookups(expected)).update(**changes):
         raise Moved
+    if transition.ends_waiting:
+        pending().filter(pk=message.pk).delete()
     row.message = message
     row.outcome = transition.outcome
     row.previous = transition.previous.value if transition.previous else ""

@@ -22,7 +22,7 @@ from django_messente_dlr.ledger.transitions import Outcome, Transition, decide
 from django_messente_dlr.ledger.writing import Writing
 from django_messente_dlr.messente.codes import ErrorCode
 from django_messente_dlr.messente.reports import Report
-from django_messente_dlr.models import Account, DeliveryReport, SmsMessage
+from django_messente_dlr.models import Account, DeliveryReport, PendingReport, SmsMessage
 from django_messente_dlr.statements import Fixed
 from django_messente_dlr.statuses import Status
 
@@ -63,6 +63,7 @@ def go(report: Report, status: Status | None, address: Address, *, row: dict[str
         changes=_fixed(transition.changes),
         expected=_fixed(_expected(transition, report, address)),
         unless_held=address.account if status.is_delivery else "",
+        ends_waiting=transition.ends_waiting,
         row={**_fixed(told), "signals": _signals(names)},
     )
     try:
@@ -94,7 +95,7 @@ def _database() -> str | None:
     """Return the one database for all of it, or None where there is none that can, or somebody wants to be asked."""
     alias = router.db_for_write(DeliveryReport)
     # Without a router of the project's, all is in one.
-    if router.routers and any(router.db_for_write(model) != alias for model in (SmsMessage, Account)):
+    if router.routers and any(router.db_for_write(model) != alias for model in (SmsMessage, PendingReport, Account)):
         return None
     connection = connections[alias]
     if connection.vendor not in WRITERS or not (connection.in_atomic_block or connection.get_autocommit()):

@@ -33,6 +33,7 @@ class Transition:
         previous: the message's status before, where it advances.
         changes: the message's columns to set.
         expected: what the message's row must still say for ``changes`` to be right.
+        ends_waiting: whether no more is waited for from now on.
         signals: the names of the signals to send.
         cause: the cause of failure that this report has made known.
     """
@@ -41,6 +42,7 @@ class Transition:
     previous: Status | None = None
     changes: dict[str, Any] = field(default_factory=dict)
     expected: dict[str, Any] = field(default_factory=dict)
+    ends_waiting: bool = False
     signals: tuple[str, ...] = ()
     cause: ErrorCode | None = None
 
@@ -69,8 +71,6 @@ def _advance(message: SmsMessage, report: Report, status: Status, *, now: dateti
     }
     if report.channel:
         changes["channel"] = report.channel
-    if status.rank >= Status.UNRESOLVED.rank:
-        changes["next_poll_at"] = None
     # What was seen had been delivered before: that was when it was final.
     if status.is_final and not previous.is_delivery:
         changes["finalised_at"] = now
@@ -79,6 +79,7 @@ def _advance(message: SmsMessage, report: Report, status: Status, *, now: dateti
         previous=previous,
         changes=changes,
         expected={"rank": message.rank},
+        ends_waiting=previous.rank < Status.UNRESOLVED.rank <= status.rank,
         signals=("dlr_status_changed", *_status_signals(previous, status), *_cause_signals(cause)),
         cause=cause,
     )

@@ -10,7 +10,7 @@ from typing import Any
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from django_messente_dlr.models import Account, DeliveryReport, SmsMessage
+from django_messente_dlr.models import Account, DeliveryReport, PendingReport, SmsMessage
 from django_messente_dlr.statements import (
     Shape,
     assignments,
@@ -32,6 +32,7 @@ class Shapes:
     changes: Shape
     expected: Shape
     held: bool
+    ends_waiting: bool
     row: Shape
 
 
@@ -43,18 +44,20 @@ class Writing:
         changes: what to set in its message.
         expected: what its message must say for that to be right, and for anything to be written.
         unless_held: the account that must not be out of credits for it; "" where that does not matter.
+        ends_waiting: whether no more is waited for from now on.
         row: the report's row but for its message; what is not named has its field's default.
     """
 
     changes: Mapping[str, Any]
     expected: Mapping[str, Any]
     unless_held: str
+    ends_waiting: bool
     row: Mapping[str, Any]
 
     @property
     def shapes(self) -> Shapes:
         """What its SQL depends on."""
-        return Shapes(shape_of(self.changes), shape_of(self.expected), bool(self.unless_held), shape_of(self.row))
+        return Shapes(shape_of(self.changes), shape_of(self.expected), bool(self.unless_held), self.ends_waiting, shape_of(self.row))
 
     def of_message(self, connection: BaseDatabaseWrapper) -> list[Any]:
         """Return the parameters of the UPDATE."""
@@ -76,6 +79,11 @@ def update(alias: str, shapes: Shapes) -> str:
             f" WHERE {account['name']} = %s AND {account['credits_exhausted_at']} IS NOT NULL)"
         )
     return f"UPDATE {table(alias, SmsMessage)} SET {assignments(alias, SmsMessage, shapes.changes)} WHERE {where}"
+
+
+def end_of_waiting(alias: str) -> str:
+    """Return the DELETE of what was waited for, but for which message that was: ``… WHERE message_id``."""
+    return f"DELETE FROM {table(alias, PendingReport)} WHERE {columns(alias, PendingReport)['message_id']}"
 
 
 def types_of_update(alias: str, shapes: Shapes) -> list[str]:

@@ -1,10 +1,11 @@
-"""The rows: a message, every report about it, what is known of each account, and how many messages came to what."""
+"""The rows: a message, every report about it, what is waited for, each account, and how many came to what."""
 
 from __future__ import annotations
 
 from django_messente_dlr.models.accounts import Account
 from django_messente_dlr.models.messages import SmsMessage
+from django_messente_dlr.models.pending import PendingReport
 from django_messente_dlr.models.reports import DeliveryReport
 from django_messente_dlr.models.tallies import Tally
 
-__all__ = ["Account", "DeliveryReport", "SmsMessage", "Tally"]
+__all__ = ["Account", "DeliveryReport", "PendingReport", "SmsMessage", "Tally"]

@@ -16,13 +16,12 @@ from django.utils.translation import gettext_lazy as _
 from django_messente_dlr import accounts, ledger
 from django_messente_dlr.messente import errors
 from django_messente_dlr.messente.reports import Report, Source
-from django_messente_dlr.models import SmsMessage
-from django_messente_dlr.plans import PARAMETER
+from django_messente_dlr.models import PendingReport, SmsMessage
 from django_messente_dlr.polling.asking import Asker, Question
 from django_messente_dlr.polling.pace import NotAsked
 from django_messente_dlr.querysets import SmsMessageQuerySet
 from django_messente_dlr.schedule import WINDOW, next_question
-from django_messente_dlr.statements import assignments, columns, parameters, table
+from django_messente_dlr.statements import columns, parameters, table
 from django_messente_dlr.statuses import Status, status_of
 
 logger = logging.getLogger(__name__)
@@ -104,14 +103,19 @@ def schedule(results: Iterable[Result]) -> None:
     """Write down when messages are to be asked about again, those of all results in one go."""
     using = router.db_for_write(SmsMessage)
     connection = connections[using]
-    rows = []
-    for result in results:
-        if result.again_at:
-            told = {"next_poll_at": result.again_at, "poll_count": result.message.poll_count + 1}
-            rows.append(parameters(connection, SmsMessage, {**told, "id": result.message.pk}))
-    if rows:
-        with connection.cursor() as cursor:
-            cursor.executemany(_reschedule(using), rows)
+    again = [result for result in results if result.again_at]
+    if not again:
+        return
+    polls = [[result.message.poll_count + 1, result.message.pk] for result in again]
+    # A message that has become final meanwhile is not in this list any more, and is not to be asked about again.
+    times = [
+        parameters(connection, PendingReport, {"due_at": result.again_at, "message_id": result.message.pk})
+        for result in again
+    ]
+    counting, postponing = _reschedule(using)
+    with connection.cursor() as cursor:
+        cursor.executemany(counting, polls)
+        cursor.executemany(postponing, times)
 
 
 def put_off(messages: Collection[SmsMessage], reason: NotAsked, *, now: datetime) -> list[Result]:
@@ -121,17 +125,18 @@ def put_off(messages: Collection[SmsMessage], reason: NotAsked, *, now: datetime
         # Unless their claim has run out, and they are another's by now. One claim has one end.
         for until in {message.next_poll_at for message in messages} - {None}:
             ours = [message.pk for message in messages if message.next_poll_at == until]
-            _messages().filter(pk__in=ours, next_poll_at=until).update(next_poll_at=at)
+            pending = PendingReport.objects.using(router.db_for_write(PendingReport))
+            pending.filter(pk__in=ours, due_at=until).update(due_at=at)
     return [Result(message, Outcome.NOT_ASKED, str(reason)) for message in messages]
 
 
 @cache
-def _reschedule(using: str) -> str:
-    names = columns(using, SmsMessage)
-    # A message that has become final meanwhile is not to be asked about again.
-    waited_for = f"{names['id']} = %s AND {names['next_poll_at']} IS NOT NULL"
-    told = assignments(using, SmsMessage, (("next_poll_at", PARAMETER), ("poll_count", PARAMETER)))
-    return f"UPDATE {table(using, SmsMessage)} SET {told} WHERE {waited_for}"  # noqa: S608 - our own names, quoted
+def _reschedule(using: str) -> list[str]:
+    """Return the UPDATEs that count a question and say when the next is due, each of a message's primary key."""
+    return [
+        f"UPDATE {table(using, model)} SET {columns(using, model)[column]} = %s WHERE {columns(using, model)[key]} = %s"
+        for model, column, key in ((SmsMessage, "poll_count", "id"), (PendingReport, "due_at", "message_id"))
+    ]
 
 
 def _note_refusal(account: str, error: str, *, asker: Asker, now: datetime) -> None:
@@ -163,7 +168,7 @@ def _record(question: Question, reports: list[Report]) -> dict[SmsMessage, bool]
 def _sibling(question: Question, report: Report) -> list[SmsMessage]:
     """Return the row of another channel's message of the same omnimessage, which was not claimed with this one."""
     rows = _messages().filter(account=question.account, sms_unique_id=report.sms_unique_id)
-    return list(rows.of_omnimessage(question.messages[0].omnimessage_id).filter(next_poll_at__isnull=False))
+    return list(rows.of_omnimessage(question.messages[0].omnimessage_id).filter(pending__isnull=False))
 
 
 def _messages() -> SmsMessageQuerySet:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 
 from django_messente_dlr import conf
-from django_messente_dlr.models import SmsMessage
+from django_messente_dlr.models import PendingReport, SmsMessage
 from django_messente_dlr.polling.answers import Result, later, schedule
 from django_messente_dlr.polling.asking import Asker, Question, questions_about
 
@@ -71,11 +71,11 @@ class Claims:
         if self._asker.pace.is_closed or self._left == 0:
             return False
         count = self._batch_size if self._left is None else min(self._left, self._batch_size)
-        messages = SmsMessage.objects.exclude(account__in=list(self._asker.refused))
+        pending = PendingReport.objects.exclude(account__in=list(self._asker.refused))
         if self._account_names is not None:
-            messages = messages.filter(account__in=self._account_names)
+            pending = pending.filter(account__in=self._account_names)
         # What was due when the run began, which may be long ago; but from now on it is ours.
-        batch = messages.claim(count, now=now, lease=timezone.now() - now + self._lease)
+        batch = pending.claim(count, now=now, lease=timezone.now() - now + self._lease)
         if not batch:
             return False
         if self._left is not None:

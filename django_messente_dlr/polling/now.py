@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from django_messente_dlr import conf
-from django_messente_dlr.models import SmsMessage
+from django_messente_dlr.models import PendingReport, SmsMessage
 from django_messente_dlr.polling.answers import Outcome, Result, schedule, take
 from django_messente_dlr.polling.asking import Asker, questions_about
 from django_messente_dlr.polling.pace import Pace
@@ -33,14 +33,15 @@ def poll_now(messages: Iterable[SmsMessage]) -> list[Result]:
     config = conf.current()
     wanted = list(messages)
     rows = SmsMessage.objects.using(router.db_for_write(SmsMessage))
-    asked = [message for message in wanted if _can_be_asked(message)]
+    keys = [message.pk for message in wanted if _can_be_asked(message)]
     # As a poller's claim would have it, so that none asks at the same time.
     until = timezone.now() + timedelta(seconds=config.poll_lease)
-    rows.filter(pk__in=[message.pk for message in asked], next_poll_at__isnull=False).update(next_poll_at=until)
+    pending = PendingReport.objects.using(router.db_for_write(PendingReport))
+    pending.filter(pk__in=keys).update(due_at=until)
+    claimed = rows.select_related("pending").in_bulk(keys)
+    asked = [claimed[pk] for pk in keys if pk in claimed]
     asker = Asker(Pace(config.poll_rate, stop=threading.Event()))
     results: dict[int, Result] = {}
-    for message in asked:
-        message.next_poll_at = until if message.next_poll_at else None
     with ThreadPoolExecutor(config.poll_concurrency, thread_name_prefix="messente-poll-now") as pool:
         asking = [(question, pool.submit(asker.ask, question)) for question in questions_about(asked)]
         for question, future in asking:

@@ -11,7 +11,7 @@ from factory.django import DjangoModelFactory
 
 from django_messente_dlr.conf import DEFAULT_ACCOUNT
 from django_messente_dlr.messente.reports import Report, Source
-from django_messente_dlr.models import Account, DeliveryReport, SmsMessage
+from django_messente_dlr.models import Account, DeliveryReport, PendingReport, SmsMessage
 from django_messente_dlr.statuses import Status
 
 
@@ -38,6 +38,14 @@ class SmsMessageFactory(DjangoModelFactory[SmsMessage]):
     finalised_at: Any = factory.LazyAttribute(
         lambda message: message.created_at if Status(message.status).is_final else None
     )
+
+    @classmethod
+    def _create(cls, model_class: type[SmsMessage], *args: Any, **kwargs: Any) -> SmsMessage:
+        next_poll_at = kwargs.pop("next_poll_at")
+        message: SmsMessage = super()._create(model_class, *args, **kwargs)
+        if next_poll_at is not None:
+            PendingReport.objects.create(message=message, account=message.account, due_at=next_poll_at)
+        return message
 
 
 class DeliveryReportFactory(DjangoModelFactory[DeliveryReport]):

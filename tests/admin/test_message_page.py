@@ -20,7 +20,7 @@ from tests.admin.pages import html, page_url
 pytestmark = pytest.mark.django_db
 
 # Session, user, the message, its reports, and the accounts that are on hold.
-QUERIES = 5
+QUERIES = 6
 
 
 def fields(page: str) -> dict[str, str]:

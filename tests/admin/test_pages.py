@@ -153,7 +153,7 @@ class TestPlans:
         ("query", "index"),
         [
             ("status=unresolved", "messente_dlr_by_status"),
-            ("status=overdue", "messente_dlr_next_poll"),
+            ("status=overdue", "messente_dlr_due"),
             ("account=closed", "messente_dlr_by_account"),
             ("channel=viber", "messente_dlr_by_channel"),
             ("age=hour", "messente_dlr_created"),

@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils import timezone
 
 from django_messente_dlr.admin import health
-from django_messente_dlr.models import DeliveryReport, SmsMessage
+from django_messente_dlr.models import DeliveryReport, PendingReport, SmsMessage
 from django_messente_dlr.statuses import Status
 from tests.admin.pages import list_url
 
@@ -35,7 +35,6 @@ def _rows() -> None:
         "channel": "viber",
         "err": 7,
         "created_at": now,
-        "next_poll_at": now - timedelta(hours=1),
     }
     many = {"status": Status.DELIVERED, "rank": Status.DELIVERED.rank, "account": "default"}
     old = now - timedelta(days=60)
@@ -46,6 +45,10 @@ def _rows() -> None:
             for number in range(FEW, MANY)
         ],
         batch_size=5000,
+    )
+    waiting = SmsMessage.objects.filter(status=Status.UNRESOLVED)
+    PendingReport.objects.bulk_create(
+        PendingReport(message=message, account="marketing", due_at=now - timedelta(hours=1)) for message in waiting
     )
     told = {"account": "default", "source": "callback", "received_at": now}
     DeliveryReport.objects.bulk_create(
@@ -62,7 +65,7 @@ def _rows() -> None:
         batch_size=5000,
     )
     with connection.cursor() as cursor:
-        cursor.execute("ANALYZE django_messente_dlr_smsmessage, django_messente_dlr_deliveryreport")
+        cursor.execute("ANALYZE")
 
 
 def read(plan: str) -> int:
@@ -87,7 +90,7 @@ def test_what_is_rare_is_found_without_reading_what_is_common(admin_client: Clie
             rows = response.context["cl"].queryset
             for asked in (rows[:101], rows.order_by()[:1001]):
                 plan = asked.explain(analyze=True)
-                assert "Seq Scan" not in plan, (query, plan)
+                assert not re.search("Seq Scan on django_messente_dlr_(smsmessage|deliveryreport)", plan), (query, plan)
                 assert read(plan) <= 2 * FEW, (query, plan)
 
 
@@ -103,5 +106,5 @@ def test_the_list_and_its_count_stop_where_nobody_looks_further(admin_client: Cl
 @pytest.mark.usefixtures("_rows")
 def test_what_the_overview_counts_is_counted_in_an_index() -> None:
     found = health.waiting(timezone.now())
-    assert (found.overdue, found.orphans, found.undispatched, found.receivers_failed) == (FEW,) * 4
-    assert (found.pending, found.unreadable) == (0, 0)
+    assert (found.pending, found.overdue, found.orphans) == (FEW,) * 3
+    assert (found.undispatched, found.receivers_failed, found.unreadable) == (FEW, FEW, 0)

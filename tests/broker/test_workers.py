@@ -20,7 +20,7 @@ from celery import Celery
 from django.db import connection
 from django.utils import timezone
 
-from django_messente_dlr.models import SmsMessage
+from django_messente_dlr.models import PendingReport, SmsMessage
 from django_messente_dlr.polling.claims import RESERVE
 from django_messente_dlr.statuses import Status
 from tests.broker.answering import Answering
@@ -117,7 +117,7 @@ def wait_for(condition: Callable[[], bool], app: Celery, *, alive: list[subproce
 
 def enter_messages() -> None:
     now = timezone.now()
-    SmsMessage.objects.bulk_create(
+    messages = SmsMessage.objects.bulk_create(
         [
             SmsMessage(
                 sms_unique_id=f"message-{number}",
@@ -126,10 +126,14 @@ def enter_messages() -> None:
                 rank=Status.SENT.rank,
                 created_at=now - timedelta(hours=1),
                 sent_at=now - timedelta(hours=1),
-                next_poll_at=now - timedelta(minutes=1),
             )
             for number in range(MESSAGES)
         ],
+        batch_size=1000,
+    )
+    due_at = now - timedelta(minutes=1)
+    PendingReport.objects.bulk_create(
+        [PendingReport(message=message, account=message.account, due_at=due_at) for message in messages],
         batch_size=1000,
     )
 

@@ -22,7 +22,7 @@ from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 
 from django_messente_dlr.models import Account, SmsMessage
-from django_messente_dlr.querysets import SmsMessageQuerySet
+from django_messente_dlr.querysets import PendingReportQuerySet
 from tests.messente.answering import FIRST, Messente
 from tests.polling.rows import REPORT, due, seen
 
@@ -125,16 +125,16 @@ def test_trouble_with_the_database_is_logged_and_outlived(
 ) -> None:
     message = due()
     messente.answer(FIRST, REPORT, "OK DELIVERED")
-    real, raised = SmsMessageQuerySet.claim, list[Exception]()
+    real, raised = PendingReportQuerySet.claim, list[Exception]()
 
-    def claim(self: SmsMessageQuerySet, *args: Any, **kwargs: Any) -> list[SmsMessage]:
+    def claim(self: PendingReportQuerySet, *args: Any, **kwargs: Any) -> list[SmsMessage]:
         if not raised:
             raised.append(trouble)
             raise trouble
         return real(self, *args, **kwargs)
 
     with (
-        mock.patch.object(SmsMessageQuerySet, "claim", claim),
+        mock.patch.object(PendingReportQuerySet, "claim", claim),
         caplog.at_level(logging.WARNING, "django_messente_dlr"),
     ):
         watch(Ending(1))
@@ -166,7 +166,7 @@ def test_a_connection_that_the_server_ends_is_made_anew(messente: Messente, capl
 
 def test_a_single_run_says_with_its_exit_status_that_there_is_no_database(messente: Messente) -> None:
     with (
-        mock.patch.object(SmsMessageQuerySet, "claim", side_effect=OperationalError("could not connect")),
+        mock.patch.object(PendingReportQuerySet, "claim", side_effect=OperationalError("could not connect")),
         pytest.raises(CommandError, match="The database cannot be used: could not connect") as raised,
     ):
         call_command("poll_dlrs")

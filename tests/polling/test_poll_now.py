@@ -87,7 +87,7 @@ def test_a_poller_keeps_away_while_a_person_asks(messente: Messente) -> None:
     claimed: list[list[Any]] = []
 
     def answer(request: object) -> tuple[int, dict[str, str], str]:
-        claimed.append([message.next_poll_at])
+        claimed.append([seen(message).next_poll_at])
         return 200, {}, "FAILED 102"
 
     messente.add_callback(responses.POST, f"{FIRST}/{REPORT}/", answer)

@@ -1,0 +1,118 @@
+"""A message is waited for from the moment it is entered until its end is known, on every way, and no longer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+from django.utils import timezone
+
+from django_messente_dlr.ledger import record_end
+from django_messente_dlr.messente.reports import Report, Source
+from django_messente_dlr.models import PendingReport, SmsMessage
+from django_messente_dlr.sending import mark_sent, prepare_sms, track_sms
+from django_messente_dlr.statuses import Status
+from django_messente_dlr.testing.callbacks import call_back
+from django_messente_dlr.testing.factories import SmsMessageFactory
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("each_way")]
+
+
+def is_waited_for(message: SmsMessage) -> bool:
+    """Tell whether it is on the poller's list; what it says itself must agree with that."""
+    listed = PendingReport.objects.filter(pk=message.pk, account=message.account).exists()
+    now = SmsMessage.objects.get(pk=message.pk)
+    assert listed is (now.next_poll_at is not None) is SmsMessage.objects.pending().filter(pk=message.pk).exists()
+    return listed
+
+
+@pytest.mark.parametrize(
+    ("stats", "waited_for"),
+    [
+        (["ACCEPTD"], True),
+        (["PONDERD"], True),
+        (["DELIVRD"], False),
+        (["UNDELIV"], False),
+        (["REJECTD"], False),
+        (["SEEN"], False),
+        (["UNDELIV", "DELIVRD"], False),
+        (["DELIVRD", "ACCEPTD"], False),
+    ],
+)
+def test_it_is_waited_for_until_a_report_tells_its_end(stats: list[str], waited_for: bool) -> None:
+    message = SmsMessageFactory.create()
+    assert is_waited_for(message)
+    for stat in stats:
+        assert call_back(message, stat).status_code == 200
+    assert is_waited_for(message) is waited_for
+
+
+def test_what_is_given_up_is_not_waited_for() -> None:
+    message = SmsMessageFactory.create()
+    record_end(message, Report(source=Source.POLL), Status.UNRESOLVED)
+    assert not is_waited_for(message)
+
+
+def test_what_is_prepared_and_what_is_tracked_is_waited_for() -> None:
+    prepared = prepare_sms("+37255500000")
+    assert is_waited_for(prepared)
+    first = prepared.next_poll_at
+    mark_sent(prepared, "an-id")
+    assert first is not None
+    assert (prepared.next_poll_at or first) > first
+    assert is_waited_for(track_sms("another-id"))
+
+
+def test_an_end_that_overtook_the_answer_to_sending_stays_the_end() -> None:
+    message = prepare_sms("+37255500000")
+    assert call_back(message, "DELIVRD", sms_unique_id="an-id").status_code == 200
+    mark_sent(message, "an-id")
+    assert not is_waited_for(message)
+
+
+def test_a_row_that_the_project_entered_by_itself_is_waited_for_once_it_is_sent() -> None:
+    message = SmsMessage.objects.create(account="default", recipient="+37255500000", created_at=timezone.now())
+    assert not is_waited_for(message)
+    mark_sent(message, "an-id")
+    assert is_waited_for(message)
+
+
+def test_no_index_names_a_column_that_an_ordinary_delivery_changes() -> None:
+    message = SmsMessageFactory.create()
+
+    def columns() -> dict[str, Any]:
+        return dict(SmsMessage.objects.filter(pk=message.pk).values().get())
+
+    before = columns()
+    call_back(message, "DELIVRD", "000")
+    after = columns()
+    changed = {name for name in before if before[name] != after[name]}
+    assert {"status", "rank", "err"} <= changed
+    with connection.cursor() as cursor:
+        indexes = connection.introspection.get_constraints(cursor, SmsMessage._meta.db_table)
+    indexed = {
+        column
+        for index in indexes.values()
+        if index["index"] or index["unique"] or index["primary_key"]
+        for column in index["columns"]
+    }
+    named = {name for index in SmsMessage._meta.indexes for name in index.fields}
+    assert changed.isdisjoint(indexed | named)
+    assert {"recipient", "sms_unique_id", "unusual_status"} <= indexed
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="PostgreSQL alone writes rows without their indexes")
+def test_postgresql_writes_an_ordinary_delivery_without_touching_an_index() -> None:
+    message = SmsMessageFactory.create()
+    with transaction.atomic():
+        assert call_back(message, "DELIVRD", "000").status_code == 200
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_stat_get_xact_tuples_updated(oid), pg_stat_get_xact_tuples_hot_updated(oid)"
+                " FROM pg_class WHERE oid = %s::regclass",
+                [SmsMessage._meta.db_table],
+            )
+            assert cursor.fetchone() == (1, 1)
+    message.refresh_from_db()
+    assert message.status == "delivered"
