@@ -19,7 +19,7 @@ from django.utils import timezone
 from django_messente_dlr import retries, signals
 from django_messente_dlr.messente.codes import ErrorCode
 from django_messente_dlr.models import Account, DeliveryReport, SmsMessage
-from django_messente_dlr.plans import Statement
+from django_messente_dlr.plans import Statement, alike, execute
 from django_messente_dlr.statements import (
     Shape,
     assignments,
@@ -76,8 +76,7 @@ def dispatch(report_pk: int, *, due: datetime | None = None, read: DeliveryRepor
         read: its row as it is in the database, with its message; None to have it read.
     """
     using = router.db_for_write(DeliveryReport)
-    reports = DeliveryReport.objects.using(using)
-    report = read or retries.patiently(lambda: reports.select_related("message").get(pk=report_pk), using=using)
+    report = read or retries.patiently(lambda: _read(report_pk, using=using), using=using)
     if due not in {None, report.dispatch_due_at}:
         return True
     failures: list[str] = []
@@ -94,26 +93,29 @@ def dispatch(report_pk: int, *, due: datetime | None = None, read: DeliveryRepor
     return not failures
 
 
+def _read(report_pk: int, *, using: str) -> DeliveryReport:
+    return DeliveryReport.objects.using(using).select_related("message").get(pk=report_pk)
+
+
 def _note(alias: str, report: DeliveryReport, told: dict[str, Any]) -> None:
     """Note what became of a report's signals."""
     connection = connections[alias]
     # An orphan that was matched meanwhile has other signals by now, which are not sent yet.
     seen = {"id": report.pk, "dispatch_due_at": report.dispatch_due_at}
     lazily = connection.vendor == "postgresql" and not connection.in_atomic_block
-    statement = _note_of(alias, shape_of(told), shape_of(seen), lazily=lazily)
     values = [*parameters(connection, DeliveryReport, told), *parameters(connection, DeliveryReport, seen)]
-    # Not by a plan that is kept: one that was made for a table of a few reports reads all of many.
+    statement = _note_of(alias, shape_of(told), shape_of(seen), alike(values), lazily=lazily)
     with connection.cursor() as cursor:
-        cursor.execute(statement.sql, values)
+        execute(connection, cursor, statement, values)
 
 
 @cache
-def _note_of(alias: str, told: Shape, seen: Shape, *, lazily: bool) -> Statement:
+def _note_of(alias: str, told: Shape, seen: Shape, same: tuple[int, ...], *, lazily: bool) -> Statement:
     where = conditions(alias, DeliveryReport, seen)
     # PostgreSQL need not wait for its disk: what a crash of the server takes back is sent again, as after any crash.
     lazy = " AND set_config('synchronous_commit', 'off', true) IS NOT NULL" if lazily else ""
     sql = f"UPDATE {table(alias, DeliveryReport)} SET {assignments(alias, DeliveryReport, told)} WHERE {where}{lazy}"
-    return Statement.of(sql, types(alias, DeliveryReport, told + seen))
+    return Statement.of(sql, types(alias, DeliveryReport, told + seen), same)
 
 
 def announce_restored(account: str) -> None:

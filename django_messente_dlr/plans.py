@@ -36,30 +36,47 @@ class Statement:
     Attributes:
         sql: its text, with ``%s`` for each parameter.
         prepare: the statement that prepares it.
-        execute: the statement that carries out what was prepared, with the same parameters.
+        execute: the statement that carries out what was prepared, with those parameters that differ.
         deallocate: the statement that forgets it.
+        differing: the places of those parameters among all.
     """
 
     sql: str
     prepare: str
     execute: str
     deallocate: str
+    differing: tuple[int, ...]
 
     @classmethod
-    def of(cls, sql: str, types: Sequence[str]) -> Statement:
+    def of(cls, sql: str, types: Sequence[str], same: Sequence[int]) -> Statement:
         """Return a statement.
 
         Args:
             sql: its text.
             types: the types of its parameters, in the database's words.
+            same: for each of them a number, alike where their values are: what `alike` returns.
         """
-        # The name says what it is, so that whoever has prepared one of this name has prepared this one.
-        name = f"messente_dlr_{hashlib.sha256(sql.encode()).hexdigest()[:16]}"
         first, *rest = sql.split(PARAMETER)
-        text = first + "".join(f"${place}{part}" for place, part in enumerate(rest, 1))
-        places = ", ".join([PARAMETER] * len(rest))
-        prepare, run = f"PREPARE {name} ({', '.join(types)}) AS {text}", f"EXECUTE {name} ({places})"
-        return cls(sql, prepare, run, f"DEALLOCATE {name}")
+        # What is given once need be put into SQL once only, which takes Python longer than the rest of the statement.
+        numbers: dict[tuple[int, str], int] = {}
+        differing, text = [], first
+        for place, part in enumerate(rest):
+            known = (same[place], types[place])
+            if known not in numbers:
+                numbers[known] = len(numbers) + 1
+                differing.append(place)
+            text += f"${numbers[known]}{part}"
+        kinds, places = ", ".join(types[place] for place in differing), ", ".join([PARAMETER] * len(differing))
+        # The name says what it is, so that whoever has prepared one of this name has prepared this one.
+        name = f"messente_dlr_{hashlib.sha256(f'{kinds} {text}'.encode()).hexdigest()[:16]}"
+        prepare, run = f"PREPARE {name} ({kinds}) AS {text}", f"EXECUTE {name} ({places})"
+        return cls(sql, prepare, run, f"DEALLOCATE {name}", tuple(differing))
+
+
+def alike(values: Sequence[Any]) -> tuple[int, ...]:
+    """Return a number for each value, the same for the same object."""
+    numbers: dict[int, int] = {}
+    return tuple([numbers.setdefault(id(value), len(numbers)) for value in values])
 
 
 def execute(
@@ -85,9 +102,9 @@ def execute(
         cursor.execute(statement.sql, values)
         return
     uses = _uses.setdefault(connection.connection, {})
-    used = uses.get(statement.sql, 0)
+    used = uses.get(statement.prepare, 0)
     if used >= 0:
-        uses[statement.sql] = used + 1
+        uses[statement.prepare] = used + 1
     if used < USES_BEFORE_PREPARING:
         cursor.execute(statement.sql, values)
         return
@@ -96,11 +113,11 @@ def execute(
             if used > USES_BEFORE_PREPARING:
                 cursor.execute(statement.deallocate)
             cursor.execute(statement.prepare)
-        cursor.execute(statement.execute, values)
+        cursor.execute(statement.execute, [values[place] for place in statement.differing])
     except DatabaseError as exc:
         if state_of(exc) not in NOT_TO_BE_PREPARED:
             raise
-        uses[statement.sql] = -1
+        uses[statement.prepare] = -1
         cursor.execute(statement.sql, values)
 
 

@@ -85,9 +85,10 @@ class PendingReportQuerySet(models.QuerySet["PendingReport"]):
             now: the time at which they are due.
             lease: for how long they are ours.
         """
-        claimed = _claim(self.due(now), "due_at", count=count, until=now + lease)
+        claimed: list[PendingReport] = _claim(self.due(now), "due_at", count=count, until=now + lease)
         # What the poller asks with, and no more: texts and metadata of a whole batch are memory for nothing.
-        messages = self.model.message.get_queryset().using(router.db_for_write(self.model))
+        rows = self.model.message.get_queryset()  # type: ignore[call-arg]  # its hints may all be left out
+        messages = rows.using(router.db_for_write(self.model))
         known = messages.only(
             "account", "sms_unique_id", "omnimessage_id", "created_at", "sent_at", "poll_count"
         ).in_bulk([row.pk for row in claimed])

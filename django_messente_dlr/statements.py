@@ -17,7 +17,7 @@ from django.db.models import Field, Model
 
 from django_messente_dlr.plans import PARAMETER
 
-# Any database takes these as they are; of all others their field says how it takes them.
+# Any database takes these as they are, and times and JSON in its own way; of all others their field says how.
 PLAIN = frozenset({str, int})
 # The columns of a statement in their order, each with its SQL: NULL, a literal, or the place of a parameter.
 Shape = tuple[tuple[str, str], ...]
@@ -44,22 +44,19 @@ def shape_of(values: Mapping[str, Any]) -> Shape:
 
 def parameters(connection: BaseDatabaseWrapper, model: type[Model], values: Mapping[str, Any]) -> list[Any]:
     """Return those of the values that are parameters, as the database takes them."""
-    of = fields(model)
     taken: list[Any] = []
-    told = moment = None
     for name, value in values.items():
         kind = type(value)
         if kind in PLAIN:
             taken.append(value)
         elif value is None or kind is Fixed:
             pass
-        elif kind is not datetime:
-            taken.append(of[name].get_db_prep_save(value, connection))
+        elif kind is datetime:
+            taken.append(connection.ops.adapt_datetimefield_value(value))
+        elif kind is dict or kind is list:
+            taken.append(json.dumps(value))
         else:
-            # Most of the times in a statement are one and the same.
-            if value is not told:
-                told, moment = value, of[name].get_db_prep_save(value, connection)
-            taken.append(moment)
+            taken.append(fields(model)[name].get_db_prep_save(value, connection))
     return taken
 
 

@@ -253,6 +253,20 @@ class TestPlansThatPostgresqlKeeps:
         told = [self.words(SmsMessageFactory.create()) for _ in range(3)]
         assert told == [["PREPARE", "EXECUTE"], ["EXECUTE"], ["EXECUTE"]]
 
+    def test_what_is_told_twice_is_given_once(self) -> None:
+        said = "a word"
+        values = [said, 7, said, 7.5]
+        statement = plans.Statement.of("SELECT %s, %s, %s, %s", ["text", "int", "text", "float"], plans.alike(values))
+        assert statement.execute.endswith("(%s, %s, %s)")
+        with connection.cursor() as cursor:
+            for _ in range(2):
+                plans.execute(connection, cursor, statement, values)
+                assert cursor.fetchone() == ("a word", 7, "a word", 7.5)
+
+    def test_what_is_the_same_as_two_types_is_given_twice(self) -> None:
+        statement = plans.Statement.of("SELECT %s, %s", ["text", "varchar"], [0, 0])
+        assert statement.execute.endswith("(%s, %s)")
+
     def test_a_plan_is_made_anew_now_and_then(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(plans, "USES_OF_A_PLAN", 2)
         told = [self.words(SmsMessageFactory.create()) for _ in range(4)]
@@ -267,12 +281,12 @@ class TestPlansThatPostgresqlKeeps:
         assert {message.reports.get().outcome for message in messages} == {"advanced"}
 
     def test_another_trouble_is_told(self) -> None:
-        statement = plans.Statement.of("SELECT 1 / %s", ["integer"])
+        statement = plans.Statement.of("SELECT 1 / %s", ["integer"], [0])
         with connection.cursor() as cursor, pytest.raises(DataError, match="division by zero"):
             plans.execute(connection, cursor, statement, [0])
 
     def test_a_table_that_has_changed_under_the_plan_is_read_without_it(self) -> None:
-        statement = plans.Statement.of("SELECT * FROM changing WHERE a > %s", ["integer"])
+        statement = plans.Statement.of("SELECT * FROM changing WHERE a > %s", ["integer"], [0])
         with connection.cursor() as cursor:
             cursor.execute("CREATE TEMPORARY TABLE changing (a integer)")
             plans.execute(connection, cursor, statement, [0])

@@ -55,8 +55,10 @@ class MessageViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.
     filterset_class = MessageFilter
     lookup_value_regex = KEY.pattern
     # The text is not told, so it is not fetched. Reports in the order in which they came.
-    queryset = SmsMessage.objects.select_related("pending").defer("text").prefetch_related(
-        Prefetch("reports", DeliveryReport.objects.order_by("pk"))
+    queryset = (
+        SmsMessage.objects.select_related("pending")
+        .defer("text")
+        .prefetch_related(Prefetch("reports", DeliveryReport.objects.order_by("pk")))
     )
 
     def get_serializer_class(self) -> type[BaseSerializer[Any]]:

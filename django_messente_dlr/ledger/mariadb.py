@@ -1,6 +1,6 @@
-"""Writes an ordinary report on MariaDB: all its statements in one block, which is one round trip with its transaction.
+"""Writes an ordinary report on MariaDB: its statements in one block, which is one round trip with its transaction.
 
-A transaction of three statements would be seven round trips: Django turns MariaDB's autocommit off before it and on after it.
+A transaction of three statements would be seven of them: Django turns the autocommit off before it and on after it.
 """
 
 from __future__ import annotations
@@ -60,5 +60,9 @@ def _block(alias: str, shapes: Shapes, *, tell: bool) -> str:
     sql = portable.sql(alias, shapes)
     told = f"SELECT LAST_INSERT_ID(), {sql.columns} {sql.where}" if tell else "SELECT 1"
     return BLOCK.format(
-        look=f"SELECT COUNT(*) INTO is_there {sql.where}", change=sql.change, end=sql.end and f"{sql.end};", insert=sql.insert, tell=told
+        look=f"SELECT COUNT(*) INTO is_there {sql.where}",
+        change=sql.change,
+        end=sql.end and f"{sql.end};",
+        insert=sql.insert,
+        tell=told,
     )

@@ -9,19 +9,27 @@ from typing import Any
 from django.db import connections
 
 from django_messente_dlr.ledger.together import is_expendable, whole
-from django_messente_dlr.ledger.writing import Shapes, Writing, end_of_waiting, message_of, row, types_of_update, update
+from django_messente_dlr.ledger.writing import (
+    Shapes,
+    Writing,
+    end_of_waiting,
+    message_of,
+    row,
+    types_of_update,
+    update,
+)
 from django_messente_dlr.models import DeliveryReport, SmsMessage
-from django_messente_dlr.plans import Statement, execute
+from django_messente_dlr.plans import Statement, alike, execute
 from django_messente_dlr.statements import columns, types
 
 
 def write(alias: str, writing: Writing, *, tell: bool) -> tuple[Any, SmsMessage] | bool:
     """Do what `portable.write` does, and tell it alike."""
     connection = connections[alias]
-    statement = _statement(alias, writing.shapes, tell=tell)
+    values = writing.of_message(connection) + writing.of_row(connection)
+    statement = _statement(alias, writing.shapes, alike(values), tell=tell)
     # Where the report is there already, it fails as a whole, and with it the transaction that it is part of.
     with whole(alias) if connection.in_atomic_block else nullcontext(), connection.cursor() as cursor:
-        values = writing.of_message(connection) + writing.of_row(connection)
         execute(connection, cursor, statement, values, expendable=is_expendable())
         if not tell:
             return bool(cursor.rowcount)
@@ -30,7 +38,7 @@ def write(alias: str, writing: Writing, *, tell: bool) -> tuple[Any, SmsMessage]
 
 
 @cache
-def _statement(alias: str, shapes: Shapes, *, tell: bool) -> Statement:
+def _statement(alias: str, shapes: Shapes, same: tuple[int, ...], *, tell: bool) -> Statement:
     names = columns(alias, SmsMessage)
     returned = ", ".join(names.values()) if tell else names["id"]
     into, values = row(alias, shapes.row, message=f"moved.{names['id']}")
@@ -43,4 +51,4 @@ def _statement(alias: str, shapes: Shapes, *, tell: bool) -> Statement:
         pk = columns(alias, DeliveryReport)["id"]
         sql = f"{moved}, logged AS ({insert} RETURNING {pk} AS report_pk)"
         sql += " SELECT logged.report_pk, moved.* FROM logged, moved"
-    return Statement.of(sql, types_of_update(alias, shapes) + types(alias, DeliveryReport, shapes.row))
+    return Statement.of(sql, types_of_update(alias, shapes) + types(alias, DeliveryReport, shapes.row), same)

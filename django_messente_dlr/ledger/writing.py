@@ -57,7 +57,13 @@ class Writing:
     @property
     def shapes(self) -> Shapes:
         """What its SQL depends on."""
-        return Shapes(shape_of(self.changes), shape_of(self.expected), bool(self.unless_held), self.ends_waiting, shape_of(self.row))
+        return Shapes(
+            shape_of(self.changes),
+            shape_of(self.expected),
+            bool(self.unless_held),
+            self.ends_waiting,
+            shape_of(self.row),
+        )
 
     def of_message(self, connection: BaseDatabaseWrapper) -> list[Any]:
         """Return the parameters of the UPDATE."""

@@ -1,10 +1,12 @@
+from typing import Any
+
 import django.db.models.deletion
 from django.db import migrations, models
 
 import django_messente_dlr.indexes
 
 
-def leave_room(apps, schema_editor):
+def leave_room(apps: Any, schema_editor: Any) -> None:
     # PostgreSQL writes a row that has changed beside what it was, and touches no index, where its page has room for it.
     if schema_editor.connection.vendor == 'postgresql':
         table = schema_editor.quote_name(apps.get_model('django_messente_dlr', 'SmsMessage')._meta.db_table)

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from functools import cache
 
 from django.db import connections, router
-from django.db.models import TextChoices
+from django.db.models import Model, TextChoices
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -17,11 +17,12 @@ from django_messente_dlr import accounts, ledger
 from django_messente_dlr.messente import errors
 from django_messente_dlr.messente.reports import Report, Source
 from django_messente_dlr.models import PendingReport, SmsMessage
+from django_messente_dlr.plans import PARAMETER
 from django_messente_dlr.polling.asking import Asker, Question
 from django_messente_dlr.polling.pace import NotAsked
 from django_messente_dlr.querysets import SmsMessageQuerySet
 from django_messente_dlr.schedule import WINDOW, next_question
-from django_messente_dlr.statements import columns, parameters, table
+from django_messente_dlr.statements import assignments, conditions, parameters, table
 from django_messente_dlr.statuses import Status, status_of
 
 logger = logging.getLogger(__name__)
@@ -123,7 +124,9 @@ def put_off(messages: Collection[SmsMessage], reason: NotAsked, *, now: datetime
     if reason.again_in is not None:
         at = now + timedelta(seconds=reason.again_in)
         # Unless their claim has run out, and they are another's by now. One claim has one end.
-        for until in {message.next_poll_at for message in messages} - {None}:
+        for until in {message.next_poll_at for message in messages}:
+            if until is None:
+                continue
             ours = [message.pk for message in messages if message.next_poll_at == until]
             pending = PendingReport.objects.using(router.db_for_write(PendingReport))
             pending.filter(pk__in=ours, due_at=until).update(due_at=at)
@@ -133,9 +136,14 @@ def put_off(messages: Collection[SmsMessage], reason: NotAsked, *, now: datetime
 @cache
 def _reschedule(using: str) -> list[str]:
     """Return the UPDATEs that count a question and say when the next is due, each of a message's primary key."""
+    changes: list[tuple[type[Model], str, str]] = [
+        (SmsMessage, "poll_count", "id"),
+        (PendingReport, "due_at", "message_id"),
+    ]
     return [
-        f"UPDATE {table(using, model)} SET {columns(using, model)[column]} = %s WHERE {columns(using, model)[key]} = %s"
-        for model, column, key in ((SmsMessage, "poll_count", "id"), (PendingReport, "due_at", "message_id"))
+        f"UPDATE {table(using, model)} SET {assignments(using, model, ((column, PARAMETER),))} "  # noqa: S608 - our own
+        f"WHERE {conditions(using, model, ((key, PARAMETER),))}"
+        for model, column, key in changes
     ]
 
 

@@ -90,7 +90,10 @@ def test_what_is_rare_is_found_without_reading_what_is_common(admin_client: Clie
             rows = response.context["cl"].queryset
             for asked in (rows[:101], rows.order_by()[:1001]):
                 plan = asked.explain(analyze=True)
-                assert not re.search("Seq Scan on django_messente_dlr_(smsmessage|deliveryreport)", plan), (query, plan)
+                assert not re.search("Seq Scan on django_messente_dlr_(smsmessage|deliveryreport)", plan), (
+                    query,
+                    plan,
+                )
                 assert read(plan) <= 2 * FEW, (query, plan)
 
 

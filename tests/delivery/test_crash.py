@@ -15,7 +15,7 @@ import pytest
 from django.db.models import F
 from django.utils import timezone
 
-from django_messente_dlr.models import DeliveryReport, PendingReport, SmsMessage
+from django_messente_dlr.models import DeliveryReport, PendingReport
 from django_messente_dlr.sandbox import Sandbox
 from django_messente_dlr.sending import send_sms
 from django_messente_dlr.testing.factories import SmsMessageFactory
