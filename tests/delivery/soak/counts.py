@@ -14,7 +14,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-from django_messente_dlr.models import DeliveryReport, SmsMessage
+from django_messente_dlr.models import DeliveryReport, PendingReport, SmsMessage
+from django_messente_dlr.querysets import WAITING
 from django_messente_dlr.sandbox.fates import fate_of
 from django_messente_dlr.statuses import Status
 from tests.delivery.soak.day import Day
@@ -102,6 +103,9 @@ def _messages(day: Day, reports: Reports) -> Iterator[Line]:
     for status, number in sorted(Counter(theirs.values()).items()):
         yield exactly(f"messages that are {status}", number, counted[status])
     yield none("messages with another status than theirs", (key for key in theirs if ours.get(key) != theirs[key]))
+    waiting = set(SmsMessage.objects.filter(status__in=WAITING).values_list("pk", flat=True))
+    listed = set(PendingReport.objects.values_list("pk", flat=True))
+    yield none("messages waited for after their end, or not before it", waiting ^ listed)
 
 
 def _reports(day: Day, reports: Reports) -> Iterator[Line]:
