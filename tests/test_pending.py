@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ from django_messente_dlr.sending import mark_sent, prepare_sms, track_sms
 from django_messente_dlr.statuses import Status
 from django_messente_dlr.testing.callbacks import call_back
 from django_messente_dlr.testing.factories import SmsMessageFactory
+from tests.locking import GENEROUS, Other, wait_until_somebody_waits
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("each_way")]
 
@@ -71,6 +74,30 @@ def test_an_end_that_overtook_the_answer_to_sending_stays_the_end() -> None:
     assert not is_waited_for(message)
 
 
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has one writer at a time")
+def test_an_end_that_comes_while_it_is_being_claimed_is_the_end_of_waiting_too() -> None:
+    message = SmsMessageFactory.create()
+    later = timezone.now() + timedelta(minutes=5)
+    claim = Other(lambda: PendingReport.objects.update(due_at=later), lambda: None)
+    claim.start()
+    assert claim.holds.wait(GENEROUS)
+
+    def report() -> int:
+        try:
+            return call_back(message, "DELIVRD").status_code
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(report)
+        wait_until_somebody_waits()
+        claim.may_go_on.set()
+        claim.finish()
+        assert answer.result(GENEROUS) == 200
+    assert SmsMessage.objects.get(pk=message.pk).status == "delivered"
+    assert not is_waited_for(message)
+
+
 def test_a_row_that_the_project_entered_by_itself_is_waited_for_once_it_is_sent() -> None:
     message = SmsMessage.objects.create(account="default", recipient="+37255500000", created_at=timezone.now())
     assert not is_waited_for(message)
@@ -116,3 +143,8 @@ def test_postgresql_writes_an_ordinary_delivery_without_touching_an_index() -> N
             assert cursor.fetchone() == (1, 1)
     message.refresh_from_db()
     assert message.status == "delivered"
+
+
+def test_a_message_that_is_only_built_is_waited_for_by_nobody() -> None:
+    assert SmsMessageFactory.build().next_poll_at is None
+    assert not PendingReport.objects.exists()

@@ -40,6 +40,9 @@ class Outcome(TextChoices):
     NOT_ASKED = "not_asked", _("Messente was not asked.")
 
 
+ENDED = frozenset({Outcome.FINAL, Outcome.UNRESOLVED})
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
     """What a poll did to one message.
@@ -104,7 +107,11 @@ def schedule(results: Iterable[Result]) -> None:
     """Write down when messages are to be asked about again, those of all results in one go."""
     using = router.db_for_write(SmsMessage)
     connection = connections[using]
-    again = [result for result in results if result.again_at]
+    told = list(results)
+    # The ledger has taken them from the list. Whatever else may leave one there, it is not asked about for ever.
+    if ended := [result.message.pk for result in told if result.outcome in ENDED]:
+        PendingReport.objects.using(using).filter(pk__in=ended).delete()
+    again = [result for result in told if result.again_at]
     if not again:
         return
     polls = [[result.message.poll_count + 1, result.message.pk] for result in again]

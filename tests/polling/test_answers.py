@@ -11,6 +11,7 @@ import responses
 from django.utils import timezone
 
 from django_messente_dlr.polling import Poller
+from django_messente_dlr.testing.callbacks import call_back
 from django_messente_dlr.testing.plugin import SignalLog
 from tests.messente.answering import (
     BACKUP,
@@ -199,3 +200,12 @@ def test_an_omnimessage_without_a_sensible_answer_stays_open(body: str, status: 
     assert (summary.asked, summary.open) == (1, 1)
     assert summary.failed == (0 if status == 404 else 1)
     assert seen(message).status == "sent"
+
+
+def test_what_somebody_has_left_on_the_list_is_not_asked_about_for_ever(messente: Messente) -> None:
+    message = due()
+    call_back(message, "DELIVRD")
+    message.pending.save(force_insert=True)
+    messente.answer(FIRST, REPORT, "OK DELIVERED")
+    assert Poller().run().asked == 1
+    assert seen(message).next_poll_at is None
