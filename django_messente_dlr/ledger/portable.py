@@ -51,7 +51,7 @@ def write(alias: str, writing: Writing, *, tell: bool) -> tuple[Any, SmsMessage]
     change, insert = writing.of_message(connection), [message, *writing.of_row(connection)]
     if connection.vendor == "mysql" and not _is_there(alias, statements, message):
         return False
-    with whole(alias), connection.cursor() as cursor:
+    with connection.cursor() as cursor, whole(alias):
         if not tell:
             cursor.execute(statements.change, change)
             if cursor.rowcount != 1:

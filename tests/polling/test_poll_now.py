@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from unittest import mock
 
 import pytest
 import responses
@@ -11,6 +12,7 @@ from django.utils import timezone
 
 from django_messente_dlr.models import SmsMessage
 from django_messente_dlr.polling import Outcome, poll_now
+from django_messente_dlr.polling.asking import Question, questions_about
 from django_messente_dlr.schedule import WINDOW
 from django_messente_dlr.testing.factories import SmsMessageFactory
 from tests.messente.answering import FIRST, OMNICHANNEL, Messente
@@ -84,15 +86,16 @@ def test_an_unresolved_message_of_which_nothing_is_known_stays_as_it_is(messente
 
 def test_a_poller_keeps_away_while_a_person_asks(messente: Messente) -> None:
     message = SmsMessageFactory.create(next_poll_at=timezone.now())
-    claimed: list[list[Any]] = []
+    messente.answer(FIRST, REPORT, "FAILED 102")
+    left: list[int] = []
 
-    def answer(request: object) -> tuple[int, dict[str, str], str]:
-        claimed.append([seen(message).next_poll_at])
-        return 200, {}, "FAILED 102"
+    def look(messages: list[SmsMessage]) -> list[Question]:
+        left.append(SmsMessage.objects.due(timezone.now()).count())
+        return questions_about(messages)
 
-    messente.add_callback(responses.POST, f"{FIRST}/{REPORT}/", answer)
-    poll_now([message])
-    assert claimed[0][0] > timezone.now()
+    with mock.patch("django_messente_dlr.polling.now.questions_about", look):
+        poll_now([message])
+    assert left == [0]
     assert SmsMessage.objects.due(timezone.now()).count() == 0
 
 
