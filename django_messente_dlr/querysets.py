@@ -87,8 +87,8 @@ class PendingReportQuerySet(models.QuerySet["PendingReport"]):
         """
         claimed: list[PendingReport] = _claim(self.due(now), "due_at", count=count, until=now + lease)
         # What the poller asks with, and no more: texts and metadata of a whole batch are memory for nothing.
-        message: Any = self.model._meta.get_field("message").related_model
-        messages = message._base_manager.using(router.db_for_write(self.model))  # noqa: SLF001 - documented as public
+        message: Any = self.model._meta.get_field("message").related_model  # noqa: SLF001 - documented as public
+        messages = message._base_manager.using(router.db_for_write(self.model))  # noqa: SLF001 - this one, too
         known = messages.only(
             "account", "sms_unique_id", "omnimessage_id", "created_at", "sent_at", "poll_count"
         ).in_bulk([row.pk for row in claimed])
