@@ -92,10 +92,10 @@ class PendingReportQuerySet(models.QuerySet["PendingReport"]):
         known = messages.only(
             "account", "sms_unique_id", "omnimessage_id", "created_at", "sent_at", "poll_count"
         ).in_bulk([row.pk for row in claimed])
-        for row in claimed:
-            if row.pk in known:  # or else it was deleted this moment
-                row.message = known[row.pk]
-        return [known[row.pk] for row in claimed if row.pk in known]
+        there = [row for row in claimed if row.pk in known]  # or else it was deleted this moment
+        for row in there:
+            row.message = known[row.pk]
+        return [row.message for row in there]
 
 
 class DeliveryReportQuerySet(models.QuerySet["DeliveryReport"]):

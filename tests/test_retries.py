@@ -46,6 +46,11 @@ def error_of(work: Callable[[], object]) -> Error:
     return raised.value
 
 
+def raising(state: str) -> str:
+    """Return PostgreSQL's SQL that fails with this SQLSTATE."""
+    return f"DO $$ BEGIN RAISE EXCEPTION 'as it is' USING ERRCODE = '{state}'; END $$"
+
+
 def run(sql: str, params: list[Any] | None = None) -> None:
     with connection.cursor() as cursor:
         cursor.execute(sql, params)
@@ -55,8 +60,7 @@ def run(sql: str, params: list[Any] | None = None) -> None:
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="PostgreSQL's own codes")
 @pytest.mark.parametrize(("state", "passes"), POSTGRESQL)
 def test_what_postgresql_says(state: str, passes: bool) -> None:
-    sql = f"DO $$ BEGIN RAISE EXCEPTION 'as it is' USING ERRCODE = '{state}'; END $$"
-    assert is_contention(error_of(lambda: run(sql))) is passes
+    assert is_contention(error_of(lambda: run(raising(state)))) is passes
 
 
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="PostgreSQL's own codes")
@@ -67,7 +71,7 @@ def test_what_postgresql_says_through_the_older_driver(state: str, passes: bool)
     address = {"host": settings["HOST"], "port": settings["PORT"] or None, **settings["OPTIONS"]}
     with closing(psycopg2.connect(dbname="postgres", user=settings["USER"], **address)) as older:
         with pytest.raises(psycopg2.Error) as raised:
-            older.cursor().execute(f"DO $$ BEGIN RAISE EXCEPTION 'as it is' USING ERRCODE = '{state}'; END $$")
+            older.cursor().execute(raising(state))
         wrapped = OperationalError()
         wrapped.__cause__ = raised.value  # as Django's wrapper does it
         assert is_contention(wrapped) is passes

@@ -14,13 +14,13 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from django_messente_dlr import accounts, ledger
+from django_messente_dlr.ledger import finding
 from django_messente_dlr.messente import errors
 from django_messente_dlr.messente.reports import Report, Source
 from django_messente_dlr.models import PendingReport, SmsMessage
 from django_messente_dlr.plans import PARAMETER
 from django_messente_dlr.polling.asking import Asker, Question
 from django_messente_dlr.polling.pace import NotAsked
-from django_messente_dlr.querysets import SmsMessageQuerySet
 from django_messente_dlr.schedule import WINDOW, next_question
 from django_messente_dlr.statements import assignments, conditions, parameters, table
 from django_messente_dlr.statuses import Status, status_of
@@ -110,7 +110,7 @@ def schedule(results: Iterable[Result]) -> None:
     told = list(results)
     # The ledger has taken them from the list. Whatever else may leave one there, it is not asked about for ever.
     if ended := [result.message.pk for result in told if result.outcome in ENDED]:
-        PendingReport.objects.using(using).filter(pk__in=ended).delete()
+        finding.pending().filter(pk__in=ended).delete()
     again = [result for result in told if result.again_at]
     if not again:
         return
@@ -135,8 +135,7 @@ def put_off(messages: Collection[SmsMessage], reason: NotAsked, *, now: datetime
             if until is None:
                 continue
             ours = [message.pk for message in messages if message.next_poll_at == until]
-            pending = PendingReport.objects.using(router.db_for_write(PendingReport))
-            pending.filter(pk__in=ours, due_at=until).update(due_at=at)
+            finding.pending().filter(pk__in=ours, due_at=until).update(due_at=at)
     return [Result(message, Outcome.NOT_ASKED, str(reason)) for message in messages]
 
 
@@ -182,9 +181,5 @@ def _record(question: Question, reports: list[Report]) -> dict[SmsMessage, bool]
 
 def _sibling(question: Question, report: Report) -> list[SmsMessage]:
     """Return the row of another channel's message of the same omnimessage, which was not claimed with this one."""
-    rows = _messages().filter(account=question.account, sms_unique_id=report.sms_unique_id)
+    rows = finding.messages().filter(account=question.account, sms_unique_id=report.sms_unique_id)
     return list(rows.of_omnimessage(question.messages[0].omnimessage_id).filter(pending__isnull=False))
-
-
-def _messages() -> SmsMessageQuerySet:
-    return SmsMessage.objects.using(router.db_for_write(SmsMessage))

@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
-from django.db import router
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from django_messente_dlr import conf
-from django_messente_dlr.models import PendingReport, SmsMessage
+from django_messente_dlr.ledger import finding
+from django_messente_dlr.models import SmsMessage
 from django_messente_dlr.polling.answers import Outcome, Result, schedule, take
 from django_messente_dlr.polling.asking import Asker, questions_about
 from django_messente_dlr.polling.pace import Pace
@@ -32,12 +32,11 @@ def poll_now(messages: Iterable[SmsMessage]) -> list[Result]:
     """
     config = conf.current()
     wanted = list(messages)
-    rows = SmsMessage.objects.using(router.db_for_write(SmsMessage))
+    rows = finding.messages()
     keys = [message.pk for message in wanted if _can_be_asked(message)]
     # As a poller's claim would have it, so that none asks at the same time.
     until = timezone.now() + timedelta(seconds=config.poll_lease)
-    pending = PendingReport.objects.using(router.db_for_write(PendingReport))
-    pending.filter(pk__in=keys).update(due_at=until)
+    finding.pending().filter(pk__in=keys).update(due_at=until)
     claimed = rows.select_related("pending").in_bulk(keys)
     asked = [claimed[pk] for pk in keys if pk in claimed]
     asker = Asker(Pace(config.poll_rate, stop=threading.Event()))

@@ -19,9 +19,9 @@ from django_messente_dlr import conf
 from django_messente_dlr.management.arguments import above_zero, positive
 from django_messente_dlr.management.progress import progress
 from django_messente_dlr.management.stopping import pause, until_signalled
-from django_messente_dlr.models import SmsMessage
+from django_messente_dlr.models import PendingReport
 from django_messente_dlr.polling import Poller, Summary
-from django_messente_dlr.querysets import SmsMessageQuerySet
+from django_messente_dlr.querysets import PendingReportQuerySet
 
 logger = logging.getLogger(__name__)
 
@@ -108,11 +108,11 @@ class Command(BaseCommand):
         self.stdout.flush()
 
     def _tell_what_is_due(self, options: dict[str, Any]) -> None:
-        messages = _of(options)
+        pending = _of(options)
         due = dict(
-            messages.due(timezone.now()).order_by("account").values_list("account").annotate(number=Count("pk"))
+            pending.due(timezone.now()).order_by("account").values_list("account").annotate(number=Count("pk"))
         )
-        next_poll_at = messages.aggregate(at=Min("pending__due_at"))["at"]
+        next_poll_at = pending.aggregate(at=Min("due_at"))["at"]
         if options["json"]:
             told = {"due": due, "next_poll_at": next_poll_at and next_poll_at.isoformat()}
             self.stdout.write(json.dumps(told))
@@ -125,12 +125,12 @@ class Command(BaseCommand):
         )
 
 
-def _of(options: dict[str, Any]) -> SmsMessageQuerySet:
-    """Return the messages of the accounts that are to be polled."""
+def _of(options: dict[str, Any]) -> PendingReportQuerySet:
+    """Return what is waited for of the accounts that are to be polled."""
     names = options["account"]
     if names is None:
-        return SmsMessage.objects.all()
-    return SmsMessage.objects.filter(account__in=[conf.account(name).name for name in names])
+        return PendingReport.objects.all()
+    return PendingReport.objects.filter(account__in=[conf.account(name).name for name in names])
 
 
 def _line(summary: Summary) -> str:
