@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -41,6 +43,15 @@ def status(web: Web, message: SmsMessage, stat: str) -> int:
             return error.code
 
 
+@contextmanager
+def outage(tmp_path: Path, *, conn_max_age: int, **options: Any) -> Iterator[tuple[Proxy, Web]]:
+    """Have a server of ours with one worker whose database can be made to go away."""
+    with Proxy(upstream()) as proxy:
+        url = url_of(connection.settings_dict, connection.vendor, port=proxy.port, **options)
+        with Web(tmp_path, url, workers=1, conn_max_age=conn_max_age) as web:
+            yield proxy, web
+
+
 @pytest.fixture(autouse=True)
 def _needs_a_server(transactional_db: None) -> None:
     if connection.vendor == "sqlite":
@@ -52,24 +63,22 @@ def test_reports_get_503_while_the_database_is_away_and_are_stored_when_they_com
     conn_max_age: int, database: str, tmp_path: Path
 ) -> None:
     messages = SmsMessageFactory.create_batch(6)
-    with Proxy(upstream()) as proxy:
-        url = url_of(connection.settings_dict, connection.vendor, port=proxy.port)
-        with Web(tmp_path, url, workers=1, conn_max_age=conn_max_age) as web:
-            assert [status(web, message, "ACCEPTD") for message in messages] == [200] * 6
-            proxy.go_away()
-            assert [status(web, message, "DELIVRD") for message in messages] == [503] * 6
-            assert not DeliveryReport.objects.filter(stat="DELIVRD").exists()
-            proxy.come_back()
-            # The very first: a connection that is kept and stale costs no report its try.
-            assert [status(web, message, "DELIVRD") for message in messages] == [200] * 6
-            proxy.go_away()
-            proxy.come_back()
-            assert [status(web, message, "SEEN") for message in messages] == [200] * 6
-        assert DeliveryReport.objects.count() == 18
-        assert set(DeliveryReport.objects.values_list("receipts", flat=True)) == {1}
-        assert set(SmsMessage.objects.values_list("status", flat=True)) == {"seen"}
-        assert not DeliveryReport.objects.undispatched().exists()
-        assert set(web.heard().values()) == {1}
+    with outage(tmp_path, conn_max_age=conn_max_age) as (proxy, web):
+        assert [status(web, message, "ACCEPTD") for message in messages] == [200] * 6
+        proxy.go_away()
+        assert [status(web, message, "DELIVRD") for message in messages] == [503] * 6
+        assert not DeliveryReport.objects.filter(stat="DELIVRD").exists()
+        proxy.come_back()
+        # The very first: a connection that is kept and stale costs no report its try.
+        assert [status(web, message, "DELIVRD") for message in messages] == [200] * 6
+        proxy.go_away()
+        proxy.come_back()
+        assert [status(web, message, "SEEN") for message in messages] == [200] * 6
+    assert DeliveryReport.objects.count() == 18
+    assert set(DeliveryReport.objects.values_list("receipts", flat=True)) == {1}
+    assert set(SmsMessage.objects.values_list("status", flat=True)) == {"seen"}
+    assert not DeliveryReport.objects.undispatched().exists()
+    assert set(web.heard().values()) == {1}
 
 
 @pytest.mark.parametrize("conn_max_age", [0, 600])
@@ -78,19 +87,17 @@ def test_a_server_that_turns_us_away_is_tried_once_for_each_report(
 ) -> None:
     """So the answer takes no longer than the try: nothing is tried again, and nothing waited for."""
     messages = SmsMessageFactory.create_batch(6)
-    with Proxy(upstream()) as proxy:
-        url = url_of(connection.settings_dict, connection.vendor, port=proxy.port)
-        with Web(tmp_path, url, workers=1, conn_max_age=conn_max_age) as web:
-            # Both threads have a connection, or have had one.
-            assert [status(web, message, "ACCEPTD") for message in messages] == [200] * 6
-            proxy.turn_away()
-            assert [status(web, message, "DELIVRD") for message in messages] == [503] * 6
-            before = proxy.tries
-            assert [status(web, message, "DELIVRD") for message in messages] == [503] * 6
-            assert proxy.tries == before + 6
-            proxy.go_away()
-            proxy.come_back()
-            assert [status(web, message, "DELIVRD") for message in messages] == [200] * 6
+    with outage(tmp_path, conn_max_age=conn_max_age) as (proxy, web):
+        # Both threads have a connection, or have had one.
+        assert [status(web, message, "ACCEPTD") for message in messages] == [200] * 6
+        proxy.turn_away()
+        assert [status(web, message, "DELIVRD") for message in messages] == [503] * 6
+        before = proxy.tries
+        assert [status(web, message, "DELIVRD") for message in messages] == [503] * 6
+        assert proxy.tries == before + 6
+        proxy.go_away()
+        proxy.come_back()
+        assert [status(web, message, "DELIVRD") for message in messages] == [200] * 6
 
 
 # As the README has them.
@@ -107,15 +114,12 @@ def test_a_server_that_falls_silent_is_given_up_before_messente_gives_us_up(
     if connection.vendor == "postgresql" and conn_max_age:
         pytest.skip("A server that is stuck and keeps a connection is waited for: the README says what ends that")
     messages = SmsMessageFactory.create_batch(2)
-    with Proxy(upstream()) as proxy:
-        options = PATIENT[connection.vendor]
-        url = url_of(connection.settings_dict, connection.vendor, port=proxy.port, options=options)
-        with Web(tmp_path, url, workers=1, conn_max_age=conn_max_age) as web:
-            assert [status(web, message, "ACCEPTD") for message in messages] == [200] * 2
-            proxy.fall_silent()
-            assert [status(web, message, "DELIVRD") for message in messages] == [503] * 2
-            proxy.speak_again()
-            assert [status(web, message, "DELIVRD") for message in messages] == [200] * 2
+    with outage(tmp_path, conn_max_age=conn_max_age, options=PATIENT[connection.vendor]) as (proxy, web):
+        assert [status(web, message, "ACCEPTD") for message in messages] == [200] * 2
+        proxy.fall_silent()
+        assert [status(web, message, "DELIVRD") for message in messages] == [503] * 2
+        proxy.speak_again()
+        assert [status(web, message, "DELIVRD") for message in messages] == [200] * 2
     # What is written in one round trip may have been written before the server fell silent: it then has come twice.
     told = DeliveryReport.objects.values_list("stat", "receipts")
     assert sorted(stat for stat, _ in told) == ["ACCEPTD", "ACCEPTD", "DELIVRD", "DELIVRD"]
