@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
 from django.db import connections
-from django.db.backends.utils import CursorWrapper
 
 from django_messente_dlr.ledger.together import whole
 from django_messente_dlr.ledger.writing import Shapes, Writing, end_of_waiting, message_of, row, update
@@ -25,6 +24,7 @@ class Sql:
         insert: the INSERT of its row; the first parameter says which message is meant.
         columns: those of the message.
         where: what stands behind them in a SELECT of the message, with the same parameter.
+        pk: the primary key of its row.
     """
 
     change: str
@@ -32,6 +32,12 @@ class Sql:
     insert: str
     columns: str
     where: str
+    pk: str
+
+    def returning(self) -> Sql:
+        """Return those whose UPDATE returns the message's columns, and whose INSERT the row's primary key."""
+        change, insert = f"{self.change} RETURNING {self.columns}", f"{self.insert} RETURNING {self.pk}"
+        return replace(self, change=change, insert=insert)
 
 
 def write(alias: str, writing: Writing, *, tell: bool) -> tuple[Any, SmsMessage] | bool:
@@ -45,25 +51,28 @@ def write(alias: str, writing: Writing, *, tell: bool) -> tuple[Any, SmsMessage]
     Raises:
         IntegrityError: the report is there already. Nothing was written.
     """
-    connection = connections[alias]
-    statements, message = sql(alias, writing.shapes), which(writing)
+    connection, message = connections[alias], which(writing)
+    # MySQL's databases tell no more of an UPDATE than how many rows it has changed.
+    returning = tell and connection.vendor != "mysql" and connection.features.can_return_columns_from_insert
+    statements = sql(alias, writing.shapes, returning=returning)
     # All that Python has to do is done first: SQLite has one writer at a time, and the others wait meanwhile.
     change, insert = writing.of_message(connection), [message, *writing.of_row(connection)]
     if connection.vendor == "mysql" and not _is_there(alias, statements, message):
         return False
     with connection.cursor() as cursor, whole(alias):
-        if not tell:
-            cursor.execute(statements.change, change)
-            if cursor.rowcount != 1:
-                return False
-            _end(cursor, statements, message)
-            cursor.execute(statements.insert, insert)
-            return True
-        moved = _moved(alias, cursor, statements, change, message)
-        if moved is None:
+        cursor.execute(statements.change, change)
+        moved = cursor.fetchone() if returning else cursor.rowcount == 1
+        if not moved:
             return False
-        _end(cursor, statements, message)
-        pk = _inserted(alias, cursor, statements, insert)
+        if tell and not returning:
+            cursor.execute(f"SELECT {statements.columns} {statements.where}", [message])
+            moved = cursor.fetchone()
+        if statements.end:
+            cursor.execute(statements.end, [message])
+        cursor.execute(statements.insert, insert)
+        if not tell:
+            return True
+        pk = cursor.fetchone()[0] if returning else cursor.lastrowid
     return pk, message_of(alias, moved)
 
 
@@ -73,45 +82,22 @@ def which(writing: Writing) -> Any:
 
 
 @cache
-def sql(alias: str, shapes: Shapes) -> Sql:
-    """Return the SQL of one report."""
+def sql(alias: str, shapes: Shapes, *, returning: bool = False) -> Sql:
+    """Return the SQL of one report; ``returning`` where its statements tell what they have written."""
     names = columns(alias, SmsMessage)
     named = "id" in dict(shapes.expected)
     where = f"FROM {table(alias, SmsMessage)} WHERE {names['id' if named else 'sms_unique_id']} = %s"
     message = "%s" if named else f"(SELECT {names['id']} {where})"
     into, values = row(alias, shapes.row, message=message)
-    end = f"{end_of_waiting(alias)} = {message}" if shapes.ends_waiting else ""
-    return Sql(update(alias, shapes), end, f"INSERT INTO {into} VALUES ({values})", ", ".join(names.values()), where)
-
-
-def _end(cursor: CursorWrapper, statements: Sql, message: Any) -> None:
-    if statements.end:
-        cursor.execute(statements.end, [message])
-
-
-def _moved(alias: str, cursor: CursorWrapper, statements: Sql, change: list[Any], message: Any) -> Any:
-    """Carry out the UPDATE; return its message's columns, or None where that was not as expected."""
-    if connections[alias].vendor != "mysql" and _can_return(alias):
-        cursor.execute(f"{statements.change} RETURNING {statements.columns}", change)
-        return cursor.fetchone()
-    cursor.execute(statements.change, change)
-    if cursor.rowcount != 1:
-        return None
-    cursor.execute(f"SELECT {statements.columns} {statements.where}", [message])
-    return cursor.fetchone()
-
-
-def _inserted(alias: str, cursor: CursorWrapper, statements: Sql, insert: list[Any]) -> Any:
-    """Carry out the INSERT; return the primary key of the report's row."""
-    if not _can_return(alias):
-        cursor.execute(statements.insert, insert)
-        return cursor.lastrowid
-    cursor.execute(f"{statements.insert} RETURNING {columns(alias, DeliveryReport)['id']}", insert)
-    return cursor.fetchone()[0]
-
-
-def _can_return(alias: str) -> bool:
-    return connections[alias].features.can_return_columns_from_insert
+    told = Sql(
+        change=update(alias, shapes),
+        end=f"{end_of_waiting(alias)} = {message}" if shapes.ends_waiting else "",
+        insert=f"INSERT INTO {into} VALUES ({values})",
+        columns=", ".join(names.values()),
+        where=where,
+        pk=columns(alias, DeliveryReport)["id"],
+    )
+    return told.returning() if returning else told
 
 
 def _is_there(alias: str, statements: Sql, message: Any) -> bool:
