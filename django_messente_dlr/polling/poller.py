@@ -6,7 +6,9 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
+from functools import partial
 from queue import SimpleQueue
 
 from django.db import Error, router, transaction
@@ -137,27 +139,17 @@ class Poller:
 
     def _finish(self, answered: list[Answered], *, asker: Asker) -> bool:
         """Take the answers to questions; return whether any of them was asked."""
-        noted, using = set(asker.noted), router.db_for_write(SmsMessage)
-
-        def write() -> list[list[Result]]:
-            # What is ready together is committed together: a database waits for its disk with every commit.
-            whole = ledger.together(using) if len(answered) > 1 else transaction.atomic(using=using)
+        using = router.db_for_write(SmsMessage)
+        if len(answered) == 1:
+            alone = partial(transaction.atomic, using=using)
+            results = retries.patiently(lambda: _written(answered, alone(), asker=asker), using=using)
+        else:
             try:
-                with whole:
-                    told = [take(question, future.result, asker=asker) for question, future in answered]
-                    schedule(result for results in told for result in results)
-                    return told
-            except Error:
-                asker.noted.intersection_update(noted)  # what was noted meanwhile is undone
-                raise
-
-        try:
-            results = write() if len(answered) > 1 else retries.patiently(write, using=using)
-        except Error:  # such as a deadlock: it undoes them all, so that each is taken by itself
-            if len(answered) == 1:
-                raise
-            asked = [self._finish([one], asker=asker) for one in answered]
-            return any(asked)
+                # What is ready together is committed together: a database waits for its disk with every commit.
+                results = _written(answered, ledger.together(using), asker=asker)
+            except Error:  # such as a deadlock: it undoes them all, so that each is taken by itself
+                asked = [self._finish([one], asker=asker) for one in answered]
+                return any(asked)
         for (question, _), told in zip(answered, results, strict=True):
             self.summary.count_question(told)
             for result in told:
@@ -170,3 +162,16 @@ class Poller:
 
     def _sweep(self) -> None:
         self.summary.add_swept(sweep(self._accounts))
+
+
+def _written(answered: list[Answered], whole: AbstractContextManager[None], *, asker: Asker) -> list[list[Result]]:
+    """Write in one transaction what becomes of the messages of some answers, and return it."""
+    noted = set(asker.noted)
+    try:
+        with whole:
+            told = [take(question, future.result, asker=asker) for question, future in answered]
+            schedule(result for results in told for result in results)
+            return told
+    except Error:
+        asker.noted.intersection_update(noted)  # what was noted meanwhile is undone
+        raise
