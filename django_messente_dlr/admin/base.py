@@ -68,6 +68,15 @@ class ReadOnlyAdmin(ReadOnly, _ModelAdmin[Row]):
         changelist_view = transaction.non_atomic_requests(using=_alias)(changelist_view)
     del _alias
 
+    def response_action(
+        self, request: HttpRequest, queryset: models.QuerySet[Any], *args: Any, **options: Any
+    ) -> HttpResponse | None:
+        if request.POST.get("select_across", "0") == "0":
+            # Django looks for the rows that were ticked within the list's filters, and what has ended since it was
+            # listed is in «pending» no more: whoever ticked it shall hear of that, and not miss a line.
+            queryset = self.get_queryset(request)
+        return super().response_action(request, queryset, *args, **options)
+
     def list_context(self, request: HttpRequest) -> dict[str, Any]:
         """Return what the list's template shows beside the list."""
         return {}

@@ -45,10 +45,10 @@ def html(client: Client, url: str) -> str:
     return str(response.content.decode())
 
 
-def act(client: Client, action: str, *rows: models.Model, **data: str) -> HttpResponse:
-    """Choose rows in their list and press «Go»."""
+def act(client: Client, action: str, *rows: models.Model, query: str = "", **data: str) -> HttpResponse:
+    """Choose rows in their list, or in what a filter's ``query`` leaves of it, and press «Go»."""
     chosen = {"action": action, "_selected_action": [str(row.pk) for row in rows], "index": "0", **data}
-    return client.post(list_url(type(rows[0])), chosen)  # type: ignore[return-value]
+    return client.post(list_url(type(rows[0])) + query, chosen)  # type: ignore[return-value]
 
 
 def told(response: HttpResponse) -> list[tuple[str, str]]:

@@ -61,6 +61,12 @@ class TestPollNow:
         news.refresh_from_db()
         assert news.status == Status.DELIVERED
 
+    def test_what_has_ended_since_it_was_listed_is_told_of(self, admin_client: Client) -> None:
+        """The list's filter would leave it out: it was ticked as pending, and is pending no more."""
+        message = SmsMessageFactory.create(status=Status.DELIVERED, recipient="+37255500003")
+        [line] = results(act(admin_client, "poll_now", message, query="?status=pending"))
+        assert line[:3] == ["+37255500003", "Final", "Delivered"]
+
     def test_no_answer_is_told_too(self, admin_client: Client, settings: Any) -> None:
         settings.MESSENTE_DLR = {**settings.MESSENTE_DLR, "API_HOSTS": ["http://127.0.0.1:9"]}
         [line] = results(act(admin_client, "poll_now", SmsMessageFactory.create()))

@@ -112,6 +112,7 @@ def test_poll_now_tells_what_came_of_each(visit: Visit) -> None:
     visitor.page.select_option("select[name=action]", "poll_now")
     visitor.page.click("button[name=index]")
     visitor.page.wait_for_selector("h1:has-text('Polled now')")
+    visitor.page.wait_for_load_state()  # the heading is there before the last line is
     assert visitor.page.locator("#content-main tbody tr").count() == count > 0
     visitor.is_as_it_should_be()
 
