@@ -1,0 +1,52 @@
+"""A project that has the least of Django that the app needs: no admin, no sessions, no REST framework installed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.processes import run
+
+SETTINGS = """
+SECRET_KEY = "a key for this test alone, long enough for Django's own checks to be content"
+DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": BASE / "a.sqlite3"}}
+INSTALLED_APPS = ["django.contrib.contenttypes", "django.contrib.auth", "django_messente_dlr"]
+TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True}]
+ROOT_URLCONF = "small_urls"
+USE_TZ = True
+MESSENTE_DLR = {"USERNAME": "shop", "PASSWORD": "a-password", "CALLBACK_BASE_URL": "https://shop.example.com"}
+"""
+URLS = """
+from django.urls import include, path
+
+urlpatterns = [path("messente/", include("django_messente_dlr.urls"))]
+"""
+RENDER = """
+from django.template import engines
+text = "{% load messente_dlr %}{{ 'delivered'|messente_dlr_status }} {{ 0.5|messente_dlr_percent }}"
+print(engines["django"].from_string(text).render())
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    header = f"from pathlib import Path\nBASE = Path({str(tmp_path)!r})\n"
+    (tmp_path / "small.py").write_text(header + SETTINGS)
+    (tmp_path / "small_urls.py").write_text(URLS)
+    return tmp_path
+
+
+def test_it_is_checked_and_migrated_without_a_word(folder: Path) -> None:
+    checked = run("check", "--fail-level=WARNING", folder=folder, settings="small")
+    assert (checked.returncode, checked.stderr) == (0, "")
+    migrated = run("migrate", "--verbosity=0", folder=folder, settings="small")
+    assert (migrated.returncode, migrated.stderr) == (0, "")
+    polled = run("poll_dlrs", folder=folder, settings="small")
+    assert polled.stdout.startswith("asked 0"), polled.stderr
+
+
+def test_its_templates_have_the_tags(folder: Path) -> None:
+    rendered = run("shell", "--command", RENDER, folder=folder, settings="small")
+    assert "Delivered" in rendered.stdout, rendered.stderr
+    assert "50 %" in rendered.stdout
