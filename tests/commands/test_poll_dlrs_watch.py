@@ -7,7 +7,6 @@ import logging
 import os
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from io import StringIO
@@ -25,9 +24,9 @@ from django_messente_dlr.models import Account, SmsMessage
 from django_messente_dlr.querysets import PendingReportQuerySet
 from tests.messente.answering import FIRST, Messente
 from tests.polling.rows import REPORT, due, seen
+from tests.processes import django_admin, environment, run
 
 pytestmark = pytest.mark.django_db(transaction=True)
-ROOT = Path(__file__).resolve().parents[2]
 Answer = tuple[int, dict[str, str], str]
 
 
@@ -185,18 +184,18 @@ def test_a_refused_account_is_left_alone_by_the_next_runs(messente: Messente) ->
 
 
 def test_a_real_process_ends_well_on_sigterm(tmp_path: Path) -> None:
-    environment = {
-        **os.environ,
-        "DATABASE_URL": f"sqlite:///{tmp_path / 'a.sqlite3'}",
-        "DJANGO_SETTINGS_MODULE": "tests.settings",
-        "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "example_project"), os.environ.get("PYTHONPATH", "")]),
-    }
-    command = [sys.executable, "-m", "django"]
-    subprocess.run([*command, "migrate", "--verbosity=0"], env=environment, check=True, timeout=120)
-    with subprocess.Popen(
-        [*command, "poll_dlrs", "--watch=600"], env=environment, stdout=subprocess.PIPE, text=True
-    ) as process:
+    run("migrate", "--verbosity=0", folder=tmp_path).check_returncode()
+    command = django_admin("poll_dlrs", "--watch=600")
+    with subprocess.Popen(command, env=environment(tmp_path), stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline().startswith("asked 0")
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=60) == 0
+
+
+def test_settings_that_a_check_refuses_end_a_real_process_as_any_other_wrong_setting(tmp_path: Path) -> None:
+    """systemd is told not to start it again after that status: ``RestartPreventExitStatus=2``."""
+    (tmp_path / "wrong.py").write_text("from tests.settings import *\nMESSENTE_DLR = {'USERNAME': 'shop'}\n")
+    ended = run("poll_dlrs", folder=tmp_path, settings="wrong")
+    assert ended.returncode == 2
+    assert "django_messente_dlr.E005" in ended.stderr

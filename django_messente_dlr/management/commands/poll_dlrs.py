@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser, SystemCheckError
 from django.db import Error as DatabaseTrouble
 from django.db import close_old_connections, connections
 from django.db.models import Count, Min
@@ -33,7 +33,8 @@ class Command(BaseCommand):
 
     help = (
         "Asks Messente about messages whose delivery reports are overdue, and finishes what was left undone. "
-        "Run it every minute, or once with --watch; any number may run at the same time. Exit status: 0 all well, "
+        "Have it started every minute, or start it once with --watch, which runs for ever; any number may run at the "
+        "same time. Exit status: 0 all well, "
         "1 some questions failed, 2 configuration or credentials, 3 the database cannot be used. SIGTERM and SIGINT "
         "end it within the time of one question; what was claimed and not asked about is given back."
     )
@@ -50,6 +51,14 @@ class Command(BaseCommand):
         add("--watch", type=above_zero, metavar="SECONDS", help="Run for ever, with so long a pause between runs.")
         add("--dry-run", action="store_true", help="Only tell what is due; ask and change nothing.")
         add("--json", action="store_true", help="Print the summary as JSON, a line for each run.")
+
+    def check(self, *args: Any, **options: Any) -> None:
+        try:
+            super().check(*args, **options)
+        except SystemCheckError as exc:
+            # As from any other wrong setting: a service that came again would find it as it was.
+            exc.returncode = MISCONFIGURED
+            raise
 
     def handle(self, *args: Any, **options: Any) -> None:
         stop = threading.Event()
