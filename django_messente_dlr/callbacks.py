@@ -15,7 +15,8 @@ from functools import lru_cache
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signing import BadSignature, Signer
-from django.urls import reverse
+from django.urls import get_script_prefix, reverse, set_script_prefix
+from django.utils import translation
 
 from django_messente_dlr import conf, keys
 
@@ -80,7 +81,7 @@ def message_callback_url(message_pk: int, account: str) -> str:
 
 def webhook_path() -> str:
     """Return the path of the account-wide webhook for the Omnichannel API, which its signature alone protects."""
-    return reverse("django_messente_dlr:webhook")
+    return _path("webhook")
 
 
 def probe_url() -> tuple[str, Probe]:
@@ -133,7 +134,23 @@ def _absolute(value: str) -> str:
             f"{conf.SETTING} has no CALLBACK_BASE_URL. Set it to the scheme and host under which Messente reaches "
             'this project, such as "https://shop.example.com".'
         )
-    return base.rstrip("/") + reverse("django_messente_dlr:callback", kwargs={"token": _signers(SALT)[0].sign(value)})
+    return base.rstrip("/") + _path("callback", token=_signers(SALT)[0].sign(value))
+
+
+def _path(name: str, **kwargs: str) -> str:
+    """Return the path of a view within the project, the same in every process and for everybody.
+
+    Whoever sends may be a web process that is served under a prefix (``SCRIPT_NAME``) or a task that knows of none,
+    and speaks some language, which ``i18n_patterns`` puts into its URLs. What stands before the path,
+    ``CALLBACK_BASE_URL`` says alone.
+    """
+    prefix = get_script_prefix()
+    set_script_prefix("/")
+    try:
+        with translation.override(settings.LANGUAGE_CODE):
+            return reverse(f"django_messente_dlr:{name}", kwargs=kwargs)
+    finally:
+        set_script_prefix(prefix)
 
 
 def _signers(salt: str) -> list[Signer]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from django.conf.urls.i18n import i18n_patterns
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signing import Signer
-from django.urls import resolve
+from django.test import Client
+from django.urls import get_script_prefix, include, path, resolve, set_script_prefix
+from django.utils import translation
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -83,6 +87,40 @@ def test_an_account_that_is_not_configured_has_no_url() -> None:
 
 def test_the_webhook_has_no_token() -> None:
     assert callbacks.webhook_path() == "/messente/dlr/"
+
+
+@pytest.mark.parametrize("prefix", ["/", "/shop/", "/a b/"])
+def test_a_process_that_is_served_under_a_prefix_makes_the_same_urls(prefix: str) -> None:
+    expected = message_callback_url(7, "default"), callbacks.webhook_path()
+    before = get_script_prefix()
+    set_script_prefix(prefix)
+    try:
+        assert (message_callback_url(7, "default"), callbacks.webhook_path()) == expected
+        assert get_script_prefix() == prefix
+    finally:
+        set_script_prefix(before)
+
+
+@pytest.mark.parametrize("prefix_default_language", [True, False])
+@pytest.mark.parametrize("language", ["en", "et", "de"])
+def test_whoever_sends_in_whatever_language_hands_out_the_same_url_and_it_is_served(
+    settings: Any, language: str, prefix_default_language: bool
+) -> None:
+    urls = ModuleType(f"urls_by_language_{prefix_default_language}")
+    ours = path("messente/", include("django_messente_dlr.urls"))
+    urls.urlpatterns = i18n_patterns(  # type: ignore[attr-defined]
+        ours, prefix_default_language=prefix_default_language
+    )
+    settings.ROOT_URLCONF = urls
+    settings.MIDDLEWARE = ["django.middleware.locale.LocaleMiddleware", *settings.MIDDLEWARE]
+    settings.LANGUAGES = [("en", "English"), ("et", "Estonian"), ("de", "German")]
+    expected = callbacks.probe_url()[0].rpartition("/dlr/")[0]
+    with translation.override(language):
+        url, _ = callbacks.probe_url()
+        assert translation.get_language() == language
+    assert url.startswith(expected)
+    response = Client().get(urlsplit(url).path, headers={"Accept-Language": language})
+    assert response.status_code == 200
 
 
 def test_each_url_is_of_its_own_and_always_the_same() -> None:

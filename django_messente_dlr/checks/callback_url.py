@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from django.apps import AppConfig
+from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004 - Django's name
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import NoReverseMatch
@@ -30,12 +31,13 @@ def check_callback_url(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -
                     id=f"{OF}.W002",
                 )
             ]
-        callbacks.message_callback_url(1, conf.DEFAULT_ACCOUNT)
+        path = callbacks.webhook_path()
     except NoReverseMatch:
         return [
             Error(
                 "The callback view has no URL.",
-                hint='Add path("messente/", include("django_messente_dlr.urls")) to the project\'s urlpatterns.',
+                hint='Add path("messente/", include("django_messente_dlr.urls")) to the project\'s urlpatterns, not '
+                "within another include that has a namespace.",
                 id=f"{OF}.E003",
             )
         ]
@@ -51,7 +53,27 @@ def check_callback_url(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -
                 id=f"{OF}.E007",
             )
         ]
-    return []
+    return list(_check_prefix(parts.path.rstrip("/"), path))
+
+
+def _check_prefix(prefix: str, path: str) -> Iterator[CheckMessage]:
+    """Check what stands between the host and the path of our own urlpatterns: a prefix of the whole project's."""
+    of_project = (settings.FORCE_SCRIPT_NAME or "").rstrip("/")
+    of_ours = path.rpartition("/dlr/")[0]
+    if of_project and not prefix.endswith(of_project):
+        yield Warning(
+            f"FORCE_SCRIPT_NAME says that this project is served under {of_project}, and CALLBACK_BASE_URL does not "
+            "end in that, so that Messente would call another address.",
+            hint=f"Write {of_project} after the host, unless a proxy serves the callback elsewhere.",
+            id=f"{OF}.W012",
+        )
+    elif of_ours and prefix.endswith(of_ours):
+        yield Warning(
+            f"CALLBACK_BASE_URL ends in {of_ours}, under which our URLs are included, so that Messente is told to "
+            f"call {prefix}{path}.",
+            hint=f"Take {of_ours} away from it, unless all of this project is served under it once more.",
+            id=f"{OF}.W012",
+        )
 
 
 def split(base: str) -> SplitResult | None:

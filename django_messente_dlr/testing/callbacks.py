@@ -28,8 +28,8 @@ def call_back(message: SmsMessage, stat: str = "DELIVRD", err: str | int = "", *
         parameters: further parameters, or others in the place of ``sms_unique_id``.
     """
     told = {"sms_unique_id": message.sms_unique_id or "", "stat": stat, "err": str(err), **parameters}
-    path = urlsplit(callbacks.message_callback_url(message.pk, message.account)).path
-    return Client(enforce_csrf_checks=True).get(path, told)  # type: ignore[return-value]
+    path = _path_within(callbacks.message_callback_url(message.pk, message.account))
+    return Client(enforce_csrf_checks=True).get(path, told, secure=_is_secure())  # type: ignore[return-value]
 
 
 def call_back_omnichannel(
@@ -43,10 +43,21 @@ def call_back_omnichannel(
         url: a message's or an account's callback URL; "" for the account-wide webhook.
     """
     body = json.dumps(payload).encode()
-    path = urlsplit(url).path if url else callbacks.webhook_path()
+    path = _path_within(url) if url else callbacks.webhook_path()
     return Client(enforce_csrf_checks=True).post(  # type: ignore[return-value]
         path,
         body,
         content_type="application/json",
+        secure=_is_secure(),
         headers={signatures.HEADER: signatures.sign(body, conf.account(account).password)},
     )
+
+
+def _path_within(url: str) -> str:
+    """Return the path by which the project's own urlpatterns know a URL."""
+    return urlsplit(url).path.removeprefix(urlsplit(conf.current().callback_base_url).path.rstrip("/"))
+
+
+def _is_secure() -> bool:
+    """Tell whether Messente would come by https, which SECURE_SSL_REDIRECT lets in alone."""
+    return conf.current().callback_base_url.lower().startswith("https://")

@@ -1,0 +1,34 @@
+"""What the app gives to a project's own tests, under settings that projects have."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from django_messente_dlr.models import SmsMessage
+from django_messente_dlr.testing.callbacks import call_back, call_back_omnichannel
+from django_messente_dlr.testing.factories import SmsMessageFactory
+from tests.settings import MESSENTE_DLR
+
+pytestmark = pytest.mark.django_db(transaction=True)
+BY_POST = {"omnimessage_id": "", "status": "DELIVRD", "err": 0}
+SERVED: dict[str, tuple[str, dict[str, Any]]] = {
+    "by https alone": ("https://shop.example.com", {"SECURE_SSL_REDIRECT": True}),
+    "by http": ("http://127.0.0.1:8000", {}),
+    "under a prefix": ("https://shop.example.com/shop/", {}),
+    "under a prefix that Django knows of": ("https://shop.example.com/shop", {"FORCE_SCRIPT_NAME": "/shop"}),
+}
+
+
+@pytest.mark.parametrize(("base", "more"), SERVED.values(), ids=SERVED)
+def test_a_callback_arrives_however_the_project_is_served(settings: Any, base: str, more: dict[str, Any]) -> None:
+    settings.MESSENTE_DLR = {**MESSENTE_DLR, "CALLBACK_BASE_URL": base}
+    for name, value in more.items():
+        setattr(settings, name, value)
+    by_get, by_post, by_webhook = SmsMessageFactory.create_batch(3)
+    assert call_back(by_get).status_code == 200
+    told = {**BY_POST, "message_id": by_post.sms_unique_id}
+    assert call_back_omnichannel(told, url=by_post.callback_url).status_code == 200
+    assert call_back_omnichannel({**BY_POST, "message_id": by_webhook.sms_unique_id}).status_code == 200
+    assert {message.status for message in SmsMessage.objects.all()} == {"delivered"}
