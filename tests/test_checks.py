@@ -186,6 +186,20 @@ def test_a_key_that_is_misspelt_is_answered_with_the_one_that_was_meant(settings
     [
         ({"CALLBACK_BASE_URL": "http://shop.example.com"}, {"SECURE_SSL_REDIRECT": True}, ["W003", "E008"]),
         ({}, {"SECURE_SSL_REDIRECT": True}, []),
+        (
+            {"CALLBACK_BASE_URL": "http://shop.example.com"},
+            {"SECURE_SSL_REDIRECT": True, "SECURE_REDIRECT_EXEMPT": [r"^shop/", r"^messente/dlr/"]},
+            ["W003"],
+        ),
+        (
+            {"CALLBACK_BASE_URL": "http://shop.example.com"},
+            {"SECURE_SSL_REDIRECT": True, "SECURE_REDIRECT_EXEMPT": [r"^dlr/"]},
+            ["W003", "E008"],
+        ),
+        ({}, {"FORCE_SCRIPT_NAME": "/shop"}, ["W012"]),
+        ({"CALLBACK_BASE_URL": "https://shop.example.com/shop/"}, {"FORCE_SCRIPT_NAME": "/shop"}, []),
+        ({"CALLBACK_BASE_URL": "https://shop.example.com/shop"}, {}, []),
+        ({"CALLBACK_BASE_URL": "https://shop.example.com/shop/messente/"}, {}, ["W012"]),
         ({}, {"PREPEND_WWW": True}, ["E009"]),
         ({}, {"ALLOWED_HOSTS": [".example.com"]}, []),
         ({}, {"ALLOWED_HOSTS": ["example.com"]}, ["W006"]),

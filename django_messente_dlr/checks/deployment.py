@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from ipaddress import ip_address
 from typing import Any
@@ -12,8 +13,9 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004 - Django's name
 from django.core.exceptions import ImproperlyConfigured
 from django.http.request import validate_host
+from django.urls import NoReverseMatch
 
-from django_messente_dlr import conf
+from django_messente_dlr import callbacks, conf
 from django_messente_dlr.checks.callback_url import split
 
 OF = "django_messente_dlr"
@@ -53,11 +55,11 @@ def _check_base(parts: SplitResult) -> Iterator[CheckMessage]:
             hint="Serve the callback over https and change CALLBACK_BASE_URL.",
             id=f"{OF}.W003",
         )
-        if settings.SECURE_SSL_REDIRECT:
+        if settings.SECURE_SSL_REDIRECT and not _is_exempt():
             yield Error(
                 "CALLBACK_BASE_URL is not https and SECURE_SSL_REDIRECT is on: reports are answered with a redirect, "
                 "which Messente takes for «received».",
-                hint="Change CALLBACK_BASE_URL to https.",
+                hint="Change CALLBACK_BASE_URL to https, or have SECURE_REDIRECT_EXEMPT match the callback's path.",
                 id=f"{OF}.E008",
             )
     host = parts.hostname or ""
@@ -133,6 +135,15 @@ def _check_allow_list(config: conf.Config) -> Iterator[CheckMessage]:
             hint="Set TRUSTED_PROXY_COUNT to the number of proxies that append to X-Forwarded-For.",
             id=f"{OF}.W011",
         )
+
+
+def _is_exempt() -> bool:
+    """Tell whether SECURE_REDIRECT_EXEMPT matches the callback's path, as Django's SecurityMiddleware looks at it."""
+    try:
+        path = callbacks.webhook_path().lstrip("/")
+    except NoReverseMatch:
+        return False  # E003 tells
+    return any(re.search(pattern, path) for pattern in settings.SECURE_REDIRECT_EXEMPT)
 
 
 def _is_private(host: str) -> bool:
