@@ -64,7 +64,8 @@ def warnings(accounts: Sequence[Account], bars: Sequence[Bar], overdue: int, *, 
         now: the present.
     """
     said = []
-    for account in accounts:
+    # One that is configured no more sends nothing, and is not asked about: what it said last stays in its row.
+    for account in (account for account in accounts if account.name in conf.accounts()):
         sent = _sent_since(account.last_callback_at, account.name, bars)
         if conf.current().callback_base_url and sent >= TELLING and _older(account.last_callback_at, now):
             text = gettext(

@@ -13,7 +13,7 @@ from django.db.models import Model, TextChoices
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from django_messente_dlr import accounts, ledger
+from django_messente_dlr import accounts, conf, ledger
 from django_messente_dlr.ledger import finding
 from django_messente_dlr.messente import errors
 from django_messente_dlr.messente.reports import Report, Source
@@ -28,6 +28,10 @@ from django_messente_dlr.statuses import Status, status_of
 logger = logging.getLogger(__name__)
 
 NO_REPORT = "Messente told nothing final within its 48 hours."
+NAMELESS = "Nothing final was heard within 48 hours, and nobody could ask: Messente's answer with its id got lost."
+UNCONFIGURED = "Nothing final was heard within 48 hours, and nobody could ask: its account is configured no more."
+# How long a message waits for its account to be configured again.
+ACCOUNT_AWAITED = timedelta(hours=1)
 
 
 class Outcome(TextChoices):
@@ -92,15 +96,34 @@ def take(question: Question, answer: Callable[[], list[Report]], *, asker: Asker
 
 
 def later(message: SmsMessage, *, now: datetime, error: str = "") -> Result:
-    """Decide when to ask about a message again or, after 48 hours, that nobody will."""
-    closes = (message.sent_at or message.created_at) + WINDOW
+    """Decide when to ask again about a message that was asked about or, after 48 hours, that nobody will."""
+    closes = _closes(message)
     if now >= closes:
-        report = Report(source=Source.POLL, error_text=NO_REPORT, payload={"polls": message.poll_count + 1})
-        ledger.record_end(message, report, Status.UNRESOLVED)
-        return Result(message, Outcome.UNRESOLVED, error)
-    known = message.sms_unique_id or message.omnimessage_id
-    at = next_question(now=now, closes=closes, polls=message.poll_count) if known else closes
+        return _give_up(message, NO_REPORT, polls=message.poll_count + 1, error=error)
+    at = next_question(now=now, closes=closes, polls=message.poll_count)
     return Result(message, Outcome.OPEN, error, again_at=at)
+
+
+def unasked(message: SmsMessage, *, now: datetime) -> Result:
+    """Decide how long a message waits about which nobody can be asked: for its id or its account, or no longer."""
+    closes = _closes(message)
+    is_ours = message.account in conf.accounts()
+    if now >= closes:
+        return _give_up(message, NAMELESS if is_ours else UNCONFIGURED, polls=message.poll_count)
+    # Its id comes with a report, or when it is entered: then it is asked about in any case.
+    at = closes if is_ours else min(closes, now + ACCOUNT_AWAITED)
+    return Result(message, Outcome.NOT_ASKED, again_at=at)
+
+
+def _closes(message: SmsMessage) -> datetime:
+    """Return when Messente forgets what it knows of a message."""
+    return (message.sent_at or message.created_at) + WINDOW
+
+
+def _give_up(message: SmsMessage, why: str, *, polls: int, error: str = "") -> Result:
+    report = Report(source=Source.POLL, error_text=why, payload={"polls": polls})
+    ledger.record_end(message, report, Status.UNRESOLVED)
+    return Result(message, Outcome.UNRESOLVED, error)
 
 
 def schedule(results: Iterable[Result]) -> None:
@@ -114,7 +137,8 @@ def schedule(results: Iterable[Result]) -> None:
     again = [result for result in told if result.again_at]
     if not again:
         return
-    polls = [[result.message.poll_count + 1, result.message.pk] for result in again]
+    asked = [result.message for result in again if result.outcome is not Outcome.NOT_ASKED]
+    polls = [[message.poll_count + 1, message.pk] for message in asked]
     # A message that has become final meanwhile is not in this list any more, and is not to be asked about again.
     times = [
         parameters(connection, PendingReport, {"due_at": result.again_at, "message_id": result.message.pk})
@@ -122,7 +146,8 @@ def schedule(results: Iterable[Result]) -> None:
     ]
     counting, postponing = _reschedule(using)
     with connection.cursor() as cursor:
-        cursor.executemany(counting, polls)
+        if polls:
+            cursor.executemany(counting, polls)
         cursor.executemany(postponing, times)
 
 

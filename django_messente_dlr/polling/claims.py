@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from django_messente_dlr import conf
 from django_messente_dlr.models import PendingReport, SmsMessage
-from django_messente_dlr.polling.answers import Result, later, schedule
+from django_messente_dlr.polling.answers import Result, schedule, unasked
 from django_messente_dlr.polling.asking import Asker, Question, questions_about
 
 logger = logging.getLogger(__name__)
@@ -91,10 +91,15 @@ class Claims:
             if message.account not in conf.accounts():
                 if message.account not in self._not_ours:
                     self._not_ours.add(message.account)
-                    logger.warning("There are messages of account %s, which is not configured.", message.account)
+                    logger.warning(
+                        "Nobody is asked about messages of account %s, which is not configured. Put it back into %s "
+                        "until they have ended.",
+                        message.account,
+                        conf.SETTING,
+                    )
             elif message.sms_unique_id or message.omnimessage_id:
                 yield message
                 continue
-            aside.append(later(message, now=timezone.now()))
+            aside.append(unasked(message, now=timezone.now()))
         schedule(aside)
         self._set_aside(aside)

@@ -19,8 +19,8 @@ class Summary:
         open: messages that are to be asked about again.
         unresolved: messages that were given up after 48 hours.
         failed: questions that were not answered, or not understandably.
-        postponed: messages that were due but not asked about, because Messente could not be reached, wanted fewer
-            questions, or the run was ended.
+        postponed: messages that were due but not asked about, because Messente could not be reached or wanted fewer
+            questions, the run was ended, or their id or their account is not known here.
         matched: orphan reports whose message was found.
         dispatched: reports whose signals a dead process had left unsent.
         stopped: what is wrong with the accounts that were stopped, by their names.

@@ -173,6 +173,13 @@ class TestWarnings:
         AccountFactory.create(last_poll_error="The credentials were refused.")
         assert "«default»: The credentials were refused." in self.warnings(admin_client)
 
+    def test_not_of_an_account_that_is_configured_no_more(self, admin_client: Client) -> None:
+        then = timezone.now() - timedelta(hours=6)
+        AccountFactory.create(name="former", last_poll_error="The credentials were refused.", last_callback_at=then)
+        for _ in range(6):
+            sent(timedelta(hours=3), Status.SENT, account="former")
+        assert "former" not in self.warnings(admin_client)
+
     def test_when_nobody_has_counted(self, admin_client: Client) -> None:
         assert "These figures are old." in html(admin_client, list_url(Tally))
         assert "These figures are old." not in overview(admin_client)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import logging
+from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 import responses
 from django.core.exceptions import ImproperlyConfigured
+from django.utils import timezone
 
 from django_messente_dlr.accounts import is_held
 from django_messente_dlr.models import Account
 from django_messente_dlr.polling import Poller
 from django_messente_dlr.sandbox import Sandbox
+from django_messente_dlr.schedule import WINDOW
 from django_messente_dlr.testing.callbacks import call_back
 from django_messente_dlr.testing.factories import AccountFactory, SmsMessageFactory
 from django_messente_dlr.testing.plugin import SignalLog
@@ -20,6 +24,7 @@ from tests.messente.answering import FIRST, OMNICHANNEL, Messente
 from tests.polling.rows import REPORT, due, make_due, seen
 
 pytestmark = pytest.mark.django_db(transaction=True)
+HALF_AN_HOUR = timedelta(minutes=30)
 
 
 @pytest.mark.parametrize(
@@ -80,6 +85,43 @@ def test_only_the_accounts_that_were_named_are_polled(messente: Messente) -> Non
     assert Poller(account_names=["marketing"]).run().asked == 1
     assert messente.body()["sms_unique_id"] == other.sms_unique_id
     assert not Account.objects.filter(name="default").exists()
+
+
+def test_nobody_is_asked_about_messages_of_an_account_that_is_configured_no_more(
+    messente: Messente, caplog: pytest.LogCaptureFixture
+) -> None:
+    now = timezone.now()
+    waits, closing, ends = (due(account="former", ago=ago) for ago in (WINDOW / 2, WINDOW - HALF_AN_HOUR, WINDOW))
+    with caplog.at_level(logging.WARNING, "django_messente_dlr"):
+        summary = Poller().run()
+    assert (summary.asked, summary.postponed, summary.unresolved) == (0, 2, 1)
+    assert (
+        caplog.text.count("messages of account former, which is not configured. Put it back into MESSENTE_DLR") == 1
+    )
+    assert messente.hosts_asked() == []
+    again = seen(waits).next_poll_at
+    assert again is not None
+    assert timedelta(minutes=55) < again - now < timedelta(minutes=65)
+    assert seen(closing).next_poll_at == closing.created_at + WINDOW
+    assert seen(ends).error_text.endswith("nobody could ask: its account is configured no more.")
+    assert {seen(message).poll_count for message in (waits, closing, ends)} == {0}
+    assert ends.reports.get().payload == {"polls": 0}
+
+
+def test_what_waited_for_its_account_is_asked_about_when_that_is_configured_again(
+    messente: Messente, settings: Any
+) -> None:
+    message = due(account="former")
+    Poller().run()
+    accounts = {
+        **settings.MESSENTE_DLR["ACCOUNTS"],
+        "former": {"USERNAME": "former", "PASSWORD": "a-former-password"},
+    }
+    settings.MESSENTE_DLR = {**settings.MESSENTE_DLR, "ACCOUNTS": accounts}
+    messente.answer(FIRST, REPORT, "OK DELIVERED")
+    make_due(message)
+    assert Poller().run().final == 1
+    assert seen(message).status == "delivered"
 
 
 def test_an_account_that_is_not_configured_cannot_be_polled() -> None:

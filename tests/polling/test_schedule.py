@@ -124,8 +124,10 @@ def test_a_message_without_an_id_is_not_asked_about_but_given_up_after_48_hours(
     message = due(queued=True)
     assert Poller().run().asked == 0
     assert seen(message).next_poll_at == message.created_at + WINDOW
+    assert seen(message).poll_count == 0
     lost = due(queued=True, ago=WINDOW)
     assert Poller().run().unresolved == 1
     assert seen(lost).status == "unresolved"
+    assert "nobody could ask: Messente's answer with its id got lost" in seen(lost).error_text
     assert dlr_signals.names.count("dlr_unresolved") == 1
     assert messente.hosts_asked() == []
