@@ -21,7 +21,11 @@ def examine_database() -> Iterator[Finding]:
         executor = MigrationExecutor(connection)
         missing = executor.migration_plan([key for key in executor.loader.graph.leaf_nodes() if key[0] == APP])
     except Error as exc:
-        yield error(TOPIC, f"It cannot be used ({type(exc).__name__}).", "Reports are answered 503 until it can.")
+        advice = (
+            "Look whether its server is up and lets this machine in. Until it does, reports are answered 503, and "
+            "Messente brings them again."
+        )
+        yield error(TOPIC, f"It cannot be used ({type(exc).__name__}).", advice)
         return
     if missing:
         names = ", ".join(migration.name for migration, _ in missing)

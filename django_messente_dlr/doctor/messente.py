@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from django.core.exceptions import ImproperlyConfigured
+from django.db import Error as DatabaseTrouble
+
 from django_messente_dlr import conf
 from django_messente_dlr.clients import client_for
 from django_messente_dlr.doctor.findings import Finding, error, ok
@@ -38,7 +41,11 @@ def send_one(to: str, *, account: str) -> Finding:
     topic = f"sending from {account}"
     try:
         message = send_sms(to, TEXT, account=account)
-    except (MessenteError, ValueError) as exc:
+    except (MessenteError, ValueError, ImproperlyConfigured) as exc:
         return error(topic, str(exc), "Nothing can be sent like this.")
+    except DatabaseTrouble as exc:
+        # What it says may name hosts and users.
+        told = f"Its row could not be written ({type(exc).__name__})."
+        return error(topic, told, "See what is said of the database.")
     told = f"Messente has taken the SMS and calls it {message.sms_unique_id}; its row is {message.pk}."
     return ok(topic, f"{told} Its page in the admin shows what becomes of it.")

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from django_messente_dlr import conf
 from django_messente_dlr.doctor.findings import Finding, error, ok, warning
-from django_messente_dlr.models import Account, DeliveryReport, SmsMessage
+from django_messente_dlr.models import Account, DeliveryReport, PendingReport, SmsMessage
 from django_messente_dlr.querysets import counted
 from django_messente_dlr.schedule import LATE
 
@@ -38,6 +38,12 @@ def _examine_messages() -> Iterator[Finding]:
         yield warning("messages", told, "Have poll_dlrs run every minute; see its exit status and the log.")
     else:
         yield ok("messages", f"{pending} messages are pending, and none is overdue.")
+    foreign = PendingReport.objects.exclude(account__in=list(conf.accounts()))
+    if name := foreign.values_list("account", flat=True).first():
+        number = counted(foreign, cap=CAP)
+        told = f"{number} messages are pending of accounts that are not configured, such as {name}."
+        advice = f"Nobody asks about them. Put the account back into {conf.SETTING} until they have ended."
+        yield warning("messages", told, advice)
 
 
 def _examine_reports() -> Iterator[Finding]:

@@ -13,7 +13,7 @@ from unittest import mock
 
 import pytest
 import responses
-from django.core.management import CommandError, call_command
+from django.core.management import call_command
 from django.db import OperationalError
 from django.db.migrations import Migration
 from django.db.migrations.executor import MigrationExecutor
@@ -170,6 +170,10 @@ def overdue() -> None:
     SmsMessageFactory.create(next_poll_at=timezone.now() - timedelta(hours=1))
 
 
+def unconfigured() -> None:
+    SmsMessageFactory.create(account="former")
+
+
 def orphan() -> None:
     DeliveryReportFactory.create(message=None)
 
@@ -209,6 +213,7 @@ def poll_failed() -> None:
     ("arrange", "status", "sentence"),
     [
         (overdue, 1, "1 messages are pending, and 1 of them should have been asked about long ago."),
+        (unconfigured, 1, "1 messages are pending of accounts that are not configured, such as former."),
         (orphan, 1, "1 reports are about messages that are not known here."),
         (undispatched, 1, "1 reports have signals that a process has left unsent."),
         (receiver_failed, 1, "1 reports have a receiver that raised."),
@@ -267,5 +272,16 @@ def test_an_sms_is_sent_only_where_a_person_asks_for_it(messente: Sandbox) -> No
     status, printed = examine("--send", "nobody")
     assert status == 2
     assert "is not a phone number" in printed
-    with pytest.raises(CommandError, match="no account «later»"):
-        call_command("messente_doctor", "--send", "+37255500143", "--account", "later", stdout=StringIO())
+    status, printed = examine("--send", "+37255500143", "--account", "later", "--json")
+    assert status == 2
+    assert "no account «later»" in json.loads(printed)["findings"][-1]["told"]
+    assert len(messente.messages) == 1
+
+
+def test_an_sms_whose_row_cannot_be_written_is_not_sent_and_that_is_told(messente: Sandbox) -> None:
+    with mock.patch("django_messente_dlr.entries.save", side_effect=OperationalError("host and password")):
+        status, printed = examine("--send", "+37255500143")
+    assert status == 2
+    assert "Its row could not be written (OperationalError)." in printed
+    assert "host and" not in printed
+    assert not messente.messages
