@@ -5,12 +5,22 @@ from __future__ import annotations
 import math
 from argparse import ArgumentTypeError
 
+MAX_DAYS = 36525
+
 
 def positive(value: str) -> int:
     """Return a whole number of at least 1; argparse tells what was wrong otherwise."""
     if not (value.isascii() and value.isdigit() and int(value) >= 1):
         raise ArgumentTypeError(f"«{value}» is not a whole number of at least 1.")
     return int(value)
+
+
+def days(value: str) -> int:
+    """Return a number of days that a date can lie back; argparse tells what was wrong otherwise."""
+    number = positive(value)
+    if number > MAX_DAYS:
+        raise ArgumentTypeError(f"«{value}» days are more than a hundred years.")
+    return number
 
 
 def above_zero(value: str) -> float:

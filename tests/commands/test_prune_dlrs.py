@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 from io import StringIO
+from unittest import mock
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import InterfaceError
 from django.utils import timezone
 
 from django_messente_dlr.models import DeliveryReport, SmsMessage
@@ -84,3 +86,20 @@ def test_a_dry_run_counts_and_deletes_nothing() -> None:
 def test_days_must_be_a_number_of_at_least_one(days: str) -> None:
     with pytest.raises(CommandError, match="not a whole number of at least 1"):
         call_command("prune_dlrs", f"--days={days}")
+
+
+@pytest.mark.parametrize("days", ["36526", "99999999", "9" * 30])
+def test_days_must_be_fewer_than_a_calendar_has(days: str) -> None:
+    with pytest.raises(CommandError, match="more than a hundred years"):
+        call_command("prune_dlrs", f"--days={days}")
+
+
+def test_a_database_that_is_away_ends_it_with_a_status_of_its_own() -> None:
+    with (
+        mock.patch(
+            "django_messente_dlr.management.commands.prune_dlrs.prune_orphans", side_effect=InterfaceError("gone")
+        ),
+        pytest.raises(CommandError, match="The database cannot be used: gone") as raised,
+    ):
+        prune()
+    assert raised.value.returncode == 3
