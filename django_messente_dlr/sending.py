@@ -18,6 +18,7 @@ from django.utils import timezone
 
 from django_messente_dlr import accounts, conf, entries, ledger, retries
 from django_messente_dlr.clients import client_for
+from django_messente_dlr.messente.client import check_options
 from django_messente_dlr.messente.errors import MessenteError, OutcomeUnknown, Refused
 from django_messente_dlr.messente.reports import Report, Source
 from django_messente_dlr.models import SmsMessage
@@ -55,7 +56,7 @@ def send_sms(
             seconds), ``autoconvert``, ``charset``, ``udh``, ``text_store``.
 
     Raises:
-        ValueError: the number or the text cannot be sent.
+        ValueError: the number, the text or an option cannot be sent.
         entries.InTransaction: use ``transaction.on_commit``; the message says how.
         CreditsExhausted: the account is on hold; see ``HOLD_ON_CREDITS_EXHAUSTED``.
         OutcomeUnknown: Messente may have sent it, or not. Its row (``sms_message``) stays queued until a report
@@ -64,6 +65,7 @@ def send_sms(
         ImproperlyConfigured: there is no such account.
     """
     client = client_for(account)
+    check_options(options)
     if not text:
         raise ValueError("The text is empty. Give send_sms the text to send.")
     if conf.current().hold_on_credits_exhausted and accounts.is_held(account):

@@ -185,6 +185,9 @@ def test_a_project_may_go_on_sending_without_credit(messente_sandbox: Sandbox, s
         ("+372", "Hello", {}, "not a phone number"),
         (NUMBER, "", {}, "text is empty"),
         (NUMBER, "Hello", {"sender": "x" * 33}, "longer than 32"),
+        (NUMBER, "Hello", {"dlr_url": "https://x.example"}, "«dlr_url» is no option of send_sms: each message has"),
+        (NUMBER, "Hello", {"username": "other"}, "«username» is no option of send_sms: the account says it"),
+        (NUMBER, "Hello", {"from": "Shop", "validity": 60}, "«from» is no option of send_sms: give sender"),
     ],
 )
 def test_bad_input_is_told_and_leaves_nothing_behind(

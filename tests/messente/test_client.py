@@ -53,6 +53,12 @@ class TestWhatIsAsked:
         assert "Authorization" not in request.headers
         assert CREDENTIALS.items() <= messente.body().items()
 
+    @pytest.mark.parametrize("name", ["username", "password", "from", "dlr-url"])
+    def test_no_option_takes_the_place_of_what_is_told_otherwise(self, messente: Messente, name: str) -> None:
+        with pytest.raises(ValueError, match=f"«{name}» is no option"):
+            client().send("+37255500000", "Tere", **{name: "x"})
+        assert messente.hosts_asked() == []
+
     def test_send_tells_what_it_was_given_under_messentes_names(self, messente: Messente) -> None:
         messente.answer(FIRST, "send_sms", f"OK {ID}")
         sent = client().send(
