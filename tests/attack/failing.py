@@ -175,6 +175,7 @@ def speak(world: World) -> None:
     """Say all that we ever say to Messente."""
     Account.objects.update(credits_exhausted_at=None)
     world.attempt(lambda: send_sms("+37255500000", "Your parcel is here"))
+    world.attempt(lambda: send_sms("+37255500000", "Your parcel is here", password=PASSWORD))
     world.attempt(lambda: polling.poll_now([world.message(), world.message(omnimessage_id="an-omnimessage")]))
     world.message()
     world.command("poll_dlrs", concurrency=1)
