@@ -1,4 +1,4 @@
-"""Which country a number goes to, by its calling code. Pure: a number goes in, a prefix such as ``+372`` comes out.
+"""Phone numbers: which country one goes to, by its calling code, and in which ways it may be written. Pure.
 
 The ITU gives codes of one, two and three digits (E.164, «List of assigned country codes»); no code begins with
 another, so the short ones are all that needs to be known.
@@ -25,3 +25,17 @@ def calling_code(number: str) -> str:
     if int(digits[0]) in ONE_DIGIT:
         return f"+{digits[0]}"
     return f"+{digits[:2]}" if int(digits[:2]) in TWO_DIGITS else f"+{digits[:3]}"
+
+
+def spellings(number: str) -> list[str]:
+    """Return the ways in which a phone number may stand in the table; [] for what is no phone number.
+
+    The number is kept as the project gave it: with +, with 00 or with neither.
+
+    Args:
+        number: as a person typed or pasted it, with spaces, hyphens, brackets or dots.
+    """
+    if any(char.isalpha() for char in number):
+        return []
+    digits = "".join(char for char in number if char in "0123456789").removeprefix("00")
+    return [f"+{digits}", digits, f"00{digits}"] if digits else []

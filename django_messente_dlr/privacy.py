@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from django_messente_dlr.calling_codes import calling_code
+from django_messente_dlr.phone_numbers import calling_code
 
 VIEW_RECIPIENT = "django_messente_dlr.view_recipient"
 VIEW_TEXT = "django_messente_dlr.view_text"

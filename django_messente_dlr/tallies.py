@@ -18,8 +18,8 @@ from typing import Any
 from django.db import IntegrityError, router, transaction
 from django.utils import timezone
 
-from django_messente_dlr.calling_codes import calling_code
 from django_messente_dlr.models import SmsMessage, Tally
+from django_messente_dlr.phone_numbers import calling_code
 from django_messente_dlr.statuses import Status
 
 HOUR = timedelta(hours=1)

@@ -13,25 +13,12 @@ from django.db.models import Q, QuerySet
 
 from django_messente_dlr.models import DeliveryReport, SmsMessage
 from django_messente_dlr.models.reports import TELLS_MORE_THAN_ITS_MESSAGE
+from django_messente_dlr.phone_numbers import spellings
 
 # `SmsMessage.__str__` for one that has no id of Messente's yet.
 OWN_NUMBER = re.compile(r"#([0-9]{1,18})", re.ASCII)
 # An omnimessage is some messages, never many, and a message has some reports.
 MOST = 100
-
-
-def spellings(number: str) -> list[str]:
-    """Return the ways in which a phone number may stand in the table; [] for what is no phone number.
-
-    The number is kept as the project gave it: with +, with 00 or with neither.
-
-    Args:
-        number: as a person typed or pasted it, with spaces, hyphens, brackets or dots.
-    """
-    if any(char.isalpha() for char in number):
-        return []
-    digits = "".join(char for char in number if char in "0123456789").removeprefix("00")
-    return [f"+{digits}", digits, f"00{digits}"] if digits else []
 
 
 def messages_about(messages: QuerySet[SmsMessage], term: str) -> QuerySet[SmsMessage]:

@@ -9,7 +9,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from django_messente_dlr.admin.search import messages_about, spellings
+from django_messente_dlr.admin.search import messages_about
 from django_messente_dlr.messente.codes import ErrorCode
 from django_messente_dlr.models import SmsMessage
 from django_messente_dlr.statuses import Status
@@ -212,12 +212,6 @@ class TestSearch:
         plan = messages_about(SmsMessage.objects.order_by("-pk"), term).explain()
         assert "SCAN" not in plan
         assert "messente_dlr_recipient" in plan or "abc" in term or "#" in term
-
-
-@pytest.mark.parametrize("typed", ["abc123", "d92bb23c3c68f018", "+", "", "(–)", "0", "00"])
-def test_what_is_no_phone_number_is_not_spelt(typed: str) -> None:
-    assert all(not any(char.isalpha() for char in number) for number in spellings(typed))
-    assert bool(spellings(typed)) is (typed == "0")
 
 
 @pytest.mark.parametrize(("source", "words"), [("callback", "Callback"), ("poll", "Poll")])
