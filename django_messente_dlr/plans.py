@@ -25,7 +25,8 @@ USES_BEFORE_PREPARING = 5
 USES_OF_A_PLAN = 1000
 # invalid_sql_statement_name, duplicate_prepared_statement: somebody stands between the server and us.
 # feature_not_supported: a migration has changed a table under the plan.
-NOT_TO_BE_PREPARED = frozenset({"26000", "42P05", "0A000"})
+# indeterminate_datatype: the server is to put the parameters into EXECUTE, which it cannot.
+NOT_TO_BE_PREPARED = frozenset({"26000", "42P05", "0A000", "42P18"})
 _uses: WeakKeyDictionary[Any, dict[str, int]] = WeakKeyDictionary()
 
 
@@ -123,4 +124,7 @@ def execute(
 
 def _may_prepare(connection: BaseDatabaseWrapper) -> bool:
     # Django's documentation asks for this setting behind a pooler («Transaction pooling and server-side cursors»).
-    return not connection.settings_dict.get("DISABLE_SERVER_SIDE_CURSORS")
+    if connection.settings_dict.get("DISABLE_SERVER_SIDE_CURSORS"):
+        return False
+    # An EXECUTE cannot have parameters of its own; and psycopg keeps plans by itself then.
+    return not connection.settings_dict.get("OPTIONS", {}).get("server_side_binding")

@@ -300,6 +300,24 @@ class TestPlansThatPostgresqlKeeps:
             told = [self.words(SmsMessageFactory.create()) for _ in range(2)]
         assert told == [["PREPARE", "EXECUTE"], ["EXECUTE"]]
 
+    def test_where_the_server_binds_parameters_reports_are_written_and_their_signals_sent_once(
+        self, dlr_signals: SignalLog, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        options = {**connection.settings_dict["OPTIONS"], "server_side_binding": True}
+        monkeypatch.setitem(connection.settings_dict, "OPTIONS", options)
+        for _ in range(3):
+            message = SmsMessageFactory.create()
+            assert self.words(message)[0] == "WITH"
+            assert message.reports.get().dispatched_at is not None
+        assert dlr_signals.names.count("dlr_delivered") == 3
+
+    def test_a_plan_that_the_driver_cannot_use_is_not_used_again(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(plans, "_may_prepare", lambda connection: True)
+        options = {**connection.settings_dict["OPTIONS"], "server_side_binding": True}
+        monkeypatch.setitem(connection.settings_dict, "OPTIONS", options)
+        told = [self.words(SmsMessageFactory.create()) for _ in range(2)]
+        assert told == [["PREPARE", "EXECUTE", "WITH"], ["WITH"]]
+
     @pytest.mark.parametrize("where", ["transaction", "pooler"])
     def test_nothing_is_prepared_in_a_transaction_or_behind_a_pooler(
         self, where: str, monkeypatch: pytest.MonkeyPatch
