@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
+from django.conf import settings
 from django.db import Error as DatabaseFailure
 from django.db import IntegrityError, router, transaction
 from django.utils import timezone
@@ -26,6 +27,9 @@ from django_messente_dlr.schedule import first_poll_at
 from django_messente_dlr.statuses import Status
 
 logger = logging.getLogger(__name__)
+
+# Nobody sends later than that on purpose; and times have an end, behind which nothing can be reckoned.
+FARTHEST = timedelta(days=366)
 
 
 class CreditsExhausted(MessenteError):
@@ -83,7 +87,11 @@ def send_sms(
             _refused(message, exc)
         raise
     try:
-        return mark_sent(message, sms_unique_id)
+        return mark_sent(message, sms_unique_id, sent_at=_time_of(options))
+    except ValueError as exc:
+        unknown = OutcomeUnknown(f"Messente has taken it, but what it answered cannot be its id. {exc}")
+        unknown.sms_message = message
+        raise unknown from None
     except DatabaseFailure:
         # A report to its own URL will tell the id again; until then it stands here alone.
         logger.exception("Message %s was sent, but its id %s could not be stored.", message.pk, sms_unique_id)
@@ -120,7 +128,9 @@ def prepare_sms(
     return entries.enter(message)
 
 
-def mark_sent(message: SmsMessage, sms_unique_id: str = "", *, omnimessage_id: str = "") -> SmsMessage:
+def mark_sent(
+    message: SmsMessage, sms_unique_id: str = "", *, omnimessage_id: str = "", sent_at: datetime | None = None
+) -> SmsMessage:
     """Tell what Messente calls a message that it has taken; what it reported already is matched.
 
     Args:
@@ -128,13 +138,14 @@ def mark_sent(message: SmsMessage, sms_unique_id: str = "", *, omnimessage_id: s
         sms_unique_id: the id that ``send_sms`` answered, or an Omnichannel ``message_id``. Left out for an
             omnimessage of several channels, whose reports are then all this message's.
         omnimessage_id: the id of the omnimessage, by which its status is asked for.
+        sent_at: when Messente sends it, where it is told to wait; None for now.
 
     Raises:
         ValueError: there is no id, or it is another message's.
     """
     ids = entries.ids_of(sms_unique_id, omnimessage_id)
-    now = timezone.now()
-    confirm = partial(ledger.confirm_sent, message, next_poll_at=first_poll_at(now), now=now, **ids)
+    at = sent_at or timezone.now()
+    confirm = partial(ledger.confirm_sent, message, next_poll_at=first_poll_at(at), sent_at=at, **ids)
     try:
         retries.patiently(confirm, using=router.db_for_write(SmsMessage))
     except IntegrityError:
@@ -171,7 +182,7 @@ def track_sms(
     """
     conf.account(account)
     ids = entries.ids_of(sms_unique_id, omnimessage_id)
-    now = sent_at or timezone.now()
+    at = sent_at or timezone.now()
     message = entries.build(
         recipient, text="", sender=sender, account=account, metadata=metadata, channel=channel, optional=True
     )
@@ -183,7 +194,7 @@ def track_sms(
         message.pk = None  # what an attempt before was given is somebody else's by now, perhaps
         with transaction.atomic(using=using):
             entries.save(message, using=using)
-            ledger.confirm_sent(message, next_poll_at=first_poll_at(now), now=now, **ids)
+            ledger.confirm_sent(message, next_poll_at=first_poll_at(at), sent_at=at, **ids)
 
     try:
         retries.patiently(enter, using=using)
@@ -199,4 +210,15 @@ def _refused(message: SmsMessage, error: MessenteError) -> None:
     """Write down that Messente did not take a message: that is its end, unless a report says otherwise."""
     report = Report(source=Source.SEND, error_text=str(error)[:255], payload={"answer": str(error)})
     ledger.record_end(message, report, Status.REJECTED if isinstance(error, Refused) else Status.FAILED)
-    message.refresh_from_db()
+    message.refresh_from_db(using=router.db_for_write(SmsMessage))
+
+
+def _time_of(options: Mapping[str, str | int]) -> datetime | None:
+    """Return when Messente is told to send, or None for now."""
+    try:
+        told = datetime.fromtimestamp(int(options["time_to_send"]), UTC)
+        at = told if settings.USE_TZ else timezone.make_naive(told)
+    except (KeyError, ValueError, OverflowError, OSError):
+        return None  # whatever it is, Messente has taken it
+    now = timezone.now()
+    return max(at, now) if at - now < FARTHEST else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from functools import partial
 from typing import Any
 from urllib.parse import parse_qs
@@ -27,6 +28,7 @@ from django_messente_dlr.messente.errors import (
 )
 from django_messente_dlr.models import DeliveryReport, SmsMessage
 from django_messente_dlr.sandbox import Sandbox
+from django_messente_dlr.schedule import first_poll_at
 from django_messente_dlr.sending import CreditsExhausted, mark_sent, prepare_sms, send_sms, track_sms
 from django_messente_dlr.testing.callbacks import call_back
 from django_messente_dlr.testing.factories import AccountFactory, SmsMessageFactory
@@ -63,6 +65,35 @@ def test_the_row_is_committed_before_messente_is_called_and_the_url_names_it(
     assert (message.status, message.sms_unique_id, message.metadata) == ("sent", "an-id", {"order": 17})
     assert message.sent_at is not None
     assert message.next_poll_at is not None
+
+
+def test_a_message_that_is_to_be_sent_later_is_waited_for_from_then_on(
+    mocked_responses: responses.RequestsMock, settings: Any
+) -> None:
+    mocked_responses.post(URL, "OK an-id")
+    at = timezone.now().replace(microsecond=0) + timedelta(hours=72)
+    message = send_sms(NUMBER, "Hello", time_to_send=int(at.timestamp()))
+    assert message.sent_at == at
+    assert message.next_poll_at == first_poll_at(at)
+
+
+@pytest.mark.parametrize("time", [0, "soon", -(10**18), 10**18, 2**40])
+def test_a_time_that_makes_no_sense_is_messentes_to_refuse(
+    mocked_responses: responses.RequestsMock, time: Any
+) -> None:
+    mocked_responses.post(URL, "OK an-id")
+    message = send_sms(NUMBER, "Hello", time_to_send=time)
+    assert message.sent_at is not None
+    assert abs(message.sent_at - timezone.now()) < timedelta(minutes=1)
+
+
+def test_an_id_that_another_message_has_leaves_open_what_was_sent(mocked_responses: responses.RequestsMock) -> None:
+    track_sms("an-id")
+    mocked_responses.post(URL, "OK an-id")
+    with pytest.raises(OutcomeUnknown, match="already that of another message") as raised:
+        send_sms(NUMBER, "Hello")
+    assert raised.value.sms_message.status == "queued"
+    assert SmsMessage.objects.filter(recipient=NUMBER).get() == raised.value.sms_message
 
 
 def test_no_dlr_url_is_sent_where_messente_cannot_reach_us_and_asking_begins_sooner(

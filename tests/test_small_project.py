@@ -29,6 +29,31 @@ print(engines["django"].from_string(text).render())
 """
 
 
+REPLICA = """
+DATABASES["replica"] = {"ENGINE": "django.db.backends.sqlite3", "NAME": BASE / "b.sqlite3"}
+DATABASE_ROUTERS = ["small.Router"]
+MESSENTE_DLR["API_HOSTS"] = ["http://127.0.0.1:9"]  # where nobody listens
+
+class Router:
+    def db_for_read(self, model, **hints):
+        return "replica"
+
+    def db_for_write(self, model, **hints):
+        return "default"
+
+    def allow_relation(self, one, other, **hints):
+        return True
+"""
+SEND = """
+from django_messente_dlr.sending import send_sms
+
+try:
+    send_sms("+37255500000", "Hello")
+except Exception as exc:
+    print(type(exc).__name__, exc.sms_message.status)
+"""
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     header = f"from pathlib import Path\nBASE = Path({str(tmp_path)!r})\n"
@@ -50,3 +75,12 @@ def test_its_templates_have_the_tags(folder: Path) -> None:
     rendered = run("shell", "--command", RENDER, folder=folder, settings="small")
     assert "Delivered" in rendered.stdout, rendered.stderr
     assert "50 %" in rendered.stdout
+
+
+def test_with_a_replica_that_has_heard_of_nothing_yet_the_sender_hears_what_went_wrong(folder: Path) -> None:
+    with (folder / "small.py").open("a") as settings:
+        settings.write(REPLICA)
+    for name in ("default", "replica"):
+        run("migrate", "--verbosity=0", f"--database={name}", folder=folder, settings="small").check_returncode()
+    sent = run("shell", "--command", SEND, folder=folder, settings="small")
+    assert sent.stdout.strip().endswith("ConnectionFailed failed"), sent.stdout + sent.stderr

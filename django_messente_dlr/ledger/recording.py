@@ -17,7 +17,7 @@ from django_messente_dlr.keys import NO_KEYS, Keys
 from django_messente_dlr.ledger import straight
 from django_messente_dlr.ledger.finding import Address, find, messages, pending, reports
 from django_messente_dlr.ledger.matching import adopt, match
-from django_messente_dlr.ledger.settling import Moved, settle
+from django_messente_dlr.ledger.settling import Moved, ask_by, settle
 from django_messente_dlr.ledger.transitions import Outcome
 from django_messente_dlr.messente.reports import Report
 from django_messente_dlr.models import DeliveryReport, SmsMessage
@@ -81,13 +81,13 @@ def record_end(message: SmsMessage, report: Report, status: Status) -> Recorded:
     return _record(report, status, account=message.account, named=message.pk, fingerprint=fingerprint)
 
 
-def confirm_sent(message: SmsMessage, *, next_poll_at: datetime, now: datetime, **ids: Any) -> None:
+def confirm_sent(message: SmsMessage, *, next_poll_at: datetime, sent_at: datetime, **ids: Any) -> None:
     """Write down that Messente has taken a message, and match what it had reported before.
 
     Args:
         message: the message; its attributes follow what is written.
         next_poll_at: when to ask about it first.
-        now: when Messente took it.
+        sent_at: when Messente sends it, from which on it keeps its reports for 48 hours.
         ids: what Messente calls it (``sms_unique_id``, ``omnimessage_id``), and what else its answer tells.
     """
     using = router.db_for_write(SmsMessage)
@@ -95,12 +95,15 @@ def confirm_sent(message: SmsMessage, *, next_poll_at: datetime, now: datetime, 
         rows = messages().filter(pk=message.pk)
         sent = {"status": Status.SENT.value, "rank": Status.SENT.rank}
         # A report may have overtaken the answer: then there is more to know than that it was sent.
-        if rows.filter(rank=Status.QUEUED.rank).update(**sent, **ids, sent_at=now):
+        if rows.filter(rank=Status.QUEUED.rank).update(**sent, **ids, sent_at=sent_at):
             # The project may have entered its row by itself.
             if not pending().filter(pk=message.pk).update(due_at=next_poll_at):
                 pending().create(message=message, account=message.account, due_at=next_poll_at)
         else:
-            rows.update(**ids, sent_at=now)
+            rows.update(**ids, sent_at=sent_at)
+            ask_by(message.pk, next_poll_at)
+            if rows.filter(rank=Status.UNRESOLVED.rank).exists():  # given up before it was sent: too early
+                pending().get_or_create(pk=message.pk, defaults={"account": message.account, "due_at": next_poll_at})
         for name, value in ids.items():
             setattr(message, name, value)
         transaction.on_commit(lambda: match(message), using=using, robust=True)

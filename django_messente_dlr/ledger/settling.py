@@ -12,6 +12,7 @@ from django_messente_dlr.ledger.transitions import Outcome, Transition, decide
 from django_messente_dlr.messente.codes import ErrorCode
 from django_messente_dlr.messente.reports import Report
 from django_messente_dlr.models import DeliveryReport, SmsMessage
+from django_messente_dlr.schedule import first_poll_at
 from django_messente_dlr.statuses import Status
 
 
@@ -43,12 +44,26 @@ def settle(row: DeliveryReport, message: SmsMessage, report: Report, *, now: dat
         raise Moved
     if transition.ends_waiting:
         pending().filter(pk=message.pk).delete()
+    elif ids:
+        ask_by(message.pk, first_poll_at(now))
     row.message = message
     row.outcome = transition.outcome
     row.previous = transition.previous.value if transition.previous else ""
     # A message that was tracked late was sent before its report came, whatever its row says.
     sent_at = min(message.sent_at or message.created_at, row.received_at)
     return [*transition.signals, *_credit_signals(transition, message, status, sent_at=sent_at, now=now)]
+
+
+def ask_by(pk: int, at: datetime) -> None:
+    """Have Messente asked about a message no later than at a time, if its report is still waited for.
+
+    As long as it had no id, nobody could ask, and it was put off for as long as it may have none.
+
+    Args:
+        pk: the message's primary key.
+        at: the time.
+    """
+    pending().filter(pk=pk, due_at__gt=at).update(due_at=at)
 
 
 def _credit_signals(

@@ -7,13 +7,15 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
+from typing import Any
 
-from django.db import connections, router
-from django.db.models import Model, TextChoices
+from django.db import connections, router, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import TextChoices
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from django_messente_dlr import accounts, conf, ledger
+from django_messente_dlr import accounts, conf, ledger, retries
 from django_messente_dlr.ledger import finding
 from django_messente_dlr.messente import errors
 from django_messente_dlr.messente.reports import Report, Source
@@ -122,33 +124,48 @@ def _closes(message: SmsMessage) -> datetime:
 
 def _give_up(message: SmsMessage, why: str, *, polls: int, error: str = "") -> Result:
     report = Report(source=Source.POLL, error_text=why, payload={"polls": polls})
-    ledger.record_end(message, report, Status.UNRESOLVED)
-    return Result(message, Outcome.UNRESOLVED, error)
+    using = router.db_for_write(SmsMessage)
+
+    def end() -> bool:
+        with transaction.atomic(using=using):
+            # It may have been sent since it was claimed: then its 48 hours have only begun.
+            row = finding.messages().select_for_update().only("created_at", "sent_at").filter(pk=message.pk).first()
+            if row is None or timezone.now() < _closes(row):
+                return False
+            ledger.record_end(message, report, Status.UNRESOLVED)
+            return True
+
+    try:
+        ended = retries.patiently(end, using=using)
+    except ledger.Contended as exc:  # its claim runs out, and it is given up then
+        logger.warning("Message %s could not be given up: %s", message.pk, exc)
+        ended = False
+    return Result(message, Outcome.UNRESOLVED if ended else Outcome.OPEN, error)
 
 
 def schedule(results: Iterable[Result]) -> None:
     """Write down when messages are to be asked about again, those of all results in one go."""
     using = router.db_for_write(SmsMessage)
     connection = connections[using]
-    told = list(results)
-    # The ledger has taken them from the list. Whatever else may leave one there, it is not asked about for ever.
-    if ended := [result.message.pk for result in told if result.outcome in ENDED]:
-        finding.pending().filter(pk__in=ended).delete()
-    again = [result for result in told if result.again_at]
-    if not again:
-        return
-    asked = [result.message for result in again if result.outcome is not Outcome.NOT_ASKED]
-    polls = [[message.poll_count + 1, message.pk] for message in asked]
-    # A message that has become final meanwhile is not in this list any more, and is not to be asked about again.
-    times = [
-        parameters(connection, PendingReport, {"due_at": result.again_at, "message_id": result.message.pk})
-        for result in again
+    told = sorted(results, key=lambda result: result.message.pk)  # in one order, so that no two wait for each other
+    asked = [result.message for result in told if result.again_at and result.outcome is not Outcome.NOT_ASKED]
+    listed = [result for result in told if result.message.next_poll_at is not None]
+    counting, postponing, ending = _reschedule(using)
+    # Only where its row says what our claim has written. A message that has become final meanwhile is not in this
+    # list any more; one that was sent meanwhile, or whose claim has run out, is to be asked about when that says.
+    statements = [
+        (counting, [[message.poll_count + 1, message.pk] for message in asked]),
+        (
+            postponing,
+            [_of_row(connection, result.message, due_at=result.again_at) for result in listed if result.again_at],
+        ),
+        # The ledger has taken them from the list. Whatever may leave one there, it is not asked about for ever.
+        (ending, [_of_row(connection, result.message) for result in listed if result.outcome in ENDED]),
     ]
-    counting, postponing = _reschedule(using)
     with connection.cursor() as cursor:
-        if polls:
-            cursor.executemany(counting, polls)
-        cursor.executemany(postponing, times)
+        for statement, values in statements:
+            if values:
+                cursor.executemany(statement, values)
 
 
 def put_off(messages: Collection[SmsMessage], reason: NotAsked, *, now: datetime) -> list[Result]:
@@ -165,17 +182,23 @@ def put_off(messages: Collection[SmsMessage], reason: NotAsked, *, now: datetime
 
 
 @cache
-def _reschedule(using: str) -> list[str]:
-    """Return the UPDATEs that count a question and say when the next is due, each of a message's primary key."""
-    changes: list[tuple[type[Model], str, str]] = [
-        (SmsMessage, "poll_count", "id"),
-        (PendingReport, "due_at", "message_id"),
-    ]
-    return [
-        f"UPDATE {table(using, model)} SET {assignments(using, model, ((column, PARAMETER),))} "  # noqa: S608 - our own
-        f"WHERE {conditions(using, model, ((key, PARAMETER),))}"
-        for model, column, key in changes
-    ]
+def _reschedule(using: str) -> tuple[str, str, str]:
+    """Return the SQL that counts a question, says when the next is due, and that there is none."""
+    counted = assignments(using, SmsMessage, (("poll_count", PARAMETER),))
+    message = conditions(using, SmsMessage, (("id", PARAMETER),))
+    due = assignments(using, PendingReport, (("due_at", PARAMETER),))
+    ours = conditions(using, PendingReport, (("message_id", PARAMETER), ("due_at", PARAMETER)))
+    return (
+        f"UPDATE {table(using, SmsMessage)} SET {counted} WHERE {message}",  # noqa: S608 - all of it is our own
+        f"UPDATE {table(using, PendingReport)} SET {due} WHERE {ours}",  # noqa: S608
+        f"DELETE FROM {table(using, PendingReport)} WHERE {ours}",  # noqa: S608
+    )
+
+
+def _of_row(connection: BaseDatabaseWrapper, message: SmsMessage, **changes: Any) -> list[Any]:
+    """Return parameters: changes, and what a row of the list says if it is still as we have claimed it."""
+    ours = {"message_id": message.pk, "due_at": message.next_poll_at}
+    return parameters(connection, PendingReport, changes) + parameters(connection, PendingReport, ours)
 
 
 def _note_refusal(account: str, error: str, *, asker: Asker, now: datetime) -> None:
@@ -190,21 +213,29 @@ def _record(question: Question, reports: list[Report]) -> dict[SmsMessage, bool]
     """Record reports; return the messages that they are about, and whether that was the end of each."""
     ended: dict[SmsMessage, bool] = {}
     for report in reports:
-        about = [message for message in question.messages if message.sms_unique_id in {None, report.sms_unique_id}]
         status = status_of(report)
-        for message in about or _sibling(question, report):
+        for message in _about(question, report):
             try:
-                ledger.record(report, account=message.account, named=message.pk)
+                recorded = ledger.record(report, account=message.account, named=message.pk)
             except ledger.ForeignReport:
                 continue
             except ledger.Contended as exc:  # it will be asked about again
                 logger.warning("The answer about message %s could not be written: %s", message.pk, exc)
                 continue
-            ended[message] = ended.get(message, False) or (status is not None and status.is_final)
+            is_end = status is not None and status.is_final
+            if is_end and recorded is ledger.Recorded.REPEATED:
+                # It may be another row's, or have told nothing to a release that did not know its word.
+                is_end = finding.messages().filter(pk=message.pk, rank__gte=Status.UNRESOLVED.rank).exists()
+            ended[message] = ended.get(message, False) or is_end
     return ended
 
 
-def _sibling(question: Question, report: Report) -> list[SmsMessage]:
-    """Return the row of another channel's message of the same omnimessage, which was not claimed with this one."""
-    rows = finding.messages().filter(account=question.account, sms_unique_id=report.sms_unique_id)
-    return list(rows.of_omnimessage(question.messages[0].omnimessage_id).filter(pending__isnull=False))
+def _about(question: Question, report: Report) -> list[SmsMessage]:
+    """Return the rows that a report is about: its id's or, where that has none, those of the whole omnimessage."""
+    claimed = [message for message in question.messages if message.sms_unique_id == report.sms_unique_id]
+    if claimed or not question.messages[0].omnimessage_id:
+        return claimed
+    # Another channel's message of the same omnimessage, which was not claimed with this one.
+    rows = finding.messages().select_related("pending").filter(pending__isnull=False, account=question.account)
+    sibling = rows.of_omnimessage(question.messages[0].omnimessage_id).filter(sms_unique_id=report.sms_unique_id)
+    return list(sibling) or [message for message in question.messages if message.sms_unique_id is None]

@@ -1,0 +1,146 @@
+"""The poller's list: what is waited for is in it as long as that is so, and due when it can be asked about."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+from unittest import mock
+
+import pytest
+import responses
+from django.utils import timezone
+
+from django_messente_dlr.ledger import recording
+from django_messente_dlr.models import SmsMessage
+from django_messente_dlr.polling import Poller, answers, claims
+from django_messente_dlr.polling.answers import Result
+from django_messente_dlr.schedule import WINDOW
+from django_messente_dlr.sending import mark_sent, prepare_sms, track_sms
+from django_messente_dlr.testing.callbacks import call_back
+from tests.messente.answering import FIRST, OMNICHANNEL, Messente
+from tests.polling.rows import REPORT, due, make_due, seen
+
+pytestmark = pytest.mark.django_db(transaction=True)
+NUMBER = "+37255500000"
+SOON = timedelta(hours=1)
+
+
+def due_at(message: SmsMessage) -> datetime:
+    at = seen(message).next_poll_at
+    assert at is not None
+    return at
+
+
+def answered(messente: Messente, *told: tuple[str, str]) -> None:
+    """Have Messente tell of the messages of the omnimessage «X»."""
+    statuses = [
+        {"message_id": name, "channel": "sms", "status": status, "err": 0, "error": None} for name, status in told
+    ]
+    told_of = {"omnimessage_id": "X", "to": NUMBER, "statuses": statuses}
+    messente.add(responses.GET, f"{OMNICHANNEL}/omnimessage/X/status", json=told_of)
+
+
+def test_a_report_of_another_row_ends_the_waiting_for_that_alone(messente: Messente) -> None:
+    """Whoever enters an omnimessage as a whole and one of its channels besides hears of each what is its own."""
+    whole = mark_sent(prepare_sms(NUMBER), omnimessage_id="X")
+    channel = track_sms("A", omnimessage_id="X")
+    make_due(whole, channel)
+    answered(messente, ("A", "DELIVRD"))
+    Poller().run()
+    assert (seen(channel).status, seen(channel).next_poll_at) == ("delivered", None)
+    assert seen(whole).status == "sent"
+    make_due(whole)
+    answered(messente, ("A", "DELIVRD"), ("B", "DELIVRD"))
+    Poller().run()
+    assert (seen(whole).status, seen(whole).next_poll_at) == ("delivered", None)
+
+
+def test_a_channel_that_was_not_claimed_has_its_report_and_the_whole_waits_on(messente: Messente) -> None:
+    whole = mark_sent(prepare_sms(NUMBER), omnimessage_id="X")
+    channel = track_sms("A", omnimessage_id="X")
+    make_due(whole)
+    answered(messente, ("A", "DELIVRD"))
+    Poller().run()
+    assert seen(channel).status == "delivered"
+    assert seen(whole).next_poll_at is not None
+
+
+def test_a_word_that_an_older_release_did_not_know_does_not_end_the_waiting(messente: Messente) -> None:
+    message = due()
+    messente.answer(FIRST, REPORT, "OK EXPIRED")
+    messente.answer(FIRST, REPORT, "OK EXPIRED")
+    with (
+        mock.patch.object(recording, "status_of", return_value=None),
+        mock.patch.object(answers, "status_of", return_value=None),
+    ):
+        Poller().run()
+    make_due(message)
+    Poller().run()
+    assert message.reports.get().receipts == 2
+    assert (seen(message).status, seen(message).next_poll_at is None) == ("sent", False)
+
+
+@pytest.mark.parametrize("by", ["a report", "mark_sent after a report", "mark_sent"])
+def test_a_message_that_was_put_off_for_want_of_an_id_is_asked_about_soon_after_it_has_one(
+    by: str, messente: Messente
+) -> None:
+    message = prepare_sms(NUMBER)
+    make_due(message)
+    Poller().run()
+    assert due_at(message) == message.created_at + WINDOW
+    if by != "mark_sent":
+        assert call_back(message, "ACCEPTD", sms_unique_id="an-id").status_code == 200
+    if by != "a report":
+        mark_sent(message, "an-id")
+    assert due_at(message) < timezone.now() + SOON
+
+
+def test_a_report_that_tells_the_id_does_not_put_off_a_question(messente: Messente) -> None:
+    message = prepare_sms(NUMBER)
+    make_due(message)
+    before = due_at(message)
+    call_back(message, "ACCEPTD", sms_unique_id="an-id")
+    assert due_at(message) == before
+
+
+def test_what_was_given_up_before_it_was_sent_is_waited_for_again(messente: Messente) -> None:
+    message = prepare_sms(NUMBER)
+    SmsMessage.objects.filter(pk=message.pk).update(created_at=timezone.now() - WINDOW)
+    make_due(message)
+    Poller().run()
+    assert (seen(message).status, seen(message).next_poll_at) == ("unresolved", None)
+    mark_sent(message, "an-id")
+    mark_sent(message, "an-id")
+    assert due_at(message) < timezone.now() + SOON
+    make_due(message)
+    messente.answer(FIRST, REPORT, "OK DELIVERED")
+    Poller().run()
+    assert (seen(message).status, seen(message).next_poll_at) == ("delivered", None)
+
+
+def test_what_was_given_up_twice_is_not_asked_about_any_more(messente: Messente) -> None:
+    message = due(status="unresolved", ago=WINDOW)
+    mark_sent(message, "an-id", sent_at=timezone.now() - WINDOW)
+    make_due(message)
+    messente.answer(FIRST, REPORT, "FAILED 102")
+    assert Poller().run().unresolved == 1
+    assert (seen(message).status, seen(message).next_poll_at) == ("unresolved", None)
+
+
+@pytest.mark.parametrize("ago", [timedelta(hours=1), WINDOW])
+def test_what_is_sent_while_a_poller_puts_it_off_keeps_its_own_time(
+    ago: timedelta, messente: Messente, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    message = prepare_sms(NUMBER)
+    SmsMessage.objects.filter(pk=message.pk).update(created_at=timezone.now() - ago)
+    make_due(message)
+    put_off = answers.unasked
+
+    def meanwhile(claimed: SmsMessage, **arguments: Any) -> Result:
+        mark_sent(message, "an-id")
+        return put_off(claimed, **arguments)
+
+    monkeypatch.setattr(claims, "unasked", meanwhile)
+    assert Poller().run().unresolved == 0
+    assert seen(message).status == "sent"
+    assert due_at(message) < timezone.now() + SOON
