@@ -16,6 +16,9 @@ from django.db.models import Q, QuerySet
 from django_messente_dlr import dispatch
 from django_messente_dlr.models import Account
 
+# An account may be out of credits with a little left, less than a message costs. Where credit that was seen has not
+# been enough for so long, only more of it ends the next hold.
+TRIED_FOR = timedelta(hours=1)
 # A row that every callback of an account wrote would be one that all of them wait for.
 CALLBACK_NOTE_INTERVAL = timedelta(minutes=1)
 _callback_noted_at: dict[tuple[str, ...], datetime] = {}
@@ -63,20 +66,36 @@ def lift_hold(name: str, *, now: datetime) -> bool:
     """End the hold of an account because credit was seen or a person says so; true for who ended it.
 
     ``credits_restored`` is sent after the commit; a crash before that leaves it to the sweep.
+
+    Args:
+        name: the account.
+        now: when that was so. A hold that has begun since then is not ended.
     """
     using = router.db_for_write(Account)
+    due = now + dispatch.LEASE
     with transaction.atomic(using=using):
-        lifted = Account.objects.filter(name=name, credits_exhausted_at__isnull=False).update(
-            credits_exhausted_at=None, credits_restored_at=now, restored_dispatch_due_at=now + dispatch.LEASE
+        lifted = Account.objects.filter(name=name, credits_exhausted_at__lte=now).update(
+            credits_exhausted_at=None, credits_restored_at=now, restored_dispatch_due_at=due
         )
         if lifted:
-            transaction.on_commit(lambda: dispatch.announce_restored(name), using=using, robust=True)
+            transaction.on_commit(lambda: dispatch.announce_restored(name, due=due), using=using, robust=True)
     return bool(lifted)
 
 
 def note_balance(name: str, balance: Decimal, *, now: datetime) -> bool:
-    """Note what a balance check saw (EUR) and end the hold if there is credit; return whether that ended it."""
-    _entered(name).update(balance=balance, balance_checked_at=now)
+    """Note what a balance check saw and end the hold if there is credit; return whether that ended it.
+
+    Args:
+        name: the account.
+        balance: its credit in EUR.
+        now: when that was asked for.
+    """
+    rows = _entered(name)
+    before = rows.get()
+    rows.update(balance=balance, balance_checked_at=now)
+    restored_at = before.credits_restored_at
+    if restored_at and now - restored_at < TRIED_FOR and before.balance is not None and balance <= before.balance:
+        return False  # there was as much when the hold was ended last, and it was not enough
     return balance > 0 and lift_hold(name, now=now)
 
 

@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any
 
 from django.db import connections, router, transaction
+from django.db.models import QuerySet
 from django.dispatch import Signal
 from django.utils import timezone
 
@@ -118,10 +119,16 @@ def _note_of(alias: str, told: Shape, seen: Shape, same: tuple[int, ...], *, laz
     return Statement.of(sql, types(alias, DeliveryReport, told + seen), same)
 
 
-def announce_restored(account: str) -> None:
-    """Send ``credits_restored`` for an account whose hold was ended by a balance check or a person."""
+def announce_restored(account: str, *, due: datetime) -> None:
+    """Send ``credits_restored`` for an account whose hold was ended by a balance check or a person.
+
+    Args:
+        account: its name.
+        due: its ``restored_dispatch_due_at`` as whoever calls has set it. Where the row says otherwise afterwards,
+            another outage has ended meanwhile, which is told of by itself.
+    """
     _send(signals.credits_restored, message=None, report=None, account=account)
-    Account.objects.filter(name=account).update(restored_dispatch_due_at=None)
+    _accounts().filter(name=account, restored_dispatch_due_at=due).update(restored_dispatch_due_at=None)
 
 
 def sweep(now: datetime | None = None) -> int:
@@ -132,7 +139,7 @@ def sweep(now: datetime | None = None) -> int:
     """
     moment = now or timezone.now()
     done = 0
-    while claimed := DeliveryReport.objects.claim_dispatch(BATCH, now=moment, lease=LEASE):
+    while claimed := DeliveryReport.objects.claim_dispatch(BATCH, now=moment, lease=_from(moment)):
         for report in claimed:
             try:
                 dispatch(report.pk, due=report.dispatch_due_at)
@@ -140,9 +147,21 @@ def sweep(now: datetime | None = None) -> int:
                 logger.exception("The signals of delivery report %s could not be sent.", report.pk)
             else:
                 done += 1
-    for account in Account.objects.filter(restored_dispatch_due_at__lte=moment):
-        announce_restored(account.name)
+    for account in _accounts().filter(restored_dispatch_due_at__lte=moment):
+        due = moment + _from(moment)
+        seen = {"pk": account.pk, "restored_dispatch_due_at": account.restored_dispatch_due_at}
+        if _accounts().filter(**seen).update(restored_dispatch_due_at=due):
+            announce_restored(account.name, due=due)
     return done
+
+
+def _accounts() -> QuerySet[Account]:
+    return Account.objects.using(router.db_for_write(Account))
+
+
+def _from(moment: datetime) -> timedelta:
+    """Return how long after ``moment``, when a sweep began, a claim of now has to last."""
+    return max(timezone.now() - moment, timedelta(0)) + LEASE
 
 
 def _arguments(name: str, report: DeliveryReport) -> dict[str, Any]:

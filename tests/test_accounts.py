@@ -97,6 +97,36 @@ def test_a_balance_check_ends_the_hold_where_it_sees_credit(
     assert Account.objects.get().balance == Decimal(balance)
 
 
+def test_what_was_not_enough_once_does_not_end_the_next_hold_but_more_does(dlr_signals: SignalLog) -> None:
+    """A cent is left, less than a message costs: the account sees one end of its outage, not one with each poll."""
+    now = timezone.now()
+    for minute in range(5):
+        at = now + timedelta(minutes=minute)
+        accounts.begin_hold("default", sent_at=at, now=at)
+        accounts.note_balance("default", Decimal("0.01"), now=at + timedelta(seconds=30))
+    assert accounts.is_held("default")
+    assert dlr_signals.names == ["credits_restored"]
+    assert accounts.note_balance("default", Decimal("0.02"), now=now + timedelta(minutes=6))
+
+
+def test_what_was_not_enough_once_is_tried_again_after_an_hour() -> None:
+    """It may have been spent and paid for anew in the meantime."""
+    now = timezone.now()
+    accounts.begin_hold("default", sent_at=now, now=now)
+    assert accounts.note_balance("default", Decimal(50), now=now + timedelta(minutes=1))
+    later = now + timedelta(minutes=2)
+    assert accounts.begin_hold("default", sent_at=later, now=later)
+    assert not accounts.note_balance("default", Decimal(50), now=now + timedelta(minutes=3))
+    assert accounts.note_balance("default", Decimal(50), now=now + timedelta(minutes=61))
+
+
+def test_a_balance_that_was_asked_for_before_the_hold_began_does_not_end_it() -> None:
+    now = timezone.now()
+    AccountFactory.create(credits_exhausted_at=now)
+    assert not accounts.note_balance("default", Decimal(50), now=now - timedelta(seconds=1))
+    assert accounts.is_held("default")
+
+
 def test_a_hold_is_lifted_once(dlr_signals: SignalLog) -> None:
     AccountFactory.create(held=True)
     assert accounts.lift_hold("default", now=timezone.now())

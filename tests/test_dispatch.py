@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 from unittest import mock
@@ -228,6 +228,49 @@ class TestTheSweep:
         dispatch.sweep(timezone.now() + dispatch.LEASE)
         assert dlr_signals == [("credits_restored", {"message": None, "report": None, "account": "default"})]
         assert Account.objects.get().restored_dispatch_due_at is None
+
+    def test_a_restoration_that_is_being_announced_is_left_to_who_does_it(self) -> None:
+        late, told = timezone.now() + 2 * dispatch.LEASE, list[str]()
+        AccountFactory.create(restored_dispatch_due_at=timezone.now())
+
+        def receiver(account: str, **kwargs: Any) -> None:
+            told.append(account)
+            if len(told) == 1:
+                dispatch.sweep(late)
+
+        signals.credits_restored.connect(receiver)
+        dispatch.sweep(late)
+        assert told == ["default"]
+
+    def test_an_announcement_does_not_take_back_that_of_the_next_outage(self, dlr_signals: SignalLog) -> None:
+        """While its receivers are at work another outage ends, and whoever ended that dies before it says so."""
+        AccountFactory.create(held=True)
+        now, told = timezone.now(), list[str]()
+
+        def receiver(account: str, **kwargs: Any) -> None:
+            told.append(account)
+            if len(told) == 1:
+                later = now + timedelta(minutes=1)
+                accounts.begin_hold(account, sent_at=later, now=later)
+                with mock.patch.object(dispatch, "announce_restored"):
+                    assert accounts.lift_hold(account, now=later)
+
+        signals.credits_restored.connect(receiver)
+        accounts.lift_hold("default", now=now)
+        dispatch.sweep(now + timedelta(hours=1))
+        assert told == ["default", "default"]
+
+    def test_a_batch_that_is_claimed_late_is_claimed_for_as_long(self, dlr_signals: SignalLog) -> None:
+        began = timezone.now() - dispatch.LEASE
+        reports = DeliveryReportFactory.create_batch(2, dispatch_due_at=began)
+        due: list[datetime] = []
+
+        def receiver(report: DeliveryReport, **kwargs: Any) -> None:
+            due.append(DeliveryReport.objects.get(pk=report.pk).dispatch_due_at or began)
+
+        signals.dlr_received.connect(receiver)
+        assert dispatch.sweep(began) == len(reports)
+        assert min(due) > timezone.now() + dispatch.LEASE / 2
 
 
 def test_every_signal_of_the_app_can_be_named_on_a_report() -> None:

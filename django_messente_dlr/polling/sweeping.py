@@ -39,8 +39,9 @@ def sweep(account_names: Collection[str] | None = None) -> Swept:
     tallies.count()
     names = list(conf.accounts()) if account_names is None else account_names
     for account in Account.objects.filter(name__in=names, credits_exhausted_at__isnull=False):
+        asked_at = timezone.now()
         try:
-            accounts.note_balance(account.name, client_for(account.name).balance(), now=timezone.now())
+            accounts.note_balance(account.name, client_for(account.name).balance(), now=asked_at)
         except errors.MessenteError as exc:
             logger.warning("The balance of account %s could not be asked for: %s", account.name, exc)
     return swept
