@@ -6,11 +6,14 @@ In batches by primary key, so that neither memory nor locks grow with the table.
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 
-from django.db import router
+from django.db import router, transaction
 from django.db.models import Exists, OuterRef
 
+from django_messente_dlr import retries
 from django_messente_dlr.models import DeliveryReport, SmsMessage
+from django_messente_dlr.querysets import DeliveryReportQuerySet, SmsMessageQuerySet
 from django_messente_dlr.statuses import Status
 
 SETTLED = [status for status in Status if status.rank >= Status.UNRESOLVED.rank]
@@ -21,7 +24,6 @@ def prune_messages(before: datetime, *, size: int = 1000, dry_run: bool = False)
     using = router.db_for_write(SmsMessage)
     messages = SmsMessage.objects.using(using)
     reports = DeliveryReport.objects.using(using)
-    waiting = reports.undispatched().filter(message=OuterRef("pk"))
     pruned, last = 0, 0
     # Windows of primary keys, which rise with created_at: the first one with nothing old in it ends the walk.
     while window := list(messages.filter(pk__gt=last).order_by("pk").values_list("pk", "created_at")[:size]):
@@ -29,24 +31,38 @@ def prune_messages(before: datetime, *, size: int = 1000, dry_run: bool = False)
         old = [pk for pk, created_at in window if created_at < before]
         if not old:
             break
-        doomed = list(
-            messages.filter(pk__in=old, status__in=SETTLED).exclude(Exists(waiting)).values_list("pk", flat=True)
-        )
-        pruned += len(doomed)
-        if not dry_run:
-            reports.filter(message__in=doomed).delete()
-            messages.filter(pk__in=doomed).delete()
+        settled = messages.filter(pk__in=old, status__in=SETTLED)
+        if dry_run:
+            waiting = reports.undispatched().filter(message=OuterRef("pk"))
+            pruned += settled.exclude(Exists(waiting)).count()
+        else:
+            pruned += retries.patiently(partial(_delete, settled, reports), using=using)
     return pruned
 
 
 def prune_orphans(before: datetime, *, size: int = 1000, dry_run: bool = False) -> int:
     """Delete orphan reports received before ``before``; return how many."""
-    reports = DeliveryReport.objects.using(router.db_for_write(DeliveryReport))
+    using = router.db_for_write(DeliveryReport)
+    reports = DeliveryReport.objects.using(using)
     pruned, last = 0, 0
-    orphans = reports.orphans().filter(dispatch_due_at__isnull=True, received_at__lt=before).order_by("pk")
+    told = {"message__isnull": True, "dispatch_due_at__isnull": True}
+    orphans = reports.orphans().filter(**told, received_at__lt=before).order_by("pk")
     while doomed := list(orphans.filter(pk__gt=last).values_list("pk", flat=True)[:size]):
         last = doomed[-1]
-        pruned += len(doomed)
-        if not dry_run:
-            reports.filter(pk__in=doomed).delete()
+        # Asked once more: somebody may have found the message of one since we looked.
+        rows = reports.filter(pk__in=doomed, **told)
+        pruned += rows.count() if dry_run else retries.patiently(rows.delete, using=using)[0]
     return pruned
+
+
+def _delete(settled: SmsMessageQuerySet, reports: DeliveryReportQuerySet) -> int:
+    """Delete messages with their reports, but those of which something is still to be told; return how many."""
+    with transaction.atomic(using=settled.db):
+        # Locked first: a report that comes late has been written, signals and all, or finds its message gone.
+        locked = set(settled.select_for_update().values_list("pk", flat=True))
+        doomed = locked.difference(
+            reports.undispatched().filter(message__in=locked).values_list("message", flat=True)
+        )
+        reports.filter(message__in=doomed).delete()
+        settled.model.objects.using(settled.db).filter(pk__in=doomed).delete()
+    return len(doomed)

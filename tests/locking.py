@@ -67,6 +67,8 @@ def wait_until_somebody_waits() -> None:
     ends = time.monotonic() + GENEROUS
     with connection.cursor() as cursor:
         while True:
+            if connection.vendor == "postgresql":
+                cursor.execute("SELECT pg_stat_clear_snapshot()")  # within a transaction it would tell the same again
             cursor.execute(WAITING[connection.vendor])
             if cursor.fetchone()[0]:
                 return

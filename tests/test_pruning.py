@@ -1,0 +1,91 @@
+"""Pruning while reports come: what is written at that moment is kept, and its signals are sent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+from unittest import mock
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from django_messente_dlr import dispatch
+from django_messente_dlr.models import DeliveryReport, SmsMessage
+from django_messente_dlr.pruning import prune_messages, prune_orphans
+from django_messente_dlr.sending import track_sms
+from django_messente_dlr.testing.callbacks import call_back
+from django_messente_dlr.testing.factories import DeliveryReportFactory, SmsMessageFactory
+from django_messente_dlr.testing.plugin import SignalLog
+from tests.isolation import elsewhere
+from tests.locking import GENEROUS, wait_until_somebody_waits
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has one writer at a time"),
+]
+OLD = timezone.now() - timedelta(days=100)
+BEFORE = timezone.now() - timedelta(days=90)
+
+
+@contextmanager
+def just_before(statement: str, work: Callable[[], object]) -> Iterator[None]:
+    """Have something done right before the first statement on this connection that has these words in it."""
+    done: list[str] = []
+
+    def wrapper(execute: Any, sql: str, *arguments: Any) -> Any:
+        if statement in sql.replace("`", '"') and not done:
+            done.append(statement)
+            work()
+        return execute(sql, *arguments)
+
+    with connection.execute_wrapper(wrapper):
+        yield
+    assert done
+
+
+def undispatched(work: Callable[[], object]) -> None:
+    """Do some work in a process that dies before it sends the signals."""
+    with mock.patch.object(dispatch, "dispatch"):
+        elsewhere(work)
+
+
+def test_a_report_that_comes_first_keeps_its_message_until_its_signals_are_sent(dlr_signals: SignalLog) -> None:
+    message = SmsMessageFactory.create(status="unresolved", created_at=OLD)
+    with just_before("FOR UPDATE", lambda: undispatched(lambda: call_back(message))):
+        assert prune_messages(BEFORE) == 0
+    assert SmsMessage.objects.get().status == "delivered"
+    dispatch.sweep(timezone.now() + timedelta(hours=1))
+    assert "dlr_delivered" in dlr_signals.names
+    assert prune_messages(BEFORE) == 1
+    assert not DeliveryReport.objects.exists()
+
+
+def test_a_report_that_comes_in_the_middle_is_kept_without_its_message(dlr_signals: SignalLog) -> None:
+    message = SmsMessageFactory.create(status="unresolved", created_at=OLD)
+    with ThreadPoolExecutor(1) as others:
+
+        def begin() -> None:
+            late.append(others.submit(elsewhere, lambda: call_back(message)))
+            wait_until_somebody_waits()
+
+        late: list[Any] = []
+        with just_before('DELETE FROM "django_messente_dlr_deliveryreport"', begin):
+            assert prune_messages(BEFORE) == 1
+        late[0].result(GENEROUS)
+    report = DeliveryReport.objects.get()
+    assert (report.message, report.outcome, report.named_message) == (None, "orphan", message.pk)
+    assert dlr_signals.names == ["dlr_received"]
+
+
+def test_an_orphan_whose_message_is_found_in_the_middle_stays(dlr_signals: SignalLog) -> None:
+    DeliveryReportFactory.create(message=None, sms_unique_id="an-id", received_at=OLD, outcome="orphan")
+    deleting = 'DELETE FROM "django_messente_dlr_deliveryreport"'
+    with just_before(deleting, lambda: undispatched(lambda: track_sms("an-id", sent_at=OLD))):
+        assert prune_orphans(BEFORE) == 0
+    assert SmsMessage.objects.get().status == "delivered"
+    dispatch.sweep(timezone.now() + timedelta(hours=1))
+    assert "dlr_delivered" in dlr_signals.names
