@@ -6,11 +6,12 @@ import threading
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from django_messente_dlr import conf
+from django_messente_dlr import conf, retries
 from django_messente_dlr.ledger import finding
 from django_messente_dlr.models import SmsMessage
 from django_messente_dlr.polling.answers import Outcome, Result, schedule, take
@@ -36,7 +37,8 @@ def poll_now(messages: Iterable[SmsMessage]) -> list[Result]:
     keys = [message.pk for message in wanted if _can_be_asked(message)]
     # As a poller's claim would have it, so that none asks at the same time.
     until = timezone.now() + timedelta(seconds=config.poll_lease)
-    finding.pending().filter(pk__in=keys).update(due_at=until)
+    claim = finding.pending().filter(pk__in=keys)
+    retries.patiently(partial(claim.update, due_at=until), using=claim.db)
     claimed = rows.select_related("pending").in_bulk(keys)
     asked = [claimed[pk] for pk in keys if pk in claimed]
     asker = Asker(Pace(config.poll_rate, stop=threading.Event()))
@@ -45,7 +47,7 @@ def poll_now(messages: Iterable[SmsMessage]) -> list[Result]:
         asking = [(question, pool.submit(asker.ask, question)) for question in questions_about(asked)]
         for question, future in asking:
             told = take(question, future.result, asker=asker)
-            schedule(told)
+            retries.patiently(partial(schedule, told), using=claim.db)
             results |= {result.message.pk: result for result in told}
     now = rows.in_bulk([message.pk for message in wanted])
     return [_told(message, results.get(message.pk), now.get(message.pk)) for message in wanted]

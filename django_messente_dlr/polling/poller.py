@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from queue import SimpleQueue
 
-from django.db import Error, router, transaction
+from django.db import Error, IntegrityError, router, transaction
 from django.utils import timezone
 
 from django_messente_dlr import accounts, conf, ledger, retries
@@ -141,8 +141,11 @@ class Poller:
         """Take the answers to questions; return whether any of them was asked."""
         using = router.db_for_write(SmsMessage)
         if len(answered) == 1:
-            alone = partial(transaction.atomic, using=using)
-            results = retries.patiently(lambda: _written(answered, alone(), asker=asker), using=using)
+            write = partial(_alone, answered, using=using, asker=asker)
+            try:
+                results = retries.patiently(write, using=using)
+            except IntegrityError:  # its message was deleted while it was written about: it is looked for again
+                results = retries.patiently(write, using=using)
         else:
             try:
                 # What is ready together is committed together: a database waits for its disk with every commit.
@@ -162,6 +165,10 @@ class Poller:
 
     def _sweep(self) -> None:
         self.summary.add_swept(sweep(self._accounts))
+
+
+def _alone(answered: list[Answered], *, using: str, asker: Asker) -> list[list[Result]]:
+    return _written(answered, transaction.atomic(using=using), asker=asker)
 
 
 def _written(answered: list[Answered], whole: AbstractContextManager[None], *, asker: Asker) -> list[list[Result]]:

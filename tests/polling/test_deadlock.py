@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from unittest import mock
 
@@ -11,10 +12,12 @@ from django.db import connection
 from django.utils import timezone
 
 from django_messente_dlr import ledger
+from django_messente_dlr.ledger import recording, settling
 from django_messente_dlr.messente.readers import read_answer
-from django_messente_dlr.models import DeliveryReport, SmsMessage
-from django_messente_dlr.polling import Poller
+from django_messente_dlr.models import DeliveryReport, PendingReport, SmsMessage
+from django_messente_dlr.polling import Outcome, Poller, Result, poll_now
 from django_messente_dlr.testing.plugin import SignalLog
+from tests.isolation import elsewhere
 from tests.locking import GENEROUS, Other, contentions, wait_until_somebody_waits
 from tests.messente.answering import FIRST, Messente
 from tests.polling.rows import REPORT, due, seen
@@ -61,6 +64,55 @@ def test_answers_that_are_a_deadlocks_victim_together_are_each_written_once(
     assert {seen(message).status for message in SmsMessage.objects.all()} == {"delivered"}
     assert list(DeliveryReport.objects.filter(source="poll").values_list("receipts", flat=True)) == [1] * THREADS
     assert dlr_signals.names.count("dlr_delivered") == THREADS
+
+
+def test_a_person_who_asks_is_nobodys_victim(messente: Messente) -> None:
+    one, two = due(), due()
+    for _ in range(2):
+        messente.answer(FIRST, REPORT, "OK SENT")
+    rows = PendingReport.objects.all()
+    other = Other(
+        lambda: rows.filter(pk=two.pk).update(due_at=timezone.now()),
+        lambda: rows.filter(pk=one.pk).update(due_at=timezone.now()),
+    )
+    other.start()
+    assert other.holds.wait(GENEROUS)
+    told: list[Result] = []
+    with contentions() as met, ThreadPoolExecutor(1) as people:
+
+        def go_on() -> None:
+            wait_until_somebody_waits()
+            other.may_go_on.set()
+            connection.close()
+
+        waiting = people.submit(go_on)
+        told += poll_now([one, two])
+        waiting.result(GENEROUS)
+    other.finish()
+    assert [result.outcome for result in told] == [Outcome.OPEN, Outcome.OPEN]
+    assert len(met) == 1
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="MariaDB looks at foreign keys before it commits")
+def test_a_message_that_is_deleted_while_its_answer_is_written_does_not_end_the_run(messente: Messente) -> None:
+    gone, other = due(), due()
+    for _ in range(2):
+        messente.answer(FIRST, REPORT, "OK SENT")
+    settled: list[int] = []
+
+    def settle_and_delete(row: DeliveryReport, message: SmsMessage, *arguments: Any, **options: Any) -> list[str]:
+        signals = settling.settle(row, message, *arguments, **options)
+        if message.pk == gone.pk and not settled:
+            settled.append(message.pk)
+            elsewhere(lambda: SmsMessage.objects.filter(pk=gone.pk).delete())
+        return signals
+
+    with mock.patch.object(recording, "settle", settle_and_delete):
+        summary = Poller(concurrency=1).run()
+    assert settled == [gone.pk]
+    assert summary.asked == 2
+    assert seen(other).poll_count == 1
+    assert DeliveryReport.objects.filter(source="poll").count() == 2
 
 
 def test_an_answer_that_is_a_deadlocks_victim_by_itself_is_written_once(
