@@ -20,6 +20,7 @@ from django_messente_dlr import accounts, callbacks, dispatch, ledger, polling, 
 from django_messente_dlr.clients import client_for
 from django_messente_dlr.messente.signatures import sign
 from django_messente_dlr.models import Account, DeliveryReport, SmsMessage
+from django_messente_dlr.schedule import WINDOW
 from django_messente_dlr.sending import send_sms
 from django_messente_dlr.statuses import Status
 from django_messente_dlr.testing.factories import AccountFactory, DeliveryReportFactory, SmsMessageFactory
@@ -238,6 +239,9 @@ def polling_fails(world: World) -> None:
         mock.patch.object(ledger, "record", side_effect=ledger.Contended("It kept changing.")),
     ):
         world.message()
+        world.command("poll_dlrs", concurrency=1)
+    with mock.patch.object(ledger, "record_end", side_effect=ledger.Contended("It kept changing.")):
+        world.message(queued=True, created_at=timezone.now() - WINDOW)
         world.command("poll_dlrs", concurrency=1)
     with (
         mock.patch(f"{COMMAND}.Poller.run", side_effect=[OperationalError("gone"), KeyboardInterrupt]),
