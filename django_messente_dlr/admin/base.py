@@ -22,6 +22,17 @@ else:
         pass
 
 
+def may_look_at(user: Any, model: type[models.Model]) -> bool:
+    """Tell whether a user may look at a model's pages: those who may view it or change it, as Django has it.
+
+    Args:
+        user: the user.
+        model: one of this app's.
+    """
+    name = model.__name__.lower()
+    return any(user.has_perm(f"django_messente_dlr.{verb}_{name}") for verb in ("view", "change"))
+
+
 class ReadOnly:
     """No row is added, changed or deleted by hand, not by a superuser either.
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import PermissionDenied
+from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import path
+from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext, ngettext
 
 from django_messente_dlr import tallies
 from django_messente_dlr.admin import charts, figures, health
-from django_messente_dlr.admin.base import ReadOnlyAdmin
-from django_messente_dlr.models import Account, Tally
+from django_messente_dlr.admin.base import ReadOnlyAdmin, may_look_at
+from django_messente_dlr.models import Account, DeliveryReport, SmsMessage, Tally
 from django_messente_dlr.statuses import Status
 
 if TYPE_CHECKING:
@@ -58,9 +59,19 @@ class OverviewAdmin(ReadOnlyAdmin[Tally]):
             "opts": self.opts,
             "media": self.media,
             **_figures(window),
+            "messages_url": self._list_url(request, SmsMessage),
+            "reports_url": self._list_url(request, DeliveryReport),
+            "accounts_url": self._list_url(request, Account),
             **(extra_context or {}),
         }
         return TemplateResponse(request, "admin/django_messente_dlr/overview.html", context)
+
+    def _list_url(self, request: HttpRequest, model: type[Model]) -> str:
+        """Return where the rows of a model are listed; "" for those who would be answered 403."""
+        if not may_look_at(request.user, model):
+            return ""
+        name = f"admin:django_messente_dlr_{model.__name__.lower()}_changelist"
+        return reverse(name, current_app=self.admin_site.name)
 
 
 def _figures(window: figures.Window) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from django_messente_dlr import dispatch, privacy
 from django_messente_dlr.admin import display, units
-from django_messente_dlr.admin.base import ReadOnlyAdmin
+from django_messente_dlr.admin.base import ReadOnlyAdmin, may_look_at
 from django_messente_dlr.admin.changelist import KeysetChangeList
 from django_messente_dlr.admin.chips import chips
 from django_messente_dlr.admin.filters import DispatchFilter, OutcomeFilter
@@ -70,12 +70,20 @@ class DeliveryReportAdmin(ReadOnlyAdmin[DeliveryReport]):
         self, request: HttpRequest, object_id: str, from_field: str | None = None
     ) -> DeliveryReport | None:
         report = super().get_object(request, object_id, from_field)
+        if report is not None:
+            self.prepared(request, [report])
         if report is not None and not privacy.may_see_recipients(request.user):
             # Of this page's copy alone: nothing here is ever saved.
             number = report.message.recipient if report.message else ""
             report.payload = privacy.mask_in_json(report.payload, number)
             report.dispatch_error = privacy.mask_in_text(report.dispatch_error, number)
         return report
+
+    def prepared(self, request: HttpRequest, rows: list[DeliveryReport]) -> list[DeliveryReport]:
+        may_follow = may_look_at(request.user, SmsMessage)
+        for report in rows:
+            report.may_follow = may_follow  # type: ignore[attr-defined]
+        return rows
 
     def list_context(self, request: HttpRequest) -> dict[str, Any]:
         return {"chips": chips(request)}
@@ -129,7 +137,7 @@ class DeliveryReportAdmin(ReadOnlyAdmin[DeliveryReport]):
     def about(self, report: DeliveryReport) -> SafeString | str:
         # Named by what the report itself tells: the message's own row would be a join for every list.
         known = report.sms_unique_id or report.omnimessage_id
-        if report.message_id is None:
+        if report.message_id is None or not getattr(report, "may_follow", False):
             return display.shortened_id(known) if known else units.EMPTY
         text = display.shortened_id(known or f"#{report.message_id}")
         return display.link(SmsMessage, report.message_id, text, site=self.admin_site.name)

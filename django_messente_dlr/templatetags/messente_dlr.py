@@ -6,21 +6,31 @@ from datetime import datetime
 from typing import Any
 
 from django import template
+from django.template import Context
 from django.utils.formats import number_format
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from django_messente_dlr.admin import display, units
+from django_messente_dlr.admin.base import may_look_at
 from django_messente_dlr.models import Account
 from django_messente_dlr.statuses import Status
 
 register = template.Library()
 
 
-@register.inclusion_tag("admin/django_messente_dlr/outage.html")
-def messente_dlr_outage() -> dict[str, Any]:
+@register.inclusion_tag("admin/django_messente_dlr/outage.html", takes_context=True)
+def messente_dlr_outage(context: Context) -> dict[str, Any]:
     """Show which accounts are out of credits, and nothing where none is."""
-    held = Account.objects.filter(credits_exhausted_at__isnull=False).order_by("name")
-    return {"held": list(held)}
+    held = list(Account.objects.filter(credits_exhausted_at__isnull=False).order_by("name"))
+    user = context.get("user")
+    return {"held": held, "may_look": held and user is not None and may_look_at(user, Account)}
+
+
+@register.simple_tag
+def messente_dlr_link(text: Any, page: str, query: str = "") -> SafeString:
+    """Return a link, or the text alone where there is no page that the reader may look at."""
+    return format_html('<a href="{}{}">{}</a>', page, query, text) if page else format_html("{}", text)
 
 
 @register.filter

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Any
+from urllib.parse import urljoin
 
 import pytest
 from django.contrib.auth.models import User
@@ -13,8 +14,8 @@ from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 
-from django_messente_dlr import accounts
-from django_messente_dlr.models import Account, DeliveryReport, SmsMessage
+from django_messente_dlr import accounts, tallies
+from django_messente_dlr.models import Account, DeliveryReport, SmsMessage, Tally
 from django_messente_dlr.testing.factories import AccountFactory, DeliveryReportFactory, SmsMessageFactory
 from django_messente_dlr.testing.plugin import SignalLog
 from tests.admin.conftest import Staff
@@ -69,6 +70,28 @@ def test_a_permission_opens_its_own_model_alone(staff: Staff, rows: list[models.
             expected = 200 if other is row else 403
             assert client.get(list_url(type(other))).status_code == expected
             assert client.get(page_url(other)).status_code == expected
+
+
+@pytest.mark.parametrize("model", [*MODELS, Tally])
+def test_no_link_leads_where_one_may_not_look(
+    staff: Staff, rows: list[models.Model], model: type[models.Model]
+) -> None:
+    SmsMessageFactory.create(status="failed", err=1)
+    tallies.count()
+    client = staff(f"view_{model.__name__.lower()}")
+    pages = [list_url(model), *(page_url(row) for row in rows if type(row) is model)]
+    found = {urljoin(page, link) for page in pages for link in re.findall(r'href="([^"]*)"', html(client, page))}
+    links = {link.replace("&amp;", "&") for link in found if link.startswith("/admin/django_messente_dlr/")}
+    assert links
+    assert {link: client.get(link).status_code for link in links} == dict.fromkeys(links, 200)
+
+
+def test_those_who_may_look_everywhere_have_all_links(admin_client: Client, rows: list[models.Model]) -> None:
+    shown = html(admin_client, list_url(Tally))
+    assert {url for url in map(list_url, MODELS[:2]) if f'href="{url}?' in shown} == set(map(list_url, MODELS[:2]))
+    assert shown.count(f'href="{page_url(rows[2])}"') == 2  # in the banner, and among the accounts
+    assert f'href="{page_url(rows[0])}"' not in shown
+    assert 'href="' + page_url(rows[1].message) in html(admin_client, page_url(rows[1]))  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("everyone", ["superuser", "staff"])
