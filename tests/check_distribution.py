@@ -21,7 +21,17 @@ IN_WHEEL = (
     "django_messente_dlr/sandbox/__init__.py",
     "django_messente_dlr/testing/plugin.py",
 )
-IN_SDIST = ("README.rst", "LICENSE", "CHANGELOG.rst", "tox.ini", "example_project/manage.py", "tests/settings.py")
+IN_SDIST = (
+    "README.rst",
+    "LICENSE",
+    "CHANGELOG.rst",
+    "SECURITY.md",
+    "tox.ini",
+    "benchmarks/README.rst",  # the README and tox.ini speak of them
+    "docs/admin-overview.png",
+    "example_project/manage.py",
+    "tests/settings.py",
+)
 
 
 def main(folder: Path) -> int:

@@ -224,6 +224,14 @@ def test_no_setting_has_no_account(settings: Any) -> None:
     assert ids(messages()) == ["E002", "W002"]
 
 
+def test_a_wrong_value_of_one_account_among_several_is_named_with_it(settings: Any) -> None:
+    settings.MESSENTE_DLR = {
+        "ACCOUNTS": {"default": ACCOUNT, "marketing": {**OTHER, "PREVIOUS_PASSWORDS": "a-secret"}}
+    }
+    (error,) = check_settings(None)
+    assert "PREVIOUS_PASSWORDS of account «marketing» must be" in error.msg
+
+
 def test_a_key_is_named_with_those_that_there_are(settings: Any) -> None:
     settings.MESSENTE_DLR = {"ACCOUNTS": {"default": {**ACCOUNT, "PASSWORDS": []}}, "STORE_TEXTS": True}
     setting, account = check_settings(None)

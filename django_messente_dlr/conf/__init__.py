@@ -152,15 +152,17 @@ def _accounts(written: Mapping[str, Any]) -> dict[str, AccountSettings]:
         isinstance(name, str) and isinstance(entry, Mapping) for name, entry in entries.items()
     ):
         raise ImproperlyConfigured(f"{SETTING}: ACCOUNTS must be a dict of dicts, one for each account by its name.")
-    return {
-        name: AccountSettings(
-            name=name,
-            username=values.text("USERNAME", entry.get("USERNAME") or ""),
-            password=values.text("PASSWORD", entry.get("PASSWORD") or ""),
-            previous_passwords=values.texts("PREVIOUS_PASSWORDS", entry.get("PREVIOUS_PASSWORDS") or ()),
-        )
-        for name, entry in entries.items()
-    }
+    of = " of account «{}»" if written.get("ACCOUNTS") is not None else ""
+    return {name: _account(name, entry, of=of.format(name)) for name, entry in entries.items()}
+
+
+def _account(name: str, entry: Mapping[str, Any], *, of: str) -> AccountSettings:
+    return AccountSettings(
+        name=name,
+        username=values.text(f"USERNAME{of}", entry.get("USERNAME") or ""),
+        password=values.text(f"PASSWORD{of}", entry.get("PASSWORD") or ""),
+        previous_passwords=values.texts(f"PREVIOUS_PASSWORDS{of}", entry.get("PREVIOUS_PASSWORDS") or ()),
+    )
 
 
 def _value(item: Field[Any], value: Any) -> Any:

@@ -46,7 +46,11 @@ def dlr_signals() -> Iterator[SignalLog]:
 
 @pytest.fixture
 def messente_sandbox(settings: Any) -> Iterator[Sandbox]:
-    """Run a local Messente that knows the configured accounts, and point the settings to it."""
+    """Run a local Messente that knows the configured accounts, and point the settings to it.
+
+    It calls back to this machine alone: where reports are to come by themselves, have ``live_server`` serve the
+    project and set ``CALLBACK_BASE_URL`` to ``live_server.url``.
+    """
     from django_messente_dlr import conf  # noqa: PLC0415 - settings are there only now
 
     accounts = {account.username: account.password for account in conf.accounts().values()}

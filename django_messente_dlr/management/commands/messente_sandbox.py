@@ -33,8 +33,10 @@ WELCOME = """The sandbox listens on {url}. Put this into the MESSENTE_DLR of the
 
     "API_HOSTS": ["{url}", "{url}"],
     "OMNICHANNEL_URL": "{omnichannel_url}",
+    "CALLBACK_BASE_URL": "http://127.0.0.1:8000",
 
-The host stands there twice so that there is a backup to turn to. The sandbox knows the user names {usernames}.
+The last is where runserver listens: the sandbox calls back to this machine alone. The host stands there twice so that
+there is a backup to turn to. The sandbox knows the user names {usernames}.
 The recipient's last three digits choose what becomes of a message; --help shows which. Ctrl-C ends it.
 """
 
