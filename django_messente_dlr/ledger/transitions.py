@@ -79,7 +79,7 @@ def _advance(message: SmsMessage, report: Report, status: Status, *, now: dateti
         previous=previous,
         changes=changes,
         expected={"rank": message.rank},
-        ends_waiting=previous.rank < Status.UNRESOLVED.rank <= status.rank,
+        ends_waiting=_is_end(message, report, status, previous=previous),
         signals=("dlr_status_changed", *_status_signals(previous, status), *_cause_signals(cause)),
         cause=cause,
     )
@@ -103,6 +103,13 @@ def _enrich(message: SmsMessage, report: Report, status: Status) -> Transition:
         signals=_cause_signals(cause),
         cause=cause,
     )
+
+
+def _is_end(message: SmsMessage, report: Report, status: Status, *, previous: Status) -> bool:
+    """Tell whether nothing more is waited for after ``status``."""
+    if status.is_failure and message.sms_unique_id is None and (message.omnimessage_id or report.omnimessage_id):
+        return False  # of one channel; it may yet be delivered by another, and whoever asks hears of all of them
+    return status.rank >= Status.UNRESOLVED.rank and not previous.is_delivery
 
 
 def _extras(report: Report) -> dict[str, Any]:

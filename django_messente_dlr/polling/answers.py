@@ -126,21 +126,24 @@ def _give_up(message: SmsMessage, why: str, *, polls: int, error: str = "") -> R
     report = Report(source=Source.POLL, error_text=why, payload={"polls": polls})
     using = router.db_for_write(SmsMessage)
 
-    def end() -> bool:
+    def end() -> Outcome:
         with transaction.atomic(using=using):
+            rows = finding.messages().select_for_update().only("created_at", "sent_at", "rank")
+            row = rows.filter(pk=message.pk).first()
             # It may have been sent since it was claimed: then its 48 hours have only begun.
-            row = finding.messages().select_for_update().only("created_at", "sent_at").filter(pk=message.pk).first()
             if row is None or timezone.now() < _closes(row):
-                return False
+                return Outcome.OPEN
+            if row.rank > Status.UNRESOLVED.rank:  # failed by one channel, and no other has told of its end
+                return Outcome.FINAL
             ledger.record_end(message, report, Status.UNRESOLVED)
-            return True
+            return Outcome.UNRESOLVED
 
     try:
-        ended = retries.patiently(end, using=using)
+        outcome = retries.patiently(end, using=using)
     except ledger.Contended as exc:  # its claim runs out, and it is given up then
         logger.warning("Message %s could not be given up: %s", message.pk, exc)
-        ended = False
-    return Result(message, Outcome.UNRESOLVED if ended else Outcome.OPEN, error)
+        outcome = Outcome.OPEN
+    return Result(message, outcome, error)
 
 
 def schedule(results: Iterable[Result]) -> None:
@@ -211,7 +214,7 @@ def _note_refusal(account: str, error: str, *, asker: Asker, now: datetime) -> N
 
 def _record(question: Question, reports: list[Report]) -> dict[SmsMessage, bool]:
     """Record reports; return the messages that they are about, and whether that was the end of each."""
-    ended: dict[SmsMessage, bool] = {}
+    told: dict[SmsMessage, list[Status | None]] = {}
     for report in reports:
         status = status_of(report)
         for message in _about(question, report):
@@ -222,12 +225,19 @@ def _record(question: Question, reports: list[Report]) -> dict[SmsMessage, bool]
             except ledger.Contended as exc:  # it will be asked about again
                 logger.warning("The answer about message %s could not be written: %s", message.pk, exc)
                 continue
-            is_end = status is not None and status.is_final
-            if is_end and recorded is ledger.Recorded.REPEATED:
+            if recorded is ledger.Recorded.REPEATED and status is not None and status.is_final:
                 # It may be another row's, or have told nothing to a release that did not know its word.
-                is_end = finding.messages().filter(pk=message.pk, rank__gte=Status.UNRESOLVED.rank).exists()
-            ended[message] = ended.get(message, False) or is_end
-    return ended
+                ended = finding.messages().filter(pk=message.pk, rank__gte=Status.UNRESOLVED.rank).exists()
+                status = status if ended else None
+            told.setdefault(message, []).append(status)
+    return {message: _is_end(statuses) for message, statuses in told.items()}
+
+
+def _is_end(told: list[Status | None]) -> bool:
+    """Tell whether a message has ended, to which one status was told, or those of an omnimessage's channels."""
+    return any(status is not None and status.is_delivery for status in told) or all(
+        status is not None and status.is_final for status in told
+    )
 
 
 def _about(question: Question, report: Report) -> list[SmsMessage]:

@@ -16,7 +16,8 @@ from django_messente_dlr.polling import Poller, answers, claims
 from django_messente_dlr.polling.answers import Result
 from django_messente_dlr.schedule import WINDOW
 from django_messente_dlr.sending import mark_sent, prepare_sms, track_sms
-from django_messente_dlr.testing.callbacks import call_back
+from django_messente_dlr.testing.callbacks import call_back, call_back_omnichannel
+from django_messente_dlr.testing.plugin import SignalLog
 from tests.messente.answering import FIRST, OMNICHANNEL, Messente
 from tests.polling.rows import REPORT, due, make_due, seen
 
@@ -63,6 +64,53 @@ def test_a_channel_that_was_not_claimed_has_its_report_and_the_whole_waits_on(me
     Poller().run()
     assert seen(channel).status == "delivered"
     assert seen(whole).next_poll_at is not None
+
+
+@pytest.mark.parametrize("first", ["an answer", "a callback", "a callback before mark_sent"])
+def test_an_omnimessage_that_one_channel_failed_to_deliver_is_waited_for_until_all_have_ended(
+    first: str, messente: Messente
+) -> None:
+    whole = prepare_sms(NUMBER, channel="viber")
+    failed = {"message_id": "V", "omnimessage_id": "X", "channel": "viber", "status": "UNDELIV", "err": 1}
+    if first == "a callback before mark_sent":
+        assert call_back_omnichannel(failed, url=whole.callback_url).status_code == 200
+    mark_sent(whole, omnimessage_id="X")
+    if first == "a callback":
+        assert call_back_omnichannel(failed, url=whole.callback_url).status_code == 200
+    make_due(whole)
+    answered(messente, ("V", "UNDELIV"), ("S", "ACK"))
+    assert Poller().run().open == 1
+    assert (seen(whole).status, seen(whole).next_poll_at is None) == ("failed", False)
+    make_due(whole)
+    answered(messente, ("V", "UNDELIV"), ("S", "DELIVRD"))
+    assert Poller().run().final == 1
+    assert (seen(whole).status, seen(whole).next_poll_at) == ("delivered", None)
+
+
+def test_an_omnimessage_that_all_channels_failed_to_deliver_has_ended(messente: Messente) -> None:
+    whole = mark_sent(prepare_sms(NUMBER), omnimessage_id="X")
+    make_due(whole)
+    answered(messente, ("V", "UNDELIV"), ("S", "UNDELIV"))
+    assert Poller().run().final == 1
+    assert (seen(whole).status, seen(whole).next_poll_at) == ("failed", None)
+
+
+def test_an_omnimessage_of_whose_last_channel_nothing_is_heard_stays_failed(
+    messente: Messente, dlr_signals: SignalLog
+) -> None:
+    whole = due(sms_unique_id=None, omnimessage_id="X", ago=WINDOW)
+    answered(messente, ("V", "UNDELIV"), ("S", "ACK"))
+    assert Poller().run().final == 1
+    assert (seen(whole).status, seen(whole).next_poll_at) == ("failed", None)
+    assert "dlr_unresolved" not in dlr_signals.names
+
+
+def test_a_delivery_by_the_next_channel_ends_the_waiting(messente: Messente) -> None:
+    whole = mark_sent(prepare_sms(NUMBER), omnimessage_id="X")
+    for name, status in (("V", "UNDELIV"), ("S", "DELIVRD")):
+        told = {"message_id": name, "omnimessage_id": "X", "status": status, "err": 0}
+        assert call_back_omnichannel(told, url=whole.callback_url).status_code == 200
+    assert (seen(whole).status, seen(whole).next_poll_at) == ("delivered", None)
 
 
 def test_a_word_that_an_older_release_did_not_know_does_not_end_the_waiting(messente: Messente) -> None:
