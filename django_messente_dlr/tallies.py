@@ -24,7 +24,8 @@ from django_messente_dlr.statuses import Status
 
 HOUR = timedelta(hours=1)
 KEPT = timedelta(days=31)
-# Messente keeps reports for 48 hours; a day more for those who come late.
+# Messente keeps reports for 48 hours from when it sends; a day more for those who come late. An hour some of whose
+# messages were to be sent later, or that nobody has asked about, is counted until they have ended.
 OPEN = timedelta(hours=72)
 AGAIN = timedelta(seconds=20)  # at the earliest
 AGAIN_PER_AGE = 20  # an hour that is a day old is counted again after a twentieth of that
@@ -107,12 +108,13 @@ def count(now: datetime | None = None) -> int:
     rows = Tally.objects.using(router.db_for_write(Tally))
     rows.filter(starts_at__lt=now - KEPT - timedelta(days=1)).delete()
     kept = rows.filter(span=Tally.Span.HOUR)
-    counted = {at: (when, took) for at, when, took in kept.values_list("starts_at", "counted_at", "figures__took")}
+    columns = kept.values_list("starts_at", "counted_at", "figures__took", "figures__open")
+    counted = {at: told for at, *told in columns}
     first = SmsMessage.objects.order_by("created_at").values_list("created_at", flat=True).first() or now
     hours = [current - HOUR * ago for ago in range(int(KEPT / HOUR)) if current - HOUR * ago > first - HOUR]
     ends, done = monotonic() + SECONDS_IN_A_RUN, []
     for hour in hours:
-        if not _is_due(hour, *counted.get(hour, (None, 0)), now=now):
+        if not _is_due(hour, *counted.get(hour, (None, 0, 0)), now=now):
             continue
         if (started := monotonic()) > ends:
             break
@@ -138,12 +140,12 @@ def counted_at() -> datetime | None:
     return newest.counted_at if newest else None
 
 
-def _is_due(hour: datetime, counted: datetime | None, took: float | None, *, now: datetime) -> bool:
+def _is_due(hour: datetime, counted: datetime | None, took: float | None, left: int | None, *, now: datetime) -> bool:
     if counted is None:
         return True
     ended = max(now - hour - HOUR, timedelta(0))
     rest = timedelta(seconds=(took or 0) * AGAIN_PER_SECOND)
-    return ended <= OPEN and now - counted >= max(AGAIN, ended / AGAIN_PER_AGE, rest)
+    return (ended <= OPEN or bool(left)) and now - counted >= max(AGAIN, ended / AGAIN_PER_AGE, rest)
 
 
 def _day_of(moment: datetime) -> datetime:
@@ -169,7 +171,8 @@ def _count_messages(hour: datetime) -> Count:
 
 
 def _write(span: Tally.Span, starts_at: datetime, counted: Count, *, now: datetime, took: float = 0) -> None:
-    figures = counted.figures() | ({"took": round(took, 1)} if took else {})
+    left = counted.statuses[Status.QUEUED] + counted.statuses[Status.SENT]
+    figures = counted.figures() | ({"took": round(took, 1)} if took else {}) | ({"open": left} if left else {})
     using = router.db_for_write(Tally)
     rows = Tally.objects.using(using)
     row = rows.filter(span=span, starts_at=starts_at).first()

@@ -72,6 +72,17 @@ def test_an_hour_is_counted_again_while_its_messages_may_move() -> None:
     assert tallies.merged(days).statuses == {"delivered": 1}
 
 
+def test_an_hour_is_counted_until_the_last_of_its_messages_has_ended() -> None:
+    """One that was to be sent a day later has its end a day after the others."""
+    message = send(timedelta(hours=1), Status.SENT)
+    assert count(timedelta(hours=71)).statuses == {"sent": 1}
+    SmsMessage.objects.filter(pk=message.pk).update(status=Status.UNRESOLVED, rank=Status.UNRESOLVED.rank)
+    assert count(timedelta(hours=78)).statuses == {"unresolved": 1}
+    before = Tally.objects.filter(span="hour", figures__accounts__has_key="default").get().counted_at
+    count(timedelta(hours=90))
+    assert Tally.objects.filter(span="hour", figures__accounts__has_key="default").get().counted_at == before
+
+
 def test_what_was_counted_lately_is_left_alone(django_assert_num_queries: DjangoAssertNumQueries) -> None:
     send(timedelta(hours=9))
     assert tallies.count(NOW) == 10
