@@ -24,6 +24,11 @@ CALLBACK_NOTE_INTERVAL = timedelta(minutes=1)
 _callback_noted_at: dict[tuple[str, ...], datetime] = {}
 
 
+def lock(name: str) -> None:
+    """Let nobody else lock an account until the transaction ends."""
+    _entered(name).select_for_update().get()
+
+
 def is_held(name: str) -> bool:
     """Tell whether an account is known to be out of credits."""
     return Account.objects.filter(name=name, credits_exhausted_at__isnull=False).exists()

@@ -22,13 +22,22 @@ class InTransaction(RuntimeError):
     """``send_sms`` was called inside a transaction, which could still undo the row of a message that was sent."""
 
 
-def known(sms_unique_id: str, omnimessage_id: str, account: str) -> SmsMessage | None:
+def known(sms_unique_id: str, omnimessage_id: str, account: str, *, lock: bool = False) -> SmsMessage | None:
     """Return the row that has these ids already, or None.
+
+    Args:
+        sms_unique_id: the id of the message, or "".
+        omnimessage_id: the id of the omnimessage, for a row without the former.
+        account: the account whose it is to be.
+        lock: whether to keep it from changing until the transaction ends. MariaDB then shows a row, too, that was
+            committed after the transaction began.
 
     Raises:
         ValueError: it is one of another account's.
     """
     messages = SmsMessage.objects.using(router.db_for_write(SmsMessage))
+    if lock:
+        messages = messages.select_for_update()
     if sms_unique_id:
         message = messages.filter(sms_unique_id=sms_unique_id).first()
     else:

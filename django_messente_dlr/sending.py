@@ -110,6 +110,8 @@ def prepare_sms(
     """Enter a message that another client is going to send, and return it with its ``callback_url``.
 
     Give that URL to Messente as ``dlr-url`` (SMS API) or ``dlr_url`` (Omnichannel), and its answer to `mark_sent`.
+    Inside a transaction, wait for its end before that: where it is rolled back, the URL speaks for nobody or, on
+    SQLite, for the next message.
 
     Args:
         to: the recipient's number in international format.
@@ -190,20 +192,26 @@ def track_sms(
         return known
     using = router.db_for_write(SmsMessage)
 
-    def enter() -> None:
+    def enter() -> SmsMessage:
         message.pk = None  # what an attempt before was given is somebody else's by now, perhaps
         with transaction.atomic(using=using):
+            if not sms_unique_id:
+                # Nothing in the table is unique about an omnimessage: one at a time looks, and enters it.
+                accounts.lock(account)
+                if (entered := entries.known("", omnimessage_id, account, lock=True)) is not None:
+                    return entered
             entries.save(message, using=using)
             ledger.confirm_sent(message, next_poll_at=first_poll_at(at), sent_at=at, **ids)
+        return message
 
     try:
-        retries.patiently(enter, using=using)
+        return retries.patiently(enter, using=using)
     except IntegrityError:  # somebody else has tracked it since we looked
-        known = entries.known(sms_unique_id, omnimessage_id, account)
+        with transaction.atomic(using=using):
+            known = entries.known(sms_unique_id, omnimessage_id, account, lock=True)
         if known is None:
             raise
         return known
-    return message
 
 
 def _refused(message: SmsMessage, error: MessenteError) -> None:
