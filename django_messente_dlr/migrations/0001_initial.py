@@ -3,6 +3,7 @@ from typing import Any
 import django.db.models.deletion
 from django.db import migrations, models
 
+import django_messente_dlr.identifiers
 import django_messente_dlr.indexes
 
 
@@ -45,8 +46,8 @@ class Migration(migrations.Migration):
             name='SmsMessage',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('sms_unique_id', models.CharField(blank=True, max_length=128, null=True, verbose_name='message id')),
-                ('omnimessage_id', models.CharField(blank=True, default='', max_length=128, verbose_name='omnimessage id')),
+                ('sms_unique_id', django_messente_dlr.identifiers.IdField(blank=True, max_length=128, null=True, verbose_name='message id')),
+                ('omnimessage_id', django_messente_dlr.identifiers.IdField(blank=True, default='', max_length=128, verbose_name='omnimessage id')),
                 ('account', models.CharField(max_length=64, verbose_name='account')),
                 ('recipient', models.CharField(blank=True, default='', max_length=32, verbose_name='recipient')),
                 ('sender', models.CharField(blank=True, default='', max_length=32, verbose_name='sender')),
@@ -118,8 +119,8 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('named_message', models.BigIntegerField(blank=True, null=True, verbose_name='message named by the URL')),
-                ('sms_unique_id', models.CharField(blank=True, default='', max_length=128, verbose_name='message id')),
-                ('omnimessage_id', models.CharField(blank=True, default='', max_length=128, verbose_name='omnimessage id')),
+                ('sms_unique_id', django_messente_dlr.identifiers.IdField(blank=True, default='', max_length=128, verbose_name='message id')),
+                ('omnimessage_id', django_messente_dlr.identifiers.IdField(blank=True, default='', max_length=128, verbose_name='omnimessage id')),
                 ('account', models.CharField(max_length=64, verbose_name='account')),
                 ('source', models.CharField(choices=[('callback', 'Callback'), ('omnichannel', 'Omnichannel callback'), ('poll', 'Poll'), ('send', 'Answer to sending')], max_length=12, verbose_name='source')),
                 ('stat', models.CharField(blank=True, default='', max_length=32, verbose_name='stat')),

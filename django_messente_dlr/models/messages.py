@@ -10,6 +10,7 @@ from django.db.models import Case, F, Q, When
 from django.utils.translation import gettext_lazy as _
 
 from django_messente_dlr import callbacks
+from django_messente_dlr.identifiers import IdField
 from django_messente_dlr.indexes import IndexOfFew
 from django_messente_dlr.messente.codes import ErrorCode
 from django_messente_dlr.messente.fields import MAX_ID, MAX_WORD
@@ -23,8 +24,8 @@ class SmsMessage(models.Model):
     `ledger` alone writes ``status``, ``rank``, ``stat`` and ``err``.
     """
 
-    sms_unique_id = models.CharField(_("message id"), max_length=MAX_ID, null=True, blank=True)  # noqa: DJ001
-    omnimessage_id = models.CharField(_("omnimessage id"), max_length=MAX_ID, blank=True, default="")
+    sms_unique_id = IdField(_("message id"), max_length=MAX_ID, null=True, blank=True)
+    omnimessage_id = IdField(_("omnimessage id"), max_length=MAX_ID, blank=True, default="")
     account = models.CharField(_("account"), max_length=64)
     recipient = models.CharField(_("recipient"), max_length=32, blank=True, default="")
     sender = models.CharField(_("sender"), max_length=32, blank=True, default="")

@@ -7,6 +7,7 @@ from django.db.models import Q
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from django_messente_dlr.identifiers import IdField
 from django_messente_dlr.indexes import IndexOfFew
 from django_messente_dlr.keys import MAX_FINGERPRINT
 from django_messente_dlr.messente.fields import MAX_ID, MAX_WORD
@@ -55,8 +56,8 @@ class DeliveryReport(models.Model):
         db_index=False,  # below: without the orphans, of which there may be many
     )
     named_message = models.BigIntegerField(_("message named by the URL"), null=True, blank=True)
-    sms_unique_id = models.CharField(_("message id"), max_length=MAX_ID, blank=True, default="")
-    omnimessage_id = models.CharField(_("omnimessage id"), max_length=MAX_ID, blank=True, default="")
+    sms_unique_id = IdField(_("message id"), max_length=MAX_ID, blank=True, default="")
+    omnimessage_id = IdField(_("omnimessage id"), max_length=MAX_ID, blank=True, default="")
     account = models.CharField(_("account"), max_length=64)
     source = models.CharField(_("source"), max_length=12, choices=SOURCES)
     stat = models.CharField(_("stat"), max_length=MAX_WORD, blank=True, default="")
