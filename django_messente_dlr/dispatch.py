@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from django.db import connections, router, transaction
@@ -90,7 +90,8 @@ def dispatch(report_pk: int, *, due: datetime | None = None, read: DeliveryRepor
         "dispatch_error": "\n".join(failures),
         "dispatch_failed_at": now if failures else None,
     }
-    retries.patiently(lambda: _note(using, report, told), using=using)
+    note = partial(_note, using, report, told)
+    retries.patiently(lambda: retries.briskly(note, using=using), using=using)
     return not failures
 
 
