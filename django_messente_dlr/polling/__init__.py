@@ -6,8 +6,8 @@ open while a question is under way. A claim whose process dies runs out by itsel
 
 from __future__ import annotations
 
-from django_messente_dlr.polling.answers import Outcome, Result
 from django_messente_dlr.polling.now import poll_now
+from django_messente_dlr.polling.outcomes import Outcome, Result
 from django_messente_dlr.polling.poller import Poller
 from django_messente_dlr.polling.summary import Summary
 from django_messente_dlr.polling.sweeping import Swept, sweep

@@ -11,8 +11,9 @@ from django.utils import timezone
 
 from django_messente_dlr import conf
 from django_messente_dlr.models import PendingReport, SmsMessage
-from django_messente_dlr.polling.answers import Result, schedule, unasked
+from django_messente_dlr.polling.answers import unasked
 from django_messente_dlr.polling.asking import Asker, Question, questions_about
+from django_messente_dlr.polling.outcomes import Result, schedule
 
 logger = logging.getLogger(__name__)
 

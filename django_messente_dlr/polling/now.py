@@ -14,8 +14,9 @@ from django.utils.translation import gettext_lazy as _
 from django_messente_dlr import conf, retries
 from django_messente_dlr.ledger import finding
 from django_messente_dlr.models import SmsMessage
-from django_messente_dlr.polling.answers import Outcome, Result, schedule, take
+from django_messente_dlr.polling.answers import take
 from django_messente_dlr.polling.asking import Asker, questions_about
+from django_messente_dlr.polling.outcomes import Outcome, Result, schedule
 from django_messente_dlr.polling.pace import Pace
 from django_messente_dlr.statuses import Status
 

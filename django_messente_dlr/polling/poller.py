@@ -17,9 +17,10 @@ from django.utils import timezone
 from django_messente_dlr import accounts, conf, ledger, retries
 from django_messente_dlr.messente.reports import Report
 from django_messente_dlr.models import SmsMessage
-from django_messente_dlr.polling.answers import Outcome, Result, put_off, schedule, take
+from django_messente_dlr.polling.answers import take
 from django_messente_dlr.polling.asking import Asker, Question
 from django_messente_dlr.polling.claims import Claims
+from django_messente_dlr.polling.outcomes import Outcome, Result, put_off, schedule
 from django_messente_dlr.polling.pace import NotAsked, Pace
 from django_messente_dlr.polling.summary import Summary
 from django_messente_dlr.polling.sweeping import sweep

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from django_messente_dlr.polling.answers import Outcome, Result
+from django_messente_dlr.polling.outcomes import Outcome, Result
 from django_messente_dlr.polling.sweeping import Swept
 
 

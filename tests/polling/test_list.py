@@ -13,7 +13,7 @@ from django.utils import timezone
 from django_messente_dlr.ledger import recording
 from django_messente_dlr.models import SmsMessage
 from django_messente_dlr.polling import Poller, answers, claims
-from django_messente_dlr.polling.answers import Result
+from django_messente_dlr.polling.outcomes import Result
 from django_messente_dlr.schedule import WINDOW
 from django_messente_dlr.sending import mark_sent, prepare_sms, track_sms
 from django_messente_dlr.testing.callbacks import call_back, call_back_omnichannel
