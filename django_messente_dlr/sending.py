@@ -8,23 +8,26 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
 from django.conf import settings
 from django.db import Error as DatabaseFailure
-from django.db import IntegrityError, router, transaction
+from django.db import IntegrityError, router
 from django.utils import timezone
 
 from django_messente_dlr import accounts, conf, entries, ledger, retries
 from django_messente_dlr.clients import client_for
-from django_messente_dlr.messente.client import check_options
 from django_messente_dlr.messente.errors import MessenteError, OutcomeUnknown, Refused
+from django_messente_dlr.messente.options import check_options, time_to_send
 from django_messente_dlr.messente.reports import Report, Source
 from django_messente_dlr.models import SmsMessage
 from django_messente_dlr.schedule import first_poll_at
 from django_messente_dlr.statuses import Status
+from django_messente_dlr.tracking import track_sms
+
+__all__ = ["CreditsExhausted", "mark_sent", "prepare_sms", "send_sms", "track_sms"]
 
 logger = logging.getLogger(__name__)
 
@@ -155,65 +158,6 @@ def mark_sent(
     return message
 
 
-def track_sms(
-    sms_unique_id: str = "",
-    *,
-    recipient: str = "",
-    sender: str = "",
-    omnimessage_id: str = "",
-    account: str = conf.DEFAULT_ACCOUNT,
-    channel: str = "sms",
-    metadata: Mapping[str, Any] | None = None,
-    sent_at: datetime | None = None,
-) -> SmsMessage:
-    """Enter a message that was sent already and is known by its id alone; return it, or the one with that id.
-
-    Args:
-        sms_unique_id: the id that Messente gave it.
-        recipient: the recipient's number, where known.
-        sender: the sender's name, where known.
-        omnimessage_id: the id of the omnimessage that it belongs to.
-        account: the account's name in ``MESSENTE_DLR``.
-        channel: sms, viber, whatsapp …
-        metadata: whatever you want to find on the message again; must be JSON.
-        sent_at: when it was sent; None for now. Messente keeps reports for 48 hours from then.
-
-    Raises:
-        ValueError: there is no id, or it is a message of another account.
-        ImproperlyConfigured: there is no such account.
-    """
-    conf.account(account)
-    ids = entries.ids_of(sms_unique_id, omnimessage_id)
-    at = sent_at or timezone.now()
-    message = entries.build(
-        recipient, text="", sender=sender, account=account, metadata=metadata, channel=channel, optional=True
-    )
-    if (known := entries.known(sms_unique_id, omnimessage_id, account)) is not None:
-        return known
-    using = router.db_for_write(SmsMessage)
-
-    def enter() -> SmsMessage:
-        message.pk = None  # what an attempt before was given is somebody else's by now, perhaps
-        with transaction.atomic(using=using):
-            if not sms_unique_id:
-                # Nothing in the table is unique about an omnimessage: one at a time looks, and enters it.
-                accounts.lock(account)
-                if (entered := entries.known("", omnimessage_id, account, lock=True)) is not None:
-                    return entered
-            entries.save(message, using=using)
-            ledger.confirm_sent(message, next_poll_at=first_poll_at(at), sent_at=at, **ids)
-        return message
-
-    try:
-        return retries.patiently(enter, using=using)
-    except IntegrityError:  # somebody else has tracked it since we looked
-        with transaction.atomic(using=using):
-            known = entries.known(sms_unique_id, omnimessage_id, account, lock=True)
-        if known is None:
-            raise
-        return known
-
-
 def _refused(message: SmsMessage, error: MessenteError) -> None:
     """Write down that Messente did not take a message: that is its end, unless a report says otherwise."""
     report = Report(source=Source.SEND, error_text=str(error)[:255], payload={"answer": str(error)})
@@ -222,11 +166,9 @@ def _refused(message: SmsMessage, error: MessenteError) -> None:
 
 
 def _time_of(options: Mapping[str, str | int]) -> datetime | None:
-    """Return when Messente is told to send, or None for now."""
-    try:
-        told = datetime.fromtimestamp(int(options["time_to_send"]), UTC)
-        at = told if settings.USE_TZ else timezone.make_naive(told)
-    except (KeyError, ValueError, OverflowError, OSError):
-        return None  # whatever it is, Messente has taken it
-    now = timezone.now()
+    """Return when Messente is going to send, or None for now."""
+    told, now = time_to_send(options), timezone.now()
+    if told is None:
+        return None
+    at = told if settings.USE_TZ else timezone.make_naive(told)
     return max(at, now) if at - now < FARTHEST else None

@@ -6,7 +6,7 @@ Credentials travel in the body or in the Authorization header, never in a URL, s
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import NoReturn
 from urllib.parse import quote, quote_plus
@@ -16,6 +16,7 @@ from requests.auth import HTTPBasicAuth
 from django_messente_dlr.messente import errors, fields
 from django_messente_dlr.messente.answers import AnswerCode
 from django_messente_dlr.messente.failures import check_http
+from django_messente_dlr.messente.options import check_options
 from django_messente_dlr.messente.readers import read_answer, read_status
 from django_messente_dlr.messente.reports import Report
 from django_messente_dlr.messente.transport import Body, Transport
@@ -26,16 +27,7 @@ OMNICHANNEL_URL = "https://api.messente.com/v1"
 BALANCE = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,6})?", re.ASCII)
 # A shorter one could be part of an id.
 SHORTEST_HIDDEN = 6
-# What is told by other means than an option, and by which.
-TAKEN = {
-    "username": "the account says it.",
-    "password": "the account says it.",
-    "to": "it is the first argument.",
-    "text": "it is the second argument.",
-    "from": "give sender.",
-    "dlr-url": "each message has its own.",
-    "dlr_url": "each message has its own.",
-}
+
 
 _REFUSALS: Mapping[AnswerCode | None, type[errors.Refused]] = {
     AnswerCode.WRONG_CREDENTIALS: errors.CredentialsRefused,
@@ -188,19 +180,6 @@ class MessenteClient:
             for spelling in (password, quote(password, safe=""), quote_plus(password)):
                 answer = answer.replace(spelling, "•••")
         return answer
-
-
-def check_options(options: Collection[str]) -> None:
-    """Check the names of the options for `MessenteClient.send`.
-
-    Args:
-        options: the names.
-
-    Raises:
-        ValueError: one of them would be sent in the place of what is told by other means.
-    """
-    if taken := sorted(TAKEN.keys() & set(options)):
-        raise ValueError(f"«{taken[0]}» is no option of send_sms: {TAKEN[taken[0]]}")
 
 
 def _refuse(answer: str) -> NoReturn:
