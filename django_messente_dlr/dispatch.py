@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from functools import cache, partial
+from functools import cache
 from typing import Any
 
 from django.db import connections, router, transaction
@@ -17,7 +17,7 @@ from django.db.models import QuerySet
 from django.dispatch import Signal
 from django.utils import timezone
 
-from django_messente_dlr import retries, signals
+from django_messente_dlr import retries, signals, sqlite
 from django_messente_dlr.messente.codes import ErrorCode
 from django_messente_dlr.models import Account, DeliveryReport, SmsMessage
 from django_messente_dlr.plans import Statement, alike, execute
@@ -90,8 +90,7 @@ def dispatch(report_pk: int, *, due: datetime | None = None, read: DeliveryRepor
         "dispatch_error": "\n".join(failures),
         "dispatch_failed_at": now if failures else None,
     }
-    note = partial(_note, using, report, told)
-    retries.patiently(lambda: retries.briskly(note, using=using), using=using)
+    retries.patiently(lambda: _note(using, report, told), using=using)
     return not failures
 
 
@@ -107,7 +106,7 @@ def _note(alias: str, report: DeliveryReport, told: dict[str, Any]) -> None:
     lazily = connection.vendor == "postgresql" and not connection.in_atomic_block
     values = [*parameters(connection, DeliveryReport, told), *parameters(connection, DeliveryReport, seen)]
     statement = _note_of(alias, shape_of(told), shape_of(seen), alike(values), lazily=lazily)
-    with connection.cursor() as cursor:
+    with sqlite.holding_if_sqlite(connection), connection.cursor() as cursor:
         execute(connection, cursor, statement, values)
 
 

@@ -19,8 +19,6 @@ ATTEMPTS = 10
 # Messente waits 10 s for its answer (documentation: «Delivery Report»); what lasts longer than this gets its 503.
 PATIENCE = 4.0  # seconds
 PAUSE = 0.005  # seconds, growing with every attempt
-BRISK_ATTEMPTS = 40
-BRISK_PAUSE = 0.00005  # seconds; the system makes a tenth of a millisecond of it
 
 POSTGRESQL = frozenset({"40001", "40P01", "55P03"})  # serialization failure, deadlock, lock not available
 MYSQL = frozenset({1020, 1205, 1213})  # the row has changed under a snapshot, lock wait timeout, deadlock
@@ -57,38 +55,6 @@ def patiently(work: Callable[[], Result], *, using: str) -> Result:
                 connection.close()
         time.sleep(PAUSE * attempt * random.random())  # noqa: S311 - so that the same two do not meet again
     raise AssertionError("unreachable")
-
-
-def briskly(work: Callable[[], Result], *, using: str) -> Result:
-    """Do a short piece of work; where another holds SQLite's one lock, try again sooner than SQLite does.
-
-    A writer that finds it taken sleeps for a millisecond or more in SQLite, and it is free again after a part of
-    that. Who has tried often enough waits as SQLite does, and as long as the project's settings say.
-
-    Args:
-        work: what to do, in a transaction of its own or in one statement.
-        using: the database that it is done in.
-
-    Raises:
-        Error: as ``work`` does.
-    """
-    connection = connections[using]
-    own = connection.connection
-    if connection.vendor != "sqlite" or connection.in_atomic_block or own is None:
-        return work()
-    (timeout,) = own.execute("PRAGMA busy_timeout").fetchone()
-    own.execute("PRAGMA busy_timeout = 0")
-    try:
-        for _ in range(BRISK_ATTEMPTS):
-            try:
-                return work()
-            except Error as exc:
-                if not is_contention(exc):
-                    raise
-            time.sleep(BRISK_PAUSE)
-    finally:
-        own.execute(f"PRAGMA busy_timeout = {timeout}")
-    return work()
 
 
 def is_contention(error: Error) -> bool:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import Error, OperationalError, connection, connections, transaction
+from django.db import Error, OperationalError, connection, connections
 
-from django_messente_dlr import retries
-from django_messente_dlr.retries import briskly, is_contention
+from django_messente_dlr.retries import is_contention
 from tests.delivery.databases import shared
 
 POSTGRESQL = [
@@ -129,69 +128,3 @@ class TestWhatSqliteSays:
 
 def test_an_error_without_a_driver_behind_it_does_not_pass() -> None:
     assert not is_contention(Error("raised by nobody's driver"))
-
-
-@pytest.mark.django_db(transaction=True)
-@pytest.mark.skipif(connection.vendor != "sqlite", reason="SQLite alone waits as it does")
-class TestBriskly:
-    CHANGE = "DELETE FROM django_messente_dlr_smsmessage"
-
-    @pytest.fixture
-    def other(self, tmp_path: Path) -> Iterator[sqlite3.Connection]:
-        """Somebody who holds the one lock, while we wait for 30 seconds where we have to."""
-        with shared(tmp_path), closing(sqlite3.connect(tmp_path / "db.sqlite3", isolation_level=None)) as other:
-            run("PRAGMA busy_timeout = 30000")
-            other.execute("BEGIN IMMEDIATE")
-            yield other
-
-    def timeout(self) -> int:
-        return int(connections["default"].connection.execute("PRAGMA busy_timeout").fetchone()[0])
-
-    def test_a_lock_that_is_free_again_soon_is_waited_for_in_short_steps(self, other: sqlite3.Connection) -> None:
-        timeouts: list[int] = []
-
-        def work() -> str:
-            timeouts.append(self.timeout())
-            if len(timeouts) == 3:
-                other.execute("COMMIT")
-            run(self.CHANGE)
-            return "done"
-
-        assert briskly(work, using="default") == "done"
-        assert timeouts == [0, 0, 0]
-        assert self.timeout() == 30000
-
-    def test_one_that_lasts_is_waited_for_as_the_settings_say(
-        self, other: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(retries, "BRISK_ATTEMPTS", 2)
-        timeouts: list[int] = []
-
-        def work() -> None:
-            timeouts.append(self.timeout())
-            if timeouts[-1]:
-                other.execute("COMMIT")
-            run(self.CHANGE)
-
-        briskly(work, using="default")
-        assert timeouts == [0, 0, 30000]
-
-    def test_what_does_not_pass_is_raised_at_once(self, other: sqlite3.Connection) -> None:
-        other.execute("COMMIT")
-        attempts: list[int] = []
-
-        def work() -> None:
-            attempts.append(1)
-            run("SELEKT")
-
-        with pytest.raises(OperationalError, match="SELEKT"):
-            briskly(work, using="default")
-        assert len(attempts) == 1
-        assert self.timeout() == 30000
-
-    def test_inside_a_transaction_it_is_done_once(self, other: sqlite3.Connection) -> None:
-        other.execute("COMMIT")
-        timeouts: list[int] = []
-        with transaction.atomic():
-            briskly(lambda: timeouts.append(self.timeout()), using="default")
-        assert timeouts == [30000]

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db import connections
 
+from django_messente_dlr import sqlite
 from django_messente_dlr.ledger.together import whole
 from django_messente_dlr.ledger.writing import Shapes, Writing, end_of_waiting, message_of, row, update
 from django_messente_dlr.models import DeliveryReport, SmsMessage
@@ -59,7 +60,8 @@ def write(alias: str, writing: Writing, *, tell: bool) -> tuple[Any, SmsMessage]
     change, insert = writing.of_message(connection), [message, *writing.of_row(connection)]
     if connection.vendor == "mysql" and not _is_there(alias, statements, message):
         return False
-    with connection.cursor() as cursor, whole(alias):
+    together = sqlite.holding(connection) if sqlite.can_hold(connection) else whole(alias)
+    with connection.cursor() as cursor, together:
         cursor.execute(statements.change, change)
         moved = cursor.fetchone() if returning else cursor.rowcount == 1
         if not moved:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
-from functools import cache, partial
+from functools import cache
 from typing import Any
 
 from django.db import IntegrityError, connections, router
 from django.db.models.signals import post_init, post_save, pre_init, pre_save
 
-from django_messente_dlr import dispatch, retries
+from django_messente_dlr import dispatch
 from django_messente_dlr.ledger import mariadb, portable, postgres
 from django_messente_dlr.ledger.finding import Address
 from django_messente_dlr.ledger.transitions import Outcome, Transition, decide
@@ -66,9 +66,8 @@ def go(report: Report, status: Status | None, address: Address, *, row: dict[str
         ends_waiting=transition.ends_waiting,
         row={**_fixed(told), "signals": _signals(names)},
     )
-    write = partial(WRITERS[connections[alias].vendor], alias, writing, tell=heard)
     try:
-        written = retries.briskly(write, using=alias)
+        written = WRITERS[connections[alias].vendor](alias, writing, tell=heard)
     except IntegrityError:
         return False  # it is there already, most likely: the long way finds out
     if isinstance(written, tuple):

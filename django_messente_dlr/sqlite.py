@@ -1,0 +1,78 @@
+"""SQLite's one lock, for a short piece of work: where it is held, we ask for it again sooner than SQLite does.
+
+A writer that finds it taken sleeps for a millisecond or more in SQLite, and it is free again after a part of that.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from django_messente_dlr.retries import SQLITE
+
+ATTEMPTS = 40
+PAUSE = 0.00005  # seconds; the system makes a tenth of a millisecond of it
+
+
+def can_hold(connection: BaseDatabaseWrapper) -> bool:
+    """Tell whether it is SQLite, and no transaction is under way."""
+    return connection.vendor == "sqlite" and not connection.in_atomic_block
+
+
+def holding_if_sqlite(connection: BaseDatabaseWrapper) -> AbstractContextManager[None]:
+    """Return `holding` where that can be, and else what does nothing."""
+    return holding(connection) if can_hold(connection) else nullcontext()
+
+
+@contextmanager
+def holding(connection: BaseDatabaseWrapper) -> Iterator[None]:
+    """Hold the lock in a transaction, which an error undoes.
+
+    Not by Django's ``atomic``, which cannot be used inside either: an error of its cursor's is a cycle of references
+    with the cursor in it, and whichever thread collects that waits for the cursor's own, which waits for the lock.
+    Here there are many such errors, and none of them has anything in it.
+
+    Args:
+        connection: the database, in no transaction.
+
+    Raises:
+        Error: the lock is held for longer than the project's settings have one wait for it.
+    """
+    connection.ensure_connection()
+    own: Any = connection.connection
+    with connection.wrap_database_errors:
+        begun = _begin_soon(own)
+    if not begun:
+        with connection.cursor() as cursor:
+            cursor.execute("BEGIN IMMEDIATE")
+    with connection.wrap_database_errors:
+        try:
+            yield
+        except BaseException:
+            own.rollback()
+            raise
+        own.commit()
+
+
+def _begin_soon(own: sqlite3.Connection) -> bool:
+    """Begin a transaction as soon as the lock is free; false where that took too many attempts."""
+    (timeout,) = own.execute("PRAGMA busy_timeout").fetchone()
+    own.execute("PRAGMA busy_timeout = 0")
+    try:
+        for _ in range(ATTEMPTS):
+            try:
+                own.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as exc:
+                if exc.sqlite_errorcode & 0xFF not in SQLITE:
+                    raise
+            else:
+                return True
+            time.sleep(PAUSE)
+    finally:
+        own.execute(f"PRAGMA busy_timeout = {timeout}")
+    return False

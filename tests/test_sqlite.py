@@ -1,0 +1,128 @@
+"""SQLite's one lock: waited for in short steps first, and then as long as the settings say."""
+
+from __future__ import annotations
+
+import gc
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pytest
+from django.db import IntegrityError, OperationalError, connection, connections, transaction
+
+from django_messente_dlr import sqlite
+from django_messente_dlr.models import SmsMessage
+from django_messente_dlr.testing.factories import SmsMessageFactory
+from tests.delivery.databases import shared
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.skipif(connection.vendor != "sqlite", reason="SQLite alone has one lock"),
+]
+TIMEOUT = 30_000  # milliseconds; nothing here takes so long
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> Iterator[sqlite3.Connection]:
+    """Somebody who holds the lock."""
+    SmsMessageFactory.create()
+    with shared(tmp_path), closing(sqlite3.connect(tmp_path / "db.sqlite3", isolation_level=None)) as other:
+        ours().execute(f"PRAGMA busy_timeout = {TIMEOUT}")
+        other.execute("BEGIN IMMEDIATE")
+        yield other
+
+
+def ours() -> Any:
+    connections["default"].ensure_connection()
+    return connections["default"].connection
+
+
+def timeout() -> int:
+    return int(ours().execute("PRAGMA busy_timeout").fetchone()[0])
+
+
+@contextmanager
+def freed_at(other: sqlite3.Connection, attempt: int) -> Iterator[list[int]]:
+    """Have the lock freed before so many attempts have been made, and collect the time-outs meanwhile."""
+    timeouts: list[int] = []
+
+    def pause(seconds: float) -> None:
+        timeouts.append(timeout())
+        if len(timeouts) == attempt:
+            other.execute("COMMIT")
+
+    with mock.patch("django_messente_dlr.sqlite.time.sleep", pause):
+        yield timeouts
+
+
+def test_a_lock_that_is_free_again_soon_is_waited_for_in_short_steps(other: sqlite3.Connection) -> None:
+    with freed_at(other, 3) as timeouts, sqlite.holding(connections["default"]):
+        assert ours().in_transaction
+        SmsMessage.objects.update(sender="x")
+    assert timeouts == [0, 0, 0]
+    assert timeout() == TIMEOUT
+    assert not ours().in_transaction
+    assert other.execute("SELECT sender FROM django_messente_dlr_smsmessage").fetchall() == [("x",)]
+
+
+def test_one_that_lasts_is_waited_for_as_long_as_the_settings_say(
+    other: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "ATTEMPTS", 2)
+    monkeypatch.setattr(sqlite, "PAUSE", 0)
+    ours().execute("PRAGMA busy_timeout = 1")
+    with pytest.raises(OperationalError, match="locked"), sqlite.holding(connections["default"]):
+        pytest.fail("somebody else holds it")
+    assert timeout() == 1
+    assert not connections["default"].in_atomic_block
+
+
+def test_an_error_undoes_what_was_done(other: sqlite3.Connection) -> None:
+    other.execute("COMMIT")
+
+    def change() -> None:
+        SmsMessage.objects.update(sender="x")
+        with connections["default"].cursor() as cursor:
+            cursor.execute("INSERT INTO django_messente_dlr_account (name) VALUES ('a'), ('a')")
+
+    with pytest.raises(IntegrityError), sqlite.holding(connections["default"]):
+        change()
+    assert not ours().in_transaction
+    assert SmsMessage.objects.get().sender != "x"
+
+
+def test_what_is_no_lock_is_raised_at_once(other: sqlite3.Connection) -> None:
+    other.execute("COMMIT")
+    inside = pytest.raises(OperationalError, match="within a transaction")
+    with transaction.atomic(), inside, sqlite.holding(connections["default"]):
+        pytest.fail("there is a transaction")
+    assert timeout() == TIMEOUT
+
+
+def test_attempts_leave_nothing_behind_for_another_thread_to_collect(other: sqlite3.Connection) -> None:
+    """A cursor in such garbage is reset by whichever thread collects it, and that one waits for the cursor's own."""
+    gc.collect()
+    gc.disable()
+    try:
+        with freed_at(other, 20), sqlite.holding(connections["default"]):
+            pass
+        cursors = [thing for thing in gc.get_objects() if isinstance(thing, sqlite3.Cursor)]
+        del cursors[:]
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        gc.collect()
+        assert not [thing for thing in gc.garbage if isinstance(thing, (sqlite3.Cursor, BaseException))]
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
+
+
+def test_nothing_is_held_elsewhere_or_within_a_transaction(other: sqlite3.Connection) -> None:
+    other.execute("COMMIT")
+    with transaction.atomic(), sqlite.holding_if_sqlite(connections["default"]):
+        assert not sqlite.can_hold(connections["default"])
+    with sqlite.holding_if_sqlite(connections["default"]):
+        assert ours().in_transaction
