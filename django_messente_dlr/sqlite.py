@@ -5,7 +5,6 @@ A writer that finds it taken sleeps for a millisecond or more in SQLite, and it 
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -20,8 +19,8 @@ PAUSE = 0.00005  # seconds; the system makes a tenth of a millisecond of it
 
 
 def can_hold(connection: BaseDatabaseWrapper) -> bool:
-    """Tell whether it is SQLite, and no transaction is under way."""
-    return connection.vendor == "sqlite" and not connection.in_atomic_block
+    """Tell whether it is SQLite, and no transaction is under way or left to the project."""
+    return connection.vendor == "sqlite" and not connection.in_atomic_block and connection.get_autocommit()
 
 
 def holding_if_sqlite(connection: BaseDatabaseWrapper) -> AbstractContextManager[None]:
@@ -46,7 +45,7 @@ def holding(connection: BaseDatabaseWrapper) -> Iterator[None]:
     connection.ensure_connection()
     own: Any = connection.connection
     with connection.wrap_database_errors:
-        begun = _begin_soon(own)
+        begun = _begin_soon(connection)
     if not begun:
         with connection.cursor() as cursor:
             cursor.execute("BEGIN IMMEDIATE")
@@ -59,15 +58,16 @@ def holding(connection: BaseDatabaseWrapper) -> Iterator[None]:
         own.commit()
 
 
-def _begin_soon(own: sqlite3.Connection) -> bool:
+def _begin_soon(connection: Any) -> bool:
     """Begin a transaction as soon as the lock is free; false where that took too many attempts."""
+    own, trouble = connection.connection, connection.Database.OperationalError
     (timeout,) = own.execute("PRAGMA busy_timeout").fetchone()
     own.execute("PRAGMA busy_timeout = 0")
     try:
         for _ in range(ATTEMPTS):
             try:
                 own.execute("BEGIN IMMEDIATE")
-            except sqlite3.OperationalError as exc:
+            except trouble as exc:
                 if exc.sqlite_errorcode & 0xFF not in SQLITE:
                     raise
             else:

@@ -124,5 +124,11 @@ def test_nothing_is_held_elsewhere_or_within_a_transaction(other: sqlite3.Connec
     other.execute("COMMIT")
     with transaction.atomic(), sqlite.holding_if_sqlite(connections["default"]):
         assert not sqlite.can_hold(connections["default"])
+    transaction.set_autocommit(False)
+    try:
+        assert not sqlite.can_hold(connections["default"])
+    finally:
+        transaction.rollback()
+        transaction.set_autocommit(True)
     with sqlite.holding_if_sqlite(connections["default"]):
         assert ours().in_transaction
