@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from contextlib import nullcontext
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
 from django.db import connections, router, transaction
-from django.db.models import QuerySet
 from django.dispatch import Signal
 from django.utils import timezone
 
@@ -21,6 +21,7 @@ from django_messente_dlr import retries, signals, sqlite
 from django_messente_dlr.messente.codes import ErrorCode
 from django_messente_dlr.models import Account, DeliveryReport, SmsMessage
 from django_messente_dlr.plans import Statement, alike, execute
+from django_messente_dlr.querysets import claim
 from django_messente_dlr.statements import (
     Shape,
     assignments,
@@ -106,7 +107,7 @@ def _note(alias: str, report: DeliveryReport, told: dict[str, Any]) -> None:
     lazily = connection.vendor == "postgresql" and not connection.in_atomic_block
     values = [*parameters(connection, DeliveryReport, told), *parameters(connection, DeliveryReport, seen)]
     statement = _note_of(alias, shape_of(told), shape_of(seen), alike(values), lazily=lazily)
-    with sqlite.holding_if_sqlite(connection), connection.cursor() as cursor:
+    with sqlite.holding_or(nullcontext(), connection), connection.cursor() as cursor:
         execute(connection, cursor, statement, values)
 
 
@@ -128,7 +129,7 @@ def announce_restored(account: str, *, due: datetime) -> None:
             another outage has ended meanwhile, which is told of by itself.
     """
     _send(signals.credits_restored, message=None, report=None, account=account)
-    _accounts().filter(name=account, restored_dispatch_due_at=due).update(restored_dispatch_due_at=None)
+    Account.objects.filter(name=account, restored_dispatch_due_at=due).update(restored_dispatch_due_at=None)
 
 
 def sweep(now: datetime | None = None) -> int:
@@ -147,16 +148,11 @@ def sweep(now: datetime | None = None) -> int:
                 logger.exception("The signals of delivery report %s could not be sent.", report.pk)
             else:
                 done += 1
-    for account in _accounts().filter(restored_dispatch_due_at__lte=moment):
-        due = moment + _from(moment)
-        seen = {"pk": account.pk, "restored_dispatch_due_at": account.restored_dispatch_due_at}
-        if _accounts().filter(**seen).update(restored_dispatch_due_at=due):
-            announce_restored(account.name, due=due)
+    until = moment + _from(moment)
+    restored = Account.objects.filter(restored_dispatch_due_at__lte=moment)
+    for account in claim(restored, "restored_dispatch_due_at", count=BATCH, until=until):
+        announce_restored(account.name, due=until)
     return done
-
-
-def _accounts() -> QuerySet[Account]:
-    return Account.objects.using(router.db_for_write(Account))
 
 
 def _from(moment: datetime) -> timedelta:

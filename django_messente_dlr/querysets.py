@@ -85,7 +85,7 @@ class PendingReportQuerySet(models.QuerySet["PendingReport"]):
             now: the time at which they are due.
             lease: for how long they are ours.
         """
-        claimed: list[PendingReport] = _claim(self.due(now), "due_at", count=count, until=now + lease)
+        claimed: list[PendingReport] = claim(self.due(now), "due_at", count=count, until=now + lease)
         # What the poller asks with, and no more: texts and metadata of a whole batch are memory for nothing.
         message: Any = self.model._meta.get_field("message").related_model  # noqa: SLF001 - documented as public
         messages = message._base_manager.using(router.db_for_write(self.model))  # noqa: SLF001 - this one, too
@@ -123,7 +123,7 @@ class DeliveryReportQuerySet(models.QuerySet["DeliveryReport"]):
 
     def claim_dispatch(self, count: int, *, now: datetime, lease: timedelta) -> list[DeliveryReport]:
         """Take up to ``count`` reports whose signals are overdue; nobody else sends them during the lease."""
-        return _claim(self.dispatch_due(now), "dispatch_due_at", count=count, until=now + lease)
+        return claim(self.dispatch_due(now), "dispatch_due_at", count=count, until=now + lease)
 
 
 def unusual(column: str) -> models.Q:
@@ -166,8 +166,8 @@ def counted(rows: models.QuerySet[Any], *, cap: int = 1000) -> Found:
     return found
 
 
-def _claim(due: models.QuerySet[Row], field: str, *, count: int, until: datetime) -> list[Row]:
-    """Move ``field`` of up to ``count`` rows to ``until`` and return those that nobody else moved first."""
+def claim(due: models.QuerySet[Row], field: str, *, count: int, until: datetime) -> list[Row]:
+    """Move ``field``, a time, of up to ``count`` rows to ``until`` and return those that nobody else moved first."""
     using = router.db_for_write(due.model)
     due = due.using(using)
     rows_of = due.model._base_manager.using(using)  # noqa: SLF001 - Django documents it as public

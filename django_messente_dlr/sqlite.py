@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -23,9 +23,11 @@ def can_hold(connection: BaseDatabaseWrapper) -> bool:
     return connection.vendor == "sqlite" and not connection.in_atomic_block and connection.get_autocommit()
 
 
-def holding_if_sqlite(connection: BaseDatabaseWrapper) -> AbstractContextManager[None]:
-    """Return `holding` where that can be, and else what does nothing."""
-    return holding(connection) if can_hold(connection) else nullcontext()
+def holding_or(
+    otherwise: AbstractContextManager[None], connection: BaseDatabaseWrapper
+) -> AbstractContextManager[None]:
+    """Return `holding` where that can be, and else ``otherwise``."""
+    return holding(connection) if can_hold(connection) else otherwise
 
 
 @contextmanager

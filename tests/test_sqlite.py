@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -122,7 +122,7 @@ def test_attempts_leave_nothing_behind_for_another_thread_to_collect(other: sqli
 
 def test_nothing_is_held_elsewhere_or_within_a_transaction(other: sqlite3.Connection) -> None:
     other.execute("COMMIT")
-    with transaction.atomic(), sqlite.holding_if_sqlite(connections["default"]):
+    with transaction.atomic(), sqlite.holding_or(nullcontext(), connections["default"]):
         assert not sqlite.can_hold(connections["default"])
     transaction.set_autocommit(False)
     try:
@@ -130,5 +130,5 @@ def test_nothing_is_held_elsewhere_or_within_a_transaction(other: sqlite3.Connec
     finally:
         transaction.rollback()
         transaction.set_autocommit(True)
-    with sqlite.holding_if_sqlite(connections["default"]):
+    with sqlite.holding_or(nullcontext(), connections["default"]):
         assert ours().in_transaction

@@ -60,8 +60,7 @@ def write(alias: str, writing: Writing, *, tell: bool) -> tuple[Any, SmsMessage]
     change, insert = writing.of_message(connection), [message, *writing.of_row(connection)]
     if connection.vendor == "mysql" and not _is_there(alias, statements, message):
         return False
-    together = sqlite.holding(connection) if sqlite.can_hold(connection) else whole(alias)
-    with connection.cursor() as cursor, together:
+    with connection.cursor() as cursor, sqlite.holding_or(whole(alias), connection):
         cursor.execute(statements.change, change)
         moved = cursor.fetchone() if returning else cursor.rowcount == 1
         if not moved:
