@@ -12,13 +12,13 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from django.conf import settings
 from django.db import Error as DatabaseFailure
 from django.db import IntegrityError, router
 from django.utils import timezone
 
 from django_messente_dlr import accounts, conf, entries, ledger, retries
 from django_messente_dlr.clients import client_for
+from django_messente_dlr.ledger.recording import storable
 from django_messente_dlr.messente.errors import MessenteError, OutcomeUnknown, Refused
 from django_messente_dlr.messente.options import check_options, time_to_send
 from django_messente_dlr.messente.reports import Report, Source
@@ -167,8 +167,7 @@ def _refused(message: SmsMessage, error: MessenteError) -> None:
 
 def _time_of(options: Mapping[str, str | int]) -> datetime | None:
     """Return when Messente is going to send, or None for now."""
-    told, now = time_to_send(options), timezone.now()
+    told, now = storable(time_to_send(options)), timezone.now()
     if told is None:
         return None
-    at = told if settings.USE_TZ else timezone.make_naive(told)
-    return max(at, now) if at - now < FARTHEST else None
+    return max(told, now) if told - now < FARTHEST else None

@@ -1,8 +1,8 @@
 """The admin door: what became of every message, and why, for people to look at. It shows; `ledger` writes.
 
 Django's autodiscovery imports this package, which registers the four pages; a project without the admin imports it,
-too, for its tags and filters. Nothing here adds, changes or deletes
-a row by a form: messages and reports are evidence, and old ones are pruned by a command.
+too, for its tags and filters. Nothing here adds, changes or deletes a row by a form: messages and reports are
+evidence, and old ones are pruned by a command.
 """
 
 from __future__ import annotations

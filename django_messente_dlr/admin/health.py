@@ -64,8 +64,9 @@ def warnings(accounts: Sequence[Account], bars: Sequence[Bar], overdue: int, *, 
         now: the present.
     """
     said = []
-    # One that is configured no more sends nothing, and is not asked about: what it said last stays in its row.
-    for account in (account for account in accounts if account.name in conf.accounts()):
+    for account in accounts:
+        if account.name not in conf.accounts():
+            continue  # it sends nothing, and nobody asks about it: what it said last stays in its row
         sent = _sent_since(account.last_callback_at, account.name, bars)
         if conf.current().callback_base_url and sent >= TELLING and _older(account.last_callback_at, now):
             text = gettext(

@@ -70,9 +70,10 @@ class DeliveryReportAdmin(ReadOnlyAdmin[DeliveryReport]):
         self, request: HttpRequest, object_id: str, from_field: str | None = None
     ) -> DeliveryReport | None:
         report = super().get_object(request, object_id, from_field)
-        if report is not None:
-            self.prepared(request, [report])
-        if report is not None and not privacy.may_see_recipients(request.user):
+        if report is None:
+            return None
+        self.prepared(request, [report])
+        if not privacy.may_see_recipients(request.user):
             # Of this page's copy alone: nothing here is ever saved.
             number = report.message.recipient if report.message else ""
             report.payload = privacy.mask_in_json(report.payload, number)

@@ -18,7 +18,6 @@ from django_messente_dlr import privacy
 from django_messente_dlr.admin import display, units
 from django_messente_dlr.messente.reports import Source
 from django_messente_dlr.models import DeliveryReport, SmsMessage
-from django_messente_dlr.schedule import WINDOW
 from django_messente_dlr.statuses import Status
 
 SOURCES = dict(DeliveryReport.SOURCES)
@@ -129,8 +128,7 @@ def _ahead(message: SmsMessage) -> list[Event]:
         if not message.poll_count:
             return []
         return [Event(at=None, title=gettext("Messente is not asked any more"), tone="ahead", lines=lines)]
-    closes = (message.sent_at or message.created_at) + WINDOW
     return [
         Event(at=message.next_poll_at, title=gettext("Messente is asked next"), tone="ahead", lines=lines),
-        Event(at=closes, title=gettext("Messente forgets the report"), tone="ahead"),
+        Event(at=message.forgotten_at, title=gettext("Messente forgets the report"), tone="ahead"),
     ]

@@ -179,7 +179,7 @@ def _columns(entry: _Entry) -> dict[str, Any]:
         "stat": entry.report.stat,
         "status": entry.status.value if entry.status else "",
         "err": entry.report.err,
-        "occurred_at": _storable(entry.report.occurred_at),
+        "occurred_at": storable(entry.report.occurred_at),
         "received_at": entry.now,
         "payload": dict(entry.report.payload),
         "fingerprint": entry.fingerprint,
@@ -188,6 +188,6 @@ def _columns(entry: _Entry) -> dict[str, Any]:
     }
 
 
-def _storable(moment: datetime | None) -> datetime | None:
+def storable(moment: datetime | None) -> datetime | None:
     """Return a time in UTC as the project's databases take it: naive and local where USE_TZ is off."""
     return timezone.make_naive(moment) if moment and not settings.USE_TZ else moment

@@ -15,6 +15,7 @@ from django_messente_dlr.indexes import IndexOfFew
 from django_messente_dlr.messente.codes import ErrorCode
 from django_messente_dlr.messente.fields import MAX_ID, MAX_WORD
 from django_messente_dlr.querysets import WAITING, SmsMessageQuerySet, unusual
+from django_messente_dlr.schedule import WINDOW
 from django_messente_dlr.statuses import Status
 
 
@@ -108,6 +109,11 @@ class SmsMessage(models.Model):
             return self.pending.due_at
         except ObjectDoesNotExist:
             return None
+
+    @property
+    def forgotten_at(self) -> datetime:
+        """When Messente forgets what it knows of it: 48 hours after it was sent or, as far as we know, entered."""
+        return (self.sent_at or self.created_at) + WINDOW
 
     @property
     def cause(self) -> ErrorCode | None:

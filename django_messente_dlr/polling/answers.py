@@ -17,7 +17,7 @@ from django_messente_dlr.models import SmsMessage
 from django_messente_dlr.polling.asking import Asker, Question
 from django_messente_dlr.polling.outcomes import Outcome, Result, put_off
 from django_messente_dlr.polling.pace import NotAsked
-from django_messente_dlr.schedule import WINDOW, next_question
+from django_messente_dlr.schedule import next_question
 from django_messente_dlr.statuses import Status, status_of
 
 logger = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ def take(question: Question, answer: Callable[[], list[Report]], *, asker: Asker
 
 def later(message: SmsMessage, *, now: datetime, error: str = "") -> Result:
     """Decide when to ask again about a message that was asked about or, after 48 hours, that nobody will."""
-    closes = _closes(message)
+    closes = message.forgotten_at
     if now >= closes:
         return _give_up(message, NO_REPORT, polls=message.poll_count + 1, error=error)
     at = next_question(now=now, closes=closes, polls=message.poll_count)
@@ -71,18 +71,13 @@ def later(message: SmsMessage, *, now: datetime, error: str = "") -> Result:
 
 def unasked(message: SmsMessage, *, now: datetime) -> Result:
     """Decide how long a message waits about which nobody can be asked: for its id or its account, or no longer."""
-    closes = _closes(message)
+    closes = message.forgotten_at
     is_ours = message.account in conf.accounts()
     if now >= closes:
         return _give_up(message, NAMELESS if is_ours else UNCONFIGURED, polls=message.poll_count)
     # Its id comes with a report, or when it is entered: then it is asked about in any case.
     at = closes if is_ours else min(closes, now + ACCOUNT_AWAITED)
     return Result(message, Outcome.NOT_ASKED, again_at=at)
-
-
-def _closes(message: SmsMessage) -> datetime:
-    """Return when Messente forgets what it knows of a message."""
-    return (message.sent_at or message.created_at) + WINDOW
 
 
 def _give_up(message: SmsMessage, why: str, *, polls: int, error: str = "") -> Result:
@@ -94,7 +89,7 @@ def _give_up(message: SmsMessage, why: str, *, polls: int, error: str = "") -> R
             rows = finding.messages().select_for_update().only("created_at", "sent_at", "rank")
             row = rows.filter(pk=message.pk).first()
             # It may have been sent since it was claimed: then its 48 hours have only begun.
-            if row is None or timezone.now() < _closes(row):
+            if row is None or timezone.now() < row.forgotten_at:
                 return Outcome.OPEN
             if row.rank > Status.UNRESOLVED.rank:  # failed by one channel, and no other has told of its end
                 return Outcome.FINAL

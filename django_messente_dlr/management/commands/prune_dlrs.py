@@ -10,9 +10,8 @@ from django.db import Error as DatabaseTrouble
 from django.utils import timezone
 
 from django_messente_dlr.management.arguments import days, positive
+from django_messente_dlr.management.exits import NO_DATABASE
 from django_messente_dlr.pruning import prune_messages, prune_orphans
-
-NO_DATABASE = 3  # as poll_dlrs has it
 
 
 class Command(BaseCommand):
