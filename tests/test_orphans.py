@@ -76,6 +76,19 @@ def test_several_orphans_do_what_they_would_have_done_in_any_order(dlr_signals: 
     assert set(message.reports.values_list("outcome", flat=True)) == {"advanced", "stale"}
 
 
+def test_an_orphan_that_comes_again_by_its_messages_own_url_is_given_to_it(dlr_signals: SignalLog) -> None:
+    orphan = report()
+    message = prepare_sms(NUMBER)  # the answer to sending got lost: its id is not known
+    dlr_signals.clear()
+    assert call_back(message, sms_unique_id="an-id").status_code == 200
+    sweep()
+    message.refresh_from_db()
+    orphan.refresh_from_db()
+    assert (message.status, message.sms_unique_id) == ("delivered", "an-id")
+    assert (orphan.message, orphan.receipts) == (message, 2)
+    assert dlr_signals.names == ["dlr_status_changed", "dlr_delivered"]
+
+
 def test_a_report_by_the_url_of_a_row_that_is_not_committed_yet_is_matched_when_it_is() -> None:
     message = prepare_sms(NUMBER)
     path = message.callback_url.removeprefix("https://shop.example.com")

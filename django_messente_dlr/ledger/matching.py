@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 from django.db import router, transaction
+from django.db.models import BigIntegerField, Case, F, When
 from django.utils import timezone
 
 from django_messente_dlr import dispatch, retries
@@ -46,6 +48,22 @@ def match_orphans() -> int:
                 logger.exception("Delivery report %s could not be given to its message.", orphan.pk)
         last = batch[-1].pk
     return matched
+
+
+def count_again(fingerprint: str, *, named: int | None) -> bool:
+    """Count one more receipt of a report; return whether it is there.
+
+    Args:
+        fingerprint: the report's.
+        named: the primary key of the message that it was said to be about this time, or None.
+    """
+    told: dict[str, Any] = {"receipts": F("receipts") + 1}
+    if named is not None:
+        # An account's URL may have brought it before, with an id that nobody knew. Now it is said whose it is, and
+        # the sweep gives it to its message.
+        unnamed = When(message__isnull=True, named_message__isnull=True, then=named)
+        told["named_message"] = Case(unnamed, default=F("named_message"), output_field=BigIntegerField())
+    return bool(reports().filter(fingerprint=fingerprint).update(**told))
 
 
 def adopt(orphan: DeliveryReport) -> bool:

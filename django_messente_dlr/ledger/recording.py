@@ -9,14 +9,13 @@ from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, router, transaction
-from django.db.models import F
 from django.utils import timezone
 
 from django_messente_dlr import dispatch, retries
 from django_messente_dlr.keys import NO_KEYS, Keys
 from django_messente_dlr.ledger import straight
-from django_messente_dlr.ledger.finding import Address, find, messages, pending, reports
-from django_messente_dlr.ledger.matching import adopt, match
+from django_messente_dlr.ledger.finding import Address, find, messages, pending
+from django_messente_dlr.ledger.matching import adopt, count_again, match
 from django_messente_dlr.ledger.settling import Moved, ask_by, settle
 from django_messente_dlr.ledger.transitions import Outcome
 from django_messente_dlr.messente.reports import Report
@@ -135,7 +134,7 @@ def _enter(entry: _Entry) -> Recorded:
         except Moved:
             continue
         except IntegrityError:
-            if reports().filter(fingerprint=entry.fingerprint).update(receipts=F("receipts") + 1):
+            if count_again(entry.fingerprint, named=entry.address.named):
                 return Recorded.REPEATED
             # Not the fingerprint: its message was deleted, or its id taken by another, a moment ago.
             continue
