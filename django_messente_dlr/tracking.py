@@ -40,6 +40,8 @@ def track_sms(
     Raises:
         ValueError: there is no id, or it is a message of another account.
         ImproperlyConfigured: there is no such account.
+        IntegrityError: somebody else has entered it since the transaction around this call began, which cannot see
+            that (REPEATABLE READ on PostgreSQL). Do that transaction again.
     """
     conf.account(account)
     ids = entries.ids_of(sms_unique_id, omnimessage_id)
