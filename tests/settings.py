@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import Any
 
 import dj_database_url
@@ -19,11 +20,12 @@ STATIC_URL = "static/"
 # DATABASE_URL names another: tox -e postgres and tox -e mariadb set it, and so may you.
 DATABASES = {"default": dj_database_url.config(default="sqlite://:memory:")}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.mysql":
-    import pymysql
+    # Django asks for mysqlclient, which has to be compiled; PyMySQL speaks the same protocol in pure Python.
+    if not find_spec("MySQLdb"):
+        import pymysql
 
-    # Django asks for mysqlclient, which has to be compiled; this one speaks the same protocol in pure Python.
-    pymysql.version_info = (2, 2, 8, "final", 0)
-    pymysql.install_as_MySQLdb()
+        pymysql.version_info = (2, 2, 8, "final", 0)
+        pymysql.install_as_MySQLdb()
     DATABASES["default"]["TEST"] = {"CHARSET": "utf8mb4"}
 
 INSTALLED_APPS = [
