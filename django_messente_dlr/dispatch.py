@@ -117,7 +117,7 @@ def _note_of(alias: str, told: Shape, seen: Shape, same: tuple[int, ...], *, laz
     # PostgreSQL need not wait for its disk: what a crash of the server takes back is sent again, as after any crash.
     lazy = " AND set_config('synchronous_commit', 'off', true) IS NOT NULL" if lazily else ""
     sql = f"UPDATE {table(alias, DeliveryReport)} SET {assignments(alias, DeliveryReport, told)} WHERE {where}{lazy}"
-    return Statement.of(sql, types(alias, DeliveryReport, told + seen), same)
+    return Statement.of(connections[alias].vendor, sql, types(alias, DeliveryReport, told + seen), same)
 
 
 def announce_restored(account: str, *, due: datetime) -> None:

@@ -1,4 +1,4 @@
-"""Statements whose plan PostgreSQL keeps, where it would make one anew each time.
+"""Statements that the server keeps, where it would read and plan them anew each time: PostgreSQL and MariaDB.
 
 That is so as long as it is the server's own connection that we have: behind a pooler it is not, which is found out
 and then let be.
@@ -16,7 +16,7 @@ from django.db import DatabaseError
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 
-from django_messente_dlr.retries import state_of
+from django_messente_dlr.retries import code_of
 
 PARAMETER = "%s"
 # A connection that is used more rarely is not worth it. psycopg has the same number for the same purpose.
@@ -26,20 +26,22 @@ USES_OF_A_PLAN = 1000
 # invalid_sql_statement_name, duplicate_prepared_statement: somebody stands between the server and us.
 # feature_not_supported: a migration has changed a table under the plan.
 # indeterminate_datatype: the server is to put the parameters into EXECUTE, which it cannot.
-NOT_TO_BE_PREPARED = frozenset({"26000", "42P05", "0A000", "42P18"})
+# MariaDB: no such statement is prepared; one of this kind cannot be; no more may be; a table has changed too often.
+NOT_TO_BE_PREPARED = frozenset({"26000", "42P05", "0A000", "42P18", 1243, 1295, 1461, 1615})
 _uses: WeakKeyDictionary[Any, dict[str, int]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A statement, and how PostgreSQL is told to keep and to carry it out.
+    """A statement, and how the server is told to keep and to carry it out.
 
     Attributes:
         sql: its text, with ``%s`` for each parameter.
-        prepare: the statement that prepares it.
+        prepare: the statement that prepares it; MariaDB's has ``text`` as its parameter.
         execute: the statement that carries out what was prepared, with those parameters that differ.
         deallocate: the statement that forgets it.
         differing: the places of those parameters among all.
+        text: what MariaDB prepares.
     """
 
     sql: str
@@ -47,16 +49,29 @@ class Statement:
     execute: str
     deallocate: str
     differing: tuple[int, ...]
+    text: str = ""
 
     @classmethod
-    def of(cls, sql: str, types: Sequence[str], same: Sequence[int]) -> Statement:
+    def of(cls, vendor: str, sql: str, types: Sequence[str], same: Sequence[int]) -> Statement:
         """Return a statement.
 
         Args:
+            vendor: the database's, as Django calls it.
             sql: its text.
-            types: the types of its parameters, in the database's words.
+            types: the types of its parameters, in the database's words; MariaDB asks for none.
             same: for each of them a number, alike where their values are: what `alike` returns.
         """
+        return cls._of_mariadb(sql) if vendor == "mysql" else cls._of_postgresql(sql, types, same)
+
+    @classmethod
+    def _of_mariadb(cls, sql: str) -> Statement:
+        text, count = sql.replace(PARAMETER, "?").replace("%%", "%"), sql.count(PARAMETER)
+        name = _name_of(text)
+        run = f"EXECUTE {name} USING {', '.join([PARAMETER] * count)}"
+        return cls(sql, f"PREPARE {name} FROM %s", run, f"DEALLOCATE PREPARE {name}", tuple(range(count)), text)
+
+    @classmethod
+    def _of_postgresql(cls, sql: str, types: Sequence[str], same: Sequence[int]) -> Statement:
         first, *rest = sql.split(PARAMETER)
         # What is given once need be put into SQL once only, which takes Python longer than the rest of the statement.
         numbers: dict[tuple[int, str], int] = {}
@@ -68,10 +83,14 @@ class Statement:
                 differing.append(place)
             text += f"${numbers[known]}{part}"
         kinds, places = ", ".join(types[place] for place in differing), ", ".join([PARAMETER] * len(differing))
-        # The name says what it is, so that whoever has prepared one of this name has prepared this one.
-        name = f"messente_dlr_{hashlib.sha256(f'{kinds} {text}'.encode()).hexdigest()[:16]}"
+        name = _name_of(f"{kinds} {text}")
         prepare, run = f"PREPARE {name} ({kinds}) AS {text}", f"EXECUTE {name} ({places})"
         return cls(sql, prepare, run, f"DEALLOCATE {name}", tuple(differing))
+
+
+def _name_of(text: str) -> str:
+    """Return a name that says what it is, so that whoever has prepared one of this name has prepared this one."""
+    return f"messente_dlr_{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
 def alike(values: Sequence[Any]) -> tuple[int, ...]:
@@ -99,7 +118,7 @@ def execute(
     """
     # In a transaction a statement that fails is one that cannot be tried again.
     lasting = connection.in_atomic_block and not expendable
-    if connection.vendor != "postgresql" or lasting or not _may_prepare(connection):
+    if lasting or not _may_prepare(connection):
         cursor.execute(statement.sql, values)
         return
     uses = _uses.setdefault(connection.connection, {})
@@ -113,16 +132,19 @@ def execute(
         if (used - USES_BEFORE_PREPARING) % USES_OF_A_PLAN == 0:
             if used > USES_BEFORE_PREPARING:
                 cursor.execute(statement.deallocate)
-            cursor.execute(statement.prepare)
+            cursor.execute(statement.prepare, [statement.text] if statement.text else None)
         cursor.execute(statement.execute, [values[place] for place in statement.differing])
     except DatabaseError as exc:
-        if state_of(exc) not in NOT_TO_BE_PREPARED:
+        if code_of(exc) not in NOT_TO_BE_PREPARED:
             raise
         uses[statement.prepare] = -1
         cursor.execute(statement.sql, values)
 
 
 def _may_prepare(connection: BaseDatabaseWrapper) -> bool:
+    # MySQL's EXECUTE takes no parameters, and SQLite's driver keeps its statements by itself.
+    if connection.vendor != "postgresql" and not getattr(connection, "mysql_is_mariadb", False):
+        return False
     # Django's documentation asks for this setting behind a pooler («Transaction pooling and server-side cursors»).
     if connection.settings_dict.get("DISABLE_SERVER_SIDE_CURSORS"):
         return False

@@ -59,18 +59,16 @@ def patiently(work: Callable[[], Result], *, using: str) -> Result:
 
 def is_contention(error: Error) -> bool:
     """Tell whether an error of the database's means that other writers were in the way."""
-    cause = error.__cause__
-    if cause is None:
-        return False
-    if state_of(error) in POSTGRESQL:
+    # SQLite's extended codes have the plain one in their last byte.
+    if getattr(error.__cause__, "sqlite_errorcode", 0) & 0xFF in SQLITE:
         return True
-    # Its extended codes have the plain one in their last byte.
-    if getattr(cause, "sqlite_errorcode", 0) & 0xFF in SQLITE:
-        return True
-    return bool(cause.args) and cause.args[0] in MYSQL
+    return code_of(error) in POSTGRESQL | MYSQL
 
 
-def state_of(error: Error) -> str:
-    """Return PostgreSQL's code for an error, as psycopg tells it (``sqlstate``) or psycopg2 (``pgcode``); else ""."""
+def code_of(error: Error) -> str | int:
+    """Return the code of an error, or "": MySQL's number, or PostgreSQL's state as psycopg or psycopg2 tells it."""
     cause = error.__cause__
+    told = cause.args[0] if cause is not None and cause.args else ""
+    if isinstance(told, int):
+        return told
     return getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None) or ""

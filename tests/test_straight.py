@@ -19,6 +19,9 @@ from django_messente_dlr.testing.factories import AccountFactory, SmsMessageFact
 from django_messente_dlr.testing.plugin import SignalLog
 
 pytestmark = pytest.mark.django_db(transaction=True)
+postgresql = pytest.mark.skipif(connection.vendor != "postgresql", reason="PostgreSQL's own")
+# What the statement of an ordinary report begins with where it is not prepared.
+DIRECT = {"postgresql": "WITH", "mysql": "BEGIN"}.get(connection.vendor, "")
 
 POST = {
     "message_id": "an-id",
@@ -231,40 +234,47 @@ def test_a_report_that_is_there_already_does_not_break_the_transaction_around_it
 
 @pytest.fixture
 def _often_enough(monkeypatch: pytest.MonkeyPatch) -> None:
-    if connection.vendor != "postgresql":
-        pytest.skip("PostgreSQL alone keeps plans.")
+    if connection.vendor != "postgresql" and not getattr(connection, "mysql_is_mariadb", False):
+        pytest.skip("PostgreSQL and MariaDB alone keep statements for us.")
     monkeypatch.setattr(plans, "USES_BEFORE_PREPARING", 0)
 
 
 @pytest.mark.usefixtures("_often_enough")
-class TestPlansThatPostgresqlKeeps:
+class TestStatementsThatTheServerKeeps:
     @pytest.fixture(autouse=True)
     def _without_plans(self, message: SmsMessage) -> Iterator[None]:
         connection.close()
         yield
         connection.close()
 
-    def words(self, message: SmsMessage) -> list[str]:
+    def statements(self, message: SmsMessage) -> list[str]:
         with CaptureQueriesContext(connection) as captured:
             by_message(message)
-        return [query["sql"].split()[0] for query in captured.captured_queries]
+        return [query["sql"] for query in captured.captured_queries]
+
+    def words(self, message: SmsMessage) -> list[str]:
+        return [statement.split()[0] for statement in self.statements(message)]
 
     def test_a_statement_is_prepared_once(self) -> None:
         told = [self.words(SmsMessageFactory.create()) for _ in range(3)]
         assert told == [["PREPARE", "EXECUTE"], ["EXECUTE"], ["EXECUTE"]]
 
+    @postgresql
     def test_what_is_told_twice_is_given_once(self) -> None:
         said = "a word"
         values = [said, 7, said, 7.5]
-        statement = plans.Statement.of("SELECT %s, %s, %s, %s", ["text", "int", "text", "float"], plans.alike(values))
+        statement = plans.Statement.of(
+            connection.vendor, "SELECT %s, %s, %s, %s", ["text", "int", "text", "float"], plans.alike(values)
+        )
         assert statement.execute.endswith("(%s, %s, %s)")
         with connection.cursor() as cursor:
             for _ in range(2):
                 plans.execute(connection, cursor, statement, values)
                 assert cursor.fetchone() == ("a word", 7, "a word", 7.5)
 
+    @postgresql
     def test_what_is_the_same_as_two_types_is_given_twice(self) -> None:
-        statement = plans.Statement.of("SELECT %s, %s", ["text", "varchar"], [0, 0])
+        statement = plans.Statement.of(connection.vendor, "SELECT %s, %s", ["text", "varchar"], [0, 0])
         assert statement.execute.endswith("(%s, %s)")
 
     def test_a_plan_is_made_anew_now_and_then(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -272,21 +282,29 @@ class TestPlansThatPostgresqlKeeps:
         told = [self.words(SmsMessageFactory.create()) for _ in range(4)]
         assert told == [["PREPARE", "EXECUTE"], ["EXECUTE"], ["DEALLOCATE", "PREPARE", "EXECUTE"], ["EXECUTE"]]
 
+    def test_a_report_that_comes_again_is_counted(self, message: SmsMessage) -> None:
+        for _ in range(3):
+            self.words(message)
+        assert message.reports.get().receipts == 3
+
     def test_a_server_that_has_forgotten_it_is_not_asked_again(self) -> None:
-        self.words(SmsMessageFactory.create())
+        name = self.statements(SmsMessageFactory.create())[-1].split()[1]
         with connection.cursor() as cursor:
-            cursor.execute("DEALLOCATE ALL")
+            cursor.execute(f"DEALLOCATE PREPARE {name}")
         messages = [SmsMessageFactory.create() for _ in range(2)]
-        assert [self.words(message) for message in messages] == [["EXECUTE", "WITH"], ["WITH"]]
+        told = [self.words(message) for message in messages]
+        assert [(len(words), words[-1]) for words in told] == [(2, DIRECT), (1, DIRECT)]
         assert {message.reports.get().outcome for message in messages} == {"advanced"}
 
+    @postgresql
     def test_another_trouble_is_told(self) -> None:
-        statement = plans.Statement.of("SELECT 1 / %s", ["integer"], [0])
+        statement = plans.Statement.of(connection.vendor, "SELECT 1 / %s", ["integer"], [0])
         with connection.cursor() as cursor, pytest.raises(DataError, match="division by zero"):
             plans.execute(connection, cursor, statement, [0])
 
+    @postgresql
     def test_a_table_that_has_changed_under_the_plan_is_read_without_it(self) -> None:
-        statement = plans.Statement.of("SELECT * FROM changing WHERE a > %s", ["integer"], [0])
+        statement = plans.Statement.of(connection.vendor, "SELECT * FROM changing WHERE a > %s", ["integer"], [0])
         with connection.cursor() as cursor:
             cursor.execute("CREATE TEMPORARY TABLE changing (a integer)")
             plans.execute(connection, cursor, statement, [0])
@@ -295,11 +313,13 @@ class TestPlansThatPostgresqlKeeps:
             plans.execute(connection, cursor, statement, [0])
             assert cursor.fetchall() == [(1, 2)]
 
+    @postgresql
     def test_among_reports_that_are_written_again_where_they_fail_the_plan_is_used(self) -> None:
         with ledger.together(connection.alias):
             told = [self.words(SmsMessageFactory.create()) for _ in range(2)]
         assert told == [["PREPARE", "EXECUTE"], ["EXECUTE"]]
 
+    @postgresql
     def test_where_the_server_binds_parameters_reports_are_written_and_their_signals_sent_once(
         self, dlr_signals: SignalLog, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -307,16 +327,17 @@ class TestPlansThatPostgresqlKeeps:
         monkeypatch.setitem(connection.settings_dict, "OPTIONS", options)
         for _ in range(3):
             message = SmsMessageFactory.create()
-            assert self.words(message)[0] == "WITH"
+            assert self.words(message)[0] == DIRECT
             assert message.reports.get().dispatched_at is not None
         assert dlr_signals.names.count("dlr_delivered") == 3
 
+    @postgresql
     def test_a_plan_that_the_driver_cannot_use_is_not_used_again(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(plans, "_may_prepare", lambda connection: True)
         options = {**connection.settings_dict["OPTIONS"], "server_side_binding": True}
         monkeypatch.setitem(connection.settings_dict, "OPTIONS", options)
         told = [self.words(SmsMessageFactory.create()) for _ in range(2)]
-        assert told == [["PREPARE", "EXECUTE", "WITH"], ["WITH"]]
+        assert told == [["PREPARE", "EXECUTE", DIRECT], [DIRECT]]
 
     @pytest.mark.parametrize("where", ["transaction", "pooler"])
     def test_nothing_is_prepared_in_a_transaction_or_behind_a_pooler(
@@ -325,7 +346,7 @@ class TestPlansThatPostgresqlKeeps:
         message = SmsMessageFactory.create()
         if where == "pooler":
             monkeypatch.setitem(connection.settings_dict, "DISABLE_SERVER_SIDE_CURSORS", True)
-            assert self.words(message) == ["WITH"]
+            assert self.words(message) == [DIRECT]
             return
         with transaction.atomic():
             assert "PREPARE" not in self.words(message)

@@ -13,6 +13,7 @@ from django.db import connections
 from django_messente_dlr.ledger import portable
 from django_messente_dlr.ledger.writing import Shapes, Writing, message_of
 from django_messente_dlr.models import SmsMessage
+from django_messente_dlr.plans import Statement, execute
 
 # UPDATE would wait for a row that another transaction is about to register, and with it Messente would. A SELECT does
 # not, unless it stands in an IF. What fails is undone as a whole, and told.
@@ -45,7 +46,7 @@ def write(alias: str, writing: Writing, *, tell: bool) -> tuple[Any, SmsMessage]
     ends = [message] if writing.ends_waiting else []
     values = [message, *writing.of_message(connection), *ends, message, *writing.of_row(connection)]
     with connection.cursor() as cursor:
-        cursor.execute(_block(alias, writing.shapes, tell=tell), [*values, message] if tell else values)
+        execute(connection, cursor, _block(alias, writing.shapes, tell=tell), [*values, message] if tell else values)
         found = cursor.fetchone() if cursor.description else None
         # Only then is it known that the block came to its end.
         while cursor.nextset():
@@ -56,13 +57,14 @@ def write(alias: str, writing: Writing, *, tell: bool) -> tuple[Any, SmsMessage]
 
 
 @cache
-def _block(alias: str, shapes: Shapes, *, tell: bool) -> str:
+def _block(alias: str, shapes: Shapes, *, tell: bool) -> Statement:
     sql = portable.sql(alias, shapes)
     told = f"SELECT LAST_INSERT_ID(), {sql.columns} {sql.where}" if tell else "SELECT 1"
-    return BLOCK.format(
+    block = BLOCK.format(
         look=f"SELECT COUNT(*) INTO is_there {sql.where}",
         change=sql.change,
         end=sql.end and f"{sql.end};",
         insert=sql.insert,
         tell=told,
     )
+    return Statement.of("mysql", block, (), ())

@@ -51,4 +51,5 @@ def _statement(alias: str, shapes: Shapes, same: tuple[int, ...], *, tell: bool)
         pk = columns(alias, DeliveryReport)["id"]
         sql = f"{moved}, logged AS ({insert} RETURNING {pk} AS report_pk)"
         sql += " SELECT logged.report_pk, moved.* FROM logged, moved"
-    return Statement.of(sql, types_of_update(alias, shapes) + types(alias, DeliveryReport, shapes.row), same)
+    kinds = types_of_update(alias, shapes) + types(alias, DeliveryReport, shapes.row)
+    return Statement.of("postgresql", sql, kinds, same)
