@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import models
@@ -17,6 +18,14 @@ from django_messente_dlr.messente.fields import MAX_ID, MAX_WORD
 from django_messente_dlr.querysets import WAITING, SmsMessageQuerySet, unusual
 from django_messente_dlr.schedule import WINDOW
 from django_messente_dlr.statuses import Status
+
+# What becomes of a message, and what Messente calls it.
+WRITTEN_BY_REPORTS = frozenset(
+    {
+        *("status", "rank", "stat", "err", "error_text", "parts", "price", "channel", "finalised_at"),
+        *("sms_unique_id", "omnimessage_id", "sent_at", "sent_again_at", "poll_count"),
+    }
+)
 
 
 class SmsMessage(models.Model):
@@ -92,6 +101,21 @@ class SmsMessage(models.Model):
 
     def __str__(self) -> str:
         return self.sms_unique_id or self.omnimessage_id or f"#{self.pk}"
+
+    def save(self, *args: Any, **options: Any) -> None:
+        """Save the row; of one that is there already, what is not for reports to write, or ``update_fields``.
+
+        Whoever changes ``metadata`` means no more by it, and has read the row before a report moved it on, perhaps.
+        """
+        is_there = not self._state.adding and bool(self.pk) and options.get("using") in {None, self._state.db}
+        if is_there and not args and not options.get("force_insert") and options.get("update_fields") is None:
+            options["update_fields"] = [
+                field.name
+                for field in self._meta.concrete_fields
+                if field.attname not in WRITTEN_BY_REPORTS | self.get_deferred_fields()
+                and not (field.primary_key or field.generated)
+            ]
+        super().save(*args, **options)
 
     @property
     def callback_url(self) -> str:

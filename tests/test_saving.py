@@ -1,0 +1,67 @@
+"""`SmsMessage.save`: what a project writes into a row takes nothing back that a report has written since."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from asgiref.sync import async_to_sync
+from django.db import DatabaseError
+
+from django_messente_dlr.models import SmsMessage
+from django_messente_dlr.testing.callbacks import call_back
+from django_messente_dlr.testing.factories import SmsMessageFactory
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def stale() -> SmsMessage:
+    """A row as it was read before a report came."""
+    message = SmsMessageFactory.create(sms_unique_id="an-id")
+    row = SmsMessage.objects.get()
+    assert call_back(message, "UNDELIV", err=1).status_code == 200
+    return row
+
+
+@pytest.mark.parametrize("how", ["save", "asave", "force_update"])
+def test_metadata_is_saved_and_what_the_report_told_stays(stale: SmsMessage, how: str) -> None:
+    stale.metadata = {"order": 17}
+    if how == "asave":
+        async_to_sync(stale.asave)()
+    else:
+        stale.save(**{how: True} if how == "force_update" else {})
+    row = SmsMessage.objects.get()
+    assert row.metadata == {"order": 17}
+    assert (row.status, row.rank, row.stat, row.err) == ("failed", 3, "UNDELIV", 1)
+    assert row.finalised_at is not None
+
+
+def test_what_was_not_read_is_not_written(stale: SmsMessage) -> None:
+    row = SmsMessage.objects.only("status", "sender").get()
+    SmsMessage.objects.update(metadata={"order": 17})
+    row.sender = "Another"
+    row.save()
+    assert SmsMessage.objects.values_list("sender", "metadata").get() == ("Another", {"order": 17})
+
+
+def test_what_is_named_is_written(stale: SmsMessage) -> None:
+    stale.save(update_fields=["stat"])
+    stale.save(update_fields=[])
+    assert SmsMessage.objects.values_list("status", "stat").get() == ("failed", "")
+
+
+def test_a_copy_is_a_row_of_its_own_with_all_that_is_in_it(stale: SmsMessage) -> None:
+    values: dict[str, Any] = {"pk": None, "sms_unique_id": "another-id", "stat": "ACCEPTD"}
+    for name, value in values.items():
+        setattr(stale, name, value)
+    stale.save()
+    assert SmsMessage.objects.get(sms_unique_id="another-id").stat == "ACCEPTD"
+    assert SmsMessage.objects.count() == 2
+
+
+def test_a_row_that_is_gone_is_not_made_again(stale: SmsMessage) -> None:
+    SmsMessage.objects.all().delete()
+    with pytest.raises(DatabaseError, match="did not affect any rows"):
+        stale.save()
+    assert not SmsMessage.objects.exists()
