@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import partial
 
 from django.db import router, transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import PROTECT, RESTRICT, Exists, ForeignObjectRel, OuterRef
 
 from django_messente_dlr import retries
 from django_messente_dlr.models import DeliveryReport, SmsMessage
@@ -31,7 +31,7 @@ def prune_messages(before: datetime, *, size: int = 1000, dry_run: bool = False)
         old = [pk for pk, created_at in window if created_at < before]
         if not old:
             break
-        settled = messages.filter(pk__in=old, status__in=SETTLED)
+        settled = _unprotected(messages.filter(pk__in=old, status__in=SETTLED))
         if dry_run:
             waiting = reports.undispatched().filter(message=OuterRef("pk"))
             pruned += settled.exclude(Exists(waiting)).count()
@@ -53,6 +53,15 @@ def prune_orphans(before: datetime, *, size: int = 1000, dry_run: bool = False) 
         rows = reports.filter(pk__in=doomed, **told)
         pruned += rows.count() if dry_run else retries.patiently(rows.delete, using=using)[0]
     return pruned
+
+
+def _unprotected(messages: SmsMessageQuerySet) -> SmsMessageQuerySet:
+    """Leave out those that rows of the project's own keep: Django would delete none of a batch with one of them."""
+    for relation in SmsMessage._meta.get_fields(include_hidden=True):  # noqa: SLF001 - documented as public
+        if isinstance(relation, ForeignObjectRel) and relation.on_delete in {PROTECT, RESTRICT}:
+            told = {relation.field.name: OuterRef(relation.field.target_field.name)}
+            messages = messages.exclude(Exists(relation.related_model._base_manager.filter(**told)))  # noqa: SLF001
+    return messages
 
 
 def _delete(settled: SmsMessageQuerySet, reports: DeliveryReportQuerySet) -> int:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from datetime import timedelta
 from io import StringIO
+from typing import Any
 from unittest import mock
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import InterfaceError
+from django.db import InterfaceError, models
 from django.utils import timezone
+from shop.models import Order
 
 from django_messente_dlr.models import DeliveryReport, SmsMessage
 from django_messente_dlr.statuses import Status
@@ -73,6 +75,16 @@ def test_batches_reach_everything_beyond_what_stays() -> None:
     assert "deleted 5 messages and 5 orphan reports" in prune("--batch-size=2")
     assert SmsMessage.objects.filter(status=Status.DELIVERED).get() == young
     assert SmsMessage.objects.filter(status=Status.SENT).count() == 3
+
+
+@pytest.mark.parametrize("on_delete", [models.PROTECT, models.RESTRICT])
+def test_what_a_row_of_the_projects_own_protects_stays_and_the_others_go(on_delete: Any) -> None:
+    kept, _ = SmsMessageFactory.create_batch(2, status=Status.DELIVERED, created_at=OLD)
+    Order.objects.create(message=kept)
+    with mock.patch.object(Order._meta.get_field("message").remote_field, "on_delete", on_delete):
+        assert "would delete 1 messages" in prune("--dry-run")
+        assert "deleted 1 messages" in prune()
+    assert SmsMessage.objects.get() == kept
 
 
 def test_a_dry_run_counts_and_deletes_nothing() -> None:
