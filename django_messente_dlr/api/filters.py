@@ -7,8 +7,10 @@ from typing import Any
 
 import django_filters
 from django import forms
+from django.conf import settings
 from django.db.models import QuerySet
 from django.forms import ValidationError
+from django.utils.timezone import make_naive
 from django_filters.fields import IsoDateTimeField
 
 from django_messente_dlr.messente.codes import ErrorCode
@@ -38,12 +40,14 @@ def cause_of(value: str) -> int:
 
 
 class MomentField(IsoDateTimeField):  # type: ignore[misc]  # django-filter has no types
-    """A time that any database takes: in UTC, and within the years that there are."""
+    """A time that any database takes: within the years that there are, in UTC or, where USE_TZ is off, naive."""
 
     def clean(self, value: Any) -> Any:
         try:
             moment = super().clean(value)
-            return moment.astimezone(UTC) if moment and moment.tzinfo else moment
+            if not moment or not moment.tzinfo:
+                return moment
+            return moment.astimezone(UTC) if settings.USE_TZ else make_naive(moment)
         except OverflowError:
             raise ValidationError(self.error_messages["invalid"], code="invalid") from None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -195,6 +196,16 @@ def test_a_cursor_that_somebody_made_up_is_not_found(reader: APIClient, position
 def test_a_time_may_be_of_any_zone(reader: APIClient, zone: str) -> None:
     message = SmsMessageFactory.create()
     assert ids(reader.get(f"{URL}?created_before=4846-03-09T06:57:02{zone}")) == [message.pk]
+
+
+@pytest.mark.parametrize("moment", ["2024-05-06T07:08:08Z", "2024-05-06T10:08:08%2B03:00", "2024-05-06T10:08:08"])
+def test_a_time_means_the_same_where_the_projects_times_are_naive(
+    reader: APIClient, settings: Any, moment: str
+) -> None:
+    settings.USE_TZ = False  # and TIME_ZONE is Europe/Tallinn, three hours ahead in summer
+    message = SmsMessageFactory.create(created_at=datetime(2024, 5, 6, 10, 8, 8))  # noqa: DTZ001
+    assert ids(reader.get(f"{URL}?created_after={moment}")) == [message.pk]
+    assert ids(reader.get(f"{URL}?created_before={moment}")) == []
 
 
 HOSTILE = {
