@@ -141,14 +141,14 @@ def _path(name: str, **kwargs: str) -> str:
     """Return the path of a view within the project, the same in every process and for everybody.
 
     Whoever sends may be a web process that is served under a prefix (``SCRIPT_NAME``) or a task that knows of none,
-    and speaks some language, which ``i18n_patterns`` puts into its URLs. What stands before the path,
-    ``CALLBACK_BASE_URL`` says alone.
+    and speaks some language, which ``i18n_patterns`` puts into its URLs; a middleware may have given its request URLs
+    of its own (``request.urlconf``), without ours. What stands before the path, ``CALLBACK_BASE_URL`` says alone.
     """
     prefix = get_script_prefix()
     set_script_prefix("/")
     try:
         with translation.override(settings.LANGUAGE_CODE):
-            return reverse(f"django_messente_dlr:{name}", kwargs=kwargs)
+            return reverse(f"django_messente_dlr:{name}", urlconf=settings.ROOT_URLCONF, kwargs=kwargs)
     finally:
         set_script_prefix(prefix)
 

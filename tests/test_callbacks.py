@@ -11,7 +11,7 @@ from django.conf.urls.i18n import i18n_patterns
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signing import Signer
 from django.test import Client
-from django.urls import get_script_prefix, include, path, resolve, set_script_prefix
+from django.urls import get_script_prefix, include, path, resolve, set_script_prefix, set_urlconf
 from django.utils import translation
 from hypothesis import given
 from hypothesis import strategies as st
@@ -99,6 +99,15 @@ def test_a_process_that_is_served_under_a_prefix_makes_the_same_urls(prefix: str
         assert get_script_prefix() == prefix
     finally:
         set_script_prefix(before)
+
+
+def test_a_request_that_has_urls_of_its_own_makes_the_same_urls() -> None:
+    expected = message_callback_url(7, "default"), callbacks.webhook_path()
+    set_urlconf("tests.api.urls")  # as Django does with request.urlconf
+    try:
+        assert (message_callback_url(7, "default"), callbacks.webhook_path()) == expected
+    finally:
+        set_urlconf(None)
 
 
 @pytest.mark.parametrize("prefix_default_language", [True, False])
