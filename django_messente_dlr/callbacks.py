@@ -147,10 +147,18 @@ def _path(name: str, **kwargs: str) -> str:
     prefix = get_script_prefix()
     set_script_prefix("/")
     try:
-        with translation.override(settings.LANGUAGE_CODE):
+        with translation.override(_language()):
             return reverse(f"django_messente_dlr:{name}", urlconf=settings.ROOT_URLCONF, kwargs=kwargs)
     finally:
         set_script_prefix(prefix)
+
+
+def _language() -> str:
+    """Return the project's language as LocaleMiddleware reads it from a path: «en» for ``startproject``'s «en-us»."""
+    try:
+        return translation.get_supported_language_variant(settings.LANGUAGE_CODE)
+    except LookupError:  # it is not in LANGUAGES, which Django's own checks tell
+        return settings.LANGUAGE_CODE
 
 
 def _signers(salt: str) -> list[Signer]:

@@ -111,10 +111,12 @@ def test_a_request_that_has_urls_of_its_own_makes_the_same_urls() -> None:
 
 
 @pytest.mark.parametrize("prefix_default_language", [True, False])
+@pytest.mark.parametrize("own", ["en", "en-us"])
 @pytest.mark.parametrize("language", ["en", "et", "de"])
 def test_whoever_sends_in_whatever_language_hands_out_the_same_url_and_it_is_served(
-    settings: Any, language: str, prefix_default_language: bool
+    settings: Any, language: str, own: str, prefix_default_language: bool
 ) -> None:
+    settings.LANGUAGE_CODE = own
     urls = ModuleType(f"urls_by_language_{prefix_default_language}")
     ours = path("messente/", include("django_messente_dlr.urls"))
     urls.urlpatterns = i18n_patterns(  # type: ignore[attr-defined]
