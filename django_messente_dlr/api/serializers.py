@@ -11,7 +11,7 @@ from django_messente_dlr.messente.codes import ErrorCode
 from django_messente_dlr.models import DeliveryReport, SmsMessage
 
 
-class CauseSerializer(serializers.Serializer[ErrorCode]):
+class SmsCauseSerializer(serializers.Serializer[ErrorCode]):
     """The cause of a failure, in words."""
 
     code = serializers.IntegerField(source="value", help_text="Messente's number for it: err.")
@@ -23,7 +23,7 @@ class CauseSerializer(serializers.Serializer[ErrorCode]):
         return cause.name.lower()
 
 
-class ReportSerializer(serializers.ModelSerializer[DeliveryReport]):
+class DeliveryReportSerializer(serializers.ModelSerializer[DeliveryReport]):
     """One report, without what came over the wire."""
 
     class Meta:
@@ -43,11 +43,11 @@ class ReportSerializer(serializers.ModelSerializer[DeliveryReport]):
         read_only_fields = fields
 
 
-class ReportDetailSerializer(ReportSerializer):
+class DeliveryReportDetailSerializer(DeliveryReportSerializer):
     """One report with its payload, in which recipients are masked for those who may not see them."""
 
-    class Meta(ReportSerializer.Meta):
-        fields = (*ReportSerializer.Meta.fields, "payload")
+    class Meta(DeliveryReportSerializer.Meta):
+        fields = (*DeliveryReportSerializer.Meta.fields, "payload")
         read_only_fields = fields
 
     def to_representation(self, instance: DeliveryReport) -> dict[str, Any]:
@@ -58,14 +58,14 @@ class ReportDetailSerializer(ReportSerializer):
         return told
 
 
-class MessageSerializer(serializers.ModelSerializer[SmsMessage]):
+class SmsMessageSerializer(serializers.ModelSerializer[SmsMessage]):
     """A message and its reports."""
 
-    cause = CauseSerializer(read_only=True, allow_null=True)
+    cause = SmsCauseSerializer(read_only=True, allow_null=True)
     recipient = serializers.CharField(
         read_only=True, help_text="Masked (+372•••••000) for those without the permission view_recipient."
     )
-    reports = ReportSerializer(many=True, read_only=True)
+    reports = DeliveryReportSerializer(many=True, read_only=True)
 
     class Meta:
         model = SmsMessage
@@ -106,10 +106,10 @@ class MessageSerializer(serializers.ModelSerializer[SmsMessage]):
         return told
 
 
-class MessageDetailSerializer(MessageSerializer):
+class SmsMessageDetailSerializer(SmsMessageSerializer):
     """A message and its reports, each with its payload."""
 
-    reports: Any = ReportDetailSerializer(many=True, read_only=True)
+    reports: Any = DeliveryReportDetailSerializer(many=True, read_only=True)
 
 
 def _may_see_recipients(serializer: serializers.BaseSerializer[Any]) -> bool:

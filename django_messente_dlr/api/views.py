@@ -15,7 +15,7 @@ from rest_framework.request import Request
 from rest_framework.serializers import BaseSerializer
 
 from django_messente_dlr.api.permissions import ViewPermission
-from django_messente_dlr.api.serializers import MessageDetailSerializer, MessageSerializer
+from django_messente_dlr.api.serializers import SmsMessageDetailSerializer, SmsMessageSerializer
 from django_messente_dlr.models import DeliveryReport, SmsMessage
 
 try:
@@ -62,4 +62,4 @@ class MessageViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.
     )
 
     def get_serializer_class(self) -> type[BaseSerializer[Any]]:
-        return MessageDetailSerializer if self.action == "retrieve" else MessageSerializer
+        return SmsMessageDetailSerializer if self.action == "retrieve" else SmsMessageSerializer
