@@ -44,6 +44,19 @@ class Router:
     def allow_relation(self, one, other, **hints):
         return True
 """
+VERSIONS = """
+INSTALLED_APPS += ["rest_framework", "django_filters"]
+ALLOWED_HOSTS = ["testserver"]
+REST_FRAMEWORK = {
+    "DEFAULT_VERSIONING_CLASS": "rest_framework.versioning.NamespaceVersioning",
+    "ALLOWED_VERSIONS": ["v1"],
+}
+"""
+ASK = """
+from django.test import Client
+
+print(Client().get("/api/messages/").status_code)
+"""
 SEND = """
 from django_messente_dlr.sending import send_sms
 
@@ -75,6 +88,15 @@ def test_its_templates_have_the_tags(folder: Path) -> None:
     rendered = run("shell", "--command", RENDER, folder=folder, settings="small")
     assert "Delivered" in rendered.stdout, rendered.stderr
     assert "50 %" in rendered.stdout
+
+
+def test_its_versions_of_its_own_api_are_not_asked_of_ours(folder: Path) -> None:
+    with (folder / "small.py").open("a") as settings:
+        settings.write(VERSIONS)
+    with (folder / "small_urls.py").open("a") as urls:
+        urls.write('urlpatterns.append(path("api/", include("django_messente_dlr.api.urls")))')
+    asked = run("shell", "--command", ASK, folder=folder, settings="small")
+    assert asked.stdout.strip().endswith("403"), asked.stdout + asked.stderr
 
 
 def test_with_a_replica_that_has_heard_of_nothing_yet_the_sender_hears_what_went_wrong(folder: Path) -> None:
