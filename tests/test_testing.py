@@ -5,8 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.test import TestCase
 
 from django_messente_dlr.models import SmsMessage
+from django_messente_dlr.sandbox import Sandbox
+from django_messente_dlr.sending import send_sms
+from django_messente_dlr.signals import dlr_failed
 from django_messente_dlr.testing.callbacks import call_back, call_back_omnichannel
 from django_messente_dlr.testing.factories import SmsMessageFactory
 from tests.settings import MESSENTE_DLR
@@ -32,3 +36,26 @@ def test_a_callback_arrives_however_the_project_is_served(settings: Any, base: s
     assert call_back_omnichannel(told, url=by_post.callback_url).status_code == 200
     assert call_back_omnichannel({**BY_POST, "message_id": by_webhook.sms_unique_id}).status_code == 200
     assert {message.status for message in SmsMessage.objects.all()} == {"delivered"}
+
+
+class WithoutPytestTests(TestCase):
+    """As the README has it: in a transaction that is never committed."""
+
+    def test_receivers_are_called_where_the_commit_would_be(self) -> None:
+        heard: list[SmsMessage] = []
+
+        def hear(message: SmsMessage, **kwargs: Any) -> None:
+            heard.append(message)
+
+        dlr_failed.connect(hear)
+        message = SmsMessageFactory.create(metadata={"order": 17})
+        with self.captureOnCommitCallbacks(execute=True):
+            call_back(message, "REJECTD", err=7)
+        assert heard == [message]
+
+    def test_the_sandbox_tells_what_was_sent(self) -> None:
+        with Sandbox({"shop": "a-password"}) as sandbox:
+            account = {"USERNAME": "shop", "PASSWORD": "a-password", "API_HOSTS": [sandbox.url]}
+            with self.settings(MESSENTE_DLR=account):
+                send_sms("+37255500000", "Your parcel is here")
+        assert sandbox.messages[0].text == "Your parcel is here"
