@@ -19,7 +19,8 @@ from django_messente_dlr.messente.failures import check_http
 from django_messente_dlr.messente.options import check_options
 from django_messente_dlr.messente.readers import read_answer, read_status
 from django_messente_dlr.messente.reports import Report
-from django_messente_dlr.messente.transport import Body, Transport
+from django_messente_dlr.messente.sessions import Body
+from django_messente_dlr.messente.transport import Transport
 
 # Documentation: «SMS API», hosts. The second is the backup of the first.
 API_HOSTS = ("https://api2.messente.com", "https://api3.messente.com")

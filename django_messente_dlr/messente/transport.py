@@ -7,7 +7,7 @@ answer means is for the client to say.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,18 +19,11 @@ from django_messente_dlr.messente import errors
 from django_messente_dlr.messente.answers import AnswerCode
 from django_messente_dlr.messente.failures import Unclear, check_http, never_left
 from django_messente_dlr.messente.health import Health
-from django_messente_dlr.messente.sessions import Session
+from django_messente_dlr.messente.sessions import Body, Session
 
 
 class _RefusedByServer(errors.ServerFailure):
     """``FAILED 209``: the server says itself that it did nothing, so another may be asked even to send."""
-
-
-class Body(dict[str, str]):
-    """The fields of a request's body, which show their names alone where a traceback shows its variables."""
-
-    def __repr__(self) -> str:
-        return f"<{', '.join(self)}>"
 
 
 class Transport:
@@ -48,7 +41,7 @@ class Transport:
         self._local = threading.local()
         self._health = Health()
 
-    def call(self, endpoint: str, parameters: Mapping[str, str], *, idempotent: bool, patient: bool = False) -> str:
+    def call(self, endpoint: str, parameters: Body, *, idempotent: bool, patient: bool = False) -> str:
         """POST to the hosts, one after the other, until one answers; return the answer's text.
 
         A host that has failed a moment ago is left out. Where that leaves none, all are tried.
@@ -160,7 +153,7 @@ class Transport:
             self._local.session = session
         return session
 
-    def _post(self, host: str, endpoint: str, parameters: Mapping[str, str]) -> str:
+    def _post(self, host: str, endpoint: str, parameters: Body) -> str:
         response = self.exchange("POST", f"{host}/{endpoint}/", where=host, data=parameters)
         check_http(response, where=host)
         answer = response.content.decode("utf-8", "replace").strip()

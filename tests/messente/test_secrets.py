@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import traceback
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import ExitStack, closing, suppress
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -16,7 +17,7 @@ from django.views.debug import ExceptionReporter
 
 from django_messente_dlr.messente import errors
 from django_messente_dlr.messente.client import MessenteClient
-from django_messente_dlr.messente.transport import Body
+from django_messente_dlr.messente.sessions import Body
 from tests.messente.answering import BACKUP, FIRST, MAY_HAVE_ARRIVED, NEVER_LEFT, PASSWORD, USERNAME, Messente, client
 from tests.messente.test_client import CALLS, STATUS_URL, every_call
 from tests.messente.test_read_omnichannel import OMNIMESSAGE
@@ -67,6 +68,18 @@ def chain(exc: BaseException) -> Iterator[BaseException]:
             waiting += [link.__cause__, link.__context__]
 
 
+def spelled_out(value: Any) -> Iterator[str]:
+    """Yield what Sentry's client shows of a variable: what is in a mapping or a sequence, or else its repr."""
+    if isinstance(value, Mapping):
+        for item in value.values():
+            yield from spelled_out(item)
+    elif isinstance(value, Sequence | Set) and not isinstance(value, str | bytes):
+        for item in value:
+            yield from spelled_out(item)
+    else:
+        yield repr(value)
+
+
 def assert_secretive(exc: errors.MessenteError) -> None:
     for link in chain(exc):
         assert not isinstance(link, requests.RequestException), "it holds the request, and its body"
@@ -78,6 +91,9 @@ def assert_secretive(exc: errors.MessenteError) -> None:
     frames = [frame for frame in reporter.get_traceback_frames() if "django_messente_dlr" in frame["filename"]]
     assert frames
     assert_clean(repr([frame["vars"] for frame in frames]))
+    for frame, _ in traceback.walk_tb(exc.__traceback__):
+        if "django_messente_dlr" in frame.f_code.co_filename:
+            assert_clean(" ".join(spelled_out(frame.f_locals)))
 
 
 @every_call
