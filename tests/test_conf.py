@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import traceback
 from ipaddress import ip_network
 from typing import Any
 
@@ -187,6 +188,17 @@ def test_a_wrong_value_inside_of_an_account_is_refused_with_the_name_of_its_key(
     with pytest.raises(ImproperlyConfigured, match=rf"^MESSENTE_DLR: {key} ") as caught:
         configured(ACCOUNTS={"default": {**SECRETS, key: value}})
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("wrong", [{"POLL_RATE": "100"}, {"USERNAME": 4}, {"ACCOUNTS": {"default": SECRETS, "b": 4}}])
+def test_what_was_written_is_not_among_a_tracebacks_variables(wrong: dict[str, Any]) -> None:
+    with override_settings(MESSENTE_DLR={**SECRETS, **wrong}), pytest.raises(ImproperlyConfigured) as caught:
+        conf.current()
+    frames = [
+        frame for frame, _ in traceback.walk_tb(caught.tb) if frame.f_code.co_filename.startswith(conf.__path__[0])
+    ]
+    assert frames
+    assert "secret" not in repr([frame.f_locals for frame in frames])
 
 
 def test_a_mistake_is_told_again_until_it_is_mended(settings: Any) -> None:

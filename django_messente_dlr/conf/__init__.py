@@ -113,13 +113,12 @@ def current() -> Config:
     Raises:
         ImproperlyConfigured: a value is not what its key asks for; the message names the key alone, never the value.
     """
-    written = raw()
-    told: dict[str, Any] = {"accounts": _accounts(written)}
-    for item in fields(Config):
-        value = written.get(item.name.upper())
-        if item.name != "accounts" and value is not None:
-            told[item.name] = _value(item, value)
-    return Config(**told)
+    try:
+        return _read(raw())
+    except ImproperlyConfigured as exc:
+        trouble = exc.with_traceback(None)
+    # Out here, where the traceback begins anew: the variables below hold what was written, passwords among it.
+    raise trouble
 
 
 def accounts() -> Mapping[str, AccountSettings]:
@@ -141,6 +140,15 @@ def account(name: str) -> AccountSettings:
             f"{SETTING} has no account «{name}» (configured: {configured}). Add USERNAME and PASSWORD to {SETTING}, "
             f'or an entry "{name}" to its ACCOUNTS.'
         ) from None
+
+
+def _read(written: Mapping[str, Any]) -> Config:
+    told: dict[str, Any] = {"accounts": _accounts(written)}
+    for item in fields(Config):
+        value = written.get(item.name.upper())
+        if item.name != "accounts" and value is not None:
+            told[item.name] = _value(item, value)
+    return Config(**told)
 
 
 def _accounts(written: Mapping[str, Any]) -> dict[str, AccountSettings]:
