@@ -14,7 +14,7 @@ from django_messente_dlr.models import Account
 from django_messente_dlr.sending import CreditsExhausted, send_sms
 from django_messente_dlr.testing.callbacks import call_back
 from django_messente_dlr.testing.factories import AccountFactory, SmsMessageFactory
-from django_messente_dlr.testing.plugin import SignalLog
+from django_messente_dlr.testing.signals import SignalLog
 
 pytestmark = pytest.mark.django_db(transaction=True)
 NUMBER = "+37255500000"

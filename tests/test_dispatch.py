@@ -20,7 +20,7 @@ from django_messente_dlr.messente.reports import Report, Source
 from django_messente_dlr.models import Account, DeliveryReport, SmsMessage
 from django_messente_dlr.testing.callbacks import call_back
 from django_messente_dlr.testing.factories import AccountFactory, DeliveryReportFactory, SmsMessageFactory
-from django_messente_dlr.testing.plugin import SignalLog
+from django_messente_dlr.testing.signals import SignalLog
 
 pytestmark = pytest.mark.django_db(transaction=True)
 DELIVERED = ["dlr_received", "dlr_status_changed", "dlr_delivered"]

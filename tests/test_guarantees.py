@@ -15,7 +15,7 @@ from django_messente_dlr.messente.readers import read_answer
 from django_messente_dlr.models import DeliveryReport, SmsMessage
 from django_messente_dlr.testing.callbacks import call_back, call_back_omnichannel
 from django_messente_dlr.testing.factories import SmsMessageFactory
-from django_messente_dlr.testing.plugin import SignalLog
+from django_messente_dlr.testing.signals import SignalLog
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("each_way")]
 

@@ -14,7 +14,7 @@ from django_messente_dlr import accounts, ledger
 from django_messente_dlr.messente.readers import read_callback
 from django_messente_dlr.models import Account, SmsMessage
 from django_messente_dlr.sending import track_sms
-from django_messente_dlr.testing.plugin import SignalLog
+from django_messente_dlr.testing.signals import SignalLog
 from tests.isolation import LEVELS, elsewhere, isolated
 
 pytestmark = [

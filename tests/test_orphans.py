@@ -21,7 +21,7 @@ from django_messente_dlr.sending import mark_sent, prepare_sms, track_sms
 from django_messente_dlr.signals import dlr_received
 from django_messente_dlr.testing.callbacks import call_back, call_back_omnichannel
 from django_messente_dlr.testing.factories import AccountFactory, SmsMessageFactory
-from django_messente_dlr.testing.plugin import SignalLog
+from django_messente_dlr.testing.signals import SignalLog
 
 pytestmark = pytest.mark.django_db(transaction=True)
 NUMBER = "+37255500000"

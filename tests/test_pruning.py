@@ -19,7 +19,7 @@ from django_messente_dlr.pruning import prune_messages, prune_orphans
 from django_messente_dlr.sending import track_sms
 from django_messente_dlr.testing.callbacks import call_back
 from django_messente_dlr.testing.factories import DeliveryReportFactory, SmsMessageFactory
-from django_messente_dlr.testing.plugin import SignalLog
+from django_messente_dlr.testing.signals import SignalLog
 from tests.isolation import elsewhere
 from tests.locking import GENEROUS, wait_until_somebody_waits
 

@@ -15,7 +15,7 @@ from django_messente_dlr.sandbox import Sandbox
 from django_messente_dlr.sending import send_sms
 from django_messente_dlr.testing.callbacks import call_back
 from django_messente_dlr.testing.factories import SmsMessageFactory
-from django_messente_dlr.testing.plugin import SignalLog
+from django_messente_dlr.testing.signals import SignalLog
 
 pytestmark = pytest.mark.django_db(transaction=True)
 FAILED = ["dlr_received", "dlr_status_changed", "dlr_failed"]

@@ -21,7 +21,7 @@ from django_messente_dlr.messente.readers import read_callback
 from django_messente_dlr.models import DeliveryReport, SmsMessage
 from django_messente_dlr.retries import patiently
 from django_messente_dlr.sending import track_sms
-from django_messente_dlr.testing.plugin import SignalLog
+from django_messente_dlr.testing.signals import SignalLog
 from tests.isolation import LEVELS, elsewhere, isolated
 from tests.locking import GENEROUS
 

@@ -32,7 +32,7 @@ from django_messente_dlr.schedule import first_poll_at
 from django_messente_dlr.sending import CreditsExhausted, mark_sent, prepare_sms, send_sms, track_sms
 from django_messente_dlr.testing.callbacks import call_back
 from django_messente_dlr.testing.factories import AccountFactory, SmsMessageFactory
-from django_messente_dlr.testing.plugin import SignalLog
+from django_messente_dlr.testing.signals import SignalLog
 
 pytestmark = pytest.mark.django_db(transaction=True)
 NUMBER = "+37255500000"

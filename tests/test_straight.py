@@ -16,7 +16,7 @@ from django_messente_dlr.ledger import straight
 from django_messente_dlr.models import DeliveryReport, SmsMessage
 from django_messente_dlr.testing.callbacks import call_back, call_back_omnichannel
 from django_messente_dlr.testing.factories import AccountFactory, SmsMessageFactory
-from django_messente_dlr.testing.plugin import SignalLog
+from django_messente_dlr.testing.signals import SignalLog
 
 pytestmark = pytest.mark.django_db(transaction=True)
 postgresql = pytest.mark.skipif(connection.vendor != "postgresql", reason="PostgreSQL's own")

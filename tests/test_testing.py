@@ -10,9 +10,9 @@ from django.test import TestCase
 from django_messente_dlr.models import SmsMessage
 from django_messente_dlr.sandbox import Sandbox
 from django_messente_dlr.sending import send_sms
-from django_messente_dlr.signals import dlr_failed
 from django_messente_dlr.testing.callbacks import call_back, call_back_omnichannel
 from django_messente_dlr.testing.factories import SmsMessageFactory
+from django_messente_dlr.testing.signals import record_signals
 from tests.settings import MESSENTE_DLR
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -42,16 +42,18 @@ class WithoutPytestTests(TestCase):
     """As the README has it: in a transaction that is never committed."""
 
     def test_receivers_are_called_where_the_commit_would_be(self) -> None:
-        heard: list[SmsMessage] = []
-
-        def hear(message: SmsMessage, **kwargs: Any) -> None:
-            heard.append(message)
-
-        dlr_failed.connect(hear)
         message = SmsMessageFactory.create(metadata={"order": 17})
-        with self.captureOnCommitCallbacks(execute=True):
+        with record_signals() as dlr_signals, self.captureOnCommitCallbacks(execute=True):
             call_back(message, "REJECTD", err=7)
-        assert heard == [message]
+        assert "dlr_failed" in dlr_signals.names
+        assert dlr_signals.arguments("dlr_failed")["message"] == message
+
+    def test_what_is_sent_later_is_not_recorded(self) -> None:
+        with record_signals() as dlr_signals:
+            pass
+        with self.captureOnCommitCallbacks(execute=True):
+            call_back(SmsMessageFactory.create())
+        assert dlr_signals == []
 
     def test_the_sandbox_tells_what_was_sent(self) -> None:
         with Sandbox({"shop": "a-password"}) as sandbox:

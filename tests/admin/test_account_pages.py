@@ -10,7 +10,7 @@ from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
 from django_messente_dlr import accounts
 from django_messente_dlr.models import Account
 from django_messente_dlr.testing.factories import AccountFactory
-from django_messente_dlr.testing.plugin import SignalLog
+from django_messente_dlr.testing.signals import SignalLog
 from tests.admin.conftest import Staff
 from tests.admin.pages import act, html, list_url, listed, page_url, told
 

@@ -17,7 +17,7 @@ from django.urls import reverse
 from django_messente_dlr import accounts, tallies
 from django_messente_dlr.models import Account, DeliveryReport, SmsMessage, Tally
 from django_messente_dlr.testing.factories import AccountFactory, DeliveryReportFactory, SmsMessageFactory
-from django_messente_dlr.testing.plugin import SignalLog
+from django_messente_dlr.testing.signals import SignalLog
 from tests.admin.conftest import Staff
 from tests.admin.pages import MODELS, act, add_url, html, list_url, page_url
 

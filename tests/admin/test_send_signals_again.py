@@ -13,7 +13,7 @@ from django_messente_dlr import signals
 from django_messente_dlr.admin import reports as page
 from django_messente_dlr.models import DeliveryReport
 from django_messente_dlr.testing.factories import DeliveryReportFactory
-from django_messente_dlr.testing.plugin import SignalLog
+from django_messente_dlr.testing.signals import SignalLog
 from tests.admin.conftest import Staff
 from tests.admin.pages import act, html, list_url, listed, page_url, told
 

@@ -22,7 +22,7 @@ from django_messente_dlr.messente.transport import Transport
 from django_messente_dlr.models import PendingReport
 from django_messente_dlr.statuses import Status
 from django_messente_dlr.testing.factories import AccountFactory, DeliveryReportFactory, SmsMessageFactory
-from django_messente_dlr.testing.plugin import SignalLog
+from django_messente_dlr.testing.signals import SignalLog
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

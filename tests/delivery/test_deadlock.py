@@ -15,7 +15,7 @@ from django_messente_dlr.models import DeliveryReport, SmsMessage
 from django_messente_dlr.statuses import Status
 from django_messente_dlr.testing.callbacks import call_back
 from django_messente_dlr.testing.factories import SmsMessageFactory
-from django_messente_dlr.testing.plugin import SignalLog
+from django_messente_dlr.testing.signals import SignalLog
 from tests.locking import GENEROUS, Other, contentions, wait_until_somebody_waits
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -19,7 +19,7 @@ from django_messente_dlr.sandbox import Sandbox
 from django_messente_dlr.schedule import WINDOW
 from django_messente_dlr.testing.callbacks import call_back
 from django_messente_dlr.testing.factories import AccountFactory, SmsMessageFactory
-from django_messente_dlr.testing.plugin import SignalLog
+from django_messente_dlr.testing.signals import SignalLog
 from tests.messente.answering import FIRST, OMNICHANNEL, Messente
 from tests.polling.rows import REPORT, due, make_due, seen
 

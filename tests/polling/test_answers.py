@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from django_messente_dlr.polling import Poller
 from django_messente_dlr.testing.callbacks import call_back
-from django_messente_dlr.testing.plugin import SignalLog
+from django_messente_dlr.testing.signals import SignalLog
 from tests.messente.answering import (
     BACKUP,
     FIRST,

@@ -16,7 +16,7 @@ from django_messente_dlr.ledger import recording, settling
 from django_messente_dlr.messente.readers import read_answer
 from django_messente_dlr.models import DeliveryReport, PendingReport, SmsMessage
 from django_messente_dlr.polling import Outcome, Poller, Result, poll_now
-from django_messente_dlr.testing.plugin import SignalLog
+from django_messente_dlr.testing.signals import SignalLog
 from tests.isolation import elsewhere
 from tests.locking import GENEROUS, Other, contentions, wait_until_somebody_waits
 from tests.messente.answering import FIRST, Messente

@@ -17,7 +17,7 @@ from django_messente_dlr.polling.outcomes import Result
 from django_messente_dlr.schedule import WINDOW
 from django_messente_dlr.sending import mark_sent, prepare_sms, track_sms
 from django_messente_dlr.testing.callbacks import call_back, call_back_omnichannel
-from django_messente_dlr.testing.plugin import SignalLog
+from django_messente_dlr.testing.signals import SignalLog
 from tests.messente.answering import FIRST, OMNICHANNEL, Messente
 from tests.polling.rows import REPORT, due, make_due, seen
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django_messente_dlr.models import DeliveryReport
 from django_messente_dlr.polling import Poller
 from django_messente_dlr.testing.factories import AccountFactory, DeliveryReportFactory, SmsMessageFactory
-from django_messente_dlr.testing.plugin import SignalLog
+from django_messente_dlr.testing.signals import SignalLog
 
 pytestmark = pytest.mark.django_db(transaction=True)
 OVERDUE = timezone.now() - timedelta(minutes=1)

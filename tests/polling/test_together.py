@@ -17,7 +17,7 @@ from django_messente_dlr.messente.readers import read_answer
 from django_messente_dlr.models import Account, SmsMessage
 from django_messente_dlr.polling import Poller, Summary
 from django_messente_dlr.signals import dlr_delivered
-from django_messente_dlr.testing.plugin import SignalLog
+from django_messente_dlr.testing.signals import SignalLog
 from tests.messente.answering import FIRST, Messente
 from tests.polling.rows import REPORT, due, seen
 
