@@ -75,7 +75,10 @@ def message_callback_url(message_pk: int, account: str) -> str:
 
     Raises:
         ImproperlyConfigured: there is no ``CALLBACK_BASE_URL``.
+        ValueError: its row is not saved yet.
     """
+    if not message_pk:
+        raise ValueError("The message has no primary key, which its callback URL names. Save it first.")
     return _absolute(f"m{message_pk}.{account}")
 
 

@@ -68,7 +68,8 @@ def build(
         channel: sms, viber, whatsapp …
         optional: whether the number may be missing.
     """
-    recipient = to.translate(SEPARATORS)
+    # As a text: a customer may have none (None), or one that has a class of its own (phonenumbers).
+    recipient = str(to).translate(SEPARATORS)
     if not NUMBER.fullmatch(recipient) and not (optional and not recipient):
         raise ValueError(f"«{to}» is not a phone number in international format, such as +37255500000.")
     for name, value, limit in (("sender", sender, 32), ("channel", channel, 16)):

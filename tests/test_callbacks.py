@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from django_messente_dlr import callbacks
 from django_messente_dlr.callbacks import Token, callback_url, message_callback_url, read_token
+from django_messente_dlr.testing.factories import SmsMessageFactory
 from tests.messente.storable import unhurried
 
 LONGEST = "x" * 64
@@ -87,6 +88,11 @@ def test_an_account_that_is_not_configured_has_no_url() -> None:
 
 def test_the_webhook_has_no_token() -> None:
     assert callbacks.webhook_path() == "/messente/dlr/"
+
+
+def test_a_message_that_is_not_saved_has_no_url_yet() -> None:
+    with pytest.raises(ValueError, match="Save it first"):
+        assert SmsMessageFactory.build().callback_url
 
 
 @pytest.mark.parametrize("prefix", ["/", "/shop/", "/a b/"])

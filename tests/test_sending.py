@@ -214,6 +214,7 @@ def test_a_project_may_go_on_sending_without_credit(messente_sandbox: Sandbox, s
         ("nobody", "Hello", {}, "not a phone number"),
         ("+٣٧٢٥٥٥٠٠٠٠٠", "Hello", {}, "not a phone number"),
         ("+372", "Hello", {}, "not a phone number"),
+        (None, "Hello", {}, "«None» is not a phone number"),
         (NUMBER, "", {}, "text is empty"),
         (NUMBER, "Hello", {"sender": "x" * 33}, "longer than 32"),
         (NUMBER, "Hello", {"dlr_url": "https://x.example"}, "«dlr_url» is no option of send_sms: each message has"),
@@ -222,7 +223,7 @@ def test_a_project_may_go_on_sending_without_credit(messente_sandbox: Sandbox, s
     ],
 )
 def test_bad_input_is_told_and_leaves_nothing_behind(
-    to: str, text: str, arguments: dict[str, Any], sentence: str
+    to: Any, text: str, arguments: dict[str, Any], sentence: str
 ) -> None:
     with pytest.raises(ValueError, match=sentence):
         send_sms(to, text, **arguments)

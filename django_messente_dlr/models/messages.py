@@ -123,6 +123,7 @@ class SmsMessage(models.Model):
 
         Raises:
             ImproperlyConfigured: there is no ``CALLBACK_BASE_URL``.
+            ValueError: the message is not saved yet.
         """
         return callbacks.message_callback_url(self.pk, self.account)
 
