@@ -11,7 +11,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from django_messente_dlr import conf
+from django_messente_dlr import conf, polling
 from django_messente_dlr.admin import display, units
 from django_messente_dlr.admin.base import ReadOnlyAdmin
 from django_messente_dlr.admin.changelist import KeysetChangeList
@@ -23,7 +23,6 @@ from django_messente_dlr.admin.resending import send_messages_again, why_not
 from django_messente_dlr.admin.search import messages_about
 from django_messente_dlr.admin.shown import Shown, learnt_by, shown_of
 from django_messente_dlr.models import SmsMessage
-from django_messente_dlr.statuses import Status
 
 
 class SmsMessageAdmin(ReadOnlyAdmin[SmsMessage]):
@@ -96,7 +95,7 @@ class SmsMessageAdmin(ReadOnlyAdmin[SmsMessage]):
             context |= {
                 **context_of(obj, request.user, full=_shown(obj).full),
                 "cause": _shown(obj).cause,
-                "may_poll": self.has_act_permission(request) and not Status(obj.status).is_final,
+                "may_poll": self.has_act_permission(request) and polling.can_be_asked(obj),
                 "may_send_again": self.has_send_again_permission(request) and not why_not(obj),
             }
         return super().render_change_form(request, context, add, change, form_url, obj)

@@ -14,7 +14,7 @@ from typing import Any
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 
-from django_messente_dlr import privacy
+from django_messente_dlr import polling, privacy
 from django_messente_dlr.admin import display, units
 from django_messente_dlr.messente.reports import Source
 from django_messente_dlr.models import DeliveryReport, SmsMessage
@@ -121,13 +121,18 @@ def _lines(report: DeliveryReport) -> list[str]:
 
 
 def _ahead(message: SmsMessage) -> list[Event]:
-    """Return what is to come: the next question, and the end of Messente's memory."""
+    """Return what is to come: the next question, and the end of Messente's memory; without questions, ours."""
     asked = ngettext("Asked %(count)d time so far.", "Asked %(count)d times so far.", message.poll_count)
     lines = [asked % {"count": message.poll_count}]
     if message.next_poll_at is None:
         if not message.poll_count:
             return []
         return [Event(at=None, title=gettext("Messente is not asked any more"), tone="ahead", lines=lines)]
+    if why := polling.why_not_askable(message):
+        # For its id or its account the poller waits no longer than Messente remembers it.
+        ends = max(message.next_poll_at, message.forgotten_at)
+        lines = [why, *(lines if message.poll_count else [])]
+        return [Event(at=ends, title=gettext("Given up, unless a report comes"), tone="ahead", lines=lines)]
     return [
         Event(at=message.next_poll_at, title=gettext("Messente is asked next"), tone="ahead", lines=lines),
         Event(at=message.forgotten_at, title=gettext("Messente forgets the report"), tone="ahead"),

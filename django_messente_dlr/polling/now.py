@@ -9,7 +9,7 @@ from datetime import timedelta
 from functools import partial
 
 from django.utils import timezone
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext
 
 from django_messente_dlr import conf, retries
 from django_messente_dlr.ledger import finding
@@ -19,8 +19,6 @@ from django_messente_dlr.polling.asking import Asker, questions_about
 from django_messente_dlr.polling.outcomes import Outcome, Result, schedule
 from django_messente_dlr.polling.pace import Pace
 from django_messente_dlr.statuses import Status
-
-NOT_ASKABLE = _("Messente has given it no id, or its account is not configured.")
 
 
 def poll_now(messages: Iterable[SmsMessage]) -> list[Result]:
@@ -35,7 +33,7 @@ def poll_now(messages: Iterable[SmsMessage]) -> list[Result]:
     config = conf.current()
     wanted = list(messages)
     rows = finding.messages()
-    keys = [message.pk for message in wanted if _can_be_asked(message)]
+    keys = [message.pk for message in wanted if can_be_asked(message)]
     # As a poller's claim would have it, so that none asks at the same time.
     until = timezone.now() + timedelta(seconds=config.poll_lease)
     claim = finding.pending().filter(pk__in=keys)
@@ -54,14 +52,21 @@ def poll_now(messages: Iterable[SmsMessage]) -> list[Result]:
     return [_told(message, results.get(message.pk), now.get(message.pk)) for message in wanted]
 
 
-def _can_be_asked(message: SmsMessage) -> bool:
-    has_id = bool(message.sms_unique_id or message.omnimessage_id)
-    return has_id and not Status(message.status).is_final and message.account in conf.accounts()
+def can_be_asked(message: SmsMessage) -> bool:
+    """Tell whether there is something to ask Messente about a message, and somebody who can."""
+    return not Status(message.status).is_final and not why_not_askable(message)
+
+
+def why_not_askable(message: SmsMessage) -> str:
+    """Return why nobody can ask Messente about a message, in a sentence; "" where that is not so."""
+    if message.account not in conf.accounts():
+        return gettext("Its account is not configured.")
+    return "" if message.sms_unique_id or message.omnimessage_id else gettext("Messente has given it no id.")
 
 
 def _told(message: SmsMessage, result: Result | None, row: SmsMessage | None) -> Result:
     outcome = result.outcome if result else Outcome.NOT_ASKED
     if row and Status(row.status).is_final:
         outcome = Outcome.FINAL
-    error = result.error if result else str(NOT_ASKABLE)
+    error = result.error if result else why_not_askable(message)
     return Result(row or message, outcome, "" if outcome is Outcome.FINAL else error)

@@ -25,12 +25,12 @@ def timeline(client: Client, message: SmsMessage | None) -> list[str]:
     return [" ".join(re.sub(r"<[^>]*>", " ", event).split()) for event in events]
 
 
-def test_a_message_that_was_only_entered_says_so_and_when_messente_is_asked(admin_client: Client) -> None:
+def test_a_message_that_waits_for_its_report_says_when_messente_is_asked(admin_client: Client) -> None:
     now = timezone.now()
     message = SmsMessageFactory.create(
-        queued=True, created_at=now - timedelta(hours=1), next_poll_at=now + timedelta(minutes=5, seconds=5)
+        created_at=now - timedelta(hours=1), next_poll_at=now + timedelta(minutes=5, seconds=5)
     )
-    entered, asked, forgotten = timeline(admin_client, message)
+    entered, _taken, asked, forgotten = timeline(admin_client, message)
     assert entered.startswith("Entered ")
     assert "1 hour ago" in entered
     assert "Account «default», sender «Shop», channel sms." in entered
@@ -38,6 +38,22 @@ def test_a_message_that_was_only_entered_says_so_and_when_messente_is_asked(admi
     assert "in 5 minutes" in asked
     assert "Asked 0 times so far." in asked
     assert forgotten.startswith("Messente forgets the report ")
+
+
+@pytest.mark.parametrize(
+    ("unaskable", "why"),
+    [({"queued": True}, "Messente has given it no id."), ({"account": "gone"}, "Its account is not configured.")],
+)
+def test_where_nobody_can_be_asked_it_says_why_and_when_it_is_given_up(
+    admin_client: Client, unaskable: dict[str, Any], why: str
+) -> None:
+    now = timezone.now()
+    at = now - timedelta(hours=42, minutes=-5)
+    message = SmsMessageFactory.create(**unaskable, created_at=at, next_poll_at=now + timedelta(minutes=5))
+    *_, given_up = timeline(admin_client, message)
+    assert given_up.startswith("Given up, unless a report comes ")
+    assert "in 6 hours" in given_up.replace("\xa0", " ")
+    assert given_up.endswith(f" {why}")
 
 
 def test_its_reports_follow_with_what_they_did_and_how_long_that_took(admin_client: Client) -> None:
