@@ -65,6 +65,8 @@ def events(message: SmsMessage, reports: Iterable[DeliveryReport], *, full: bool
         known = message.sms_unique_id or message.omnimessage_id
         taken.lines = [gettext("Messente calls it %(id)s.") % {"id": known}] if known else []
         told.append(taken)
+    if message.sent_again_at:
+        told.append(Event(at=message.sent_again_at, title=gettext("Sent again")))
     told += [_reported(report, message, full=full) for report in reports]
     told.sort(key=lambda event: event.at or message.created_at)
     start = message.sent_at or message.created_at

@@ -131,7 +131,9 @@ class TestSendAgain:
         [line] = results(act(admin_client, "send_again", message, confirmed="yes"))
         assert line[1:4] == ["Not sent", "Failed", "It was sent again already."]
         assert SmsMessage.objects.count() == 2
-        assert 'value="send_again"' not in html(admin_client, page_url(message))
+        page = html(admin_client, page_url(message))
+        assert 'value="send_again"' not in page
+        assert "<p>It was sent again already.</p>" in page
 
     def test_what_was_sent_in_its_stead_can_be_sent_again_in_its_turn(self, admin_client: Client) -> None:
         self.confirm(admin_client, self.failed())

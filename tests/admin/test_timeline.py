@@ -105,6 +105,16 @@ def test_one_that_is_not_asked_about_any_more_says_how_often_it_was(admin_client
     assert timeline(admin_client, message)[-1] == "Messente is not asked any more Asked 20 times so far."
 
 
+def test_one_that_was_sent_again_says_when(admin_client: Client) -> None:
+    sent = timezone.now() - timedelta(minutes=10)
+    message = SmsMessageFactory.create(
+        status=Status.FAILED, err=999, created_at=sent, sent_again_at=sent + timedelta(seconds=75)
+    )
+    _entered, _taken, again = timeline(admin_client, message)
+    assert again.startswith("Sent again ")
+    assert again.endswith(" 1 min 15 s after sending")
+
+
 @pytest.mark.parametrize("use_tz", [True, False])
 def test_times_are_told_with_and_without_time_zones(admin_client: Client, settings: Any, *, use_tz: bool) -> None:
     settings.USE_TZ = use_tz
