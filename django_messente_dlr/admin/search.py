@@ -12,7 +12,7 @@ from typing import Any
 from django.db.models import Q, QuerySet
 
 from django_messente_dlr.models import DeliveryReport, SmsMessage
-from django_messente_dlr.models.reports import TELLS_MORE_THAN_ITS_MESSAGE
+from django_messente_dlr.models.reports import ORPHAN, TELLS_MORE_THAN_ITS_MESSAGE
 from django_messente_dlr.phone_numbers import spellings
 
 # `SmsMessage.__str__` for one that has no id of Messente's yet.
@@ -27,8 +27,6 @@ def messages_about(messages: QuerySet[SmsMessage], term: str) -> QuerySet[SmsMes
     asked = _has_id(term)
     if numbers := spellings(term):
         asked |= Q(recipient__in=numbers)
-    if own := OWN_NUMBER.fullmatch(term):
-        asked |= Q(pk=int(own[1]))
     return messages.filter(asked)
 
 
@@ -41,7 +39,9 @@ def reports_about(reports: QuerySet[DeliveryReport], term: str) -> QuerySet[Deli
     # Asked first, and not as subqueries: within an OR those would keep databases from using any index.
     named = SmsMessage.objects.filter(_has_id(term))
     telling = DeliveryReport.objects.filter(TELLS_MORE_THAN_ITS_MESSAGE, sms_unique_id=term)
-    return reports.filter(Q(pk__in=_first(telling)) | Q(message__in=_first(named)))
+    # An orphan is listed by its omnimessage where it tells no other id.
+    whole = DeliveryReport.objects.filter(ORPHAN, omnimessage_id=term)
+    return reports.filter(Q(pk__in=[*_first(telling), *_first(whole)]) | Q(message__in=_first(named)))
 
 
 def _first(rows: QuerySet[Any]) -> list[int]:
@@ -49,5 +49,7 @@ def _first(rows: QuerySet[Any]) -> list[int]:
 
 
 def _has_id(term: str) -> Q:
-    """Return what finds the messages that have ``term`` for an id: one of a message, or of an omnimessage."""
-    return Q(sms_unique_id=term) | Q(omnimessage_id=term, omnimessage_id__gt="")
+    """Return what finds the messages that have ``term`` for an id: of a message, of an omnimessage, or of our own."""
+    asked = Q(sms_unique_id=term) | Q(omnimessage_id=term, omnimessage_id__gt="")
+    own = OWN_NUMBER.fullmatch(term)
+    return asked | Q(pk=int(own[1])) if own else asked
