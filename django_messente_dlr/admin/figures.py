@@ -33,12 +33,14 @@ class Window:
 
     Attributes:
         name: what the URL calls it.
+        age: what the messages' list calls it.
         label: what people call it.
         bars: into how many parts the chart divides it.
         width: how long each of them is.
     """
 
     name: str
+    age: str
     label: StrPromise
     bars: int
     width: timedelta
@@ -47,9 +49,9 @@ class Window:
 WINDOWS = {
     window.name: window
     for window in (
-        Window(name="24h", label=_("24 hours"), bars=24, width=timedelta(hours=1)),
-        Window(name="7d", label=_("7 days"), bars=28, width=timedelta(hours=6)),
-        Window(name="30d", label=_("30 days"), bars=30, width=timedelta(days=1)),
+        Window(name="24h", age="day", label=_("24 hours"), bars=24, width=timedelta(hours=1)),
+        Window(name="7d", age="week", label=_("7 days"), bars=28, width=timedelta(hours=6)),
+        Window(name="30d", age="month", label=_("30 days"), bars=30, width=timedelta(days=1)),
     )
 }
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from decimal import Decimal
+from html import unescape
 from typing import Any
 
 import pytest
@@ -103,13 +104,30 @@ def test_the_chart_has_a_table_that_says_the_same(admin_client: Client) -> None:
 def test_causes_are_ranked_and_lead_to_the_messages(admin_client: Client) -> None:
     for err in (7, 7, 3, None):
         sent(timedelta(minutes=1), Status.FAILED, err=err)
+    for days in (2, 9, 40):
+        sent(timedelta(days=days), Status.FAILED, err=7)
     page = overview(admin_client)
     assert [line[:2] for line in rows(page, "causes")] == [
         ["Sender name not allowed", "2"],
         ["Invalid number", "1"],
         ["Unknown or not told", "1"],
     ]
-    assert f'"{list_url(SmsMessage)}?cause=7"' in page
+    assert f'"{list_url(SmsMessage)}?cause=7&amp;age=day"' in page
+
+
+@pytest.mark.parametrize(("window", "number"), [("24h", "1"), ("7d", "2"), ("30d", "3")])
+def test_a_cause_leads_to_as_many_messages_as_the_window_tells(
+    admin_client: Client, window: str, number: str
+) -> None:
+    for days in (0, 3, 20, 40):
+        sent(timedelta(days=days, minutes=1), Status.FAILED, err=7)
+    for _ in range(3):  # a long past is counted in several runs
+        tallies.count()
+    page = overview(admin_client, window)
+    assert [line[:2] for line in rows(page, "causes")] == [["Sender name not allowed", number]]
+    [link] = re.findall(r'<th scope="row"><a href="([^"]*cause=7[^"]*)"', page)
+    found = admin_client.get(unescape(link))
+    assert len(found.context["cl"].result_list) == int(number)
 
 
 def test_accounts_and_countries_are_told_apart(admin_client: Client) -> None:

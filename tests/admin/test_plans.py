@@ -79,7 +79,15 @@ def test_what_is_rare_is_found_without_reading_what_is_common(admin_client: Clie
     queries = {
         SmsMessage: [
             *("status=unresolved", "status=overdue", "cause=7", "account=closed", "channel=viber", "age=hour"),
-            *("q=%2B37250000007", "q=00372 5000-0007", "q=17", "status=queued", "status=pending", "account=nobody"),
+            *(
+                "q=%2B37250000007",
+                "q=00372 5000-0007",
+                "q=17",
+                "cause=7&age=day",
+                "status=queued",
+                "status=pending",
+                "account=nobody",
+            ),
         ],
         DeliveryReport: ["outcome=orphan", "outcome=unreadable", "signals=waiting", "signals=failed"],
     }
