@@ -104,6 +104,17 @@ def test_meanings_and_advice_are_told_in_the_readers_language(language: str) -> 
         assert [status for status in Status if str(status.label) == status.name.capitalize()] == []
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_hears_signals_is_not_called_as_those_who_get_messages(language: str) -> None:
+    entries = catalogue(language)
+    told = [entry for entry in entries if "receiver" in entry.msgid.lower()]
+    recipient = next(entry.msgstr.lower() for entry in entries if entry.msgid == "recipient")
+    assert len(told) > 3
+    for entry in told:
+        for text in (entry.msgstr, *entry.msgstr_plural.values()):
+            assert recipient not in re.findall(r"\w+", text.lower()), entry.msgid
+
+
 @pytest.mark.django_db
 @pytest.mark.parametrize(
     ("language", "words"),
