@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 
@@ -61,7 +62,11 @@ def events(message: SmsMessage, reports: Iterable[DeliveryReport], *, full: bool
     """
     told = [Event(at=message.created_at, title=gettext("Entered"), lines=[_entered(message)])]
     if message.sent_at:
-        taken = Event(at=message.sent_at, title=gettext("Taken by Messente"), badge=display.status_badge(Status.SENT))
+        if message.sent_at > timezone.now():  # Messente has it, and was told to wait
+            taken = Event(at=message.sent_at, title=gettext("Messente sends it"), tone="ahead")
+        else:
+            badge = display.status_badge(Status.SENT)
+            taken = Event(at=message.sent_at, title=gettext("Taken by Messente"), badge=badge)
         known = message.sms_unique_id or message.omnimessage_id
         taken.lines = [gettext("Messente calls it %(id)s.") % {"id": known}] if known else []
         told.append(taken)

@@ -105,6 +105,15 @@ def test_one_that_is_not_asked_about_any_more_says_how_often_it_was(admin_client
     assert timeline(admin_client, message)[-1] == "Messente is not asked any more Asked 20 times so far."
 
 
+def test_one_that_messente_was_told_to_send_later_is_not_sent_yet(admin_client: Client) -> None:
+    now = timezone.now()
+    message = SmsMessageFactory.create(created_at=now, sent_at=now + timedelta(hours=20, seconds=30))
+    _entered, sent, *_ = timeline(admin_client, message)
+    assert sent.startswith("Messente sends it ")
+    assert "in 20 hours" in sent
+    assert "Sent" not in sent
+
+
 def test_one_that_was_sent_again_says_when(admin_client: Client) -> None:
     sent = timezone.now() - timedelta(minutes=10)
     message = SmsMessageFactory.create(
