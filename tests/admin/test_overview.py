@@ -255,6 +255,11 @@ class TestBanner:
             assert "«marketing» is out of credits." in shown, page
             assert "django_messente_dlr/admin.css" in shown, page
 
+    def test_it_tells_since_when(self, admin_client: Client) -> None:
+        AccountFactory.create(credits_exhausted_at=timezone.now() - timedelta(hours=2))
+        banner = html(admin_client, list_url(Tally)).partition('role="alert"')[2].partition("</div>")[0]
+        assert re.search(r"Since \d\d/\d\d/\d{4} [\w:]+ [ap]\.m\. \(<time [^>]*>2\xa0hours\sago</time>\)\.", banner)
+
     def test_where_there_is_none_there_is_no_banner(self, admin_client: Client, pages: list[str]) -> None:
         for page in pages:
             assert "messente-dlr-outage" not in html(admin_client, page)
