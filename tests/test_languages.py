@@ -9,6 +9,7 @@ import ast
 import gettext
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,11 @@ import polib
 import pytest
 from django.conf import settings as django_settings
 from django.test import Client
-from django.utils import translation
+from django.utils import timezone, translation
 from django.utils.translation.template import templatize
 
 import django_messente_dlr
+from django_messente_dlr.admin import units
 from django_messente_dlr.messente.codes import ErrorCode, Stat
 from django_messente_dlr.models import DeliveryReport, SmsMessage, Tally
 from django_messente_dlr.statuses import Status
@@ -102,6 +104,25 @@ def test_meanings_and_advice_are_told_in_the_readers_language(language: str) -> 
     with translation.override(language):
         assert [word for word, text in zip(english, said, strict=True) if str(text) == word] == []
         assert [status for status in Status if str(status.label) == status.name.capitalize()] == []
+
+
+@pytest.mark.parametrize(
+    ("language", "ago", "ahead"),
+    [
+        ("et", "3 päeva tagasi", "5 minuti pärast"),
+        ("ru", "3 дня назад", "через 5 минут"),
+        ("lv", "pirms 3 dienām", "pēc 5 minūtēm"),
+        ("de", "vor 3 Tagen", "in 5 Minuten"),
+        ("fr", "il y a 3 jours", "dans 5 minutes"),
+        ("en", "3 days ago", "in 5 minutes"),
+    ],
+)
+def test_how_long_ago_is_told_in_the_case_that_a_language_has_for_it(language: str, ago: str, ahead: str) -> None:
+    now = timezone.now()
+    with translation.override(language):
+        told = [units.ago(now - timedelta(days=3)), units.ago(now + timedelta(minutes=5, seconds=30))]
+    said = [text.partition(">")[2].removesuffix("</time>").replace("\xa0", " ") for text in told]
+    assert said == [ago, ahead]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -4,15 +4,33 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from django.utils import timezone
 from django.utils.formats import date_format, number_format, time_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince, timeuntil
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext_lazy
 
 EMPTY = "–"
+# Whole, since a language may inflect the unit there: «3 Tage», but «vor 3 Tagen».
+PAST: dict[str, Any] = {
+    "year": ngettext_lazy("%(num)d year ago", "%(num)d years ago", "num"),
+    "month": ngettext_lazy("%(num)d month ago", "%(num)d months ago", "num"),
+    "week": ngettext_lazy("%(num)d week ago", "%(num)d weeks ago", "num"),
+    "day": ngettext_lazy("%(num)d day ago", "%(num)d days ago", "num"),
+    "hour": ngettext_lazy("%(num)d hour ago", "%(num)d hours ago", "num"),
+    "minute": ngettext_lazy("%(num)d minute ago", "%(num)d minutes ago", "num"),
+}
+AHEAD: dict[str, Any] = {
+    "year": ngettext_lazy("in %(num)d year", "in %(num)d years", "num"),
+    "month": ngettext_lazy("in %(num)d month", "in %(num)d months", "num"),
+    "week": ngettext_lazy("in %(num)d week", "in %(num)d weeks", "num"),
+    "day": ngettext_lazy("in %(num)d day", "in %(num)d days", "num"),
+    "hour": ngettext_lazy("in %(num)d hour", "in %(num)d hours", "num"),
+    "minute": ngettext_lazy("in %(num)d minute", "in %(num)d minutes", "num"),
+}
 
 
 def stamp(value: datetime) -> str:
@@ -28,11 +46,11 @@ def ago(value: datetime | None) -> SafeString | str:
     local = timezone.localtime(value) if timezone.is_aware(value) else value
     now = timezone.now()
     if value > now:
-        words = gettext("in %(time)s") % {"time": timeuntil(value, now, depth=1)}
+        words = timeuntil(value, now, time_strings=AHEAD, depth=1)
     elif now - value < timedelta(minutes=1):
         words = gettext("just now")
     else:
-        words = gettext("%(time)s ago") % {"time": timesince(value, now, depth=1)}
+        words = timesince(value, now, time_strings=PAST, depth=1)
     return format_html(
         '<time datetime="{}" title="{}">{}</time>', local.isoformat(), date_format(local, "DATETIME_FORMAT"), words
     )

@@ -155,8 +155,8 @@ def test_credit_and_the_last_that_was_heard_stand_there_for_each_account(admin_c
     AccountFactory.create(held=True, balance=Decimal("0.5"), last_callback_at=now - timedelta(hours=2))
     AccountFactory.create(name="marketing", last_poll_at=now - timedelta(minutes=3))
     default, marketing = rows(overview(admin_client), "credit")
-    assert default[:4] == ["default", "On hold: out of credits", "0.50", "2\xa0hours ago"]
-    assert marketing[1:] == ["Not on hold", "–", "–", "3\xa0minutes ago"]
+    assert default[:4] == ["default", "On hold: out of credits", "0.50", "2\xa0hours\xa0ago"]
+    assert marketing[1:] == ["Not on hold", "–", "–", "3\xa0minutes\xa0ago"]
 
 
 class TestWarnings:
