@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from django.utils import timezone
 from django.utils.formats import date_format, time_format
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from django_messente_dlr.messente.codes import ErrorCode
@@ -106,18 +107,12 @@ def bars_of(window: Window, *, now: datetime) -> list[Bar]:
 
 
 def lines_of(groups: dict[str, Counter[str]]) -> list[Line]:
-    """Return a line for each group of statuses, the greatest first."""
-    lines = [
-        Line(
-            name=name,
-            total=statuses.total(),
-            delivered=_sum(statuses, DELIVERED),
-            failed=_sum(statuses, FAILED),
-            open=_sum(statuses, OPEN),
-        )
-        for name, statuses in groups.items()
-    ]
-    return sorted(lines, key=lambda line: (-line.total, line.name))[:RANKED]
+    """Return a line for each of the greatest groups of statuses, and one for all others together."""
+    ranked = sorted(groups.items(), key=lambda group: (-group[1].total(), group[0]))
+    lines = [line_of(name, statuses) for name, statuses in ranked[:RANKED]]
+    if others := [statuses for _name, statuses in ranked[RANKED:]]:
+        lines.append(line_of(gettext("All others"), sum(others, Counter[str]())))
+    return lines
 
 
 def causes_of(count: Count) -> list[tuple[str | StrPromise, str, int]]:
@@ -134,7 +129,13 @@ def causes_of(count: Count) -> list[tuple[str | StrPromise, str, int]]:
 
 def line_of(name: str, statuses: Counter[str]) -> Line:
     """Return one line for all of them together."""
-    return lines_of({name: statuses})[0]
+    return Line(
+        name=name,
+        total=statuses.total(),
+        delivered=_sum(statuses, DELIVERED),
+        failed=_sum(statuses, FAILED),
+        open=_sum(statuses, OPEN),
+    )
 
 
 def whole_of(bars: Iterable[Bar]) -> Count:

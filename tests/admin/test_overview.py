@@ -12,6 +12,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from django_messente_dlr import tallies
+from django_messente_dlr.admin import figures
 from django_messente_dlr.models import DeliveryReport, SmsMessage, Tally
 from django_messente_dlr.statuses import Status
 from django_messente_dlr.testing.factories import AccountFactory, DeliveryReportFactory, SmsMessageFactory
@@ -137,6 +138,17 @@ def test_accounts_and_countries_are_told_apart(admin_client: Client) -> None:
     page = overview(admin_client)
     assert rows(page, "accounts") == [["marketing", "2", "0 %", "1", "1"], ["default", "1", "100 %", "0", "0"]]
     assert rows(page, "prefixes") == [["+372", "2", "50 %", "1", "0"], ["+358", "1", "–", "0", "1"]]
+
+
+def test_those_that_are_too_many_to_be_listed_are_told_together(admin_client: Client) -> None:
+    for number in range(figures.RANKED):
+        for _ in range(2):
+            sent(timedelta(minutes=1), account=f"shop-{number}")
+    sent(timedelta(minutes=1), account="small")
+    sent(timedelta(minutes=1), Status.FAILED, account="smaller")
+    *listed, last = rows(overview(admin_client), "accounts")
+    assert [line[0] for line in listed] == [f"shop-{number}" for number in range(figures.RANKED)]
+    assert last == ["All others", "2", "50 %", "1", "0"]
 
 
 def test_reports_that_need_a_look_are_counted_and_one_click_away(admin_client: Client) -> None:
