@@ -55,7 +55,9 @@ def send_messages_again(
         return None
     if not request.POST.get("confirmed"):
         return _ask(page, request, rows)
-    return result_page(page, request, gettext("Sent again"), _send(page, request, rows))
+    results = _send(page, request, rows)
+    sent = any(result.tone in {"success", "warning"} for result in results)
+    return result_page(page, request, gettext("Sent again") if sent else gettext("Not sent"), results)
 
 
 def _ask(page: ReadOnlyAdmin[SmsMessage], request: HttpRequest, rows: list[SmsMessage]) -> HttpResponse:

@@ -215,6 +215,15 @@ class TestSendAgain:
         assert line[1] == "Not sent"
         assert line[3].endswith("The new message")
 
+    @pytest.mark.parametrize(
+        ("digits", "heading"), [("000", "Sent again"), ("250", "Sent again"), ("211", "Not sent")]
+    )
+    def test_the_heading_does_not_say_more_than_was_done(
+        self, admin_client: Client, digits: str, heading: str
+    ) -> None:
+        response = self.confirm(admin_client, self.failed(recipient=f"+37255500{digits}"))
+        assert f"<h1>{heading}</h1>" in response.content.decode()
+
     def test_where_the_answer_is_missing_nobody_is_told_to_try_again(self, admin_client: Client) -> None:
         [line] = results(self.confirm(admin_client, self.failed(recipient="+37255500250")))
         assert line[1] == "Not certain"
