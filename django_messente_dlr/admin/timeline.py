@@ -19,6 +19,7 @@ from django_messente_dlr import polling, privacy
 from django_messente_dlr.admin import display, units
 from django_messente_dlr.messente.reports import Source
 from django_messente_dlr.models import DeliveryReport, SmsMessage
+from django_messente_dlr.schedule import LATE
 from django_messente_dlr.statuses import Status
 
 SOURCES = dict(DeliveryReport.SOURCES)
@@ -140,7 +141,9 @@ def _ahead(message: SmsMessage) -> list[Event]:
         ends = max(message.next_poll_at, message.forgotten_at)
         lines = [why, *(lines if message.poll_count else [])]
         return [Event(at=ends, title=gettext("Given up, unless a report comes"), tone="ahead", lines=lines)]
+    late = message.next_poll_at <= timezone.now() - LATE  # as the list's filter has it
+    title = gettext("Messente should have been asked") if late else gettext("Messente is asked next")
     return [
-        Event(at=message.next_poll_at, title=gettext("Messente is asked next"), tone="ahead", lines=lines),
+        Event(at=message.next_poll_at, title=title, tone="warning" if late else "ahead", lines=lines),
         Event(at=message.forgotten_at, title=gettext("Messente forgets the report"), tone="ahead"),
     ]

@@ -40,6 +40,16 @@ def test_a_message_that_waits_for_its_report_says_when_messente_is_asked(admin_c
     assert forgotten.startswith("Messente forgets the report ")
 
 
+@pytest.mark.parametrize(("late", "title"), [(1, "Messente is asked next"), (11, "Messente should have been asked")])
+def test_a_question_that_nobody_asks_is_not_told_as_one_to_come(admin_client: Client, late: int, title: str) -> None:
+    now = timezone.now()
+    message = SmsMessageFactory.create(
+        created_at=now - timedelta(hours=1), next_poll_at=now - timedelta(minutes=late, seconds=5)
+    )
+    *_, asked, _forgotten = timeline(admin_client, message)
+    assert asked.startswith(f"{title} ")
+
+
 @pytest.mark.parametrize(
     ("unaskable", "why"),
     [({"queued": True}, "Messente has given it no id."), ({"account": "gone"}, "Its account is not configured.")],
