@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -153,3 +154,16 @@ def test_the_pages_of_a_report_and_of_its_message_have_a_button(staff: Staff, dl
     # A message's page offers it for what was not heard; its report's page always.
     assert button not in html(may_act, page_url(report.message))
     assert button in html(may_act, page_url(report))
+
+
+def test_from_the_page_of_a_message_it_leads_to_that_messages_reports(admin_client: Client) -> None:
+    report = DeliveryReportFactory.create(dispatch_error="shop.on_dlr: KeyError: 'order'")
+    DeliveryReportFactory.create()
+    own = html(admin_client, page_url(report.message)).partition('<ol class="messente-dlr-timeline">')[2]
+    form = re.search(r'<form method="post" action="(.*?)">.*?value="send_sig', own, re.DOTALL)
+    assert form
+    chosen = {"action": ACTION, "_selected_action": report.pk, "index": "0"}
+    response = admin_client.post(form[1], chosen, follow=True)
+    assert list(response.context["cl"].result_list) == [report]
+    report.refresh_from_db()
+    assert not report.dispatch_error
