@@ -112,8 +112,8 @@ class MessenteClient:
         except errors.MalformedReport:
             _refuse(answer)
 
-    def ask_omnimessage(self, omnimessage_id: str) -> list[Report]:
-        """Return the reports about an omnimessage, one for each channel's message that has one.
+    def ask_omnimessage(self, omnimessage_id: str) -> list[Report | None]:
+        """Return the reports about an omnimessage, one for each channel's message, or None where there is none yet.
 
         Args:
             omnimessage_id: the id that the Omnichannel API gave to the whole omnimessage.

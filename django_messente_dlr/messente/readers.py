@@ -70,11 +70,11 @@ def read_omnichannel(body: bytes) -> Report:
     return report
 
 
-def read_status(body: bytes) -> list[Report]:
+def read_status(body: bytes) -> list[Report | None]:
     """Read the answer to the question for an omnimessage's status, a report for each of its channels' messages.
 
     A message whose status is null is still under way (official client: messente-api, model ``Status``), so there
-    is no report about it yet.
+    is no report about it yet, but None.
 
     Args:
         body: the response's body as it came.
@@ -88,8 +88,9 @@ def read_status(body: bytes) -> list[Report]:
         raise MalformedReport("it has no list of statuses")
     return [
         _from_omnichannel(status, Source.POLL, omnimessage_id=answer.get("omnimessage_id"))
-        for status in statuses
         if status.get("status")
+        else None
+        for status in statuses
     ]
 
 

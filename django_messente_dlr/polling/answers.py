@@ -29,7 +29,7 @@ UNCONFIGURED = "Nothing final was heard within 48 hours, and nobody could ask: i
 ACCOUNT_AWAITED = timedelta(hours=1)
 
 
-def take(question: Question, answer: Callable[[], list[Report]], *, asker: Asker) -> list[Result]:
+def take(question: Question, answer: Callable[[], list[Report | None]], *, asker: Asker) -> list[Result]:
     """Do what the answer to a question asks for, and return what that was for each message.
 
     When to ask about a message again is left to `schedule`, which has it written down for many at once.
@@ -112,10 +112,13 @@ def _note_refusal(account: str, error: str, *, asker: Asker, now: datetime) -> N
         logger.error("Polling of account %s was stopped: %s", account, error)
 
 
-def _record(question: Question, reports: list[Report]) -> dict[SmsMessage, bool]:
+def _record(question: Question, reports: list[Report | None]) -> dict[SmsMessage, bool]:
     """Record reports; return the messages that they are about, and whether that was the end of each."""
     told: dict[SmsMessage, list[Status | None]] = {}
     for report in reports:
+        if report is None:  # about one that is still under way, on which a whole omnimessage's end waits
+            told |= {whole: [*told.get(whole, []), None] for whole in _wholes(question)}
+            continue
         status = status_of(report)
         for message in _about(question, report):
             try:
@@ -148,4 +151,9 @@ def _about(question: Question, report: Report) -> list[SmsMessage]:
     # Another channel's message of the same omnimessage, which was not claimed with this one.
     rows = finding.messages().select_related("pending").filter(pending__isnull=False, account=question.account)
     sibling = rows.of_omnimessage(question.messages[0].omnimessage_id).filter(sms_unique_id=report.sms_unique_id)
-    return list(sibling) or [message for message in question.messages if message.sms_unique_id is None]
+    return list(sibling) or _wholes(question)
+
+
+def _wholes(question: Question) -> list[SmsMessage]:
+    """Return the rows that stand for the whole omnimessage."""
+    return [message for message in question.messages if message.sms_unique_id is None]

@@ -63,8 +63,8 @@ class Asker:
         self.refused: set[str] = set()
         self.noted: set[str] = set()
 
-    def ask(self, question: Question) -> list[Report]:
-        """Ask Messente, when it may be asked, and return its reports.
+    def ask(self, question: Question) -> list[Report | None]:
+        """Ask Messente, when it may be asked, and return its reports, None for each that there is not yet.
 
         Raises:
             NotAsked: it was not asked, and why does not matter to the message.
@@ -91,9 +91,8 @@ class Asker:
         raise AssertionError("unreachable")  # pragma: no cover
 
 
-def _ask(message: SmsMessage) -> list[Report]:
+def _ask(message: SmsMessage) -> list[Report | None]:
     client = client_for(message.account)
     if message.omnimessage_id:
         return client.ask_omnimessage(message.omnimessage_id)
-    report = client.ask(message.sms_unique_id or "")
-    return [report] if report else []
+    return [client.ask(message.sms_unique_id or "")]

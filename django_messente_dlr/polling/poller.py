@@ -32,7 +32,7 @@ REFUSED_FOR = 300.0
 # The greatest number of answers in one transaction: others wait for its rows, however shortly.
 TOGETHER = 50
 
-Answered = tuple[Question, Future[list[Report]]]
+Answered = tuple[Question, Future[list[Report | None]]]
 
 
 class Poller:
@@ -106,8 +106,8 @@ class Poller:
             limit=self._limit,
             set_aside=self.summary.count,
         )
-        done: SimpleQueue[Future[list[Report]]] = SimpleQueue()
-        asking: dict[Future[list[Report]], Question] = {}
+        done: SimpleQueue[Future[list[Report | None]]] = SimpleQueue()
+        asking: dict[Future[list[Report | None]], Question] = {}
         questions = claims(now)
         sweep_at = time.monotonic() + SWEEP_EVERY
         # As many again wait for a thread, so that none waits for us while we write.

@@ -125,7 +125,7 @@ def test_where_both_hosts_fail_the_message_is_asked_about_later(body: str, statu
     assert seen(message).status == "delivered"
 
 
-def status_of_an_omnimessage(**statuses: tuple[str, int]) -> dict[str, object]:
+def status_of_an_omnimessage(**statuses: tuple[str | None, int | None]) -> dict[str, object]:
     return {
         "omnimessage_id": "an-omni-id",
         "to": "+37255500000",
@@ -147,6 +147,23 @@ def test_an_omnimessage_is_asked_about_by_its_own_id_all_channels_at_once(messen
     assert seen(message).status == "delivered"
     assert seen(message).reports.count() == 2
     assert messente.calls[0].request.headers["Authorization"].startswith("Basic ")
+
+
+def test_an_omnimessage_that_one_channel_has_failed_to_deliver_is_asked_about_while_another_is_under_way(
+    messente: Messente,
+) -> None:
+    message = due(sms_unique_id=None, omnimessage_id="an-omni-id", channel="viber")
+    for sms, outcome, status in (((None, None), "open", "failed"), (("DELIVRD", 0), "final", "delivered")):
+        messente.add(
+            responses.GET,
+            f"{OMNICHANNEL}/omnimessage/an-omni-id/status",
+            json=status_of_an_omnimessage(viber=("UNDELIV", 1), sms=sms),
+        )
+        make_due(message)
+        summary = Poller().run()
+        assert (summary.asked, getattr(summary, outcome)) == (1, 1)
+        assert seen(message).status == status
+    assert seen(message).next_poll_at is None
 
 
 def test_of_an_omnimessages_channels_a_message_takes_its_own(messente: Messente) -> None:
