@@ -7,9 +7,12 @@ from base64 import b64decode
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 import responses
+from django.utils import translation
+from django.utils.translation import gettext, gettext_lazy
 
 from django_messente_dlr.messente import errors
 from django_messente_dlr.messente.answers import AnswerCode
@@ -85,6 +88,19 @@ class TestWhatIsAsked:
             "charset": "UTF-8",
             "udh": "050003",
             "text-store": "nostore",
+        }
+
+    def test_a_text_that_is_translated_when_it_is_needed_is_sent_as_one(self, messente: Messente) -> None:
+        messente.answer(FIRST, "send_sms", f"OK {ID}")
+        lazy: Any = gettext_lazy("Delivered.")
+        with translation.override("et"):
+            client().send("+37255500000", lazy, sender=lazy)
+            sent = gettext("Delivered.")
+        assert parse_qs(str(messente.calls[0].request.body)) == {
+            **{name: [value] for name, value in CREDENTIALS.items()},
+            "to": ["+37255500000"],
+            "text": [sent],
+            "from": [sent],
         }
 
     def test_send_leaves_out_what_is_the_accounts_default(self, messente: Messente) -> None:
