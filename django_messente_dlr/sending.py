@@ -15,6 +15,7 @@ from typing import Any
 from django.db import Error as DatabaseFailure
 from django.db import IntegrityError, router
 from django.utils import timezone
+from django.utils.encoding import force_str
 
 from django_messente_dlr import accounts, conf, entries, ledger, retries
 from django_messente_dlr.clients import client_for
@@ -73,8 +74,7 @@ def send_sms(
     """
     client = client_for(account)
     check_options(options)
-    if not text:
-        raise ValueError("The text is empty. Give send_sms the text to send.")
+    _check_text(text)
     if conf.current().hold_on_credits_exhausted and accounts.is_held(account):
         raise CreditsExhausted(
             f"The Messente account «{account}» is out of credits, so nothing was sent. Add credit, then run "
@@ -156,6 +156,19 @@ def mark_sent(
     except IntegrityError:
         raise ValueError(f"The id {sms_unique_id} is already that of another message.") from None
     return message
+
+
+def _check_text(text: str) -> None:
+    if not text:
+        raise ValueError("The text is empty. Give send_sms the text to send.")
+    try:
+        force_str(text).encode()
+    except UnicodeEncodeError as exc:
+        # Half of an emoji, most likely: JavaScript counts, and cuts, in such halves.
+        raise ValueError(
+            f"The text has half of a character (a lone surrogate) at its place {exc.start}, which cannot be sent. "
+            "Cut texts between characters."
+        ) from None
 
 
 def _refused(message: SmsMessage, error: MessenteError) -> None:

@@ -216,6 +216,7 @@ def test_a_project_may_go_on_sending_without_credit(messente_sandbox: Sandbox, s
         ("+372", "Hello", {}, "not a phone number"),
         (None, "Hello", {}, "«None» is not a phone number"),
         (NUMBER, "", {}, "text is empty"),
+        (NUMBER, "Tere \ud83d", {}, "half of a character .* at its place 5"),
         (NUMBER, "Hello", {"sender": "x" * 33}, "longer than 32"),
         (NUMBER, "Hello", {"dlr_url": "https://x.example"}, "«dlr_url» is no option of send_sms: each message has"),
         (NUMBER, "Hello", {"username": "other"}, "«username» is no option of send_sms: the account says it"),
