@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 from urllib.parse import parse_qs
@@ -37,6 +37,7 @@ from django_messente_dlr.testing.signals import SignalLog
 pytestmark = pytest.mark.django_db(transaction=True)
 NUMBER = "+37255500000"
 URL = "http://127.0.0.1:9/send_sms/"
+AT = datetime(2030, 1, 1, tzinfo=UTC)
 ENDED = ["dlr_received", "dlr_status_changed", "dlr_failed"]
 
 
@@ -220,6 +221,10 @@ def test_a_project_may_go_on_sending_without_credit(messente_sandbox: Sandbox, s
         (NUMBER, "Hello", {"sender": "x" * 33}, "longer than 32"),
         (NUMBER, "Hello", {"dlr_url": "https://x.example"}, "«dlr_url» is no option of send_sms: each message has"),
         (NUMBER, "Hello", {"username": "other"}, "«username» is no option of send_sms: the account says it"),
+        (NUMBER, "Hello", {"validity": None}, "«validity» of send_sms must be a string or a whole number, not None"),
+        (NUMBER, "Hello", {"text_store": True}, "«text_store» of send_sms must be .*, not bool"),
+        (NUMBER, "Hello", {"time_to_send": AT}, r"not datetime. Unix seconds are int\(at.timestamp\(\)\)"),
+        (NUMBER, "Hello", {"time_to_send": AT.timestamp()}, "not float. Unix seconds"),
         (NUMBER, "Hello", {"from": "Shop", "validity": 60}, "«from» is no option of send_sms: give sender"),
     ],
 )
