@@ -10,7 +10,8 @@ from django.db import router, transaction
 from django.utils import timezone
 
 from django_messente_dlr import conf, ledger
-from django_messente_dlr.messente.fields import MAX_ID
+from django_messente_dlr.messente import fields
+from django_messente_dlr.messente.errors import MalformedReport
 from django_messente_dlr.models import PendingReport, SmsMessage
 from django_messente_dlr.schedule import first_poll_at
 
@@ -120,11 +121,16 @@ def enter_durably(to: str, **attributes: Any) -> SmsMessage:
 
 
 def ids_of(sms_unique_id: str, omnimessage_id: str) -> dict[str, str]:
-    """Return the ids that are given, by their columns; raise ValueError where there is none, or too long a one."""
-    if not sms_unique_id and not omnimessage_id:
+    """Return the ids that are given, by their columns, as they are read in a report, which has to match them.
+
+    Raises:
+        ValueError: there is none, or one that no report can have.
+    """
+    given = {"sms_unique_id": sms_unique_id, "omnimessage_id": omnimessage_id}
+    try:
+        ids = {name: fields.identifier(value, name=name) for name, value in given.items()}
+    except MalformedReport as exc:
+        raise ValueError(f"{exc}, so it is no id of Messente's.") from None
+    if not any(ids.values()):
         raise ValueError("Neither sms_unique_id nor omnimessage_id is given. Give the id that Messente answered.")
-    ids = {"sms_unique_id": sms_unique_id, "omnimessage_id": omnimessage_id}
-    for name, value in ids.items():
-        if len(value) > MAX_ID:
-            raise ValueError(f"{name} is longer than {MAX_ID} characters, so it is no id of Messente's.")
     return {name: value for name, value in ids.items() if value}

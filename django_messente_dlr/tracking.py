@@ -45,6 +45,7 @@ def track_sms(
     """
     conf.account(account)
     ids = entries.ids_of(sms_unique_id, omnimessage_id)
+    sms_unique_id, omnimessage_id = ids.get("sms_unique_id", ""), ids.get("omnimessage_id", "")
     at = sent_at or timezone.now()
     message = entries.build(
         recipient, text="", sender=sender, account=account, metadata=metadata, channel=channel, optional=True

@@ -261,7 +261,14 @@ def test_mark_sent_does_not_set_back_what_a_report_has_told() -> None:
 
 @pytest.mark.parametrize(
     ("ids", "sentence"),
-    [(("",), "Neither"), (("x" * 129,), "longer than 128"), (("taken",), "already that of another message")],
+    [
+        (("",), "Neither"),
+        ((" \n",), "Neither"),
+        (("x" * 129,), "longer than 128"),
+        (("OK\nan-id",), "characters that no id has"),
+        (("taken",), "already that of another message"),
+        (("taken\n",), "already that of another message"),
+    ],
 )
 def test_mark_sent_refuses_what_is_no_id_of_this_message(ids: tuple[str, ...], sentence: str) -> None:
     SmsMessageFactory.create(sms_unique_id="taken")
@@ -270,6 +277,15 @@ def test_mark_sent_refuses_what_is_no_id_of_this_message(ids: tuple[str, ...], s
         mark_sent(message, *ids)
     message.refresh_from_db()
     assert message.status == "queued"
+
+
+def test_an_id_with_blanks_around_it_is_that_of_its_reports() -> None:
+    prepared = mark_sent(prepare_sms(NUMBER), " an-id\r\n")
+    assert prepared.sms_unique_id == "an-id"
+    assert call_back(prepared, sms_unique_id="an-id").status_code == 200
+    assert track_sms("an-id\n") == track_sms("an-id") == prepared
+    whole = track_sms(omnimessage_id="an-omni-id ")
+    assert (whole.omnimessage_id, track_sms(omnimessage_id="an-omni-id")) == ("an-omni-id", whole)
 
 
 def test_tracking_twice_gives_the_same_message() -> None:
