@@ -17,6 +17,8 @@ from django_messente_dlr.polling.pace import NotAsked, Pace
 # How often one question is asked that is answered with HTTP 429, and the seconds between where Messente names none.
 TRIES = 3
 PAUSE = 1.0
+# The longest pause that is made, whatever is named: messages' 48 hours run on, and an hour later one question tells.
+LONGEST_PAUSE = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,7 @@ class Asker:
             except errors.HostResting as exc:
                 raise NotAsked(str(exc), again_in=exc.retry_after) from None
             except errors.RateLimited as exc:
-                self.pace.pause(PAUSE if exc.retry_after is None else exc.retry_after)
+                self.pace.pause(PAUSE if exc.retry_after is None else min(exc.retry_after, LONGEST_PAUSE))
                 if not left or self.pace.is_closed:
                     raise
         raise AssertionError("unreachable")  # pragma: no cover

@@ -11,6 +11,7 @@ import pytest
 import responses
 from django.utils import timezone
 
+from django_messente_dlr.models import PendingReport
 from django_messente_dlr.polling import Poller, pace
 from django_messente_dlr.polling.pace import NotAsked, Pace
 from tests.messente.answering import FIRST, Messente
@@ -169,6 +170,16 @@ class TestMessenteWantsFewerQuestions:
         make_due(*messages)
         again = poller.run()
         assert (again.asked, len(messente.calls)) == (0, 1)
+
+    @pytest.mark.parametrize("wish", ["86400", "9" * 20, "Fri, 31 Dec 9999 23:59:59 GMT"])
+    def test_no_pause_is_longer_than_an_hour_whatever_messente_names(self, messente: Messente, wish: str) -> None:
+        for _ in range(3):
+            due()
+        messente.answer(FIRST, REPORT, status=429, headers={"Retry-After": wish})
+        summary = Poller(concurrency=1).run()
+        assert (summary.asked, summary.postponed) == (1, 2)
+        in_an_hour = timezone.now() + timedelta(hours=1)
+        assert PendingReport.objects.due(in_an_hour).count() == 3
 
     def test_the_wish_of_one_thread_holds_all_of_them(self, messente: Messente) -> None:
         for _ in range(20):
