@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 
 from django_messente_dlr import conf
 
-# Documentation: «Delivery Report», get_dlr_response: reports are kept for 48 hours.
+# Documentation: «Delivery Report», get_dlr_response: reports are kept for 48 hours. For the status of an omnimessage
+# nobody says; here it is the same.
 WINDOW = timedelta(hours=48)
 LAST_QUESTION = timedelta(minutes=5)  # before the window closes
 FIRST_INTERVAL = timedelta(minutes=1)

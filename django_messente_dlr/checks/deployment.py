@@ -58,7 +58,7 @@ def _check_base(parts: SplitResult) -> Iterator[CheckMessage]:
         if settings.SECURE_SSL_REDIRECT and not _is_exempt():
             yield Error(
                 "CALLBACK_BASE_URL is not https and SECURE_SSL_REDIRECT is on: reports are answered with a redirect, "
-                "which Messente takes for «received».",
+                "which Messente takes for «received» or, by GET, is not known to follow.",
                 hint="Change CALLBACK_BASE_URL to https, or have SECURE_REDIRECT_EXEMPT match the callback's path.",
                 id=f"{OF}.E008",
             )
@@ -66,7 +66,7 @@ def _check_base(parts: SplitResult) -> Iterator[CheckMessage]:
     if settings.PREPEND_WWW and not host.startswith("www."):
         yield Error(
             "PREPEND_WWW is on and CALLBACK_BASE_URL does not begin with www: reports are answered with a redirect, "
-            "which Messente takes for «received».",
+            "which Messente takes for «received» or, by GET, is not known to follow.",
             hint=f"Write www.{host} into CALLBACK_BASE_URL.",
             id=f"{OF}.E009",
         )

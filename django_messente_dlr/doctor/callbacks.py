@@ -84,7 +84,8 @@ def _probe(method: str, **arguments: Any) -> dict[str, Any]:
     status = response.status_code
     if 300 <= status < 400:
         raise _Unanswered(
-            f"It is answered with a redirect (HTTP {status}), which Messente takes for «received»: reports are lost.",
+            f"It is answered with a redirect (HTTP {status}), so that reports are lost: Messente takes that for "
+            "«received» where it calls by POST, and is not known to follow it where it calls by GET.",
             "Change CALLBACK_BASE_URL to where it leads, or exempt the path from what redirects.",
         )
     if status != 200:

@@ -39,7 +39,7 @@ class Report:
         error_text: Messente's own sentence about the cause, or "".
         channel: sms, viber, whatsapp …; "" where not told.
         occurred_at: when Messente says it happened, in UTC; None where not told.
-        price: what the message cost in all, in the account's currency (EUR); None where not told.
+        price: what the message cost in all, in a currency that no document names; None where not told.
         parts: the number of parts it was sent in; None where not told.
         payload: everything that was told, as it was told.
     """

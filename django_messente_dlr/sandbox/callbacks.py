@@ -58,6 +58,8 @@ class Callback:
             hosts: names of hosts that may be called besides this machine's own.
         """
         status, error = self._exchange(timeouts) if may_be_called(self.url, hosts) else (None, NOT_CALLED)
+        # Documentation: a GET wants 200, and is repeated on «server failure»; whether a redirect or a 4xx is one,
+        # nobody says. For the POST anything from 200 to 399 is «received».
         received = status is not None and (status == 200 if self.method == "GET" else 200 <= status < 400)
         return CallbackAttempt(
             message=self.message,

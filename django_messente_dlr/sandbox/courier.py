@@ -16,7 +16,8 @@ from django_messente_dlr.sandbox.records import SandboxMessage
 from django_messente_dlr.sandbox.state import State
 from django_messente_dlr.sandbox.timetable import Timetable
 
-# Documentation: «Delivery Report», Notes, for the GET callback. For the POST nobody says; here it is the same.
+# Documentation: «Delivery Report», Notes, for the GET callback. How often a POST is made again, and how long its
+# answer is waited for, nobody says; here it is the same.
 RETRIES = 5
 
 

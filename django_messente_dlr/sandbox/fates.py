@@ -4,7 +4,8 @@
 words and numbers; 13x about older spellings; 14x about asking instead of being told; 2xx about ``send_sms`` itself
 (2 and the last two digits of its answer, where it has one); 3xx about trouble while asking.
 
-Which ``stat`` Messente sends with which ``err`` is documented nowhere: the pairs here are plausible ones.
+Which ``stat`` Messente sends with which ``err`` is documented nowhere: the pairs here are plausible ones. ACK and
+SEEN are words of the Omnichannel API, and nobody says that they come by GET, too.
 """
 
 from __future__ import annotations

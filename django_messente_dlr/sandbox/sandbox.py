@@ -37,7 +37,7 @@ class Sandbox:
         port: the port to listen on; 0 takes a free one.
         delay: seconds before a message's first report, and between one report and the next.
         retry_delay: seconds before a callback that failed is made again, five times at most. This is our own choice:
-            Messente makes it five times too, but after how long is not known.
+            Messente makes a GET five times too, but after how long, and how often a POST, is not known.
         balance: the credit of every account, in EUR. Sending does not use it up; set `balance` to change it.
         default_dlr_url: the URL for the reports of messages that have none.
         callback_hosts: names of hosts that callbacks may go to besides this machine, so that a sandbox that runs

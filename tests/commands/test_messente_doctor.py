@@ -117,6 +117,10 @@ def test_what_would_lose_messages_or_reports_is_an_error(
     ("answer", "sentence"),
     [
         ({"status": 301, "headers": {"Location": "/x"}}, "answered with a redirect (HTTP 301)"),
+        (
+            {"status": 302, "headers": {"Location": "/x"}},
+            "for «received» where it calls by POST, and is not known to",
+        ),
         ({"status": 404}, "answered with HTTP 404"),
         ({"body": "<html>"}, "Somebody answers there, but not this project"),
         ({"json": {"proof": "guessed"}}, "Somebody answers there, but not this project"),
