@@ -124,9 +124,16 @@ def note_callback(name: str, *, now: datetime, keys: Collection[str] = ()) -> No
     _callback_noted_at[name, *keys] = now
 
 
-def note_poll(name: str, *, now: datetime, error: str = "") -> None:
-    """Note that Messente was asked about an account's messages, and what went wrong for all of them, if anything."""
-    _entered(name).update(last_poll_at=now, last_poll_error=error[:255])
+def note_poll(name: str, *, now: datetime, error: str | None = "") -> None:
+    """Note that an account was polled.
+
+    Args:
+        name: the account.
+        now: when.
+        error: what went wrong for all of its messages, "" for nothing; None where that is not known anew.
+    """
+    told = {} if error is None else {"last_poll_error": error[:255]}
+    _entered(name).update(last_poll_at=now, **told)
 
 
 def _entered(name: str) -> QuerySet[Account]:

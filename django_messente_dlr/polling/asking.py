@@ -58,12 +58,14 @@ class Asker:
     Attributes:
         refused: accounts for which nothing is asked any more.
         noted: those of them of which it was noted and logged why.
+        served: accounts about whose messages Messente has answered.
     """
 
     def __init__(self, pace: Pace) -> None:
         self.pace = pace
         self.refused: set[str] = set()
         self.noted: set[str] = set()
+        self.served: set[str] = set()
 
     def ask(self, question: Question) -> list[Report | None]:
         """Ask Messente, when it may be asked, and return its reports, None for each that there is not yet.

@@ -15,6 +15,7 @@ from django.db import Error, IntegrityError, router, transaction
 from django.utils import timezone
 
 from django_messente_dlr import accounts, conf, ledger, retries
+from django_messente_dlr.ledger import finding
 from django_messente_dlr.messente.reports import Report
 from django_messente_dlr.models import SmsMessage
 from django_messente_dlr.polling.answers import take
@@ -92,7 +93,9 @@ class Poller:
                 self.summary.stopped[name] = error
         self._ask(asker, now=started, sweeping=sweeping)
         for name in self._accounts - asker.refused:
-            accounts.note_poll(name, now=started)
+            # Where nobody asked, what was wrong is so still: what was refused is asked about when its claim runs out.
+            is_well = name in asker.served or not finding.pending().filter(account=name).exists()
+            accounts.note_poll(name, now=started, error="" if is_well else None)
         if sweeping:
             self._sweep()
         return self.summary
@@ -157,6 +160,8 @@ class Poller:
         for (question, _), told in zip(answered, results, strict=True):
             self.summary.count_question(told)
             for result in told:
+                if result.outcome is not Outcome.NOT_ASKED and not result.error:
+                    asker.served.add(question.account)
                 if result.outcome is Outcome.REFUSED:
                     self.summary.stopped.setdefault(question.account, result.error)
                     self._refused[question.account] = (time.monotonic() + REFUSED_FOR, result.error)

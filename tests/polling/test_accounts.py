@@ -78,6 +78,22 @@ def test_the_mark_goes_when_the_account_is_served_again(messente: Messente) -> N
     assert seen(message).status == "delivered"
 
 
+def test_the_mark_stays_while_nobody_asks_and_goes_when_nothing_is_waited_for(messente: Messente) -> None:
+    """cron begins anew each minute, and what was refused is due when its claim has run out."""
+    message = due()
+    messente.answer(FIRST, REPORT, "ERROR 101")
+    Poller().run()
+    refused = Account.objects.get(name="default")
+    assert Poller().run().asked == 0
+    polled = Account.objects.get(name="default")
+    assert "Compare USERNAME and PASSWORD" in refused.last_poll_error
+    assert polled.last_poll_error == refused.last_poll_error
+    assert polled.last_poll_at != refused.last_poll_at
+    call_back(message, "DELIVRD")
+    assert Poller().run().asked == 0
+    assert Account.objects.get(name="default").last_poll_error == ""
+
+
 def test_only_the_accounts_that_were_named_are_polled(messente: Messente) -> None:
     due()
     other = due(account="marketing")
