@@ -68,7 +68,7 @@ def send_sms(
         entries.InTransaction: use ``transaction.on_commit``; the message says how.
         CreditsExhausted: the account is on hold; see ``HOLD_ON_CREDITS_EXHAUSTED``.
         OutcomeUnknown: Messente may have sent it, or not. Its row (``sms_message``) stays queued until a report
-            tells; do not send it again.
+            tells or, without one, is unresolved after 48 hours; do not send it again.
         MessenteError: it was not sent. Its row (``sms_message``) tells why, and ``dlr_failed`` is sent for it.
         ImproperlyConfigured: there is no such account.
     """

@@ -23,7 +23,10 @@ from django_messente_dlr.statuses import Status, status_of
 logger = logging.getLogger(__name__)
 
 NO_REPORT = "Messente told nothing final within its 48 hours."
-NAMELESS = "Nothing final was heard within 48 hours, and nobody could ask: Messente's answer with its id got lost."
+NAMELESS = (
+    "Nothing final was heard within 48 hours, and nobody could ask: its id at Messente is not known. The answer to "
+    "sending it got lost, or mark_sent was not called, perhaps because it was never sent."
+)
 UNCONFIGURED = "Nothing final was heard within 48 hours, and nobody could ask: its account is configured no more."
 # How long a message waits for its account to be configured again.
 ACCOUNT_AWAITED = timedelta(hours=1)
