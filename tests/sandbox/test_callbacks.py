@@ -81,7 +81,7 @@ def test_the_parameters_follow_a_query_string_that_is_there_already(start: Start
     send(sandbox, dlr_url=f"{receiver.url}?order=17&again=#part")
     assert sandbox.wait_until_idle()
     (received,) = receiver.received
-    assert re.fullmatch(r"order=17&again=&sms_unique_id=[0-9a-f]{32}&stat=DELIVRD&err=", received.query)
+    assert re.fullmatch(r"order=17&again=&sms_unique_id=OK[0-9a-f]{30}&stat=DELIVRD&err=", received.query)
 
 
 def test_the_post_callback_is_signed_json(start: Start, receiver: Receiver) -> None:

@@ -31,6 +31,13 @@ def test_every_call_works_with_get_and_post_with_and_without_the_last_slash(
     assert cancelled.text == "ERROR 107"
 
 
+def test_a_client_that_strips_letters_instead_of_the_word_ok_is_found_out(sandbox: Sandbox) -> None:
+    answer = call(sandbox, "send_sms", **MESSAGE).text
+    assert ask(sandbox, answer.lstrip("OK ")) == "ERROR 107"
+    assert sandbox.wait_until_idle()
+    assert ask(sandbox, answer.removeprefix("OK ")) == "OK DELIVERED"
+
+
 def test_a_message_is_kept_as_it_was_sent(sandbox: Sandbox) -> None:
     sms_unique_id = send(sandbox, "143", from_="Shop", dlr_url="http://localhost/dlr/a-secret-token/")
     (message,) = sandbox.messages
