@@ -26,7 +26,8 @@ from django_messente_dlr.messente.transport import Transport
 # Documentation: «SMS API», hosts. The second is the backup of the first.
 API_HOSTS = ("https://api2.messente.com", "https://api3.messente.com")
 OMNICHANNEL_URL = "https://api.messente.com/v1"
-BALANCE = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,6})?", re.ASCII)
+# Six places are what its column holds. Those behind them, such as a float has, are no credit to speak of.
+BALANCE = re.compile(r"(-?[0-9]{1,12}(?:\.[0-9]{1,6})?)(?:(?<=\.[0-9]{6})[0-9]{1,30})?", re.ASCII)
 # A shorter one could be part of an id.
 SHORTEST_HIDDEN = 6
 
@@ -149,8 +150,8 @@ class MessenteClient:
         """
         answer = self._call("get_balance", {})
         words = answer.split()
-        if words[0].upper() == "OK" and len(words) > 1 and BALANCE.fullmatch(words[1]):
-            return Decimal(words[1])
+        if words[0].upper() == "OK" and len(words) > 1 and (told := BALANCE.fullmatch(words[1])):
+            return Decimal(told[1])
         _refuse(answer)
 
     def cancel(self, sms_unique_id: str) -> None:

@@ -291,14 +291,34 @@ class TestAsking:
 class TestBalance:
     @pytest.mark.parametrize(
         ("text", "balance"),
-        [("OK 707.54", "707.54"), ("ok 0", "0"), ("OK -3.20", "-3.20"), ("OK 707.54 EUR", "707.54")],
+        [
+            ("OK 707.54", "707.54"),
+            ("ok 0", "0"),
+            ("OK -3.20", "-3.20"),
+            ("OK 707.54 EUR", "707.54"),
+            ("OK 707.5400000000001", "707.54"),
+            ("OK 0.0000009", "0"),
+            ("OK -0.0000009", "0"),
+        ],
     )
     def test_the_second_word_is_an_exact_amount(self, messente: Messente, text: str, balance: str) -> None:
         messente.answer(FIRST, "get_balance", text)
         assert client().balance() == Decimal(balance)
 
     @pytest.mark.parametrize(
-        "text", ["OK", "OK much", "OK NaN", "OK 1e9", "OK 1,5", "OK Infinity", "OK \u0664", "7.5"]
+        "text",
+        [
+            "OK",
+            f"OK {'1' * 13}",
+            f"OK 1.{'1' * 37}",
+            "OK much",
+            "OK NaN",
+            "OK 1e9",
+            "OK 1,5",
+            "OK Infinity",
+            "OK \u0664",
+            "7.5",
+        ],
     )
     def test_what_is_no_amount_cannot_be_read(self, messente: Messente, text: str) -> None:
         messente.answer(FIRST, "get_balance", text.encode())
