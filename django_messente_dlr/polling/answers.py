@@ -118,7 +118,8 @@ def _note_refusal(account: str, error: str, *, asker: Asker, now: datetime) -> N
 def _record(question: Question, reports: list[Report | None]) -> dict[SmsMessage, bool]:
     """Record reports; return the messages that they are about, and whether that was the end of each."""
     told: dict[SmsMessage, list[Status | None]] = {}
-    for report in reports:
+    # What says most first: what one channel failed to deliver is no failure where another has delivered it.
+    for report in sorted(reports, key=_rank_of, reverse=True):
         if report is None:  # about one that is still under way, on which a whole omnimessage's end waits
             told |= {whole: [*told.get(whole, []), None] for whole in _wholes(question)}
             continue
@@ -137,6 +138,12 @@ def _record(question: Question, reports: list[Report | None]) -> dict[SmsMessage
                 status = status if ended else None
             told.setdefault(message, []).append(status)
     return {message: _is_end(statuses) for message, statuses in told.items()}
+
+
+def _rank_of(report: Report | None) -> int:
+    """Return how much a report says; -1 for one that says nothing, or is not there yet."""
+    status = status_of(report) if report else None
+    return status.rank if status else -1
 
 
 def _is_end(told: list[Status | None]) -> bool:

@@ -149,6 +149,21 @@ def test_an_omnimessage_is_asked_about_by_its_own_id_all_channels_at_once(messen
     assert messente.calls[0].request.headers["Authorization"].startswith("Basic ")
 
 
+@pytest.mark.parametrize("first", [("UNDELIV", 1), ("REJECTD", 7), ("BOUNCED", None), (None, None)])
+def test_an_omnimessage_that_was_delivered_in_the_end_is_not_said_to_have_failed_before(
+    first: tuple[str | None, int | None], messente: Messente, dlr_signals: SignalLog
+) -> None:
+    due(sms_unique_id=None, omnimessage_id="an-omni-id", channel="viber")
+    messente.add(
+        responses.GET,
+        f"{OMNICHANNEL}/omnimessage/an-omni-id/status",
+        json=status_of_an_omnimessage(viber=first, sms=("DELIVRD", 0)),
+    )
+    assert Poller().run().final == 1
+    told = [name for name in dlr_signals.names if name != "dlr_received"]
+    assert told == ["dlr_status_changed", "dlr_delivered"]
+
+
 def test_an_omnimessage_that_one_channel_has_failed_to_deliver_is_asked_about_while_another_is_under_way(
     messente: Messente,
 ) -> None:
