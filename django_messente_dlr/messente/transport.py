@@ -156,7 +156,7 @@ class Transport:
     def _post(self, host: str, endpoint: str, parameters: Body) -> str:
         response = self.exchange("POST", f"{host}/{endpoint}/", where=host, data=parameters)
         check_http(response, where=host)
-        answer = response.content.decode("utf-8", "replace").strip()
+        answer = response.content.decode("utf-8-sig", "replace").strip()
         if not answer:
             raise Unclear(f"{host} answered nothing.")
         if AnswerCode.known(answer) is AnswerCode.SERVER_FAILURE:

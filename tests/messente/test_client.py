@@ -156,6 +156,7 @@ class TestSending:
             (f"ok {ID}\r\n", ID),
             (f"OK {ID} and more", ID),
             (f"  OK \t {ID}", ID),
+            ("\ufeffOK OKO", "OKO"),
             ("OK OKO", "OKO"),
             ("OK 11111111-1111-4111-8111-111111111111", "11111111-1111-4111-8111-111111111111"),
             (f"OK {'x' * 128}", "x" * 128),
