@@ -11,7 +11,6 @@ from decimal import Decimal
 from typing import NoReturn
 from urllib.parse import quote, quote_plus
 
-from django.utils.encoding import force_str
 from requests.auth import HTTPBasicAuth
 
 from django_messente_dlr.messente import errors, fields
@@ -85,7 +84,7 @@ class MessenteClient:
         """
         check_options(options)
         # Of gettext_lazy's, requests would send each letter as a text of its own.
-        parameters = {"to": to, "text": force_str(text), "from": force_str(sender), "dlr-url": dlr_url}
+        parameters = {"to": to, "text": str(text), "from": str(sender), "dlr-url": dlr_url}
         parameters |= {name.replace("_store", "-store"): str(value) for name, value in options.items()}
         answer = self._call("send_sms", {k: v for k, v in parameters.items() if v}, idempotent=False)
         words = answer.split()
