@@ -10,7 +10,7 @@ from django.utils.translation import gettext
 
 from django_messente_dlr import conf, tallies
 from django_messente_dlr.admin.figures import Bar
-from django_messente_dlr.models import Account, DeliveryReport, SmsMessage
+from django_messente_dlr.models import Account, DeliveryReport, PendingReport, SmsMessage
 from django_messente_dlr.querysets import Found, counted, saying
 from django_messente_dlr.schedule import LATE
 
@@ -64,16 +64,21 @@ def warnings(accounts: Sequence[Account], bars: Sequence[Bar], overdue: int, *, 
         now: the present.
     """
     said = []
+    foreign = [account.name for account in accounts if account.name not in conf.accounts()]
+    waiting_for = set(PendingReport.objects.filter(account__in=foreign).values_list("account", flat=True).distinct())
     for account in accounts:
-        if account.name not in conf.accounts():
-            continue  # it sends nothing, and nobody asks about it: what it said last stays in its row
+        if account.name in foreign:
+            # It sends nothing, and nobody asks about it: what it said last stays in its row.
+            if account.name in waiting_for:
+                text = gettext(
+                    "Nobody can be asked about the messages of «%(account)s» that still wait for a report: it is not "
+                    "configured. Put it back into the settings until they have ended."
+                )
+                said.append(text % {"account": account.name})
+            continue
         sent = _sent_since(account.last_callback_at, account.name, bars)
         if conf.current().callback_base_url and sent >= TELLING and _older(account.last_callback_at, now):
-            text = gettext(
-                "Reports have stopped coming for «%(account)s»: %(count)d messages were sent since the last "
-                "callback. Look whether Messente can reach this site."
-            )
-            said.append(text % {"account": account.name, "count": sent})
+            said.append(_silence(account, bars) % {"account": account.name, "count": sent})
         if account.last_poll_error:
             text = gettext("Messente could not be asked about «%(account)s»: %(error)s")
             said.append(text % {"account": account.name, "error": account.last_poll_error})
@@ -84,6 +89,18 @@ def warnings(accounts: Sequence[Account], bars: Sequence[Bar], overdue: int, *, 
     if counted is None or now - counted > STALE:
         said.append(gettext("These figures are old. poll_dlrs counts them; the button counts them now."))
     return said
+
+
+def _silence(account: Account, bars: Sequence[Bar]) -> str:
+    if account.last_callback_at is None or account.last_callback_at < bars[0].starts_at:  # no older ones were counted
+        return gettext(
+            "No callback has come for «%(account)s» within the last 24 hours, and %(count)d messages were sent. Look "
+            "whether Messente can reach this site."
+        )
+    return gettext(
+        "Reports have stopped coming for «%(account)s»: %(count)d messages were sent since the last callback. Look "
+        "whether Messente can reach this site."
+    )
 
 
 def _older(moment: datetime | None, now: datetime) -> bool:

@@ -15,14 +15,16 @@ from django_messente_dlr import tallies
 from django_messente_dlr.admin import figures
 from django_messente_dlr.models import DeliveryReport, SmsMessage, Tally
 from django_messente_dlr.statuses import Status
+from django_messente_dlr.testing.callbacks import call_back
 from django_messente_dlr.testing.factories import AccountFactory, DeliveryReportFactory, SmsMessageFactory
 from tests.admin.conftest import Staff
 from tests.admin.pages import html, list_url, page_url
 
 pytestmark = pytest.mark.django_db
 
-# Session, user, tallies, the accounts, six counts, when they were counted twice, those on hold.
-QUERIES = 13
+# Session, user, tallies, the accounts and what is waited for of those not configured, six counts, when they were
+# counted twice, those on hold.
+QUERIES = 14
 
 
 @pytest.fixture(autouse=True)
@@ -181,6 +183,25 @@ class TestWarnings:
             sent(timedelta(hours=3), Status.SENT)
         assert "Reports have stopped coming for «default»: 6 messages" in self.warnings(admin_client)
 
+    @pytest.mark.parametrize("heard", [None, timedelta(hours=30)])
+    def test_how_many_were_sent_in_silence_is_told_of_the_day_that_was_counted(
+        self, admin_client: Client, heard: timedelta | None
+    ) -> None:
+        AccountFactory.create(last_callback_at=heard and timezone.now() - heard)
+        for hours in (3, 3, 3, 3, 3, 28):
+            sent(timedelta(hours=hours), Status.SENT)
+        said = "No callback has come for «default» within the last 24 hours, and 5 messages were sent."
+        assert said in self.warnings(admin_client)
+
+    def test_where_nobody_can_be_asked_since_an_account_is_not_configured(self, admin_client: Client) -> None:
+        AccountFactory.create(name="gone")
+        said = "Nobody can be asked about the messages of «gone»"
+        assert said not in self.warnings(admin_client)
+        message = SmsMessageFactory.create(account="gone")
+        assert said in self.warnings(admin_client)
+        call_back(message)
+        assert said not in self.warnings(admin_client)
+
     @pytest.mark.parametrize("case", ["heard of since", "few", "just sent", "no callbacks"])
     def test_not_where_that_is_no_wonder(self, admin_client: Client, settings: Any, case: str) -> None:
         heard = timedelta(hours=1) if case == "heard of since" else timedelta(hours=6)
@@ -207,7 +228,7 @@ class TestWarnings:
         then = timezone.now() - timedelta(hours=6)
         AccountFactory.create(name="former", last_poll_error="The credentials were refused.", last_callback_at=then)
         for _ in range(6):
-            sent(timedelta(hours=3), Status.SENT, account="former")
+            sent(timedelta(hours=3), Status.DELIVERED, account="former")
         assert "former" not in self.warnings(admin_client)
 
     def test_when_nobody_has_counted(self, admin_client: Client) -> None:
