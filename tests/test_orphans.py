@@ -76,6 +76,23 @@ def test_several_orphans_do_what_they_would_have_done_in_any_order(dlr_signals: 
     assert set(message.reports.values_list("outcome", flat=True)) == {"advanced", "stale"}
 
 
+@pytest.mark.parametrize("how", ["registered", "swept"])
+def test_of_orphans_that_tell_of_a_failure_and_of_the_delivery_after_it_the_delivery_is_told(
+    how: str, dlr_signals: SignalLog
+) -> None:
+    for stat, err in (("UNDELIV", "1"), ("ACCEPTD", ""), ("DELIVRD", "")):
+        report(stat, err)
+    dlr_signals.clear()
+    if how == "registered":
+        message = tracked()
+    else:  # by a process that died before it looked for orphans
+        message = SmsMessageFactory.create(sms_unique_id="an-id")
+        sweep()
+    message.refresh_from_db()
+    assert (message.status, message.err) == ("delivered", None)
+    assert dlr_signals.names == ["dlr_status_changed", "dlr_delivered"]
+
+
 def test_an_orphan_that_comes_again_by_its_messages_own_url_is_given_to_it(dlr_signals: SignalLog) -> None:
     orphan = report()
     message = prepare_sms(NUMBER)  # the answer to sending got lost: its id is not known
@@ -120,7 +137,7 @@ def test_the_sweep_matches_what_both_sides_have_missed(dlr_signals: SignalLog) -
 
 
 def test_an_orphan_that_cannot_be_matched_keeps_no_other_from_its_message(caplog: pytest.LogCaptureFixture) -> None:
-    first, second = report("ACCEPTD"), report("DELIVRD")
+    first, second = report("DELIVRD"), report("ACCEPTD")
     with mock.patch("django_messente_dlr.ledger.recording.match"):
         message = tracked()
 

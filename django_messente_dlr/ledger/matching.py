@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from typing import Any
 
 from django.db import router, transaction
@@ -22,6 +23,7 @@ from django_messente_dlr.ledger.settling import Moved, settle
 from django_messente_dlr.messente.readers import reread
 from django_messente_dlr.messente.reports import Report, Source
 from django_messente_dlr.models import DeliveryReport, SmsMessage
+from django_messente_dlr.statuses import Status
 
 logger = logging.getLogger(__name__)
 
@@ -34,20 +36,25 @@ def match(message: SmsMessage) -> int:
     Args:
         message: a message whose row is committed.
     """
-    return sum(adopt(orphan) for orphan in orphans_of(message))
+    return sum(adopt(orphan) for orphan in _plainest_first(orphans_of(message)))
 
 
 def match_orphans() -> int:
     """Give all orphans to their messages that are known by now, however that was missed; return how many."""
     matched, last = 0, 0
     while batch := list(orphans_with_message().filter(pk__gt=last)[:BATCH]):
-        for orphan in batch:
+        for orphan in _plainest_first(batch):
             try:
                 matched += adopt(orphan)
             except Exception:  # one report's trouble must not keep the others from their messages
                 logger.exception("Delivery report %s could not be given to its message.", orphan.pk)
         last = batch[-1].pk
     return matched
+
+
+def _plainest_first(orphans: Iterable[DeliveryReport]) -> list[DeliveryReport]:
+    """Return those that say most first: of what was delivered in the end nobody need hear now that it had failed."""
+    return sorted(orphans, key=lambda orphan: Status(orphan.status).rank if orphan.status else -1, reverse=True)
 
 
 def count_again(fingerprint: str, *, named: int | None) -> bool:
