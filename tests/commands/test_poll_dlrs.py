@@ -140,15 +140,29 @@ def test_a_dry_run_tells_what_is_due_and_changes_nothing(messente: Messente) -> 
     assert poll("--dry-run", "--account=default").startswith("would ask about 1 messages (default 1)")
     assert json.loads(poll("--dry-run", "--json")) == {
         "due": {"default": 1, "marketing": 1},
+        "unaskable": 0,
         "next_poll_at": at.isoformat(),
     }
     assert seen(message).next_poll_at == at
     assert messente.hosts_asked() == []
 
 
+def test_a_dry_run_tells_apart_what_nobody_can_be_asked_about(messente: Messente) -> None:
+    due()
+    due(queued=True)
+    due(account="gone")
+    told = (
+        "would ask about 1 messages (default 1); nobody can be asked about 2 (no id, or no such account); the first"
+    )
+    assert poll("--dry-run").startswith(told)
+    assert json.loads(poll("--dry-run", "--json"))["unaskable"] == 2
+    messente.answer(FIRST, REPORT, "OK DELIVERED")
+    assert poll().startswith("asked 1, ")
+
+
 def test_a_dry_run_with_nothing_to_do_says_so() -> None:
     assert poll("--dry-run") == "would ask about 0 messages\n"
-    assert json.loads(poll("--dry-run", "--json")) == {"due": {}, "next_poll_at": None}
+    assert json.loads(poll("--dry-run", "--json")) == {"due": {}, "unaskable": 0, "next_poll_at": None}
 
 
 def test_a_dry_run_of_an_unknown_account_is_exit_status_2() -> None:

@@ -12,7 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser, SystemCheckError
 from django.db import Error as DatabaseTrouble
 from django.db import close_old_connections, connections
-from django.db.models import Count, Min
+from django.db.models import Count, Min, Q
 from django.utils import timezone
 
 from django_messente_dlr import conf
@@ -117,18 +117,21 @@ class Command(BaseCommand):
 
     def _tell_what_is_due(self, options: dict[str, Any]) -> None:
         pending = _of(options)
-        due = dict(
-            pending.due(timezone.now()).order_by("account").values_list("account").annotate(number=Count("pk"))
-        )
+        taken = pending.due(timezone.now())
+        nameless = Q(message__sms_unique_id=None, message__omnimessage_id="")
+        askable = taken.filter(account__in=list(conf.accounts())).exclude(nameless)
+        due = dict(askable.order_by("account").values_list("account").annotate(number=Count("pk")))
+        others = taken.count() - sum(due.values())
         next_poll_at = pending.aggregate(at=Min("due_at"))["at"]
         if options["json"]:
-            told = {"due": due, "next_poll_at": next_poll_at and next_poll_at.isoformat()}
-            self.stdout.write(json.dumps(told))
+            at = next_poll_at and next_poll_at.isoformat()
+            self.stdout.write(json.dumps({"due": due, "unaskable": others, "next_poll_at": at}))
             return
         of_each = ", ".join(f"{name} {number}" for name, number in due.items())
         self.stdout.write(
             f"would ask about {sum(due.values())} messages"
             + (f" ({of_each})" if due else "")
+            + (f"; nobody can be asked about {others} (no id, or no such account)" if others else "")
             + (f"; the first is due at {next_poll_at:%Y-%m-%d %H:%M:%S %Z}" if next_poll_at else "")
         )
 
