@@ -74,6 +74,24 @@ def test_a_delivery_of_a_message_that_was_sent_before_says_nothing_of_the_credit
     assert accounts.is_held("default")
 
 
+@pytest.mark.parametrize(("stat", "err"), [("ACCEPTD", ""), ("UNDELIV", "1"), ("REJECTD", "7")])
+def test_what_was_sent_later_but_not_delivered_says_nothing_of_the_credit(
+    stat: str, err: str, dlr_signals: SignalLog
+) -> None:
+    exhaust()
+    message = SmsMessageFactory.create(queued=True, sent_at=timezone.now())
+    assert call_back(message, stat, err, sms_unique_id="an-id").status_code == 200
+    assert accounts.is_held("default")
+    assert "credits_restored" not in dlr_signals.names
+
+
+def test_a_message_that_was_entered_before_the_outage_and_sent_after_it_began_tells_of_credit() -> None:
+    entered = timezone.now() - timedelta(hours=1)
+    exhaust()
+    call_back(SmsMessageFactory.create(created_at=entered, sent_at=timezone.now()))
+    assert not accounts.is_held("default")
+
+
 def test_a_late_report_of_the_outage_before_begins_no_new_one(dlr_signals: SignalLog) -> None:
     """Messages that failed together are reported one after the other, some when there is credit again."""
     before = timezone.now() - timedelta(minutes=1)
