@@ -299,6 +299,23 @@ def test_an_id_that_is_another_messages_is_not_adopted() -> None:
     assert not DeliveryReport.objects.exists()
 
 
+def test_an_id_that_became_known_meanwhile_is_not_replaced() -> None:
+    """What is answered to sending and what a report tells come at the same time, and they differ."""
+
+    def find_and_be_overtaken(address: Any, **options: Any) -> SmsMessage | None:
+        found = finding.find(address, **options)
+        if message.sms_unique_id is None:
+            mark_sent(message, "an-id")
+        return found
+
+    message = prepare_sms(NUMBER)
+    with mock.patch("django_messente_dlr.ledger.recording.find", find_and_be_overtaken):
+        assert call_back(message, "PONDERD", sms_unique_id="another-id").status_code == 403
+    message.refresh_from_db()
+    assert message.sms_unique_id == "an-id"
+    assert not message.reports.exists()
+
+
 def test_an_omnichannel_report_that_overtakes_the_answer_tells_the_omnimessage() -> None:
     message = prepare_sms(NUMBER)
     payload = {"message_id": "sms-id", "omnimessage_id": "an-omni-id", "status": "ACK", "err": None}

@@ -151,6 +151,20 @@ def test_a_report_that_tells_the_id_does_not_put_off_a_question(messente: Messen
     assert due_at(message) == before
 
 
+def test_a_report_that_ends_nothing_leaves_the_next_question_where_it_is() -> None:
+    later = timezone.now() + 3 * SOON
+    message = due(next_poll_at=later)
+    call_back(message, "ACCEPTD")
+    assert due_at(message) == later
+
+
+def test_an_id_that_becomes_known_brings_no_other_message_forward() -> None:
+    other = due(next_poll_at=timezone.now() + 3 * SOON)
+    before = due_at(other)
+    call_back(prepare_sms(NUMBER), "ACCEPTD", sms_unique_id="an-id")
+    assert due_at(other) == before
+
+
 def test_what_was_given_up_before_it_was_sent_is_waited_for_again(messente: Messente) -> None:
     message = prepare_sms(NUMBER)
     SmsMessage.objects.filter(pk=message.pk).update(created_at=timezone.now() - WINDOW)
