@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 from unittest import mock
 
@@ -63,6 +64,16 @@ def test_an_orphan_is_kept_and_matched_when_its_message_is_known(
     # That it was received is not told again; what it changed is.
     assert dlr_signals.names == ["dlr_status_changed", "dlr_delivered"]
     assert orphan.dispatch_due_at is None
+
+
+def test_an_orphan_tells_its_message_all_that_it_has_told() -> None:
+    told = {"message_id": "an-id", "status": "UNDELIV", "err": 1, "error": "Unknown subscriber", "channel": "viber"}
+    assert call_back_omnichannel({**told, "price_info": {"total_price": "0.2", "parts_count": 2}}).status_code == 200
+    message = tracked()
+    message.refresh_from_db()
+    assert (message.status, message.stat, message.err) == ("failed", "UNDELIV", 1)
+    assert (message.error_text, message.channel) == ("Unknown subscriber", "viber")
+    assert (message.price, message.parts) == (Decimal("0.2"), 2)
 
 
 def test_several_orphans_do_what_they_would_have_done_in_any_order(dlr_signals: SignalLog) -> None:
@@ -181,6 +192,19 @@ def test_a_named_orphan_is_not_matched_with_a_message_that_has_another_id() -> N
     assert ledger.match_orphans() == 0
     message.refresh_from_db()
     assert message.status == "sent"
+
+
+def test_a_named_orphan_of_another_message_keeps_no_other_from_its_message(caplog: pytest.LogCaptureFixture) -> None:
+    message = prepare_sms(NUMBER)
+    foreign = report("ACCEPTD")
+    DeliveryReport.objects.filter(pk=foreign.pk).update(sms_unique_id="another-id", named_message=message.pk)
+    report("DELIVRD")
+    mark_sent(message, "an-id")
+    message.refresh_from_db()
+    foreign.refresh_from_db()
+    assert (message.status, message.sms_unique_id) == ("delivered", "an-id")
+    assert (foreign.message, foreign.outcome) == (None, "orphan")
+    assert caplog.text == ""
 
 
 def test_an_orphan_without_credit_begins_no_hold_until_its_message_is_known(dlr_signals: SignalLog) -> None:
