@@ -60,6 +60,12 @@ def test_a_message_whose_signals_are_still_to_be_sent_stays() -> None:
     assert SmsMessage.objects.get() == report.message
 
 
+def test_an_orphan_whose_signals_are_still_to_be_sent_stays() -> None:
+    orphan = DeliveryReportFactory.create(message=None, received_at=OLD, dispatch_due_at=OLD, dispatched_at=None)
+    assert "deleted 0 messages and 0 orphan reports" in prune()
+    assert DeliveryReport.objects.get() == orphan
+
+
 @pytest.mark.parametrize(("received_at", "stays"), [(OLD, False), (timezone.now(), True)])
 def test_orphans_go_by_when_they_came(received_at: object, *, stays: bool) -> None:
     orphan = DeliveryReportFactory.create(message=None, sms_unique_id="nobody's", received_at=received_at)
@@ -92,6 +98,14 @@ def test_a_dry_run_counts_and_deletes_nothing() -> None:
     DeliveryReportFactory.create(message=None, received_at=OLD)
     assert "would delete 1 messages and 1 orphan reports" in prune("--dry-run")
     assert SmsMessage.objects.count() == DeliveryReport.objects.count() == 1
+
+
+def test_a_dry_run_counts_nothing_that_would_stay() -> None:
+    unsent = {"dispatch_due_at": OLD, "dispatched_at": None}
+    DeliveryReportFactory.create(message__status=Status.DELIVERED, message__created_at=OLD, **unsent)
+    DeliveryReportFactory.create(message__status=Status.SENT, message__created_at=OLD)
+    DeliveryReportFactory.create(message=None, received_at=OLD, **unsent)
+    assert "would delete 0 messages and 0 orphan reports" in prune("--dry-run")
 
 
 @pytest.mark.parametrize("days", ["0", "-1", "soon", "٣"])
