@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 from unittest import mock
 
 import pytest
-from django.db import transaction
+from django.db import OperationalError, transaction
 from django.dispatch import Signal
 from django.test import TestCase
 from django.utils import timezone
@@ -98,6 +99,16 @@ class TestAfterTheCommit:
             ledger.record(Report(source=Source.CALLBACK, stat="DELIVRD"), account="default", named=message.pk)
             before = list(dlr_signals)
         assert before == []
+        assert dlr_signals.names == DELIVERED
+
+    @pytest.mark.parametrize("around", [nullcontext, transaction.atomic])
+    def test_signals_that_cannot_be_sent_are_no_matter_to_messente_and_are_sent_by_the_sweep(
+        self, message: SmsMessage, around: Callable[[], Any], dlr_signals: SignalLog
+    ) -> None:
+        with mock.patch.object(dispatch, "dispatch", side_effect=OperationalError("gone")), around():
+            assert call_back(message).status_code == 200
+        assert dlr_signals == []
+        assert dispatch.sweep(late(DeliveryReport.objects.get())) == 1
         assert dlr_signals.names == DELIVERED
 
     def test_what_was_sent_is_noted_on_the_report(self, message: SmsMessage) -> None:
