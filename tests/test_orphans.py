@@ -207,6 +207,36 @@ def test_a_named_orphan_of_another_message_keeps_no_other_from_its_message(caplo
     assert caplog.text == ""
 
 
+def test_a_named_orphan_whose_id_is_another_messages_stays_an_orphan(caplog: pytest.LogCaptureFixture) -> None:
+    orphan, message = report(), prepare_sms(NUMBER)
+    DeliveryReport.objects.filter(pk=orphan.pk).update(named_message=message.pk)
+    SmsMessageFactory.create(sms_unique_id="an-id")
+    assert ledger.match_orphans() == 0
+    message.refresh_from_db()
+    assert (message.status, message.sms_unique_id) == ("queued", None)
+    assert caplog.text == ""
+
+
+def test_two_who_find_an_orphan_at_the_same_time_give_it_to_its_message_once(dlr_signals: SignalLog) -> None:
+    orphan = report("UNDELIV", "1")
+    with mock.patch("django_messente_dlr.ledger.recording.match"):
+        message = tracked()
+
+    def find(address: Any, **options: Any) -> SmsMessage | None:
+        if not others:
+            others.append(0)
+            others[0] = ledger.match(message)
+        return finding.find(address, **options)
+
+    others: list[int] = []
+    with mock.patch("django_messente_dlr.ledger.matching.find", find):
+        assert ledger.match_orphans() == 0
+    assert others == [1]
+    orphan.refresh_from_db()
+    assert (orphan.message, orphan.outcome) == (message, "advanced")
+    assert dlr_signals.names.count("dlr_failed") == 1
+
+
 def test_an_orphan_without_credit_begins_no_hold_until_its_message_is_known(dlr_signals: SignalLog) -> None:
     report("REJECTD", "4")
     assert not accounts.is_held("default")
@@ -258,6 +288,12 @@ def test_a_repeated_orphan_is_counted_and_stays_one() -> None:
     assert DeliveryReport.objects.count() == 1
 
 
+def test_two_accounts_reports_of_the_same_id_are_two() -> None:
+    report()
+    assert report(account="marketing").receipts == 1
+    assert DeliveryReport.objects.count() == 2
+
+
 def test_a_receiver_that_raised_hears_of_the_report_again_when_it_is_matched() -> None:
     from django_messente_dlr.signals import dlr_received
 
@@ -298,6 +334,22 @@ def test_a_row_of_one_channel_does_not_take_anothers_report() -> None:
     message.refresh_from_db()
     assert message.status == "sent"
     assert DeliveryReport.objects.orphans().count() == 1
+
+
+def test_the_sweep_gives_a_row_of_one_channel_no_report_of_another() -> None:
+    message = mark_sent(prepare_sms(NUMBER), "sms-id", omnimessage_id="an-omni-id")
+    assert omni("viber-id", "UNDELIV") == 200
+    assert ledger.match_orphans() == 0
+    message.refresh_from_db()
+    assert message.status == "sent"
+
+
+def test_the_sweep_gives_a_whole_omnimessage_the_reports_of_its_channels() -> None:
+    omni("viber-id", "UNDELIV")
+    message = SmsMessageFactory.create(sms_unique_id=None, omnimessage_id="an-omni-id")
+    assert ledger.match_orphans() == 1
+    message.refresh_from_db()
+    assert message.status == "failed"
 
 
 def test_orphans_of_an_omnimessage_are_matched() -> None:
