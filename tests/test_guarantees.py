@@ -220,6 +220,13 @@ def test_the_same_report_by_the_messages_url_and_by_the_accounts_is_one() -> Non
     assert DeliveryReport.objects.get().receipts == 2
 
 
+def test_reports_that_tell_no_id_are_as_many_as_the_messages_whose_urls_were_called() -> None:
+    for message in SmsMessageFactory.create_batch(2):
+        assert call_back(message, sms_unique_id="").status_code == 200
+        message.refresh_from_db()
+        assert (message.status, message.reports.get().receipts) == ("delivered", 1)
+
+
 def test_signals_carry_what_they_promise(dlr_signals: SignalLog) -> None:
     message = SmsMessageFactory.create()
     call_back(message, "UNDELIV", "999")
