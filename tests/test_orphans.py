@@ -9,7 +9,7 @@ from typing import Any
 from unittest import mock
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, OperationalError, transaction
 from django.test import Client
 from django.utils import timezone
 
@@ -164,6 +164,21 @@ def test_an_orphan_that_cannot_be_matched_keeps_no_other_from_its_message(caplog
     assert f"Delivery report {first.pk} could not be given to its message." in caplog.text
     assert list(message.reports.all()) == [second]
     assert ledger.match_orphans() == 1
+
+
+def test_what_fails_after_the_commit_keeps_no_message_from_being_entered_and_is_done_by_the_sweep() -> None:
+    report()
+    with mock.patch("django_messente_dlr.ledger.recording.match", side_effect=OperationalError("gone")):
+        message = tracked()
+    assert message.status == "sent"
+    assert sweep().matched == 1
+    message.refresh_from_db()
+    assert message.status == "delivered"
+
+
+def test_what_fails_after_the_commit_keeps_no_orphan_from_being_answered_200() -> None:
+    with mock.patch("django_messente_dlr.ledger.recording.adopt", side_effect=OperationalError("gone")):
+        assert report().outcome == "orphan"
 
 
 def test_a_message_committed_between_the_look_and_the_commit_is_found() -> None:

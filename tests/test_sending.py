@@ -252,6 +252,21 @@ def test_prepare_and_mark_sent() -> None:
     assert message.status == "sent"
 
 
+def test_mark_sent_marks_its_own_message_alone() -> None:
+    other = prepare_sms(NUMBER)
+    before = SmsMessage.objects.filter(pk=other.pk).values("pending__due_at").get()
+    mark_sent(prepare_sms(NUMBER), "an-id", sent_at=timezone.now() + timedelta(days=1))
+    other.refresh_from_db()
+    assert (other.status, other.sms_unique_id, other.sent_at) == ("queued", None, None)
+    assert SmsMessage.objects.filter(pk=other.pk).values("pending__due_at").get() == before
+
+
+def test_what_is_marked_as_sent_is_not_sent_once_more(dlr_signals: SignalLog) -> None:
+    message = mark_sent(prepare_sms(NUMBER), "an-id")
+    call_back(message, "ACCEPTD")
+    assert dlr_signals.names == ["dlr_received"]
+
+
 def test_mark_sent_does_not_set_back_what_a_report_has_told() -> None:
     message = prepare_sms(NUMBER)
     call_back(message, sms_unique_id="an-id")
