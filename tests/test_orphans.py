@@ -192,6 +192,20 @@ def test_a_message_committed_between_the_look_and_the_commit_is_found() -> None:
     assert SmsMessage.objects.get().status == "delivered"
 
 
+@pytest.mark.parametrize("stat", ["DELIVRD", "PONDERD"])
+@pytest.mark.usefixtures("long_way")
+def test_a_report_whose_message_is_deleted_while_it_is_written_is_kept_without_it(stat: str) -> None:
+    def find_and_be_overtaken(address: Any, **options: Any) -> SmsMessage | None:
+        found = finding.find(address, **options)
+        SmsMessage.objects.all().delete()
+        return found
+
+    SmsMessageFactory.create(sms_unique_id="an-id")
+    with mock.patch("django_messente_dlr.ledger.recording.find", find_and_be_overtaken):
+        orphan = report(stat)
+    assert (orphan.stat, orphan.outcome, orphan.message) == (stat, "orphan", None)
+
+
 def test_an_orphan_is_not_matched_with_another_accounts_message() -> None:
     orphan = report(account="marketing")
     tracked()
