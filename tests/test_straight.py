@@ -303,6 +303,18 @@ class TestStatementsThatTheServerKeeps:
             plans.execute(connection, cursor, statement, [0])
 
     @postgresql
+    def test_a_name_that_somebody_else_has_prepared_is_not_used(self) -> None:
+        statement = plans.Statement.of(connection.vendor, "SELECT %s", ["integer"], [0])
+        with connection.cursor() as cursor:
+            cursor.execute(statement.prepare)  # as behind a pooler, which hands on what others have prepared
+            for _ in range(2):
+                plans.execute(connection, cursor, statement, [7])
+                assert cursor.fetchone() == (7,)
+        with CaptureQueriesContext(connection) as captured, connection.cursor() as cursor:
+            plans.execute(connection, cursor, statement, [7])
+        assert [query["sql"].split()[0] for query in captured.captured_queries] == ["SELECT"]
+
+    @postgresql
     def test_a_table_that_has_changed_under_the_plan_is_read_without_it(self) -> None:
         statement = plans.Statement.of(connection.vendor, "SELECT * FROM changing WHERE a > %s", ["integer"], [0])
         with connection.cursor() as cursor:
