@@ -115,6 +115,12 @@ class TestAtTheSameRank:
         assert (message.stat, message.err, message.finalised_at) == ("UNDELIV", 1, ended)
         assert dlr_signals.names == ["dlr_received"]
 
+    @pytest.mark.parametrize("err", [None, 0])
+    def test_that_there_is_no_cause_is_no_news(self, message: SmsMessage, err: int | None) -> None:
+        call_back(message, "FAILED")
+        assert tell(message, "UNDELIV", err) == "stale"
+        assert message.err is None
+
     def test_an_err_of_what_has_not_failed_is_no_cause(self, message: SmsMessage, dlr_signals: SignalLog) -> None:
         assert tell(message, "ACCEPTD", 999) == "stale"
         assert message.err is None
