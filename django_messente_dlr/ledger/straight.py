@@ -30,9 +30,10 @@ WRITERS = {"postgresql": postgres.write, "mysql": mariadb.write, "sqlite": porta
 DJANGO_SIGNALS = (pre_init, post_init, pre_save, post_save)
 # Columns whose words are our own.
 VOCABULARY = frozenset({"status", "rank", "previous", "outcome", "source"})
-# What a message was before: one that is seen had been delivered, all others had been sent.
+# What a message was before: one that is seen had been delivered, all others had been sent. It has an id, whichever:
+# one without stands for a whole omnimessage, which has not ended where one of its channels has failed.
 PRESUMED = {
-    status: SmsMessage(status=before.value, rank=before.rank)
+    status: SmsMessage(sms_unique_id="the report's", status=before.value, rank=before.rank)
     for status in Status
     for before in [Status.DELIVERED if status is Status.SEEN else Status.SENT]
     if status.rank > before.rank

@@ -87,6 +87,20 @@ def test_an_omnimessage_that_one_channel_failed_to_deliver_is_waited_for_until_a
     assert (seen(whole).status, seen(whole).next_poll_at) == ("delivered", None)
 
 
+def test_a_failure_that_does_not_name_the_omnimessage_is_not_the_end_of_the_whole_either() -> None:
+    whole = mark_sent(prepare_sms(NUMBER), omnimessage_id="X")
+    assert call_back(whole, "UNDELIV", "1", sms_unique_id="V").status_code == 200
+    assert (seen(whole).status, seen(whole).next_poll_at is None) == ("failed", False)
+
+
+@pytest.mark.usefixtures("each_way")
+def test_a_channel_that_is_entered_by_its_own_id_has_ended_where_it_failed() -> None:
+    channel = track_sms("V", omnimessage_id="X", channel="viber")
+    failed = {"message_id": "V", "omnimessage_id": "X", "channel": "viber", "status": "UNDELIV", "err": 1}
+    assert call_back_omnichannel(failed).status_code == 200
+    assert (seen(channel).status, seen(channel).next_poll_at) == ("failed", None)
+
+
 def test_an_omnimessage_that_all_channels_failed_to_deliver_has_ended(messente: Messente) -> None:
     whole = mark_sent(prepare_sms(NUMBER), omnimessage_id="X")
     make_due(whole)
