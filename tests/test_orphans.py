@@ -13,7 +13,7 @@ from django.db import IntegrityError, OperationalError, transaction
 from django.test import Client
 from django.utils import timezone
 
-from django_messente_dlr import accounts, callbacks, ledger
+from django_messente_dlr import accounts, callbacks, dispatch, ledger
 from django_messente_dlr.ledger import finding
 from django_messente_dlr.models import DeliveryReport, SmsMessage
 from django_messente_dlr.polling import Poller
@@ -309,6 +309,16 @@ def test_an_orphan_whose_process_died_while_it_told_of_it_is_matched_by_the_swee
     assert message.status == "delivered"
     assert dlr_signals.names == ["dlr_received", "dlr_status_changed", "dlr_delivered"]
     assert not DeliveryReport.objects.undispatched().exists()
+
+
+def test_what_a_match_has_changed_is_told_by_the_sweep_where_its_process_died(dlr_signals: SignalLog) -> None:
+    report()
+    dlr_signals.clear()
+    with mock.patch("django_messente_dlr.dispatch.dispatch"):
+        tracked()
+    assert dispatch.sweep() == 0  # it may be under way still
+    assert dispatch.sweep(timezone.now() + dispatch.LEASE) == 1
+    assert dlr_signals.names == ["dlr_status_changed", "dlr_delivered"]
 
 
 def test_a_repeated_orphan_is_counted_and_stays_one() -> None:
