@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 from django.db import DataError, connection, transaction
-from django.db.models.signals import post_save
+from django.db.models.signals import ModelSignal, post_init, post_save, pre_init, pre_save
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from django_messente_dlr import callbacks, ledger, plans, signals
 from django_messente_dlr.ledger import straight
-from django_messente_dlr.models import DeliveryReport, SmsMessage
+from django_messente_dlr.models import DeliveryReport, PendingReport, SmsMessage
 from django_messente_dlr.testing.callbacks import call_back, call_back_omnichannel
 from django_messente_dlr.testing.factories import AccountFactory, SmsMessageFactory
 from django_messente_dlr.testing.signals import SignalLog
@@ -104,13 +104,14 @@ def test_a_receiver_of_another_signal_is_none(message: SmsMessage) -> None:
     assert statements_of(lambda: by_message(message)) == ENDED
 
 
-def rows(message: SmsMessage) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """What is written about a message, without what no two of them can have in common."""
+def rows(message: SmsMessage) -> tuple[dict[str, Any], bool, list[dict[str, Any]]]:
+    """What is written about a message, whether more is waited for, and its reports, as far as two can be the same."""
     own = {"id", "sms_unique_id", "recipient", "created_at", "sent_at", "finalised_at", "message_id"}
     own |= {"received_at", "dispatched_at", "fingerprint", "payload", "dispatch_due_at"}
     told = SmsMessage.objects.filter(pk=message.pk).values().get()
     return (
         {name: value if name not in own else value is None for name, value in told.items()},
+        PendingReport.objects.filter(pk=message.pk).exists(),
         [
             {name: value if name not in own else value is None for name, value in report.items()}
             for report in message.reports.order_by("pk").values()
@@ -178,15 +179,16 @@ class TestTheLongWayIsTaken:
         message.refresh_from_db()
         assert (message.status, str(message.price), message.parts) == ("delivered", "9.500000", 2)
 
-    def test_where_the_project_listens_to_the_rows_themselves(self, message: SmsMessage) -> None:
-        saved: list[bool] = []
+    @pytest.mark.parametrize("signal", [pre_init, post_init, pre_save, post_save])
+    def test_where_the_project_listens_to_the_rows_themselves(self, message: SmsMessage, signal: ModelSignal) -> None:
+        heard: list[type] = []
 
-        def receiver(created: bool, **kwargs: Any) -> None:
-            saved.append(created)
+        def receiver(sender: type, **kwargs: Any) -> None:
+            heard.append(sender)
 
-        post_save.connect(receiver, sender=DeliveryReport)
+        signal.connect(receiver, sender=DeliveryReport)
         by_message(message)
-        assert saved == [True]
+        assert heard == [DeliveryReport]
 
     def test_where_messages_live_in_another_database(self, message: SmsMessage, settings: Any) -> None:
         settings.DATABASE_ROUTERS = [Elsewhere()]

@@ -165,6 +165,16 @@ def test_an_account_that_is_not_in_use_any_more_has_no_url(settings: Any) -> Non
     assert Client().get(path + QUERY).status_code == 403
 
 
+def test_a_message_of_an_account_that_is_not_in_use_any_more_still_hears_what_became_of_it(
+    message: SmsMessage, settings: Any
+) -> None:
+    path = path_of(message)
+    settings.MESSENTE_DLR = {**settings.MESSENTE_DLR, "ACCOUNTS": {"other": {"USERNAME": "a", "PASSWORD": "b"}}}
+    assert Client().get(path + QUERY).status_code == 200
+    message.refresh_from_db()
+    assert message.status == "delivered"
+
+
 @pytest.mark.parametrize("failure", [OperationalError("gone"), InterfaceError("gone")])
 @pytest.mark.parametrize("how", ["get", "post"])
 def test_a_database_that_is_down_is_a_503_and_the_report_is_taken_when_it_comes_again(
