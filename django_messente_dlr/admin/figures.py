@@ -74,6 +74,7 @@ class Line:
     total: int
     delivered: int = 0
     failed: int = 0
+    unresolved: int = 0
     open: int = 0
 
     @property
@@ -134,6 +135,7 @@ def line_of(name: str, statuses: Counter[str]) -> Line:
         total=statuses.total(),
         delivered=_sum(statuses, DELIVERED),
         failed=_sum(statuses, FAILED),
+        unresolved=_sum(statuses, [Status.UNRESOLVED]),
         open=_sum(statuses, OPEN),
     )
 

@@ -137,9 +137,13 @@ def test_accounts_and_countries_are_told_apart(admin_client: Client) -> None:
     sent(timedelta(minutes=1), recipient="+37255500000")
     sent(timedelta(minutes=1), Status.FAILED, recipient="+37255500001", account="marketing")
     sent(timedelta(minutes=1), Status.SENT, recipient="+358401234567", account="marketing")
+    sent(timedelta(minutes=1), Status.UNRESOLVED, recipient="+358401234567", account="marketing")
     page = overview(admin_client)
-    assert rows(page, "accounts") == [["marketing", "2", "0 %", "1", "1"], ["default", "1", "100 %", "0", "0"]]
-    assert rows(page, "prefixes") == [["+372", "2", "50 %", "1", "0"], ["+358", "1", "–", "0", "1"]]
+    assert rows(page, "accounts") == [
+        ["marketing", "3", "0 %", "1", "1", "1"],
+        ["default", "1", "100 %", "0", "0", "0"],
+    ]
+    assert rows(page, "prefixes") == [["+358", "2", "–", "0", "1", "1"], ["+372", "2", "50 %", "1", "0", "0"]]
 
 
 def test_those_that_are_too_many_to_be_listed_are_told_together(admin_client: Client) -> None:
@@ -150,7 +154,7 @@ def test_those_that_are_too_many_to_be_listed_are_told_together(admin_client: Cl
     sent(timedelta(minutes=1), Status.FAILED, account="smaller")
     *listed, last = rows(overview(admin_client), "accounts")
     assert [line[0] for line in listed] == [f"shop-{number}" for number in range(figures.RANKED)]
-    assert last == ["All others", "2", "50 %", "1", "0"]
+    assert last == ["All others", "2", "50 %", "1", "0", "0"]
 
 
 def test_reports_that_need_a_look_are_counted_and_one_click_away(admin_client: Client) -> None:
