@@ -44,6 +44,11 @@ class Status(TextChoices):
 RANKS = {status: rank for rank, status in enumerate(Status)}
 
 
+def rank_of(status: Status | None) -> int:
+    """Return how much a status says; less than any does where none is known."""
+    return -1 if status is None else status.rank
+
+
 def status_of(report: Report) -> Status | None:
     """Return the Status that a report amounts to, or None where nothing in it is known.
 

@@ -23,7 +23,7 @@ from django_messente_dlr.ledger.settling import Moved, settle
 from django_messente_dlr.messente.readers import reread
 from django_messente_dlr.messente.reports import Report, Source
 from django_messente_dlr.models import DeliveryReport, SmsMessage
-from django_messente_dlr.statuses import Status
+from django_messente_dlr.statuses import Status, rank_of
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ def match_orphans() -> int:
 
 def _plainest_first(orphans: Iterable[DeliveryReport]) -> list[DeliveryReport]:
     """Return those that say most first: of what was delivered in the end nobody need hear now that it had failed."""
-    return sorted(orphans, key=lambda orphan: Status(orphan.status).rank if orphan.status else -1, reverse=True)
+    return sorted(orphans, key=lambda orphan: rank_of(Status(orphan.status) if orphan.status else None), reverse=True)
 
 
 def count_again(fingerprint: str, *, named: int | None) -> bool:

@@ -18,7 +18,7 @@ from django_messente_dlr.polling.asking import Asker, Question
 from django_messente_dlr.polling.outcomes import Outcome, Result, put_off
 from django_messente_dlr.polling.pace import NotAsked
 from django_messente_dlr.schedule import next_question
-from django_messente_dlr.statuses import Status, status_of
+from django_messente_dlr.statuses import Status, rank_of, status_of
 
 logger = logging.getLogger(__name__)
 
@@ -119,11 +119,12 @@ def _record(question: Question, reports: list[Report | None]) -> dict[SmsMessage
     """Record reports; return the messages that they are about, and whether that was the end of each."""
     told: dict[SmsMessage, list[Status | None]] = {}
     # What says most first: what one channel failed to deliver is no failure where another has delivered it.
-    for report in sorted(reports, key=_rank_of, reverse=True):
+    known = [(status_of(report) if report else None, report) for report in reports]
+    for status_told, report in sorted(known, key=lambda pair: rank_of(pair[0]), reverse=True):
         if report is None:  # about one that is still under way, on which a whole omnimessage's end waits
             told |= {whole: [*told.get(whole, []), None] for whole in _wholes(question)}
             continue
-        status = status_of(report)
+        status = status_told
         for message in _about(question, report):
             try:
                 recorded = ledger.record(report, account=message.account, named=message.pk)
@@ -138,12 +139,6 @@ def _record(question: Question, reports: list[Report | None]) -> dict[SmsMessage
                 status = status if ended else None
             told.setdefault(message, []).append(status)
     return {message: _is_end(statuses) for message, statuses in told.items()}
-
-
-def _rank_of(report: Report | None) -> int:
-    """Return how much a report says; -1 for one that says nothing, or is not there yet."""
-    status = status_of(report) if report else None
-    return status.rank if status else -1
 
 
 def _is_end(told: list[Status | None]) -> bool:
