@@ -24,6 +24,7 @@ def prune_messages(before: datetime, *, size: int = 1000, dry_run: bool = False)
     using = router.db_for_write(SmsMessage)
     messages = SmsMessage.objects.using(using)
     reports = DeliveryReport.objects.using(using)
+    doomed = _unprotected(messages.filter(status__in=SETTLED))
     pruned, last = 0, 0
     # Windows of primary keys, which rise with created_at: the first one with nothing old in it ends the walk.
     while window := list(messages.filter(pk__gt=last).order_by("pk").values_list("pk", "created_at")[:size]):
@@ -31,7 +32,7 @@ def prune_messages(before: datetime, *, size: int = 1000, dry_run: bool = False)
         old = [pk for pk, created_at in window if created_at < before]
         if not old:
             break
-        settled = _unprotected(messages.filter(pk__in=old, status__in=SETTLED))
+        settled = doomed.filter(pk__in=old)
         if dry_run:
             waiting = reports.undispatched().filter(message=OuterRef("pk"))
             pruned += settled.exclude(Exists(waiting)).count()

@@ -15,7 +15,6 @@ from typing import Any
 from django.db import Error as DatabaseFailure
 from django.db import IntegrityError, router
 from django.utils import timezone
-from django.utils.encoding import force_str
 
 from django_messente_dlr import accounts, conf, entries, ledger, retries
 from django_messente_dlr.clients import client_for
@@ -162,7 +161,7 @@ def _check_text(text: str) -> None:
     if not text:
         raise ValueError("The text is empty. Give send_sms the text to send.")
     try:
-        force_str(text).encode()
+        str(text).encode()
     except UnicodeEncodeError as exc:
         # Half of an emoji, most likely: JavaScript counts, and cuts, in such halves.
         raise ValueError(

@@ -109,11 +109,11 @@ class SmsMessage(models.Model):
         """
         is_there = not self._state.adding and bool(self.pk) and options.get("using") in {None, self._state.db}
         if is_there and not args and not options.get("force_insert") and options.get("update_fields") is None:
+            kept = WRITTEN_BY_REPORTS | self.get_deferred_fields()
             options["update_fields"] = [
                 field.name
                 for field in self._meta.concrete_fields
-                if field.attname not in WRITTEN_BY_REPORTS | self.get_deferred_fields()
-                and not (field.primary_key or field.generated)
+                if field.attname not in kept and not (field.primary_key or field.generated)
             ]
         super().save(*args, **options)
 
