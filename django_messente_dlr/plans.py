@@ -23,6 +23,8 @@ PARAMETER = "%s"
 USES_BEFORE_PREPARING = 5
 # So often a plan is carried out at the most: one that was made for a small table is not for ever right.
 USES_OF_A_PLAN = 1000
+# An empty table has soon grown: until then a plan is made anew whenever it was carried out twice as often.
+EARLY = frozenset({8, 16, 32, 64, 128, 256, 512})
 # invalid_sql_statement_name, duplicate_prepared_statement: somebody stands between the server and us.
 # feature_not_supported: a migration has changed a table under the plan.
 # indeterminate_datatype: the server is to put the parameters into EXECUTE, which it cannot.
@@ -129,8 +131,9 @@ def execute(
         cursor.execute(statement.sql, values)
         return
     try:
-        if (used - USES_BEFORE_PREPARING) % USES_OF_A_PLAN == 0:
-            if used > USES_BEFORE_PREPARING:
+        of_plans = used - USES_BEFORE_PREPARING
+        if of_plans % USES_OF_A_PLAN == 0 or of_plans in EARLY:
+            if of_plans:
                 cursor.execute(statement.deallocate)
             cursor.execute(statement.prepare, [statement.text] if statement.text else None)
         cursor.execute(statement.execute, [values[place] for place in statement.differing])

@@ -284,6 +284,12 @@ class TestStatementsThatTheServerKeeps:
         told = [self.words(SmsMessageFactory.create()) for _ in range(4)]
         assert told == [["PREPARE", "EXECUTE"], ["EXECUTE"], ["DEALLOCATE", "PREPARE", "EXECUTE"], ["EXECUTE"]]
 
+    def test_a_plan_for_a_table_that_was_empty_is_made_anew_sooner(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(plans, "EARLY", {1, 3})
+        told = [self.words(SmsMessageFactory.create()) for _ in range(5)]
+        anew = ["DEALLOCATE", "PREPARE", "EXECUTE"]
+        assert told == [["PREPARE", "EXECUTE"], anew, ["EXECUTE"], anew, ["EXECUTE"]]
+
     def test_a_report_that_comes_again_is_counted(self, message: SmsMessage) -> None:
         for _ in range(3):
             self.words(message)
