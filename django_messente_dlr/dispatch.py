@@ -8,29 +8,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from contextlib import nullcontext
 from datetime import datetime, timedelta
-from functools import cache
 from typing import Any
 
-from django.db import connections, router, transaction
+from django.db import router, transaction
 from django.dispatch import Signal
 from django.utils import timezone
 
-from django_messente_dlr import retries, signals, sqlite
+from django_messente_dlr import crowd, notes, retries, signals
 from django_messente_dlr.messente.codes import ErrorCode
 from django_messente_dlr.models import Account, DeliveryReport, SmsMessage
-from django_messente_dlr.plans import Statement, alike, execute
+from django_messente_dlr.notes import Note
 from django_messente_dlr.querysets import claim
-from django_messente_dlr.statements import (
-    Shape,
-    assignments,
-    conditions,
-    parameters,
-    shape_of,
-    table,
-    types,
-)
 from django_messente_dlr.statuses import Status
 
 logger = logging.getLogger(__name__)
@@ -84,40 +73,15 @@ def dispatch(report_pk: int, *, due: datetime | None = None, read: DeliveryRepor
     failures: list[str] = []
     for name in report.signals:
         failures += _send(signals.BY_NAME[name], **_arguments(name, report))
-    now = timezone.now()
-    told: dict[str, Any] = {
-        "dispatched_at": now,
-        "dispatch_due_at": None,
-        "dispatch_error": "\n".join(failures),
-        "dispatch_failed_at": now if failures else None,
-    }
-    retries.patiently(lambda: _note(using, report, told), using=using)
+    note = Note(report.pk, report.dispatch_due_at, timezone.now(), "\n".join(failures))
+    # Whoever had the row read (the sweep, the admin, a transaction around the report) may look at it next.
+    if read is None or failures or not crowd.of(using).take_in(note):
+        notes.write(using, [note])
     return not failures
 
 
 def _read(report_pk: int, *, using: str) -> DeliveryReport:
     return DeliveryReport.objects.using(using).select_related("message").get(pk=report_pk)
-
-
-def _note(alias: str, report: DeliveryReport, told: dict[str, Any]) -> None:
-    """Note what became of a report's signals."""
-    connection = connections[alias]
-    # An orphan that was matched meanwhile has other signals by now, which are not sent yet.
-    seen = {"id": report.pk, "dispatch_due_at": report.dispatch_due_at}
-    lazily = connection.vendor == "postgresql" and not connection.in_atomic_block
-    values = [*parameters(connection, DeliveryReport, told), *parameters(connection, DeliveryReport, seen)]
-    statement = _note_of(alias, shape_of(told), shape_of(seen), alike(values), lazily=lazily)
-    with sqlite.holding_or(nullcontext(), connection), connection.cursor() as cursor:
-        execute(connection, cursor, statement, values)
-
-
-@cache
-def _note_of(alias: str, told: Shape, seen: Shape, same: tuple[int, ...], *, lazily: bool) -> Statement:
-    where = conditions(alias, DeliveryReport, seen)
-    # PostgreSQL need not wait for its disk: what a crash of the server takes back is sent again, as after any crash.
-    lazy = " AND set_config('synchronous_commit', 'off', true) IS NOT NULL" if lazily else ""
-    sql = f"UPDATE {table(alias, DeliveryReport)} SET {assignments(alias, DeliveryReport, told)} WHERE {where}{lazy}"
-    return Statement.of(connections[alias].vendor, sql, types(alias, DeliveryReport, told + seen), same)
 
 
 def announce_restored(account: str, *, due: datetime) -> None:

@@ -29,6 +29,7 @@ BEGIN NOT ATOMIC
             {end}
             {insert};
             {tell};
+            {notes}
         END IF;
         COMMIT;
     END IF;
@@ -45,8 +46,10 @@ def write(alias: str, writing: Writing, *, tell: bool) -> tuple[Any, SmsMessage]
     # Which message is meant is said by each statement but the UPDATE.
     ends = [message] if writing.ends_waiting else []
     values = [message, *writing.of_message(connection), *ends, message, *writing.of_row(connection)]
+    values += [message] if tell else []
+    values += writing.of_notes(connection)
     with connection.cursor() as cursor:
-        execute(connection, cursor, _block(alias, writing.shapes, tell=tell), [*values, message] if tell else values)
+        execute(connection, cursor, _block(alias, writing.shapes, tell=tell), values)
         found = cursor.fetchone() if cursor.description else None
         # Only then is it known that the block came to its end.
         while cursor.nextset():
@@ -66,5 +69,6 @@ def _block(alias: str, shapes: Shapes, *, tell: bool) -> Statement:
         end=sql.end and f"{sql.end};",
         insert=sql.insert,
         tell=told,
+        notes=sql.notes and f"{sql.notes};",
     )
     return Statement.of("mysql", block, (), ())

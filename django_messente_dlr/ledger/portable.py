@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db import connections
 
-from django_messente_dlr import sqlite
+from django_messente_dlr import notes, sqlite
 from django_messente_dlr.ledger.together import whole
 from django_messente_dlr.ledger.writing import Shapes, Writing, end_of_waiting, message_of, row, update
 from django_messente_dlr.models import DeliveryReport, SmsMessage
@@ -23,6 +23,7 @@ class Sql:
         change: the UPDATE of its message.
         end: the DELETE of what was waited for; "" where nothing ends. Its parameter says which message is meant.
         insert: the INSERT of its row; the first parameter says which message is meant.
+        notes: the UPDATE of the notes that are taken along; "" where there are none.
         columns: those of the message.
         where: what stands behind them in a SELECT of the message, with the same parameter.
         pk: the primary key of its row.
@@ -31,6 +32,7 @@ class Sql:
     change: str
     end: str
     insert: str
+    notes: str
     columns: str
     where: str
     pk: str
@@ -58,6 +60,7 @@ def write(alias: str, writing: Writing, *, tell: bool) -> tuple[Any, SmsMessage]
     statements = sql(alias, writing.shapes, returning=returning)
     # All that Python has to do is done first: SQLite has one writer at a time, and the others wait meanwhile.
     change, insert = writing.of_message(connection), [message, *writing.of_row(connection)]
+    noted = writing.of_notes(connection)
     if connection.vendor == "mysql" and not _is_there(alias, statements, message):
         return False
     with connection.cursor() as cursor, sqlite.holding_or(whole(alias), connection):
@@ -71,9 +74,11 @@ def write(alias: str, writing: Writing, *, tell: bool) -> tuple[Any, SmsMessage]
         if statements.end:
             cursor.execute(statements.end, [message])
         cursor.execute(statements.insert, insert)
-        if not tell:
-            return True
-        pk = cursor.fetchone()[0] if returning else cursor.lastrowid
+        pk = (cursor.fetchone()[0] if returning else cursor.lastrowid) if tell else None
+        if statements.notes:
+            cursor.execute(statements.notes, noted)
+    if not tell:
+        return True
     return pk, message_of(alias, moved)
 
 
@@ -94,6 +99,7 @@ def sql(alias: str, shapes: Shapes, *, returning: bool = False) -> Sql:
         change=update(alias, shapes),
         end=f"{end_of_waiting(alias)} = {message}" if shapes.ends_waiting else "",
         insert=f"INSERT INTO {into} VALUES ({values})",
+        notes=notes.update(alias, shapes.notes) if shapes.notes else "",
         columns=", ".join(names.values()),
         where=where,
         pk=columns(alias, DeliveryReport)["id"],

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db import connections
 
+from django_messente_dlr import notes
 from django_messente_dlr.ledger.together import is_expendable, whole
 from django_messente_dlr.ledger.writing import (
     Shapes,
@@ -26,7 +27,7 @@ from django_messente_dlr.statements import columns, types
 def write(alias: str, writing: Writing, *, tell: bool) -> tuple[Any, SmsMessage] | bool:
     """Do what `portable.write` does, and tell it alike."""
     connection = connections[alias]
-    values = writing.of_message(connection) + writing.of_row(connection)
+    values = [*writing.of_notes(connection), *writing.of_message(connection), *writing.of_row(connection)]
     statement = _statement(alias, writing.shapes, alike(values), tell=tell)
     # Where the report is there already, it fails as a whole, and with it the transaction that it is part of.
     with whole(alias) if connection.in_atomic_block else nullcontext(), connection.cursor() as cursor:
@@ -42,7 +43,8 @@ def _statement(alias: str, shapes: Shapes, same: tuple[int, ...], *, tell: bool)
     names = columns(alias, SmsMessage)
     returned = ", ".join(names.values()) if tell else names["id"]
     into, values = row(alias, shapes.row, message=f"moved.{names['id']}")
-    moved = f"WITH moved AS ({update(alias, shapes)} RETURNING {returned})"
+    noted = f"noted AS ({notes.update(alias, shapes.notes)}), " if shapes.notes else ""
+    moved = f"WITH {noted}moved AS ({update(alias, shapes)} RETURNING {returned})"
     if shapes.ends_waiting:
         moved += f", ended AS ({end_of_waiting(alias)} = (SELECT {names['id']} FROM moved))"
     insert = f"INSERT INTO {into} SELECT {values} FROM moved"
@@ -51,5 +53,6 @@ def _statement(alias: str, shapes: Shapes, same: tuple[int, ...], *, tell: bool)
         pk = columns(alias, DeliveryReport)["id"]
         sql = f"{moved}, logged AS ({insert} RETURNING {pk} AS report_pk)"
         sql += " SELECT logged.report_pk, moved.* FROM logged, moved"
-    kinds = types_of_update(alias, shapes) + types(alias, DeliveryReport, shapes.row)
+    kinds = notes.types_of(alias, shapes.notes) if shapes.notes else []
+    kinds += types_of_update(alias, shapes) + types(alias, DeliveryReport, shapes.row)
     return Statement.of("postgresql", sql, kinds, same)

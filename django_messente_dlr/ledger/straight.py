@@ -15,7 +15,7 @@ from typing import Any
 from django.db import IntegrityError, connections, router
 from django.db.models.signals import post_init, post_save, pre_init, pre_save
 
-from django_messente_dlr import dispatch
+from django_messente_dlr import crowd, dispatch
 from django_messente_dlr.ledger import mariadb, portable, postgres
 from django_messente_dlr.ledger.finding import Address
 from django_messente_dlr.ledger.transitions import Outcome, Transition, decide
@@ -23,7 +23,7 @@ from django_messente_dlr.ledger.writing import Writing
 from django_messente_dlr.messente.codes import ErrorCode
 from django_messente_dlr.messente.reports import Report
 from django_messente_dlr.models import Account, DeliveryReport, PendingReport, SmsMessage
-from django_messente_dlr.statements import Fixed
+from django_messente_dlr.statements import Fixed, fields
 from django_messente_dlr.statuses import Status
 
 WRITERS = {"postgresql": postgres.write, "mysql": mariadb.write, "sqlite": portable.write}
@@ -54,7 +54,7 @@ def go(report: Report, status: Status | None, address: Address, *, row: dict[str
     alias = _database()
     if presumed is None or status is None or not report.sms_unique_id or alias is None:
         return False
-    transition = decide(presumed, report, status, now=now)
+    connection, transition = connections[alias], decide(presumed, report, status, now=now)
     if transition.cause is ErrorCode.OUT_OF_CREDITS:
         return False
     names = ("dlr_received", *transition.signals)
@@ -66,14 +66,20 @@ def go(report: Report, status: Status | None, address: Address, *, row: dict[str
         unless_held=address.account if status.is_delivery else "",
         ends_waiting=transition.ends_waiting,
         row={**_fixed(told), "signals": _signals(names)},
+        # A transaction around us may be undone, and the notes with it.
+        notes=() if connection.in_atomic_block else crowd.of(alias).hand_out(),
     )
+    written: tuple[Any, SmsMessage] | bool = False
     try:
-        written = WRITERS[connections[alias].vendor](alias, writing, tell=heard)
+        written = WRITERS[connection.vendor](alias, writing, tell=heard)
     except IntegrityError:
         return False  # it is there already, most likely: the long way finds out
+    finally:
+        if writing.notes and not written:
+            crowd.of(alias).give_back(writing.notes)
     if isinstance(written, tuple):
         # Where a transaction is under way around us, what it does after us counts too.
-        dispatch.after_commit(_instance(alias, told, *written), fresh=not connections[alias].in_atomic_block)
+        dispatch.after_commit(_instance(alias, told, *written), fresh=not connection.in_atomic_block)
     return bool(written)
 
 
@@ -119,7 +125,14 @@ def _told(transition: Transition, names: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _instance(alias: str, told: dict[str, Any], pk: Any, message: SmsMessage) -> DeliveryReport:
-    report = DeliveryReport(pk=pk, message=message, **told)
-    report._state.adding = False  # noqa: SLF001 - it was added in SQL
-    report._state.db = alias  # noqa: SLF001
+    # As a row that was read: by its fields' names it would take twice as long.
+    row = {**_blank(), **told, "id": pk}
+    report = DeliveryReport.from_db(alias, list(row), list(row.values()))
+    report.message = message
     return report
+
+
+@cache
+def _blank() -> dict[str, Any]:
+    blank = DeliveryReport()
+    return {name: getattr(blank, name) for name in fields(DeliveryReport)}

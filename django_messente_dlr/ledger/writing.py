@@ -10,7 +10,9 @@ from typing import Any
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from django_messente_dlr import notes
 from django_messente_dlr.models import Account, DeliveryReport, PendingReport, SmsMessage
+from django_messente_dlr.notes import Note
 from django_messente_dlr.statements import (
     Shape,
     assignments,
@@ -34,6 +36,7 @@ class Shapes:
     held: bool
     ends_waiting: bool
     row: Shape
+    notes: notes.Shapes | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +49,7 @@ class Writing:
         unless_held: the account that must not be out of credits for it; "" where that does not matter.
         ends_waiting: whether no more is waited for from now on.
         row: the report's row but for its message; what is not named has its field's default.
+        notes: what is written along with it about earlier reports.
     """
 
     changes: Mapping[str, Any]
@@ -53,6 +57,7 @@ class Writing:
     unless_held: str
     ends_waiting: bool
     row: Mapping[str, Any]
+    notes: Sequence[Note] = ()
 
     @property
     def shapes(self) -> Shapes:
@@ -63,6 +68,7 @@ class Writing:
             bool(self.unless_held),
             self.ends_waiting,
             shape_of(self.row),
+            notes.shapes_of(self.notes),
         )
 
     def of_message(self, connection: BaseDatabaseWrapper) -> list[Any]:
@@ -73,6 +79,10 @@ class Writing:
     def of_row(self, connection: BaseDatabaseWrapper) -> list[Any]:
         """Return the parameters of the report's row."""
         return parameters(connection, DeliveryReport, self.row)
+
+    def of_notes(self, connection: BaseDatabaseWrapper) -> list[Any]:
+        """Return the parameters of the notes."""
+        return notes.parameters_of(connection, self.notes)
 
 
 def update(alias: str, shapes: Shapes) -> str:

@@ -9,12 +9,14 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 from urllib.request import urlopen
+
+from django_messente_dlr.crowd import CROWD, TICK
 
 ROOT = Path(__file__).resolve().parents[2]
 PATH = (ROOT, ROOT / "example_project")
@@ -32,6 +34,8 @@ class Web:
         conn_max_age: seconds for which a connection to the database is kept.
         die_at: the step at which one worker dies, once; see the witness.
         preload: whether the project is imported once, so that a new worker is there at once.
+        crowd: how many reports a second are a crowd, whose signals later ones note as sent.
+        tick: seconds for which a crowd's last notes wait for another report.
     """
 
     def __init__(
@@ -44,6 +48,8 @@ class Web:
         conn_max_age: int = 60,
         die_at: str = "",
         preload: bool = False,
+        crowd: int = CROWD,
+        tick: float = TICK,
     ) -> None:
         self.witness, self.log, self._once = folder / "witness", folder / "log", folder / "die-once"
         self.witness.touch()
@@ -58,10 +64,12 @@ class Web:
             "DJANGO_SETTINGS_MODULE": "tests.delivery.served",
             "PYTHONPATH": os.pathsep.join([*map(str, PATH), os.environ.get("PYTHONPATH", "")]),
             "DLR_CONN_MAX_AGE": str(conn_max_age),
+            "DLR_CROWD": str(crowd),
             "DLR_DIE_AT": die_at,
             "DLR_DIE_ONCE": str(self._once),
             "DLR_LOG": str(self.log),
             "DLR_MESSENTE": messente,
+            "DLR_TICK": str(tick),
             "DLR_URL": self.url,
             "DLR_WITNESS": str(self.witness),
         }
@@ -156,8 +164,15 @@ class Web:
 
     def heard(self) -> Counter[tuple[str, str]]:
         """What receivers have heard so far: how often each signal for each report's primary key."""
-        lines = (line.split() for line in self.witness.read_text().splitlines())
-        return Counter((name, report) for name, report, _ in lines)
+        return Counter((name, report) for name, report, *_ in self._told())
+
+    def told_last(self, pid: int, within: float) -> set[str]:
+        """The primary keys of the reports that a process has told of within its last seconds of telling."""
+        told = [(report, float(at)) for _, report, _, teller, at in self._told() if teller == str(pid)]
+        return {report for report, at in told if told[-1][1] - at <= within}
+
+    def _told(self) -> Iterator[list[str]]:
+        return map(str.split, self.witness.read_text().splitlines())
 
 
 def wait_until(condition: Callable[[], bool], *, timeout: float = 60.0) -> None:

@@ -155,7 +155,7 @@ def _signals(day: Day, reports: Reports) -> Iterator[Line]:
     """Whether each signal was heard, and heard once where nobody died over it."""
     # What was told of before its message was known has only the others in its row.
     promised = {(name, str(row.pk)) for row in reports.rows for name in ("dlr_received", *row.signals)}
-    unsure = {str(row.pk) for row in reports.rows if reports.unsure(row)}
+    unsure = {str(row.pk) for row in reports.rows if reports.unsure(row)} | set(day.cut_short)
     yield exactly("signals heard", len(promised), len(day.heard))
     yield none("of them not promised, or promised and not heard", promised ^ day.heard.keys())
     again = ((name, pk) for (name, pk), times in day.heard.items() if times > 1)

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,6 +17,7 @@ from pathlib import Path
 
 from django.utils import timezone
 
+from django_messente_dlr.crowd import TICK
 from django_messente_dlr.models import DeliveryReport
 from django_messente_dlr.sandbox import Sandbox
 from django_messente_dlr.sandbox.records import CallbackAttempt, SandboxMessage
@@ -30,6 +31,8 @@ HALT = 90.0  # seconds
 # So much is told between one death and the next, so that on a busy machine workers do more than come up and die.
 TOLD_BETWEEN_DEATHS = 20
 AN_HOUR = 3600.0
+# Two ticks of the thread, and its time to write on a busy machine.
+NOTED_WITHIN = 2 * TICK + 1.0  # seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +45,7 @@ class Day:
         attempts: the callbacks that it made.
         deaths: the workers that were killed, by their process ids.
         heard: how often each signal was heard for each report's primary key.
+        cut_short: the primary keys of the reports whose teller died before it must have noted that.
         seconds: how long it took.
     """
 
@@ -50,6 +54,7 @@ class Day:
     attempts: Sequence[CallbackAttempt]
     deaths: Sequence[int]
     heard: Counter[tuple[str, str]]
+    cut_short: Collection[str]
     seconds: float
 
 
@@ -80,7 +85,8 @@ def live(planned: Sequence[Planned], *, database: str, folder: Path, kill_every:
             ended.set()
         died = deaths.result()
         _run(web, "track", strangers, folder / "track")
-        # Time passes: the leases of those who died run out.
+        # Time passes: what waits for another report is noted, and the leases of those who died run out.
+        time.sleep(NOTED_WITHIN)
         DeliveryReport.objects.undispatched().update(dispatch_due_at=timezone.now() - SECOND)
         web.manage("poll_dlrs", "--verbosity=0", timeout=AN_HOUR)
         return Day(
@@ -89,6 +95,7 @@ def live(planned: Sequence[Planned], *, database: str, folder: Path, kill_every:
             attempts=messente.callbacks,
             deaths=died,
             heard=web.heard(),
+            cut_short=set().union(*(web.told_last(pid, NOTED_WITHIN) for pid in died)),
             seconds=time.monotonic() - began,
         )
 

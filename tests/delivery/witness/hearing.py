@@ -12,7 +12,7 @@ from typing import Any
 
 from django.db.backends.signals import connection_created
 
-from django_messente_dlr import dispatch, signals
+from django_messente_dlr import crowd, dispatch, signals
 
 
 def begin() -> None:
@@ -21,10 +21,12 @@ def begin() -> None:
         sent.connect(partial(note, name), weak=False)
     connection_created.connect(_watch, weak=False)
     dispatch.dispatch = _dying_before(dispatch.dispatch)
+    crowd.CROWD, crowd.TICK = int(os.environ["DLR_CROWD"]), float(os.environ["DLR_TICK"])
 
 
 def note(name: str, *, report: Any, message: Any, **kwargs: Any) -> None:
-    line = f"{name} {report.pk if report else '-'} {message.pk if message else '-'}\n"
+    told = (name, report.pk if report else "-", message.pk if message else "-", os.getpid(), time.time())
+    line = f"{' '.join(map(str, told))}\n"
     # One short write to the end of the file: lines of several processes do not mix.
     with Path(os.environ["DLR_WITNESS"]).open("a") as file:
         file.write(line)

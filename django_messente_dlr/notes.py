@@ -1,0 +1,120 @@
+"""That the signals of reports were sent, as their rows say it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from django_messente_dlr import retries, sqlite
+from django_messente_dlr.models import DeliveryReport
+from django_messente_dlr.plans import Statement, alike, execute
+from django_messente_dlr.statements import (
+    Fixed,
+    Shape,
+    assignments,
+    conditions,
+    parameters,
+    shape_of,
+    table,
+    types,
+)
+
+# What the UPDATE of some notes depends on: what is set, and what each row must say.
+Shapes = tuple[Shape, tuple[Shape, ...]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Note:
+    """What is to be written on a report's row once its signals were sent; itself alone is equal to it.
+
+    Attributes:
+        pk: its primary key.
+        due: its ``dispatch_due_at`` as it was when they were sent. Where the row says otherwise by now, there is
+            nothing to note: an orphan that was matched meanwhile has other signals, which are not sent yet.
+        at: when they were sent.
+        errors: what went wrong in its receivers, a line each.
+    """
+
+    pk: Any
+    due: datetime | None
+    at: datetime
+    errors: str = ""
+
+    def told(self) -> dict[str, Any]:
+        """Return what its row is to say, by the columns' names in Python."""
+        errors, failed_at = (self.errors, self.at) if self.errors else (Fixed(""), None)
+        return {
+            "dispatched_at": self.at,
+            "dispatch_due_at": None,
+            "dispatch_error": errors,
+            "dispatch_failed_at": failed_at,
+        }
+
+    def expected(self) -> dict[str, Any]:
+        """Return what its row must say for that to be right."""
+        return {"id": self.pk, "dispatch_due_at": self.due}
+
+
+def write(alias: str, notes: Sequence[Note]) -> None:
+    """Write notes by themselves.
+
+    Args:
+        alias: the database.
+        notes: what is to be written: one, or several of receivers that were all well; their rows say when the last of
+            their signals were sent.
+
+    Raises:
+        Error: the database's trouble does not pass.
+    """
+    retries.patiently(lambda: _write(alias, notes), using=alias)
+
+
+def shapes_of(notes: Sequence[Note]) -> Shapes | None:
+    """Return what the UPDATE of some notes depends on; None where there are none."""
+    return (shape_of(notes[-1].told()), tuple([shape_of(note.expected()) for note in notes])) if notes else None
+
+
+def parameters_of(connection: BaseDatabaseWrapper, notes: Sequence[Note]) -> list[Any]:
+    """Return the parameters of the UPDATE of some notes."""
+    taken = parameters(connection, DeliveryReport, notes[-1].told()) if notes else []
+    for note in notes:
+        taken += parameters(connection, DeliveryReport, note.expected())
+    return taken
+
+
+def types_of(alias: str, shapes: Shapes) -> list[str]:
+    """Return the types of these parameters."""
+    told, expected = shapes
+    return types(alias, DeliveryReport, (*told, *[column for shape in expected for column in shape]))
+
+
+def update(alias: str, shapes: Shapes) -> str:
+    """Return the UPDATE of some notes."""
+    told, expected = shapes
+    where = " OR ".join(f"({conditions(alias, DeliveryReport, shape)})" for shape in expected)
+    return f"UPDATE {table(alias, DeliveryReport)} SET {assignments(alias, DeliveryReport, told)} WHERE ({where})"
+
+
+def _write(alias: str, notes: Sequence[Note]) -> None:
+    connection, shapes = connections[alias], shapes_of(notes)
+    if shapes is None:
+        return
+    lazily = connection.vendor == "postgresql" and not connection.in_atomic_block
+    values = parameters_of(connection, notes)
+    statement = _statement(alias, shapes, alike(values), lazily=lazily)
+    with sqlite.holding_or(nullcontext(), connection), connection.cursor() as cursor:
+        execute(connection, cursor, statement, values)
+
+
+@cache
+def _statement(alias: str, shapes: Shapes, same: tuple[int, ...], *, lazily: bool) -> Statement:
+    # PostgreSQL need not wait for its disk: what a crash of the server takes back is sent again, as after any crash.
+    lazy = " AND set_config('synchronous_commit', 'off', true) IS NOT NULL" if lazily else ""
+    return Statement.of(connections[alias].vendor, update(alias, shapes) + lazy, types_of(alias, shapes), same)
