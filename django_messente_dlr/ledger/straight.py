@@ -29,7 +29,7 @@ from django_messente_dlr.statuses import Status
 WRITERS = {"postgresql": postgres.write, "mysql": mariadb.write, "sqlite": portable.write}
 DJANGO_SIGNALS = (pre_init, post_init, pre_save, post_save)
 # Columns whose words are our own.
-VOCABULARY = frozenset({"status", "rank", "previous", "outcome", "source"})
+VOCABULARY = frozenset({"status", "rank", "previous", "outcome", "source", "url_key", "signature_key"})
 # What a message was before: one that is seen had been delivered, all others had been sent. It has an id, whichever:
 # one without stands for a whole omnimessage, which has not ended where one of its channels has failed.
 PRESUMED = {
