@@ -281,6 +281,7 @@ class TestTheThread:
     def _crowded(self, monkeypatch: pytest.MonkeyPatch, dlr_signals: SignalLog) -> Iterator[None]:
         monkeypatch.setattr(crowd, "CROWD", 1)
         monkeypatch.setattr(crowd, "TICK", 0.05)
+        monkeypatch.setattr(Crowd, "_watch", closing(Crowd._watch))
         with mock.patch.dict(crowd._crowds, clear=True):
             yield
             until(lambda: crowd.of("default")._thread is None)
@@ -351,6 +352,19 @@ def test_a_forked_process_begins_without_its_parents_notes(report: DeliveryRepor
         os._exit(len(crowd._crowds))
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert crowd._crowds == {"default": heard}
+
+
+def closing(watch: Callable[[Crowd], None]) -> Callable[[Crowd], None]:
+    """Close the thread's connection to SQLite in memory, which Django leaves open."""
+
+    def watched(self: Crowd) -> None:
+        try:
+            watch(self)
+        finally:
+            if connection.vendor == "sqlite" and connection.connection is not None:
+                connection.connection.close()
+
+    return watched
 
 
 def until(holds: Callable[[], bool]) -> None:
