@@ -32,7 +32,7 @@ LATELY = 1.0
 GROUP = 4
 TICK = 0.5  # seconds for which the thread leaves a note to the next reports
 # A thread that sleeps for so many seconds longer than it wanted to is in a process that is frozen between requests
-# (a serverless host, uWSGI without threads): there a crowd's last note may wait for the next request.
+# (a serverless host, an old uWSGI without threads): there a crowd's last notes may wait for the next request.
 OVERSLEPT = 5.0
 UNNOTED_AT_THE_END = "That signals were sent could not be noted as the process ended (%s): they are sent again."
 UNNOTED = "That the signals of delivery report %s were sent could not be noted (%s): they are sent again."
