@@ -120,11 +120,10 @@ def _record(question: Question, reports: list[Report | None]) -> dict[SmsMessage
     told: dict[SmsMessage, list[Status | None]] = {}
     # What says most first: what one channel failed to deliver is no failure where another has delivered it.
     known = [(status_of(report) if report else None, report) for report in reports]
-    for status_told, report in sorted(known, key=lambda pair: rank_of(pair[0]), reverse=True):
+    for status, report in sorted(known, key=lambda pair: rank_of(pair[0]), reverse=True):
         if report is None:  # about one that is still under way, on which a whole omnimessage's end waits
             told |= {whole: [*told.get(whole, []), None] for whole in _wholes(question)}
             continue
-        status = status_told
         for message in _about(question, report):
             try:
                 recorded = ledger.record(report, account=message.account, named=message.pk)
@@ -133,11 +132,11 @@ def _record(question: Question, reports: list[Report | None]) -> dict[SmsMessage
             except ledger.Contended as exc:  # it will be asked about again
                 logger.warning("The answer about message %s could not be written: %s", message.pk, exc)
                 continue
+            stands = True
             if recorded is ledger.Recorded.REPEATED and status is not None and status.is_final:
                 # It may be another row's, or have told nothing to a release that did not know its word.
-                ended = finding.messages().filter(pk=message.pk, rank__gte=Status.UNRESOLVED.rank).exists()
-                status = status if ended else None
-            told.setdefault(message, []).append(status)
+                stands = finding.messages().filter(pk=message.pk, rank__gte=Status.UNRESOLVED.rank).exists()
+            told.setdefault(message, []).append(status if stands else None)
     return {message: _is_end(statuses) for message, statuses in told.items()}
 
 

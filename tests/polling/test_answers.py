@@ -5,13 +5,19 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from datetime import timedelta
+from unittest import mock
 
 import pytest
 import responses
 from django.utils import timezone
 
-from django_messente_dlr.polling import Poller
+from django_messente_dlr import ledger
+from django_messente_dlr.messente.reports import Report, Source
+from django_messente_dlr.polling import Poller, answers
+from django_messente_dlr.polling.asking import Question
+from django_messente_dlr.statuses import Status
 from django_messente_dlr.testing.callbacks import call_back
+from django_messente_dlr.testing.factories import SmsMessageFactory
 from django_messente_dlr.testing.signals import SignalLog
 from tests.messente.answering import (
     BACKUP,
@@ -241,3 +247,15 @@ def test_what_somebody_has_left_on_the_list_is_not_asked_about_for_ever(messente
     messente.answer(FIRST, REPORT, "OK DELIVERED")
     assert Poller().run().asked == 1
     assert seen(message).next_poll_at is None
+
+
+def test_what_one_row_says_of_a_repeated_report_is_not_what_the_next_one_says() -> None:
+    """Both stand for the same omnimessage, and have no id of their own."""
+    waiting, ended = (
+        SmsMessageFactory.create(sms_unique_id=None, omnimessage_id="omni", status=status, rank=status.rank)
+        for status in (Status.SENT, Status.DELIVERED)
+    )
+    report = Report(source=Source.POLL, stat="DELIVRD", omnimessage_id="omni")
+    with mock.patch.object(ledger, "record", return_value=ledger.Recorded.REPEATED):
+        told = answers._record(Question((waiting, ended)), [report])
+    assert told == {waiting: False, ended: True}
