@@ -61,7 +61,7 @@ class Crowd:
         if not self._may_wait or len(self._lately) < CROWD or now - self._lately[0] > LATELY:
             return False
         with self._lock:
-            if not self._is_watched():
+            if not self._have_watched():
                 return False
             self._notes.append(note)
         return True
@@ -80,7 +80,7 @@ class Crowd:
         """
         with self._lock:
             self._late.extend(taken)
-            self._is_watched()
+            self._have_watched()
 
     def write(self, those: Collection[Note] | None = None) -> None:
         """Write the notes that were given back, and those that wait.
@@ -102,12 +102,12 @@ class Crowd:
             except IndexError:
                 return
             try:
-                notes.write(self._alias, [note])
+                notes.write(self._alias, note)
             except Exception:
                 self._late.append(note)
                 raise
 
-    def _is_watched(self) -> bool:
+    def _have_watched(self) -> bool:
         """Have the thread run; return whether it does."""
         if self._thread is None or not self._thread.is_alive():
             thread = threading.Thread(target=self._watch, name="messente-dlr-crowd", daemon=True)

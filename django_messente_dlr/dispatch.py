@@ -76,7 +76,7 @@ def dispatch(report_pk: int, *, due: datetime | None = None, read: DeliveryRepor
     note = Note(report.pk, report.dispatch_due_at, timezone.now(), "\n".join(failures))
     # Whoever had the row read (the sweep, the admin, a transaction around the report) may look at it next.
     if read is None or failures or not crowd.of(using).take_in(note):
-        notes.write(using, [note])
+        notes.write(using, note)
     return not failures
 
 

@@ -62,28 +62,31 @@ class Note:
         return {"id": self.pk, "dispatch_due_at": self.due}
 
 
-def write(alias: str, notes: Sequence[Note]) -> None:
-    """Write notes by themselves.
+def write(alias: str, note: Note) -> None:
+    """Write a note by itself.
 
     Args:
         alias: the database.
-        notes: what is to be written: one, or several of receivers that were all well; their rows say when the last of
-            their signals were sent.
+        note: what is to be written.
 
     Raises:
         Error: the database's trouble does not pass.
     """
-    retries.patiently(lambda: _write(alias, notes), using=alias)
+    retries.patiently(lambda: _write(alias, note), using=alias)
 
 
-def shapes_of(notes: Sequence[Note]) -> Shapes | None:
-    """Return what the UPDATE of some notes depends on; None where there are none."""
-    return (shape_of(notes[-1].told()), tuple([shape_of(note.expected()) for note in notes])) if notes else None
+def shapes_of(notes: Sequence[Note]) -> Shapes:
+    """Return what the UPDATE of some notes depends on.
+
+    Args:
+        notes: one, or several of receivers that were all well. Their rows will say when the last signals were sent.
+    """
+    return shape_of(notes[-1].told()), tuple([shape_of(note.expected()) for note in notes])
 
 
 def parameters_of(connection: BaseDatabaseWrapper, notes: Sequence[Note]) -> list[Any]:
     """Return the parameters of the UPDATE of some notes."""
-    taken = parameters(connection, DeliveryReport, notes[-1].told()) if notes else []
+    taken = parameters(connection, DeliveryReport, notes[-1].told())
     for note in notes:
         taken += parameters(connection, DeliveryReport, note.expected())
     return taken
@@ -102,13 +105,11 @@ def update(alias: str, shapes: Shapes) -> str:
     return f"UPDATE {table(alias, DeliveryReport)} SET {assignments(alias, DeliveryReport, told)} WHERE ({where})"
 
 
-def _write(alias: str, notes: Sequence[Note]) -> None:
-    connection, shapes = connections[alias], shapes_of(notes)
-    if shapes is None:
-        return
+def _write(alias: str, note: Note) -> None:
+    connection = connections[alias]
     lazily = connection.vendor == "postgresql" and not connection.in_atomic_block
-    values = parameters_of(connection, notes)
-    statement = _statement(alias, shapes, alike(values), lazily=lazily)
+    values = parameters_of(connection, [note])
+    statement = _statement(alias, shapes_of([note]), alike(values), lazily=lazily)
     with sqlite.holding_or(nullcontext(), connection), connection.cursor() as cursor:
         execute(connection, cursor, statement, values)
 

@@ -45,7 +45,7 @@ def heard(monkeypatch: pytest.MonkeyPatch, dlr_signals: SignalLog) -> Iterator[C
     """Every report has somebody told of it, is one of a crowd, and notes that of the last; the thread sleeps."""
     monkeypatch.setattr(crowd, "CROWD", 1)
     monkeypatch.setattr(crowd, "GROUP", 1)
-    monkeypatch.setattr(Crowd, "_is_watched", lambda self: True)
+    monkeypatch.setattr(Crowd, "_have_watched", lambda self: True)
     ours = Crowd("default")
     with mock.patch.dict(crowd._crowds, {"default": ours}, clear=True):
         yield ours

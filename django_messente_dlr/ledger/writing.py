@@ -68,7 +68,7 @@ class Writing:
             bool(self.unless_held),
             self.ends_waiting,
             shape_of(self.row),
-            notes.shapes_of(self.notes),
+            notes.shapes_of(self.notes) if self.notes else None,
         )
 
     def of_message(self, connection: BaseDatabaseWrapper) -> list[Any]:
@@ -82,7 +82,7 @@ class Writing:
 
     def of_notes(self, connection: BaseDatabaseWrapper) -> list[Any]:
         """Return the parameters of the notes."""
-        return notes.parameters_of(connection, self.notes)
+        return notes.parameters_of(connection, self.notes) if self.notes else []
 
 
 def update(alias: str, shapes: Shapes) -> str:

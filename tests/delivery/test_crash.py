@@ -11,18 +11,17 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from urllib.request import urlopen
 
 import pytest
 from django.db.models import F
 from django.utils import timezone
 
-from django_messente_dlr import callbacks
 from django_messente_dlr.crowd import CROWD
 from django_messente_dlr.models import DeliveryReport, PendingReport
 from django_messente_dlr.sandbox import Sandbox
 from django_messente_dlr.sending import send_sms
 from django_messente_dlr.testing.factories import SmsMessageFactory
+from tests.delivery.test_outage import status
 from tests.delivery.web import ROOT, Web, wait_until
 
 STEPS = [
@@ -73,11 +72,8 @@ class TestACrowdOfReports:
 
     def deliver(self, web: Web, count: int) -> list[str]:
         """Report the delivery of some messages, one after the other; return the primary keys of the reports."""
-        path = callbacks.callback_url().removeprefix("https://shop.example.com")
-        for message in SmsMessageFactory.create_batch(count):
-            url = f"{web.url}{path}?sms_unique_id={message.sms_unique_id}&stat=DELIVRD"
-            with urlopen(url, timeout=60) as response:
-                assert response.status == 200
+        messages = SmsMessageFactory.create_batch(count)
+        assert [status(web, message, "DELIVRD") for message in messages] == [200] * count
         return [str(pk) for pk in DeliveryReport.objects.order_by("pk").values_list("pk", flat=True)]
 
     @pytest.mark.parametrize(("count", "waiting"), [(28, 4), (29, 1), (30, 2)])
