@@ -110,8 +110,8 @@ def _write(alias: str, note: Note) -> None:
     lazily = connection.vendor == "postgresql" and not connection.in_atomic_block
     values = parameters_of(connection, [note])
     statement = _statement(alias, shapes_of([note]), alike(values), lazily=lazily)
-    with sqlite.holding_or(nullcontext(), connection), connection.cursor() as cursor:
-        execute(connection, cursor, statement, values)
+    with sqlite.holding_or(nullcontext(), connection):
+        execute(connection, statement, values)
 
 
 @cache

@@ -9,13 +9,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from django.db import DatabaseError
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.backends.utils import CursorWrapper
 
+from django_messente_dlr import libpq
 from django_messente_dlr.retries import code_of
 
 PARAMETER = "%s"
@@ -39,19 +39,21 @@ class Statement:
 
     Attributes:
         sql: its text, with ``%s`` for each parameter.
+        name: what it is called where the server keeps it.
+        text: what the server keeps, with its own signs for the parameters.
         prepare: the statement that prepares it; MariaDB's has ``text`` as its parameter.
         execute: the statement that carries out what was prepared, with those parameters that differ.
         deallocate: the statement that forgets it.
         differing: the places of those parameters among all.
-        text: what MariaDB prepares.
     """
 
     sql: str
+    name: str
+    text: str
     prepare: str
     execute: str
     deallocate: str
     differing: tuple[int, ...]
-    text: str = ""
 
     @classmethod
     def of(cls, vendor: str, sql: str, types: Sequence[str], same: Sequence[int]) -> Statement:
@@ -69,25 +71,38 @@ class Statement:
     def _of_mariadb(cls, sql: str) -> Statement:
         text, count = sql.replace(PARAMETER, "?").replace("%%", "%"), sql.count(PARAMETER)
         name = _name_of(text)
+        prepare, forget = f"PREPARE {name} FROM %s", f"DEALLOCATE PREPARE {name}"
         run = f"EXECUTE {name} USING {', '.join([PARAMETER] * count)}"
-        return cls(sql, f"PREPARE {name} FROM %s", run, f"DEALLOCATE PREPARE {name}", tuple(range(count)), text)
+        return cls(sql, name, text, prepare, run, forget, tuple(range(count)))
 
     @classmethod
     def _of_postgresql(cls, sql: str, types: Sequence[str], same: Sequence[int]) -> Statement:
         first, *rest = sql.split(PARAMETER)
         # What is given once need be put into SQL once only, which takes Python longer than the rest of the statement.
         numbers: dict[tuple[int, str], int] = {}
-        differing, text = [], first
+        differing, text = [], first.replace("%%", "%")
         for place, part in enumerate(rest):
             known = (same[place], types[place])
             if known not in numbers:
                 numbers[known] = len(numbers) + 1
                 differing.append(place)
-            text += f"${numbers[known]}{part}"
-        kinds, places = ", ".join(types[place] for place in differing), ", ".join([PARAMETER] * len(differing))
-        name = _name_of(f"{kinds} {text}")
-        prepare, run = f"PREPARE {name} ({kinds}) AS {text}", f"EXECUTE {name} ({places})"
-        return cls(sql, prepare, run, f"DEALLOCATE {name}", tuple(differing))
+            # Without its length, to which a value would be cut.
+            text += f"${numbers[known]}::{types[place].partition('(')[0]}{part.replace('%%', '%')}"
+        name = _name_of(text)
+        run = f"EXECUTE {name} ({', '.join([PARAMETER] * len(differing))})"
+        return cls(sql, name, text, f"PREPARE {name} AS {text}", run, f"DEALLOCATE {name}", tuple(differing))
+
+
+class Answer(NamedTuple):
+    """What a statement has done.
+
+    Attributes:
+        rows: how many rows it has written, or told.
+        first: the first of those that it tells; None for none.
+    """
+
+    rows: int
+    first: tuple[Any, ...] | None
 
 
 def _name_of(text: str) -> str:
@@ -102,46 +117,63 @@ def alike(values: Sequence[Any]) -> tuple[int, ...]:
 
 
 def execute(
-    connection: BaseDatabaseWrapper,
-    cursor: CursorWrapper,
-    statement: Statement,
-    values: list[Any],
-    *,
-    expendable: bool = False,
-) -> None:
+    connection: BaseDatabaseWrapper, statement: Statement, values: list[Any], *, expendable: bool = False
+) -> Answer:
     """Carry out a statement, by its plan where the database has kept that.
 
     Args:
         connection: the database.
-        cursor: its cursor.
         statement: the statement.
         values: its parameters.
         expendable: whether the transaction that it is part of is done again in another way where it fails.
+
+    Raises:
+        Error: it failed.
     """
     # In a transaction a statement that fails is one that cannot be tried again.
     lasting = connection.in_atomic_block and not expendable
     if lasting or not _may_prepare(connection):
-        cursor.execute(statement.sql, values)
-        return
+        return _by_cursor(connection, statement.sql, values)
+    connection.close_if_health_check_failed()
+    connection.ensure_connection()
     uses = _uses.setdefault(connection.connection, {})
-    used = uses.get(statement.prepare, 0)
+    used = uses.get(statement.name, 0)
     if used >= 0:
-        uses[statement.prepare] = used + 1
+        uses[statement.name] = used + 1
     if used < USES_BEFORE_PREPARING:
-        cursor.execute(statement.sql, values)
-        return
+        return _by_cursor(connection, statement.sql, values)
     try:
-        of_plans = used - USES_BEFORE_PREPARING
-        if of_plans % USES_OF_A_PLAN == 0 or of_plans in EARLY:
-            if of_plans:
-                cursor.execute(statement.deallocate)
-            cursor.execute(statement.prepare, [statement.text] if statement.text else None)
-        cursor.execute(statement.execute, [values[place] for place in statement.differing])
+        return _by_plan(connection, statement, [values[place] for place in statement.differing], used=used)
     except DatabaseError as exc:
         if code_of(exc) not in NOT_TO_BE_PREPARED:
             raise
-        uses[statement.prepare] = -1
-        cursor.execute(statement.sql, values)
+        uses[statement.name] = -1
+        return _by_cursor(connection, statement.sql, values)
+
+
+def _by_plan(connection: BaseDatabaseWrapper, statement: Statement, values: list[Any], *, used: int) -> Answer:
+    direct = connection.vendor == "postgresql" and libpq.can_carry_out(connection)
+    of_plans = used - USES_BEFORE_PREPARING
+    if of_plans % USES_OF_A_PLAN == 0 or of_plans in EARLY:
+        if of_plans:
+            _by_cursor(connection, statement.deallocate)
+        if direct:
+            libpq.prepare(connection, statement.name, statement.text)
+        else:
+            _by_cursor(connection, statement.prepare, [statement.text] if connection.vendor == "mysql" else None)
+    if direct:
+        return Answer(*libpq.execute(connection, statement.name, values))
+    return _by_cursor(connection, statement.execute, values)
+
+
+def _by_cursor(connection: BaseDatabaseWrapper, sql: str, values: list[Any] | None = None) -> Answer:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
+        answer = Answer(cursor.rowcount, cursor.fetchone() if cursor.description else None)
+        # Only then is it known that a block of statements came to its end.
+        while connection.vendor == "mysql" and cursor.nextset():
+            pass
+    return answer
 
 
 def _may_prepare(connection: BaseDatabaseWrapper) -> bool:

@@ -269,10 +269,8 @@ class TestStatementsThatTheServerKeeps:
             connection.vendor, "SELECT %s, %s, %s, %s", ["text", "int", "text", "float"], plans.alike(values)
         )
         assert statement.execute.endswith("(%s, %s, %s)")
-        with connection.cursor() as cursor:
-            for _ in range(2):
-                plans.execute(connection, cursor, statement, values)
-                assert cursor.fetchone() == ("a word", 7, "a word", 7.5)
+        for _ in range(2):
+            assert plans.execute(connection, statement, values).first == ("a word", 7, "a word", 7.5)
 
     @postgresql
     def test_what_is_the_same_as_two_types_is_given_twice(self) -> None:
@@ -307,19 +305,18 @@ class TestStatementsThatTheServerKeeps:
     @postgresql
     def test_another_trouble_is_told(self) -> None:
         statement = plans.Statement.of(connection.vendor, "SELECT 1 / %s", ["integer"], [0])
-        with connection.cursor() as cursor, pytest.raises(DataError, match="division by zero"):
-            plans.execute(connection, cursor, statement, [0])
+        with pytest.raises(DataError, match="division by zero"):
+            plans.execute(connection, statement, [0])
 
     @postgresql
     def test_a_name_that_somebody_else_has_prepared_is_not_used(self) -> None:
         statement = plans.Statement.of(connection.vendor, "SELECT %s", ["integer"], [0])
         with connection.cursor() as cursor:
             cursor.execute(statement.prepare)  # as behind a pooler, which hands on what others have prepared
-            for _ in range(2):
-                plans.execute(connection, cursor, statement, [7])
-                assert cursor.fetchone() == (7,)
-        with CaptureQueriesContext(connection) as captured, connection.cursor() as cursor:
-            plans.execute(connection, cursor, statement, [7])
+        for _ in range(2):
+            assert plans.execute(connection, statement, [7]).first == (7,)
+        with CaptureQueriesContext(connection) as captured:
+            plans.execute(connection, statement, [7])
         assert [query["sql"].split()[0] for query in captured.captured_queries] == ["SELECT"]
 
     @postgresql
@@ -327,11 +324,10 @@ class TestStatementsThatTheServerKeeps:
         statement = plans.Statement.of(connection.vendor, "SELECT * FROM changing WHERE a > %s", ["integer"], [0])
         with connection.cursor() as cursor:
             cursor.execute("CREATE TEMPORARY TABLE changing (a integer)")
-            plans.execute(connection, cursor, statement, [0])
+            assert plans.execute(connection, statement, [0]) == (0, None)
             cursor.execute("ALTER TABLE changing ADD COLUMN b integer")
             cursor.execute("INSERT INTO changing VALUES (1, 2)")
-            plans.execute(connection, cursor, statement, [0])
-            assert cursor.fetchall() == [(1, 2)]
+            assert plans.execute(connection, statement, [0]) == (1, (1, 2))
 
     @postgresql
     def test_among_reports_that_are_written_again_where_they_fail_the_plan_is_used(self) -> None:

@@ -48,12 +48,7 @@ def write(alias: str, writing: Writing, *, tell: bool) -> tuple[Any, SmsMessage]
     values = [message, *writing.of_message(connection), *ends, message, *writing.of_row(connection)]
     values += [message] if tell else []
     values += writing.of_notes(connection)
-    with connection.cursor() as cursor:
-        execute(connection, cursor, _block(alias, writing.shapes, tell=tell), values)
-        found = cursor.fetchone() if cursor.description else None
-        # Only then is it known that the block came to its end.
-        while cursor.nextset():
-            pass
+    found = execute(connection, _block(alias, writing.shapes, tell=tell), values).first
     if not tell or found is None:
         return found is not None
     return found[0], message_of(alias, found[1:])

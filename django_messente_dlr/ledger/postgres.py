@@ -30,12 +30,11 @@ def write(alias: str, writing: Writing, *, tell: bool) -> tuple[Any, SmsMessage]
     values = [*writing.of_notes(connection), *writing.of_message(connection), *writing.of_row(connection)]
     statement = _statement(alias, writing.shapes, alike(values), tell=tell)
     # Where the report is there already, it fails as a whole, and with it the transaction that it is part of.
-    with whole(alias) if connection.in_atomic_block else nullcontext(), connection.cursor() as cursor:
-        execute(connection, cursor, statement, values, expendable=is_expendable())
-        if not tell:
-            return bool(cursor.rowcount)
-        found = cursor.fetchone()
-    return (found[0], message_of(alias, found[1:])) if found else False
+    with whole(alias) if connection.in_atomic_block else nullcontext():
+        answer = execute(connection, statement, values, expendable=is_expendable())
+    if tell and answer.first:
+        return answer.first[0], message_of(alias, answer.first[1:])
+    return bool(answer.rows)
 
 
 @cache
