@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from django_messente_dlr.instrumentation import is_watched
 from django_messente_dlr.retries import SQLITE
 
 ATTEMPTS = 40
@@ -28,6 +29,17 @@ def holding_or(
 ) -> AbstractContextManager[None]:
     """Return `holding` where that can be, and else ``otherwise``."""
     return holding(connection) if can_hold(connection) else otherwise
+
+
+def own_cursor(connection: BaseDatabaseWrapper) -> closing[Any] | None:
+    """Return a cursor of SQLite's own, to be used inside `holding`; None where Django's is to be used.
+
+    Django's takes as long over a statement as SQLite does, and other writers wait for both.
+    """
+    if not can_hold(connection) or is_watched(connection):
+        return None
+    own: Any = connection.connection
+    return closing(own.cursor())
 
 
 @contextmanager

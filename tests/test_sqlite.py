@@ -12,10 +12,13 @@ from unittest import mock
 
 import pytest
 from django.db import IntegrityError, OperationalError, connection, connections, transaction
+from django.test.utils import CaptureQueriesContext
 
 from django_messente_dlr import sqlite
 from django_messente_dlr.models import SmsMessage
+from django_messente_dlr.testing.callbacks import call_back
 from django_messente_dlr.testing.factories import SmsMessageFactory
+from django_messente_dlr.testing.signals import SignalLog
 from tests.delivery.databases import shared
 
 pytestmark = [
@@ -132,3 +135,39 @@ def test_nothing_is_held_elsewhere_or_within_a_transaction(other: sqlite3.Connec
         transaction.set_autocommit(True)
     with sqlite.holding_or(nullcontext(), connections["default"]):
         assert ours().in_transaction
+
+
+def test_a_report_passes_djangos_cursors_by_unless_somebody_watches_them(other: sqlite3.Connection) -> None:
+    other.execute("COMMIT")
+    ours()
+    with closing(connections["default"].connection.cursor()) as cursor:
+        own = type(cursor)
+    with sqlite.own_cursor(connections["default"]) or nullcontext() as cursor:
+        assert type(cursor) is own
+    with transaction.atomic():
+        assert sqlite.own_cursor(connections["default"]) is None
+    with CaptureQueriesContext(connections["default"]) as captured:
+        assert sqlite.own_cursor(connections["default"]) is None
+        assert call_back(SmsMessage.objects.get()).status_code == 200
+    said = [query["sql"].split()[0] for query in captured.captured_queries]
+    assert [word for word in said if word in {"UPDATE", "DELETE"}][:2] == ["UPDATE", "DELETE"]
+
+
+def test_what_is_written_past_djangos_cursors_is_the_same(other: sqlite3.Connection, dlr_signals: SignalLog) -> None:
+    other.execute("COMMIT")
+    rows, told = [], []
+    for watched in (False, True):
+        message = SmsMessageFactory.create(recipient="+37255500001", metadata={"said": "it's 100 %s?"})
+        watching = CaptureQueriesContext(connections["default"]) if watched else nullcontext()
+        with watching:
+            assert call_back(message, "UNDELIV", "1").status_code == 200
+        told.append(dlr_signals.arguments("dlr_failed")["message"])
+        rows.append(message.reports.get())
+        assert told[-1].pk == message.pk
+        dlr_signals.clear()
+    own = {"id", "sms_unique_id", "created_at", "sent_at", "finalised_at", "received_at", "fingerprint", "payload"}
+    own |= {"message_id", "dispatch_due_at", "dispatched_at"}
+    for first, second in (rows, told):
+        names = [field.attname for field in first._meta.concrete_fields if field.attname not in own]
+        assert {name: getattr(first, name) for name in names} == {name: getattr(second, name) for name in names}
+        assert type(first.id) is type(second.id) is int

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -12,6 +12,7 @@ from django_messente_dlr import notes, sqlite
 from django_messente_dlr.ledger.together import whole
 from django_messente_dlr.ledger.writing import Shapes, Writing, end_of_waiting, message_of, row, update
 from django_messente_dlr.models import DeliveryReport, SmsMessage
+from django_messente_dlr.plans import PARAMETER
 from django_messente_dlr.statements import columns, table
 
 
@@ -42,6 +43,10 @@ class Sql:
         change, insert = f"{self.change} RETURNING {self.columns}", f"{self.insert} RETURNING {self.pk}"
         return replace(self, change=change, insert=insert)
 
+    def marked(self) -> Sql:
+        """Return those with SQLite's own signs for parameters."""
+        return Sql(**{name: text.replace(PARAMETER, "?").replace("%%", "%") for name, text in asdict(self).items()})
+
 
 def write(alias: str, writing: Writing, *, tell: bool) -> tuple[Any, SmsMessage] | bool:
     """Carry out the statements, or none; return whether the message was as expected.
@@ -57,13 +62,14 @@ def write(alias: str, writing: Writing, *, tell: bool) -> tuple[Any, SmsMessage]
     connection, message = connections[alias], which(writing)
     # MySQL's databases tell no more of an UPDATE than how many rows it has changed.
     returning = tell and connection.vendor != "mysql" and connection.features.can_return_columns_from_insert
-    statements = sql(alias, writing.shapes, returning=returning)
+    own = sqlite.own_cursor(connection)
+    statements = sql(alias, writing.shapes, returning=returning, marked=own is not None)
     # All that Python has to do is done first: SQLite has one writer at a time, and the others wait meanwhile.
     change, insert = writing.of_message(connection), [message, *writing.of_row(connection)]
     noted = writing.of_notes(connection)
     if connection.vendor == "mysql" and not _is_there(alias, statements, message):
         return False
-    with connection.cursor() as cursor, sqlite.holding_or(whole(alias), connection):
+    with own or connection.cursor() as cursor, sqlite.holding_or(whole(alias), connection):
         cursor.execute(statements.change, change)
         moved = cursor.fetchone() if returning else cursor.rowcount == 1
         if not moved:
@@ -88,8 +94,15 @@ def which(writing: Writing) -> Any:
 
 
 @cache
-def sql(alias: str, shapes: Shapes, *, returning: bool = False) -> Sql:
-    """Return the SQL of one report; ``returning`` where its statements tell what they have written."""
+def sql(alias: str, shapes: Shapes, *, returning: bool = False, marked: bool = False) -> Sql:
+    """Return the SQL of one report.
+
+    Args:
+        alias: the database.
+        shapes: what it depends on.
+        returning: whether its statements tell what they have written.
+        marked: whether it is for SQLite's own cursor.
+    """
     names = columns(alias, SmsMessage)
     named = "id" in dict(shapes.expected)
     where = f"FROM {table(alias, SmsMessage)} WHERE {names['id' if named else 'sms_unique_id']} = %s"
@@ -104,7 +117,8 @@ def sql(alias: str, shapes: Shapes, *, returning: bool = False) -> Sql:
         where=where,
         pk=columns(alias, DeliveryReport)["id"],
     )
-    return told.returning() if returning else told
+    told = told.returning() if returning else told
+    return told.marked() if marked else told
 
 
 def _is_there(alias: str, statements: Sql, message: Any) -> bool:
