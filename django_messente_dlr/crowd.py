@@ -164,7 +164,8 @@ def of(alias: str) -> Crowd:
 
 
 @atexit.register
-def _write_all() -> None:
+def write_all() -> None:
+    """Write this process's notes, as it is about to end."""
     for crowd in _crowds.values():
         try:
             crowd.write()

@@ -335,13 +335,25 @@ class TestTheThread:
 
 class TestTheEndOfTheProcess:
     def test_what_waits_is_noted(self, report: DeliveryReport) -> None:
-        crowd._write_all()
+        crowd.write_all()
         assert is_noted(report)
 
     def test_what_cannot_be_noted_is_told(self, report: DeliveryReport, caplog: pytest.LogCaptureFixture) -> None:
         with without_a_database():
-            crowd._write_all()
+            crowd.write_all()
         assert caplog.messages == [crowd.UNNOTED_AT_THE_END % "OperationalError"]
+
+    def test_what_waits_is_noted_in_a_child_of_celerys_too(self, report: DeliveryReport) -> None:
+        """Python's own ``atexit`` does not come there."""
+        pytest.importorskip("celery")
+        from celery.signals import worker_process_shutdown
+
+        from django_messente_dlr.contrib import celery
+
+        assert celery.write_notes in {receiver for _, receiver in worker_process_shutdown.receivers}
+        for _, told in worker_process_shutdown.send(sender=None, pid=os.getpid(), exitcode=0):
+            assert not isinstance(told, Exception)
+        assert is_noted(report)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="There are no forks here.")

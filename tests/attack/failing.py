@@ -225,7 +225,7 @@ def the_database_fails(world: World) -> None:
     overdue = notes.Note(1, timezone.now(), timezone.now())
     with mock.patch.object(notes, "write", side_effect=OperationalError("gone")):
         crowd.of("default").give_back([overdue])
-        crowd._write_all()
+        crowd.write_all()
         crowd.of("default")._write_late([])
     with (
         mock.patch("django_messente_dlr.sending.mark_sent", side_effect=OperationalError("gone")),
