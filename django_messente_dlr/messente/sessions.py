@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import requests
+from requests.adapters import HTTPAdapter
+from urllib3.exceptions import ProtocolError
+
+# Messente's longest answers, about a message of many channels, have some kilobytes.
+MAX_ANSWER = 1024 * 1024
 
 
 class Body:
@@ -24,6 +29,38 @@ class Body:
 
     def __repr__(self) -> str:
         return f"<{', '.join(self.fields)}>"
+
+
+class _Answer:
+    """A response as urllib3 has it, of which no more is read than Messente may have to say.
+
+    Args:
+        own: urllib3's response.
+    """
+
+    def __init__(self, own: Any) -> None:
+        self._own = own
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._own, name)
+
+    def stream(self, *arguments: Any, **options: Any) -> Iterator[bytes]:
+        left = MAX_ANSWER
+        for piece in self._own.stream(*arguments, **options):
+            left -= len(piece)
+            if left < 0:
+                self._own.close()
+                raise ProtocolError(f"The answer is longer than {MAX_ANSWER} bytes.")
+            yield piece
+
+
+class Adapter(HTTPAdapter):
+    """Has no answer read without end, whoever it comes from: what polls has many threads, and little memory."""
+
+    def build_response(self, req: requests.PreparedRequest, resp: Any) -> requests.Response:
+        response = super().build_response(req, resp)
+        response.raw = _Answer(resp)
+        return response
 
 
 class Session(requests.Session):

@@ -12,14 +12,13 @@ from contextlib import contextmanager
 from typing import Any
 
 import requests
-from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError
 
 from django_messente_dlr.messente import errors
 from django_messente_dlr.messente.answers import AnswerCode
 from django_messente_dlr.messente.failures import Unclear, check_http, never_left
 from django_messente_dlr.messente.health import Health
-from django_messente_dlr.messente.sessions import Body, Session
+from django_messente_dlr.messente.sessions import Adapter, Body, Session
 
 
 class _RefusedByServer(errors.ServerFailure):
@@ -148,8 +147,8 @@ class Transport:
         if session is None:
             session = Session()
             # Whether to try again is decided above, call by call: a retry below could send a message twice.
-            session.mount("https://", HTTPAdapter(max_retries=0))
-            session.mount("http://", HTTPAdapter(max_retries=0))
+            session.mount("https://", Adapter(max_retries=0))
+            session.mount("http://", Adapter(max_retries=0))
             self._local.session = session
         return session
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from django_messente_dlr.messente import errors
+from django_messente_dlr.messente import errors, sessions
 from django_messente_dlr.messente.client import MessenteClient
 from tests.messente.answering import client
 from tests.messente.test_client import CALLS, every_call, every_question
@@ -26,6 +26,7 @@ from tests.messente.wire import (
     Connection,
     Wire,
     answering,
+    endless,
     hanging_up,
     raw,
     resetting,
@@ -85,6 +86,9 @@ BREAKDOWNS: dict[str, Behaviour] = {
     "answers two lengths": raw(b"HTTP/1.1 200 OK\r\nContent-Length: 4, 5\r\n\r\nOK 1"),
     "answers no gzip": raw(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nOK 1"),
     "answers an endless head": raw(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 200 + b"\r\nOK 1"),
+    "answers without end": endless(b""),
+    "answers chunks without end": endless(b"Transfer-Encoding: chunked\r\n"),
+    "answers too much": endless(b"Content-Length: 1000000000000\r\n"),
     "answers an odd status": raw(b"HTTP/1.1 99999 OK\r\nContent-Length: 4\r\n\r\nOK 1"),
 }
 every_breakdown = pytest.mark.parametrize("behave", BREAKDOWNS.values(), ids=BREAKDOWNS)
@@ -123,6 +127,15 @@ class TestWhatMayHaveArrived:
         wire = start(stack, behave)
         with pytest.raises(errors.OutcomeUnknown):
             connect(stack, omnichannel_url=wire.host).ask_omnimessage("1")
+
+
+def test_an_answer_may_be_long_and_no_longer(stack: ExitStack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sessions, "MAX_ANSWER", 30_000)
+    for size, error in ((30_000, errors.UnreadableAnswer), (30_001, errors.OutcomeUnknown)):
+        wire = start(stack, answering(b"1" * size))
+        with pytest.raises(error):
+            connect(stack, wire.host).balance()
+        assert wire.accepted == 1
 
 
 class TestWhatNeverLeft:

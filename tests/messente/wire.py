@@ -143,6 +143,19 @@ def raw(answer: bytes) -> Behaviour:
     return behave
 
 
+def endless(head: bytes) -> Behaviour:
+    """Take one request and go on answering it, until the client breaks the connection off."""
+
+    def behave(wire: Wire, connection: Connection) -> None:
+        wire.requests.append(connection.request() or b"")
+        connection.sock.sendall(b"HTTP/1.1 200 OK\r\n" + head + b"\r\n")
+        chunked = b"chunked" in head
+        while True:
+            connection.sock.sendall(b"2800\r\n" + b"1" * 0x2800 + b"\r\n" if chunked else b"1" * 0x2800)
+
+    return behave
+
+
 def hanging_up(wire: Wire, connection: Connection) -> None:
     """Close at once, without a look at the request."""
 
