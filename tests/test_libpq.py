@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
+from importlib.util import find_spec
 from typing import Any
 from unittest import mock
 from zoneinfo import ZoneInfo
@@ -22,7 +23,7 @@ from django_messente_dlr.testing.signals import SignalLog
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
-    pytest.mark.skipif(connection.vendor != "postgresql", reason="PostgreSQL's own"),
+    pytest.mark.skipif(connection.vendor != "postgresql" or not find_spec("psycopg"), reason="psycopg's own"),
 ]
 ONE = plans.Statement.of("postgresql", "SELECT %s, %s, %s", ["bigint", "numeric(3, 1)", "varchar(2)"], [0, 1, 2])
 
@@ -125,9 +126,9 @@ def test_in_a_pipeline_nothing_passes_the_cursors_by() -> None:
 
 
 def test_a_connection_that_is_somebody_elses_is_left_to_its_cursors(monkeypatch: pytest.MonkeyPatch) -> None:
-    psycopg = pytest.importorskip("psycopg")
     connection.ensure_connection()
-    monkeypatch.setattr(libpq, "Connection", type("Traced", (psycopg.Connection,), {}))
+    own: Any = connection.connection
+    monkeypatch.setattr(libpq, "Connection", type("Traced", (type(own),), {}))
     assert not libpq.can_carry_out(connection)
 
 

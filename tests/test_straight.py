@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -348,6 +349,7 @@ class TestStatementsThatTheServerKeeps:
         assert dlr_signals.names.count("dlr_delivered") == 3
 
     @postgresql
+    @pytest.mark.skipif(not find_spec("psycopg"), reason="psycopg2 binds no parameters in the server")
     def test_a_plan_that_the_driver_cannot_use_is_not_used_again(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(plans, "_may_prepare", lambda connection: True)
         options = {**connection.settings_dict["OPTIONS"], "server_side_binding": True}
