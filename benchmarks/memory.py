@@ -1,6 +1,6 @@
 """Memory of a process that takes many callbacks: ``python -m benchmarks.memory [--callbacks 1000000]``.
 
-One process, the WSGI application of ``benchmarks.receive`` and an SQLite file; every callback is about another
+One process, the WSGI application of ``benchmarks.receive`` and a database of its own; every callback is about another
 message. The resident memory is told ten times on the way: after the first tenth it should not grow any more.
 """
 
@@ -9,33 +9,28 @@ from __future__ import annotations
 import argparse
 import gc
 import io
-import json
 import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks.receive import databases
+from benchmarks.receive.__main__ import DATABASES
+from benchmarks.receive.series import Plan, database
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.memory", description=__doc__)
     parser.add_argument("--callbacks", type=int, default=100_000)
-    count = parser.parse_args().callbacks
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ["BENCH_DATABASE"] = json.dumps(databases.entry("sqlite", f"{folder}/db.sqlite3"))
-        os.environ["DJANGO_SETTINGS_MODULE"] = "benchmarks.receive.settings"
-        import django
-
-        django.setup()
-        databases.create()
-        databases.fill("sqlite", count)
-        take(count)
+    parser.add_argument("--database", choices=DATABASES, default="sqlite")
+    arguments = parser.parse_args()
+    none = {"shape": "", "handlers": [], "rounds": 0, "requests": 0, "connections": 0}
+    with database(Plan(**none, database=arguments.database, messages=arguments.callbacks, prefix="memory_")):
+        take(arguments.callbacks)
 
 
 def take(count: int) -> None:
     from benchmarks.receive.handlers import HANDLERS
     from benchmarks.receive.wsgi import application
+    from django_messente_dlr import crowd
 
     said: list[str] = []
     for number in range(1, count + 1):
@@ -48,6 +43,7 @@ def take(count: int) -> None:
         if number % (count // 10) == 0:
             gc.collect()
             print(f"{number:>9,} callbacks: {resident():.1f} MiB", flush=True)
+    crowd.write_all()
 
 
 def environ_of(request: bytes) -> dict[str, Any]:
