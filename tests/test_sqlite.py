@@ -15,7 +15,7 @@ from django.db import IntegrityError, OperationalError, connection, connections,
 from django.test.utils import CaptureQueriesContext
 
 from django_messente_dlr import sqlite
-from django_messente_dlr.models import SmsMessage
+from django_messente_dlr.models import PendingReport, SmsMessage
 from django_messente_dlr.testing.callbacks import call_back
 from django_messente_dlr.testing.factories import SmsMessageFactory
 from django_messente_dlr.testing.signals import SignalLog
@@ -171,3 +171,11 @@ def test_what_is_written_past_djangos_cursors_is_the_same(other: sqlite3.Connect
         names = [field.attname for field in first._meta.concrete_fields if field.attname not in own]
         assert {name: getattr(first, name) for name in names} == {name: getattr(second, name) for name in names}
         assert type(first.id) is type(second.id) is int
+
+
+def test_what_is_waited_for_has_one_index_beside_its_table() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"PRAGMA index_list({PendingReport._meta.db_table})")
+        assert [name for _, name, *_ in cursor.fetchall()] == ["messente_dlr_due"]
+        cursor.execute(f"PRAGMA foreign_key_list({PendingReport._meta.db_table})")
+        assert [table for _, _, table, *_ in cursor.fetchall()] == [SmsMessage._meta.db_table]

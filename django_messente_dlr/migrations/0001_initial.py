@@ -89,7 +89,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='PendingReport',
             fields=[
-                ('message', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='pending', serialize=False, to='django_messente_dlr.smsmessage', verbose_name='message')),
+                ('message', django_messente_dlr.identifiers.SharedKeyField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='pending', serialize=False, to='django_messente_dlr.smsmessage', verbose_name='message')),
                 ('account', models.CharField(max_length=64, verbose_name='account')),
                 ('due_at', models.DateTimeField(verbose_name='next poll at')),
             ],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from django_messente_dlr.identifiers import SharedKeyField
 from django_messente_dlr.models.messages import SmsMessage
 from django_messente_dlr.querysets import PendingReportQuerySet
 
@@ -18,7 +19,7 @@ class PendingReport(models.Model):
     The row is there from the moment that its message is entered until `ledger` writes down its end.
     """
 
-    message = models.OneToOneField(
+    message = SharedKeyField(
         SmsMessage, verbose_name=_("message"), related_name="pending", on_delete=models.CASCADE, primary_key=True
     )
     account = models.CharField(_("account"), max_length=64)  # its message's, for a claim of some accounts alone
