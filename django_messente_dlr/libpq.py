@@ -8,17 +8,13 @@ it comes.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
+from importlib import import_module
 from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from django_messente_dlr.instrumentation import is_watched
-
-try:
-    from psycopg import Connection, errors, generators, pq
-    from psycopg.adapt import Transformer
-except ImportError:  # another database, or psycopg2
-    Connection = None  # type: ignore[assignment,misc]
 
 TIMESTAMPTZ = 1184  # the number of this type in every PostgreSQL
 
@@ -29,15 +25,16 @@ def can_carry_out(connection: BaseDatabaseWrapper) -> bool:
     Args:
         connection: a database that we are connected to.
     """
-    own: Any = connection.connection
+    own, psycopg = connection.connection, _psycopg()
     # A class of the project's, or the proxy of one that traces statements, wants its own cursors to be used.
-    if Connection is None or type(own) is not Connection or is_watched(connection):
+    if psycopg is None or type(own) is not psycopg.Connection or is_watched(connection):
         return False
     # A cursor reads times in the time zone that Django has by now, the connection in the one that it began with.
-    if getattr(own.adapters.get_loader(TIMESTAMPTZ, pq.Format.TEXT), "timezone", None) != connection.timezone:
+    loader = own.adapters.get_loader(TIMESTAMPTZ, psycopg.pq.Format.TEXT)
+    if getattr(loader, "timezone", None) != connection.timezone:
         return False
     # A transaction that is under way is gone on with; to begin one is the cursor's.
-    status, pgconn = pq.TransactionStatus, own.pgconn
+    status, pgconn = psycopg.pq.TransactionStatus, own.pgconn
     may_begin = own.autocommit and pgconn.transaction_status == status.IDLE
     return (may_begin or pgconn.transaction_status == status.INTRANS) and not pgconn.pipeline_status
 
@@ -74,19 +71,30 @@ def execute(connection: BaseDatabaseWrapper, name: str, values: Sequence[Any]) -
     told = [str(value).encode() for value in values]
     with connection.wrap_database_errors, own.lock:
         if b"\0" in b"".join(told):  # where libpq takes a text to end
-            raise errors.DataError("PostgreSQL's texts have no NUL.")
+            raise _psycopg().errors.DataError("PostgreSQL's texts have no NUL.")
         own.pgconn.send_query_prepared(name.encode(), told)
         result = _result_of(own)
         if not result.ntuples:
             return result.command_tuples or 0, None
-        reader = Transformer(own)
+        reader = _psycopg().adapt.Transformer(own)
         reader.set_pgresult(result)
         return result.ntuples, reader.load_row(0, tuple)
 
 
 def _result_of(own: Any) -> Any:
+    psycopg = _psycopg()
     # psycopg's own waiting: it lets other greenlets run, and cancels the statement where somebody presses Ctrl-C.
-    result = own.wait(generators.execute(own.pgconn))[-1]
-    if result.status not in {pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK}:
-        raise errors.error_from_result(result)
+    result = own.wait(psycopg.generators.execute(own.pgconn))[-1]
+    if result.status not in {psycopg.pq.ExecStatus.COMMAND_OK, psycopg.pq.ExecStatus.TUPLES_OK}:
+        raise psycopg.errors.error_from_result(result)
     return result
+
+
+@cache
+def _psycopg() -> Any:
+    """Return psycopg, or None for psycopg2. Where the database is another, nobody asks, and it is not imported."""
+    try:
+        import_module("psycopg.generators")
+    except ImportError:
+        return None
+    return import_module("psycopg")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from importlib.util import find_spec
+from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 from zoneinfo import ZoneInfo
@@ -128,13 +129,13 @@ def test_in_a_pipeline_nothing_passes_the_cursors_by() -> None:
 def test_a_connection_that_is_somebody_elses_is_left_to_its_cursors(monkeypatch: pytest.MonkeyPatch) -> None:
     connection.ensure_connection()
     own: Any = connection.connection
-    monkeypatch.setattr(libpq, "Connection", type("Traced", (type(own),), {}))
+    monkeypatch.setattr(libpq, "_psycopg", lambda: SimpleNamespace(Connection=type("Traced", (type(own),), {})))
     assert not libpq.can_carry_out(connection)
 
 
 def test_without_psycopg_nothing_passes_the_cursors_by(monkeypatch: pytest.MonkeyPatch) -> None:
     connection.ensure_connection()
-    monkeypatch.setattr(libpq, "Connection", None)
+    monkeypatch.setattr(libpq, "_psycopg", lambda: None)
     assert not libpq.can_carry_out(connection)
 
 

@@ -57,6 +57,13 @@ from django.test import Client
 
 print(Client().get("/api/messages/").status_code)
 """
+DRIVERS = """
+import sys
+from django.test import Client
+
+Client().get("/messente/dlr/")
+print(sorted({"psycopg", "psycopg2", "MySQLdb", "pymysql"} & set(sys.modules)))
+"""
 SEND = """
 from django_messente_dlr.sending import send_sms
 
@@ -88,6 +95,11 @@ def test_its_templates_have_the_tags(folder: Path) -> None:
     rendered = run("shell", "--command", RENDER, folder=folder, settings="small")
     assert "Delivered" in rendered.stdout, rendered.stderr
     assert "50 %" in rendered.stdout
+
+
+def test_no_other_databases_driver_is_imported(folder: Path) -> None:
+    asked = run("shell", "--command", DRIVERS, folder=folder, settings="small")
+    assert asked.stdout.strip().endswith("[]"), asked.stdout + asked.stderr
 
 
 def test_its_versions_of_its_own_api_are_not_asked_of_ours(folder: Path) -> None:
