@@ -139,6 +139,11 @@ def test_without_psycopg_nothing_passes_the_cursors_by(monkeypatch: pytest.Monke
     assert not libpq.can_carry_out(connection)
 
 
+def test_psycopg_is_none_where_it_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(libpq, "import_module", mock.Mock(side_effect=ImportError))
+    assert libpq._psycopg.__wrapped__() is None
+
+
 def test_times_are_told_in_the_time_zone_that_django_has_by_now(
     executed: mock.Mock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
