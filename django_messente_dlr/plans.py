@@ -69,7 +69,7 @@ class Statement:
 
     @classmethod
     def _of_mariadb(cls, sql: str) -> Statement:
-        text, count = sql.replace(PARAMETER, "?").replace("%%", "%"), sql.count(PARAMETER)
+        text, count = marked(sql), sql.count(PARAMETER)
         name = _name_of(text)
         prepare, forget = f"PREPARE {name} FROM %s", f"DEALLOCATE PREPARE {name}"
         run = f"EXECUTE {name} USING {', '.join([PARAMETER] * count)}"
@@ -103,6 +103,11 @@ class Answer(NamedTuple):
 
     rows: int
     first: tuple[Any, ...] | None
+
+
+def marked(sql: str) -> str:
+    """Return a statement with ``?`` for each parameter, as MariaDB keeps it and SQLite's own cursor wants it."""
+    return sql.replace(PARAMETER, "?").replace("%%", "%")
 
 
 def _name_of(text: str) -> str:

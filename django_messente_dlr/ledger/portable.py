@@ -12,7 +12,7 @@ from django_messente_dlr import notes, sqlite
 from django_messente_dlr.ledger.together import whole
 from django_messente_dlr.ledger.writing import Shapes, Writing, end_of_waiting, message_of, row, update
 from django_messente_dlr.models import DeliveryReport, SmsMessage
-from django_messente_dlr.plans import PARAMETER
+from django_messente_dlr.plans import marked
 from django_messente_dlr.statements import columns, table
 
 
@@ -45,7 +45,7 @@ class Sql:
 
     def marked(self) -> Sql:
         """Return those with SQLite's own signs for parameters."""
-        return Sql(**{name: text.replace(PARAMETER, "?").replace("%%", "%") for name, text in asdict(self).items()})
+        return Sql(**{name: marked(text) for name, text in asdict(self).items()})
 
 
 def write(alias: str, writing: Writing, *, tell: bool) -> tuple[Any, SmsMessage] | bool:
@@ -63,7 +63,7 @@ def write(alias: str, writing: Writing, *, tell: bool) -> tuple[Any, SmsMessage]
     # MySQL's databases tell no more of an UPDATE than how many rows it has changed.
     returning = tell and connection.vendor != "mysql" and connection.features.can_return_columns_from_insert
     own = sqlite.own_cursor(connection)
-    statements = sql(alias, writing.shapes, returning=returning, marked=own is not None)
+    statements = sql(alias, writing.shapes, returning=returning, own=own is not None)
     # All that Python has to do is done first: SQLite has one writer at a time, and the others wait meanwhile.
     change, insert = writing.of_message(connection), [message, *writing.of_row(connection)]
     noted = writing.of_notes(connection)
@@ -94,14 +94,14 @@ def which(writing: Writing) -> Any:
 
 
 @cache
-def sql(alias: str, shapes: Shapes, *, returning: bool = False, marked: bool = False) -> Sql:
+def sql(alias: str, shapes: Shapes, *, returning: bool = False, own: bool = False) -> Sql:
     """Return the SQL of one report.
 
     Args:
         alias: the database.
         shapes: what it depends on.
         returning: whether its statements tell what they have written.
-        marked: whether it is for SQLite's own cursor.
+        own: whether it is for SQLite's own cursor.
     """
     names = columns(alias, SmsMessage)
     named = "id" in dict(shapes.expected)
@@ -118,7 +118,7 @@ def sql(alias: str, shapes: Shapes, *, returning: bool = False, marked: bool = F
         pk=columns(alias, DeliveryReport)["id"],
     )
     told = told.returning() if returning else told
-    return told.marked() if marked else told
+    return told.marked() if own else told
 
 
 def _is_there(alias: str, statements: Sql, message: Any) -> bool:
