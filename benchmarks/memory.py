@@ -22,8 +22,7 @@ def main() -> None:
     parser.add_argument("--callbacks", type=int, default=100_000)
     parser.add_argument("--database", choices=DATABASES, default="sqlite")
     arguments = parser.parse_args()
-    none = {"shape": "", "handlers": [], "rounds": 0, "requests": 0, "connections": 0}
-    with database(Plan(**none, database=arguments.database, messages=arguments.callbacks, prefix="memory_")):
+    with database(Plan(arguments.database, "", ["ours"], 0, 0, 0, arguments.callbacks, "memory_")):
         take(arguments.callbacks)
 
 
