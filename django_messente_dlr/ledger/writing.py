@@ -94,7 +94,9 @@ def update(alias: str, shapes: Shapes) -> str:
             f" AND NOT EXISTS (SELECT 1 FROM {table(alias, Account)}"
             f" WHERE {account['name']} = %s AND {account['credits_exhausted_at']} IS NOT NULL)"
         )
-    return f"UPDATE {table(alias, SmsMessage)} SET {assignments(alias, SmsMessage, shapes.changes)} WHERE {where}"
+    # MySQL's databases would look into each index of a column that is named, which costs as much as the row.
+    by = " FORCE INDEX (PRIMARY)" if connections[alias].vendor == "mysql" and "id" in dict(shapes.expected) else ""
+    return f"UPDATE {table(alias, SmsMessage)}{by} SET {assignments(alias, SmsMessage, shapes.changes)} WHERE {where}"
 
 
 def end_of_waiting(alias: str) -> str:

@@ -10,8 +10,10 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
+from django_messente_dlr.ledger import mariadb
 from django_messente_dlr.messente.readers import read_callback
 from django_messente_dlr.models import DeliveryReport, SmsMessage
+from django_messente_dlr.retries import code_of
 from django_messente_dlr.statuses import Status
 from django_messente_dlr.testing.callbacks import call_back
 from django_messente_dlr.testing.factories import SmsMessageFactory
@@ -61,8 +63,10 @@ def test_a_callback_that_is_a_deadlocks_victim_is_answered_200_and_stored_once(
     with contentions() as met:
         assert call_back(message).status_code == 200
     other.finish()
-    assert len(met) == 1
-    assert "deadlock" in str(met[0]).lower()
+    # On MariaDB the straight way does not wait for a lock; the long way does, and is the victim.
+    refused = [mariadb.LOCKED] if connection.vendor == "mysql" and each_way == "straight" else []
+    assert [code_of(error) for error in met[:-1]] == refused
+    assert "deadlock" in str(met[-1]).lower()
     report = DeliveryReport.objects.get(message=message)
     assert report.receipts == (1 if undone else 2)
     message.refresh_from_db()
