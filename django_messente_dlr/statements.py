@@ -9,18 +9,21 @@ import json
 from collections.abc import Mapping
 from datetime import datetime, tzinfo
 from functools import cache, lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 from django.conf import settings
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Field, Model
+from django.db.models.base import ModelState
+from django.db.models.signals import post_init, pre_init
 
 from django_messente_dlr.plans import PARAMETER
 
 # Any database takes these as they are, and times and JSON in its own way; of all others their field says how.
 PLAIN = frozenset({str, int})
 # The columns of a statement in their order, each with its SQL: NULL, a literal, or the place of a parameter.
+Row = TypeVar("Row", bound=Model)
 Shape = tuple[tuple[str, str], ...]
 
 
@@ -112,6 +115,31 @@ def columns(alias: str, model: type[Model]) -> dict[str, str]:
 def fields(model: type[Model]) -> dict[str, Field[Any, Any]]:
     """Return the fields of a model by their columns' names in Python."""
     return {field.attname: field for field in model._meta.concrete_fields}
+
+
+def instance(alias: str, model: type[Row], values: dict[str, Any]) -> Row:
+    """Return a row that was read, as `Model.from_db` does, which looks at every field again and takes so much longer.
+
+    Args:
+        alias: the database.
+        model: its model.
+        values: all its values by their columns' names in Python.
+    """
+    if any(signal.receivers and signal.has_listeners(model) for signal in (pre_init, post_init)):
+        return model.from_db(alias, list(values), list(values.values()))
+    made = model.__new__(model)
+    made._state = ModelState()
+    vars(made._state).update(_state(alias, model))
+    vars(made).update(values)
+    return made
+
+
+@cache
+def _state(alias: str, model: type[Model]) -> dict[str, Any]:
+    """Return what Django knows of a row that was read, beside the row."""
+    names = list(fields(model))
+    told = vars(model.from_db(alias, names, [None] * len(names))._state)
+    return {name: value for name, value in told.items() if name != "fields_cache"}  # each row has its own
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from typing import Any
@@ -152,8 +153,19 @@ def test_every_way_ends_with_the_same_rows(
     assert rows(ours) == rows(other)
 
 
-def test_receivers_get_the_rows_as_they_are(message: SmsMessage) -> None:
+@pytest.mark.parametrize(
+    "told",
+    [
+        {},
+        {"text": '«it\'s» "100 %s" \\ \t\x01\x1f\x7f\u2028 😀', "recipient": "+37255500001"},
+        {"metadata": {"order": 17, "of": [0.1, None, True, '"\n😀'], "deep": json.loads("[" * 20 + "]" * 20)}},
+        {"price": "12345678.000001", "parts": 1},
+        {"metadata": ["not", "an object"], "error_text": "null", "sender": "[]"},
+    ],
+)
+def test_receivers_get_the_rows_as_they_are(message: SmsMessage, told: dict[str, Any]) -> None:
     seen: list[bool] = []
+    SmsMessage.objects.filter(pk=message.pk).update(**told)
 
     def receiver(message: SmsMessage, report: DeliveryReport, **kwargs: Any) -> None:
         for row in (message, report):
@@ -161,11 +173,36 @@ def test_receivers_get_the_rows_as_they_are(message: SmsMessage) -> None:
             fields = [field.attname for field in row._meta.concrete_fields]
             values = [(getattr(row, name), getattr(stored, name)) for name in fields]
             seen.append(all(given == read and type(given) is type(read) for given, read in values))
-            seen.append(row._state.db == stored._state.db and not row._state.adding)
+            states = [{**vars(one._state), "fields_cache": None} for one in (row, stored)]
+            seen.append(states[0] == states[1] and set(vars(row)) == set(vars(stored)))
 
     signals.dlr_delivered.connect(receiver)
-    by_post(message)
+    by_message(message)
     assert seen == [True] * 4
+
+
+def test_each_report_that_receivers_get_has_its_own_message(message: SmsMessage, dlr_signals: SignalLog) -> None:
+    messages = [message, *SmsMessageFactory.create_batch(2)]
+    for each in messages:
+        by_message(each)
+    told = [arguments for name, arguments in dlr_signals if name == "dlr_delivered"]
+    assert [arguments["report"].message for arguments in told] == messages
+    assert [arguments["message"] for arguments in told] == messages
+
+
+@pytest.mark.parametrize("signal", [pre_init, post_init])
+def test_a_project_that_listens_to_messages_being_made_is_told_of_those_that_receivers_get(
+    message: SmsMessage, dlr_signals: SignalLog, signal: ModelSignal
+) -> None:
+    made: list[type] = []
+
+    def listener(sender: type, **kwargs: Any) -> None:
+        made.append(sender)
+
+    signal.connect(listener, sender=SmsMessage)
+    by_message(message)
+    assert made == [SmsMessage]
+    assert dlr_signals.arguments("dlr_delivered")["message"] == message
 
 
 class TestTheLongWayIsTaken:

@@ -20,6 +20,7 @@ from django_messente_dlr.statements import (
     conditions,
     defaults,
     fields,
+    instance,
     parameters,
     shape_of,
     table,
@@ -131,7 +132,7 @@ def message_of(alias: str, row: Sequence[Any]) -> SmsMessage:
     for index, converters, column in _converters(alias):
         for convert in converters:
             values[index] = convert(values[index], column, connection)
-    return SmsMessage.from_db(alias, list(fields(SmsMessage)), values)
+    return instance(alias, SmsMessage, dict(zip(fields(SmsMessage), values, strict=True)))
 
 
 @cache
