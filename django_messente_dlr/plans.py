@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary
 from django.db import DatabaseError
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from django_messente_dlr import libpq
+from django_messente_dlr import libpq, mysqlclient
 from django_messente_dlr.retries import code_of
 
 PARAMETER = "%s"
@@ -168,6 +168,8 @@ def _by_plan(connection: BaseDatabaseWrapper, statement: Statement, values: list
             _by_cursor(connection, statement.prepare, [statement.text] if connection.vendor == "mysql" else None)
     if direct:
         return Answer(*libpq.execute(connection, statement.name, values))
+    if connection.vendor == "mysql" and mysqlclient.can_carry_out(connection):
+        return Answer(*mysqlclient.execute(connection, statement.execute, values))
     return _by_cursor(connection, statement.execute, values)
 
 
