@@ -7,8 +7,10 @@ from unittest import mock
 
 import pytest
 from django.db import OperationalError, connection
+from django.db.models import Value
+from django.db.models.functions import Repeat
 
-from django_messente_dlr import crowd, plans
+from django_messente_dlr import crowd, dispatch, plans
 from django_messente_dlr.ledger import mariadb, straight
 from django_messente_dlr.models import DeliveryReport, SmsMessage
 from django_messente_dlr.notes import Note
@@ -101,6 +103,19 @@ def test_a_report_that_another_transaction_keeps_from_its_end_is_undone_and_writ
     assert message.reports.get().outcome == "advanced"
     assert dlr_signals.names == ["dlr_received", "dlr_status_changed", "dlr_delivered"]
     connection.close()
+
+
+def test_signals_of_a_message_that_is_too_long_for_one_array_are_sent_by_the_sweep(
+    written: list[Any], dlr_signals: SignalLog
+) -> None:
+    message = SmsMessageFactory.create()
+    SmsMessage.objects.filter(pk=message.pk).update(text=Repeat(Value('"'), 10_000_000))
+    assert call_back(message).status_code == 200
+    report = message.reports.get()
+    assert (written, dlr_signals.names, report.outcome) == ([True], [], "advanced")
+    assert report.dispatch_due_at is not None
+    assert dispatch.sweep(report.dispatch_due_at) == 1
+    assert dlr_signals.names == ["dlr_received", "dlr_status_changed", "dlr_delivered"]
 
 
 def test_another_trouble_is_told_and_nothing_is_written() -> None:

@@ -65,6 +65,9 @@ def write(alias: str, writing: Writing, *, tell: bool) -> tuple[Any, SmsMessage]
         return False
     if not tell or answer.first is None:
         return answer.rows > 0
+    if answer.first[0] is None:
+        # Some megabytes, and with JSON's escapes more than max_allowed_packet. It is written: the sweep tells of it.
+        return True
     pk, *row = json.loads(answer.first[0])
     return pk, message_of(alias, _read(row))
 
