@@ -22,8 +22,8 @@ from django_messente_dlr.plans import PARAMETER
 
 # Any database takes these as they are, and times and JSON in its own way; of all others their field says how.
 PLAIN = frozenset({str, int})
-# The columns of a statement in their order, each with its SQL: NULL, a literal, or the place of a parameter.
 Row = TypeVar("Row", bound=Model)
+# The columns of a statement in their order, each with its SQL: NULL, a literal, or the place of a parameter.
 Shape = tuple[tuple[str, str], ...]
 
 

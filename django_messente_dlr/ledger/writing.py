@@ -95,7 +95,7 @@ def update(alias: str, shapes: Shapes) -> str:
             f" AND NOT EXISTS (SELECT 1 FROM {table(alias, Account)}"
             f" WHERE {account['name']} = %s AND {account['credits_exhausted_at']} IS NOT NULL)"
         )
-    # MySQL's databases would look into each index of a column that is named, which costs as much as the row.
+    # MySQL's databases would look into the index of each column that is named, though its key names one row.
     by = " FORCE INDEX (PRIMARY)" if connections[alias].vendor == "mysql" and "id" in dict(shapes.expected) else ""
     return f"UPDATE {table(alias, SmsMessage)}{by} SET {assignments(alias, SmsMessage, shapes.changes)} WHERE {where}"
 
