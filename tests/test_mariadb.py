@@ -17,7 +17,7 @@ from django_messente_dlr.notes import Note
 from django_messente_dlr.testing.callbacks import call_back
 from django_messente_dlr.testing.factories import DeliveryReportFactory, SmsMessageFactory
 from django_messente_dlr.testing.signals import SignalLog
-from tests.locking import Other, wait_until_somebody_waits
+from tests.locking import GENEROUS, Other, wait_until_somebody_waits
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -58,7 +58,7 @@ def test_a_message_that_somebody_else_has_locked_is_waited_for_on_the_long_way(
 
     other = Other(lambda: lock(message.pk), change)
     other.start()
-    assert other.holds.wait(30)
+    assert other.holds.wait(GENEROUS)
     other.may_go_on.set()
     assert call_back(message).status_code == 200
     other.finish()
@@ -77,7 +77,7 @@ def test_a_message_that_is_not_committed_yet_is_not_waited_for(
     made: list[SmsMessage] = []
     other = Other(lambda: made.append(SmsMessageFactory.create()), lambda: None)
     other.start()
-    assert other.holds.wait(30)
+    assert other.holds.wait(GENEROUS)
     assert call_back(made[0]).status_code == 200
     report = DeliveryReport.objects.exclude(account="other").get()
     assert (written, report.outcome) == ([False], "orphan")
@@ -94,7 +94,7 @@ def test_a_report_that_another_transaction_keeps_from_its_end_is_undone_and_writ
         cursor.execute("SET innodb_lock_wait_timeout = 1")
     other = Other(lambda: DeliveryReport.objects.select_for_update().get(pk=earlier.pk), lambda: None)
     other.start()
-    assert other.holds.wait(30)
+    assert other.holds.wait(GENEROUS)
     with mock.patch.object(crowd.Crowd, "hand_out", return_value=[note]):
         assert call_back(message).status_code == 200
     other.may_go_on.set()

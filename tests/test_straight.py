@@ -153,6 +153,7 @@ def test_every_way_ends_with_the_same_rows(
     assert rows(ours) == rows(other)
 
 
+@pytest.mark.parametrize("call", [by_message, by_post])
 @pytest.mark.parametrize(
     "told",
     [
@@ -163,7 +164,9 @@ def test_every_way_ends_with_the_same_rows(
         {"metadata": ["not", "an object"], "error_text": "null", "sender": "[]"},
     ],
 )
-def test_receivers_get_the_rows_as_they_are(message: SmsMessage, told: dict[str, Any]) -> None:
+def test_receivers_get_the_rows_as_they_are(
+    message: SmsMessage, told: dict[str, Any], call: Callable[[SmsMessage], None]
+) -> None:
     seen: list[bool] = []
     SmsMessage.objects.filter(pk=message.pk).update(**told)
 
@@ -179,7 +182,7 @@ def test_receivers_get_the_rows_as_they_are(message: SmsMessage, told: dict[str,
             seen.append(set(vars(row)) == set(vars(stored)))
 
     signals.dlr_delivered.connect(receiver)
-    by_message(message)
+    call(message)
     assert seen == [True] * 6
 
 
