@@ -129,17 +129,9 @@ def instance(alias: str, model: type[Row], values: dict[str, Any]) -> Row:
         return model.from_db(alias, list(values), list(values.values()))
     made = model.__new__(model)
     made._state = ModelState()
-    vars(made._state).update(_state(alias, model))
+    made._state.db, made._state.adding = alias, False
     vars(made).update(values)
     return made
-
-
-@cache
-def _state(alias: str, model: type[Model]) -> dict[str, Any]:
-    """Return what Django knows of a row that was read, beside the row."""
-    names = list(fields(model))
-    told = vars(model.from_db(alias, names, [None] * len(names))._state)
-    return {name: value for name, value in told.items() if name != "fields_cache"}  # each row has its own
 
 
 @cache
