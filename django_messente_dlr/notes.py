@@ -19,6 +19,7 @@ from django_messente_dlr.statements import (
     Fixed,
     Shape,
     assignments,
+    by_key,
     conditions,
     parameters,
     shape_of,
@@ -102,9 +103,8 @@ def update(alias: str, shapes: Shapes) -> str:
     """Return the UPDATE of some notes."""
     told, expected = shapes
     where = " OR ".join(f"({conditions(alias, DeliveryReport, shape)})" for shape in expected)
-    # InnoDB would find them by the index of `dispatch_due_at`, which it is to change.
-    by = " FORCE INDEX (PRIMARY)" if connections[alias].vendor == "mysql" else ""
-    return f"UPDATE {table(alias, DeliveryReport)}{by} SET {assignments(alias, DeliveryReport, told)} WHERE ({where})"
+    of = table(alias, DeliveryReport) + by_key(alias)
+    return f"UPDATE {of} SET {assignments(alias, DeliveryReport, told)} WHERE ({where})"
 
 
 def _write(alias: str, note: Note) -> None:

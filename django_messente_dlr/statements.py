@@ -104,6 +104,15 @@ def table(alias: str, model: type[Model]) -> str:
     return str(connections[alias].ops.quote_name(model._meta.db_table))
 
 
+def by_key(alias: str) -> str:
+    """Return what stands behind the table of an UPDATE that is to find its rows by their primary key.
+
+    MySQL's databases would look into the index of each column that is named, though the key names one row, and InnoDB
+    might find it by an index that it is to change.
+    """
+    return " FORCE INDEX (PRIMARY)" if connections[alias].vendor == "mysql" else ""
+
+
 @cache
 def columns(alias: str, model: type[Model]) -> dict[str, str]:
     """Return the quoted columns of a model by their names in Python (``message_id``)."""

@@ -16,6 +16,7 @@ from django_messente_dlr.notes import Note
 from django_messente_dlr.statements import (
     Shape,
     assignments,
+    by_key,
     columns,
     conditions,
     defaults,
@@ -95,9 +96,8 @@ def update(alias: str, shapes: Shapes) -> str:
             f" AND NOT EXISTS (SELECT 1 FROM {table(alias, Account)}"
             f" WHERE {account['name']} = %s AND {account['credits_exhausted_at']} IS NOT NULL)"
         )
-    # MySQL's databases would look into the index of each column that is named, though its key names one row.
-    by = " FORCE INDEX (PRIMARY)" if connections[alias].vendor == "mysql" and "id" in dict(shapes.expected) else ""
-    return f"UPDATE {table(alias, SmsMessage)}{by} SET {assignments(alias, SmsMessage, shapes.changes)} WHERE {where}"
+    of = table(alias, SmsMessage) + (by_key(alias) if "id" in dict(shapes.expected) else "")
+    return f"UPDATE {of} SET {assignments(alias, SmsMessage, shapes.changes)} WHERE {where}"
 
 
 def end_of_waiting(alias: str) -> str:
