@@ -1,4 +1,4 @@
-"""The benchmarks write their rows in SQL, past the models: it has to fit the tables as they are."""
+"""The benchmarks: rows that they write past the models fit the tables, and what they print says what was measured."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import pytest
 from django.db import connection
 
 from benchmarks.admin.rows import MESSAGES, PENDING, REPORTS
+from benchmarks.receive.table import sure
 from django_messente_dlr.models import DeliveryReport, PendingReport, SmsMessage
 
-pytestmark = pytest.mark.django_db
 
-
+@pytest.mark.django_db
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="they are PostgreSQL's")
 def test_the_rows_of_the_admins_benchmark_fit() -> None:
     with connection.cursor() as cursor:
@@ -20,3 +20,11 @@ def test_the_rows_of_the_admins_benchmark_fit() -> None:
     assert SmsMessage.objects.count() == 500
     assert PendingReport.objects.count() == SmsMessage.objects.filter(status="sent").count() == 20
     assert DeliveryReport.objects.count() == SmsMessage.objects.exclude(finalised_at=None).count() > 300
+
+
+@pytest.mark.parametrize(
+    ("count", "interval"), [(5, (1, 5)), (6, (1, 6)), (9, (2, 8)), (15, (4, 12)), (25, (8, 18)), (31, (10, 22))]
+)
+def test_a_median_is_told_with_the_interval_of_the_sign_test(count: int, interval: tuple[int, int]) -> None:
+    """The places are those of the binomial distribution's tables."""
+    assert sure([float(value) for value in range(count, 0, -1)]) == interval

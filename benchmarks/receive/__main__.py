@@ -23,7 +23,8 @@ def main() -> None:
     arguments = _arguments()
     print(f"{machine()}; {arguments.messages:,} messages; {arguments.connections} connections;")
     print(
-        f"medians of {arguments.rounds} interleaved rounds of {arguments.requests} requests; ratio to c in its round"
+        f"medians of {arguments.rounds} interleaved rounds of {arguments.requests} requests;"
+        f" ratio to {arguments.peer} in its round"
     )
     print()
     for database in arguments.database or DATABASES:
@@ -37,6 +38,7 @@ def main() -> None:
                 connections=arguments.connections,
                 messages=arguments.messages,
                 prefix=arguments.prefix,
+                peer=arguments.peer,
             )
             print(f"{database}, {shape}\n\n{table(plan, _series(plan))}\n", flush=True)
 
@@ -53,6 +55,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--database", action="append", choices=DATABASES, help="again for another; all by default")
     parser.add_argument("--shape", action="append", choices=list(SHAPES), help="of the server; both by default")
     parser.add_argument("--handlers", type=lambda told: told.split(";"), help="their names, with ; between them")
+    parser.add_argument("--peer", default="c", help="by which the others are told; --handlers has to name it")
     parser.add_argument("--all", action="store_true", help="ours in further ways: account's URL, POST")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--requests", type=int, default=3000, help="a round and handler")

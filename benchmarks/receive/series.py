@@ -39,6 +39,7 @@ class Plan:
         connections: how many of them are under way at a time.
         messages: how many messages the tables have.
         prefix: what the database's name begins with.
+        peer: the handler by which the others are told.
     """
 
     database: str
@@ -49,6 +50,7 @@ class Plan:
     connections: int
     messages: int
     prefix: str
+    peer: str = "c"
 
 
 @dataclass
