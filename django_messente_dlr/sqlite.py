@@ -5,6 +5,7 @@ A writer that finds it taken sleeps for a millisecond or more in SQLite, and it 
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
@@ -15,7 +16,10 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django_messente_dlr.instrumentation import is_watched
 from django_messente_dlr.retries import SQLITE
 
-ATTEMPTS = 40
+# So often it is asked for without a sleep in between, in which another process may have its core. That takes about as
+# long as one report holds the lock, and whoever sleeps wakes up later than it asked for where all cores are at work.
+ATTEMPTS_AWAKE = 40
+ATTEMPTS = 80
 PAUSE = 0.00005  # seconds; the system makes a tenth of a millisecond of it
 
 
@@ -78,7 +82,7 @@ def _begin_soon(connection: Any) -> bool:
     (timeout,) = own.execute("PRAGMA busy_timeout").fetchone()
     own.execute("PRAGMA busy_timeout = 0")
     try:
-        for _ in range(ATTEMPTS):
+        for attempt in range(ATTEMPTS):
             try:
                 own.execute("BEGIN IMMEDIATE")
             except trouble as exc:
@@ -86,7 +90,15 @@ def _begin_soon(connection: Any) -> bool:
                     raise
             else:
                 return True
-            time.sleep(PAUSE)
+            _wait(attempt)
     finally:
         own.execute(f"PRAGMA busy_timeout = {timeout}")
     return False
+
+
+def _wait(attempt: int) -> None:
+    """Let others go on after an attempt, the first of which is 0."""
+    if attempt < ATTEMPTS_AWAKE and hasattr(os, "sched_yield"):  # not everywhere
+        os.sched_yield()
+    else:
+        time.sleep(PAUSE)

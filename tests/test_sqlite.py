@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
@@ -52,12 +54,13 @@ def freed_at(other: sqlite3.Connection, attempt: int) -> Iterator[list[int]]:
     """Have the lock freed before so many attempts have been made, and collect the time-outs meanwhile."""
     timeouts: list[int] = []
 
-    def pause(seconds: float) -> None:
+    def wait(number: int) -> None:
+        assert number == len(timeouts)
         timeouts.append(timeout())
         if len(timeouts) == attempt:
             other.execute("COMMIT")
 
-    with mock.patch("django_messente_dlr.sqlite.time.sleep", pause):
+    with mock.patch.object(sqlite, "_wait", wait):
         yield timeouts
 
 
@@ -81,6 +84,23 @@ def test_one_that_lasts_is_waited_for_as_long_as_the_settings_say(
         pytest.fail("somebody else holds it")
     assert timeout() == 1
     assert not connections["default"].in_atomic_block
+
+
+def test_between_the_first_attempts_others_may_have_the_core_and_nobody_sleeps(
+    other: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[str] = []
+    monkeypatch.setattr(sqlite, "ATTEMPTS_AWAKE", 2)
+    monkeypatch.setattr(sqlite, "ATTEMPTS", 4)
+    monkeypatch.setattr(os, "sched_yield", lambda: waited.append("gave way"), raising=False)
+    monkeypatch.setattr(time, "sleep", lambda seconds: waited.append("slept"))
+    ours().execute("PRAGMA busy_timeout = 0")
+    with pytest.raises(OperationalError, match="locked"), sqlite.holding(connections["default"]):
+        pytest.fail("somebody else holds it")
+    monkeypatch.delattr(os, "sched_yield")
+    with pytest.raises(OperationalError, match="locked"), sqlite.holding(connections["default"]):
+        pytest.fail("somebody else holds it")
+    assert waited == ["gave way"] * 2 + ["slept"] * 2 + ["slept"] * 4
 
 
 def test_an_error_undoes_what_was_done(other: sqlite3.Connection) -> None:
