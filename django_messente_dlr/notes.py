@@ -16,13 +16,11 @@ from django_messente_dlr import retries, sqlite
 from django_messente_dlr.models import DeliveryReport
 from django_messente_dlr.plans import Statement, alike, execute
 from django_messente_dlr.statements import (
-    Fixed,
     Shape,
     assignments,
     by_key,
     conditions,
-    parameters,
-    shape_of,
+    part,
     table,
     types,
 )
@@ -50,12 +48,11 @@ class Note:
 
     def told(self) -> dict[str, Any]:
         """Return what its row is to say, by the columns' names in Python."""
-        errors, failed_at = (self.errors, self.at) if self.errors else (Fixed(""), None)
         return {
             "dispatched_at": self.at,
             "dispatch_due_at": None,
-            "dispatch_error": errors,
-            "dispatch_failed_at": failed_at,
+            "dispatch_error": self.errors,
+            "dispatch_failed_at": self.at if self.errors else None,
         }
 
     def expected(self) -> dict[str, Any]:
@@ -76,27 +73,23 @@ def write(alias: str, note: Note) -> None:
     retries.patiently(lambda: _write(alias, note), using=alias)
 
 
-def shapes_of(notes: Sequence[Note]) -> Shapes:
-    """Return what the UPDATE of some notes depends on.
+def parts_of(connection: BaseDatabaseWrapper, notes: Sequence[Note]) -> tuple[Shapes, list[Any]]:
+    """Return what the UPDATE of some notes depends on, and its parameters.
 
     Args:
+        connection: the database.
         notes: one, or several of receivers that were all well. Their rows will say when the last signals were sent.
     """
-    return shape_of(notes[-1].told()), tuple([shape_of(note.expected()) for note in notes])
-
-
-def parameters_of(connection: BaseDatabaseWrapper, notes: Sequence[Note]) -> list[Any]:
-    """Return the parameters of the UPDATE of some notes."""
-    taken = parameters(connection, DeliveryReport, notes[-1].told())
-    for note in notes:
-        taken += parameters(connection, DeliveryReport, note.expected())
-    return taken
+    told = part(connection, DeliveryReport, notes[-1].told())
+    rows = [part(connection, DeliveryReport, note.expected()) for note in notes]
+    parameters = [*told.parameters, *[value for row in rows for value in row.parameters]]
+    return (told.shape, tuple([row.shape for row in rows])), parameters
 
 
 def types_of(alias: str, shapes: Shapes) -> list[str]:
     """Return the types of these parameters."""
     told, expected = shapes
-    return types(alias, DeliveryReport, (*told, *[column for shape in expected for column in shape]))
+    return [kind for shape in (told, *expected) for kind in types(alias, DeliveryReport, shape)]
 
 
 def update(alias: str, shapes: Shapes) -> str:
@@ -110,8 +103,8 @@ def update(alias: str, shapes: Shapes) -> str:
 def _write(alias: str, note: Note) -> None:
     connection = connections[alias]
     lazily = connection.vendor == "postgresql" and not connection.in_atomic_block
-    values = parameters_of(connection, [note])
-    statement = _statement(alias, shapes_of([note]), alike(values), lazily=lazily)
+    shapes, values = parts_of(connection, [note])
+    statement = _statement(alias, shapes, alike(values), lazily=lazily)
     with sqlite.holding_or(nullcontext(), connection):
         execute(connection, statement, values)
 

@@ -6,10 +6,10 @@ That compiling takes longer than a database here takes to carry it out.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime, tzinfo
 from functools import cache, lru_cache
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from django.conf import settings
 from django.db import connections
@@ -20,11 +20,35 @@ from django.db.models.signals import post_init, pre_init
 
 from django_messente_dlr.plans import PARAMETER
 
-# Any database takes these as they are, and times and JSON in its own way; of all others their field says how.
-PLAIN = frozenset({str, int})
 Row = TypeVar("Row", bound=Model)
-# The columns of a statement in their order, each with its SQL: NULL, a literal, or the place of a parameter.
-Shape = tuple[tuple[str, str], ...]
+
+
+class Shape(NamedTuple):
+    """The columns of a statement in their order, by their names in Python, and the SQL of each.
+
+    Attributes:
+        names: the columns.
+        sql: for each of them NULL, a literal, or the place of a parameter.
+    """
+
+    names: tuple[str, ...]
+    sql: tuple[str, ...]
+
+    @classmethod
+    def of_parameters(cls, *names: str) -> Shape:
+        """Return the columns of these names, each with the place of a parameter."""
+        return cls(names, (PARAMETER,) * len(names))
+
+    def pairs(self) -> Iterator[tuple[str, str]]:
+        """Return each column with its SQL."""
+        return zip(self.names, self.sql, strict=True)
+
+
+class Part(NamedTuple):
+    """The columns of a statement with their values: what the statement depends on, and its parameters."""
+
+    shape: Shape
+    parameters: list[Any]
 
 
 class Fixed:
@@ -32,36 +56,53 @@ class Fixed:
 
     __slots__ = ("sql",)
 
-    def __init__(self, value: str | int) -> None:
+    def __init__(self, value: Any) -> None:
         self.sql = literal(value)
 
 
-def shape_of(values: Mapping[str, Any]) -> Shape:
-    """Return what a statement depends on in a set of values."""
-    return tuple(
-        [
-            (name, "NULL" if value is None else value.sql if type(value) is Fixed else PARAMETER)
-            for name, value in values.items()
-        ]
-    )
+def part(
+    connection: BaseDatabaseWrapper,
+    model: type[Model],
+    values: Mapping[str, Any],
+    *,
+    fixed: Collection[str] = frozenset(),
+) -> Part:
+    """Return some columns of a statement with their values as the database takes them.
 
-
-def parameters(connection: BaseDatabaseWrapper, model: type[Model], values: Mapping[str, Any]) -> list[Any]:
-    """Return those of the values that are parameters, as the database takes them."""
-    taken: list[Any] = []
+    Args:
+        connection: the database.
+        model: whose columns they are.
+        values: their values by the columns' names in Python. None and "" are no parameters, nor is what is `Fixed`.
+        fixed: the columns whose values are of our own vocabulary.
+    """
+    sql: list[str] = []
+    parameters: list[Any] = []
     for name, value in values.items():
         kind = type(value)
-        if kind in PLAIN:
-            taken.append(value)
-        elif value is None or kind is Fixed:
-            pass
-        elif kind is datetime:
-            taken.append(_time(connection.alias, connection.timezone, settings.USE_TZ, value))
-        elif kind is dict or kind is list:
-            taken.append(json.dumps(value))
+        if value is None:
+            sql.append("NULL")
+        elif kind is Fixed:
+            sql.append(value.sql)
+        elif value == "" or name in fixed:
+            sql.append(_word(value))
         else:
-            taken.append(fields(model)[name].get_db_prep_save(value, connection))
-    return taken
+            sql.append(PARAMETER)
+            # Any database takes texts and whole numbers as they are, and times and JSON in its own way; of all others
+            # their field says how.
+            if kind is str or kind is int:
+                parameters.append(value)
+            elif kind is datetime:
+                parameters.append(_time(connection.alias, connection.timezone, settings.USE_TZ, value))
+            elif kind is dict or kind is list:
+                parameters.append(json.dumps(value))
+            else:
+                parameters.append(fields(model)[name].get_db_prep_save(value, connection))
+    return Part(Shape(tuple(values), tuple(sql)), parameters)
+
+
+@cache
+def _word(value: str | int) -> str:
+    return literal(value)
 
 
 @lru_cache(maxsize=64)
@@ -83,19 +124,19 @@ def _time(alias: str, timezone: tzinfo | None, aware: bool, value: datetime) -> 
 def types(alias: str, model: type[Model], shape: Shape) -> list[str]:
     """Return the types of the parameters among some columns, in the database's words."""
     of, connection = fields(model), connections[alias]
-    return [of[name].rel_db_type(connection) or "text" for name, sql in shape if sql == PARAMETER]
+    return [of[name].rel_db_type(connection) or "text" for name, sql in shape.pairs() if sql == PARAMETER]
 
 
 def assignments(alias: str, model: type[Model], shape: Shape) -> str:
     """Return what stands behind SET."""
     names = columns(alias, model)
-    return ", ".join(f"{names[name]} = {sql}" for name, sql in shape)
+    return ", ".join(f"{names[name]} = {sql}" for name, sql in shape.pairs())
 
 
 def conditions(alias: str, model: type[Model], shape: Shape) -> str:
     """Return what stands behind WHERE."""
     names = columns(alias, model)
-    return " AND ".join(f"{names[name]} {'IS' if sql == 'NULL' else '='} {sql}" for name, sql in shape)
+    return " AND ".join(f"{names[name]} {'IS' if sql == 'NULL' else '='} {sql}" for name, sql in shape.pairs())
 
 
 @cache

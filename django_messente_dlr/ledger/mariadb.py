@@ -12,7 +12,8 @@ from decimal import Decimal
 from functools import cache
 from typing import Any
 
-from django.db import OperationalError, connections
+from django.db import OperationalError
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from django_messente_dlr.ledger import portable
 from django_messente_dlr.ledger.writing import Shapes, Writing, message_of
@@ -48,17 +49,16 @@ TEXTS: dict[str, Callable[[str], Any]] = {
 }
 
 
-def write(alias: str, writing: Writing, *, tell: bool) -> tuple[Any, SmsMessage] | bool:
+def write(connection: BaseDatabaseWrapper, writing: Writing, *, tell: bool) -> tuple[Any, SmsMessage] | bool:
     """Do what `portable.write` does, and tell it alike."""
-    connection = connections[alias]
     if connection.in_atomic_block or not getattr(connection, "mysql_is_mariadb", False):  # MySQL knows no such block
-        return portable.write(alias, writing, tell=tell)
-    message = [portable.which(writing)]
+        return portable.write(connection, writing, tell=tell)
+    message = [writing.message]
     # Which message is meant is said by each statement but the UPDATE.
-    values = writing.of_message(connection) + (message if writing.ends_waiting else [])
-    values += message + writing.of_row(connection) + (message if tell else []) + writing.of_notes(connection)
+    values = writing.of_message + (message if writing.shapes.ends_waiting else [])
+    values += message + writing.of_row + (message if tell else []) + writing.of_notes
     try:
-        answer = execute(connection, _block(alias, writing.shapes, tell=tell), values)
+        answer = execute(connection, _block(connection.alias, writing.shapes, tell=tell), values)
     except OperationalError as exc:
         if code_of(exc) != LOCKED:
             raise
@@ -69,7 +69,7 @@ def write(alias: str, writing: Writing, *, tell: bool) -> tuple[Any, SmsMessage]
         # Some megabytes, and with JSON's escapes more than max_allowed_packet. It is written: the sweep tells of it.
         return True
     pk, *row = json.loads(answer.first[0])
-    return pk, message_of(alias, _read(row))
+    return pk, message_of(connection, _read(row))
 
 
 @cache

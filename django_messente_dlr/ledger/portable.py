@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import cache
 from typing import Any
 
-from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from django_messente_dlr import notes, sqlite
 from django_messente_dlr.ledger.together import whole
@@ -48,29 +48,26 @@ class Sql:
         return Sql(**{name: marked(text) for name, text in asdict(self).items()})
 
 
-def write(alias: str, writing: Writing, *, tell: bool) -> tuple[Any, SmsMessage] | bool:
+def write(connection: BaseDatabaseWrapper, writing: Writing, *, tell: bool) -> tuple[Any, SmsMessage] | bool:
     """Carry out the statements, or none; return whether the message was as expected.
 
     Args:
-        alias: the database.
+        connection: the database.
         writing: what to write.
         tell: whether to return the report's primary key and its message instead.
 
     Raises:
         IntegrityError: the report is there already. Nothing was written.
     """
-    connection, message = connections[alias], which(writing)
+    message = writing.message
     # MySQL's databases tell no more of an UPDATE than how many rows it has changed.
     returning = tell and connection.vendor != "mysql" and connection.features.can_return_columns_from_insert
     own = sqlite.own_cursor(connection)
-    statements = sql(alias, writing.shapes, returning=returning, own=own is not None)
-    # All that Python has to do is done first: SQLite has one writer at a time, and the others wait meanwhile.
-    change, insert = writing.of_message(connection), [message, *writing.of_row(connection)]
-    noted = writing.of_notes(connection)
-    if connection.vendor == "mysql" and not _is_there(alias, statements, message):
+    statements = sql(connection.alias, writing.shapes, returning=returning, own=own is not None)
+    if connection.vendor == "mysql" and not _is_there(connection, statements, message):
         return False
-    with own or connection.cursor() as cursor, sqlite.holding_or(whole(alias), connection):
-        cursor.execute(statements.change, change)
+    with own or connection.cursor() as cursor, sqlite.holding_or(whole(connection.alias), connection):
+        cursor.execute(statements.change, writing.of_message)
         moved = cursor.fetchone() if returning else cursor.rowcount == 1
         if not moved:
             return False
@@ -79,18 +76,13 @@ def write(alias: str, writing: Writing, *, tell: bool) -> tuple[Any, SmsMessage]
             moved = cursor.fetchone()
         if statements.end:
             cursor.execute(statements.end, [message])
-        cursor.execute(statements.insert, insert)
+        cursor.execute(statements.insert, [message, *writing.of_row])
         pk = (cursor.fetchone()[0] if returning else cursor.lastrowid) if tell else None
         if statements.notes:
-            cursor.execute(statements.notes, noted)
+            cursor.execute(statements.notes, writing.of_notes)
     if not tell:
         return True
-    return pk, message_of(alias, moved)
-
-
-def which(writing: Writing) -> Any:
-    """Return by what its message is found: its primary key, or else its id."""
-    return writing.expected["id"] if "id" in writing.expected else writing.expected["sms_unique_id"]
+    return pk, message_of(connection, moved)
 
 
 @cache
@@ -104,7 +96,7 @@ def sql(alias: str, shapes: Shapes, *, returning: bool = False, own: bool = Fals
         own: whether it is for SQLite's own cursor.
     """
     names = columns(alias, SmsMessage)
-    named = "id" in dict(shapes.expected)
+    named = "id" in shapes.expected.names
     where = f"FROM {table(alias, SmsMessage)} WHERE {names['id' if named else 'sms_unique_id']} = %s"
     message = "%s" if named else f"(SELECT {names['id']} {where})"
     into, values = row(alias, shapes.row, message=message)
@@ -121,12 +113,12 @@ def sql(alias: str, shapes: Shapes, *, returning: bool = False, own: bool = Fals
     return told.marked() if own else told
 
 
-def _is_there(alias: str, statements: Sql, message: Any) -> bool:
+def _is_there(connection: BaseDatabaseWrapper, statements: Sql, message: Any) -> bool:
     """Tell whether the message is committed.
 
     InnoDB's UPDATE waits for a row that another transaction is about to register, and with it Messente would. Its
     SELECT does not.
     """
-    with connections[alias].cursor() as cursor:
+    with connection.cursor() as cursor:
         cursor.execute(f"SELECT 1 {statements.where}", [message])
         return cursor.fetchone() is not None

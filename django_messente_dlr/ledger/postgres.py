@@ -6,7 +6,7 @@ from contextlib import nullcontext
 from functools import cache
 from typing import Any
 
-from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from django_messente_dlr import notes
 from django_messente_dlr.ledger.together import is_expendable, whole
@@ -24,16 +24,15 @@ from django_messente_dlr.plans import Statement, alike, execute
 from django_messente_dlr.statements import columns, types
 
 
-def write(alias: str, writing: Writing, *, tell: bool) -> tuple[Any, SmsMessage] | bool:
+def write(connection: BaseDatabaseWrapper, writing: Writing, *, tell: bool) -> tuple[Any, SmsMessage] | bool:
     """Do what `portable.write` does, and tell it alike."""
-    connection = connections[alias]
-    values = [*writing.of_notes(connection), *writing.of_message(connection), *writing.of_row(connection)]
-    statement = _statement(alias, writing.shapes, alike(values), tell=tell)
+    values = [*writing.of_notes, *writing.of_message, *writing.of_row]
+    statement = _statement(connection.alias, writing.shapes, alike(values), tell=tell)
     # Where the report is there already, it fails as a whole, and with it the transaction that it is part of.
-    with whole(alias) if connection.in_atomic_block else nullcontext():
+    with whole(connection.alias) if connection.in_atomic_block else nullcontext():
         answer = execute(connection, statement, values, expendable=is_expendable())
     if tell and answer.first:
-        return answer.first[0], message_of(alias, answer.first[1:])
+        return answer.first[0], message_of(connection, answer.first[1:])
     return bool(answer.rows)
 
 

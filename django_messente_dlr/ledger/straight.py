@@ -7,12 +7,12 @@ written, and the report goes the long way, which reads its message first.
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from functools import cache
 from typing import Any
 
 from django.db import IntegrityError, connections, router
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.signals import post_init, post_save, pre_init, pre_save
 
 from django_messente_dlr import crowd, dispatch
@@ -28,8 +28,6 @@ from django_messente_dlr.statuses import Status
 
 WRITERS = {"postgresql": postgres.write, "mysql": mariadb.write, "sqlite": portable.write}
 DJANGO_SIGNALS = (pre_init, post_init, pre_save, post_save)
-# Columns whose words are our own.
-VOCABULARY = frozenset({"status", "rank", "previous", "outcome", "source", "url_key", "signature_key"})
 # What a message was before: one that is seen had been delivered, all others had been sent. It has an id, whichever:
 # one without stands for a whole omnimessage, which has not ended where one of its channels has failed.
 PRESUMED = {
@@ -51,54 +49,46 @@ def go(report: Report, status: Status | None, address: Address, *, row: dict[str
         now: the present.
     """
     presumed = PRESUMED.get(status) if status else None
-    alias = _database()
-    if presumed is None or status is None or not report.sms_unique_id or alias is None:
+    connection = _database()
+    if presumed is None or status is None or not report.sms_unique_id or connection is None:
         return False
-    connection, transition = connections[alias], decide(presumed, report, status, now=now)
+    alias, transition = connection.alias, decide(presumed, report, status, now=now)
     if transition.cause is ErrorCode.OUT_OF_CREDITS:
         return False
     names = ("dlr_received", *transition.signals)
     heard = dispatch.is_heard(names)
     told = {**row, **_told(transition, names), **dispatch.plan(now=now, heard=heard)}
-    writing = Writing(
-        changes=_fixed(transition.changes),
-        expected=_fixed(_expected(transition, report, address)),
-        unless_held=address.account if status.is_delivery else "",
-        ends_waiting=transition.ends_waiting,
-        row={**_fixed(told), "signals": _signals(names)},
-        # A transaction around us may be undone, and the notes with it.
-        notes=() if connection.in_atomic_block else crowd.of(alias).hand_out(),
-    )
+    # A transaction around us may be undone, and the notes with it.
+    noted = () if connection.in_atomic_block else crowd.of(alias).hand_out()
     written: tuple[Any, SmsMessage] | bool = False
     try:
-        written = WRITERS[connection.vendor](alias, writing, tell=heard)
+        writing = Writing.of(
+            connection,
+            changes=transition.changes,
+            expected=_expected(transition, report, address),
+            unless_held=address.account if status.is_delivery else "",
+            ends_waiting=transition.ends_waiting,
+            row={**told, "signals": _signals(names)},
+            noted=noted,
+        )
+        written = WRITERS[connection.vendor](connection, writing, tell=heard)
     except IntegrityError:
         return False  # it is there already, most likely: the long way finds out
     finally:
-        if writing.notes and not written:
-            crowd.of(alias).give_back(writing.notes)
+        if noted and not written:
+            crowd.of(alias).give_back(noted)
     if isinstance(written, tuple):
         # Where a transaction is under way around us, what it does after us counts too.
         dispatch.after_commit(_instance(alias, told, *written), fresh=not connection.in_atomic_block)
     return bool(written)
 
 
-def _fixed(values: dict[str, Any]) -> dict[str, Any]:
-    """Return the values, those of our own few words as such."""
-    return {name: _word(value) if name in VOCABULARY or value == "" else value for name, value in values.items()}
-
-
-@cache
-def _word(value: str | int) -> Fixed:
-    return Fixed(value)
-
-
 @cache
 def _signals(names: tuple[str, ...]) -> Fixed:
-    return Fixed(json.dumps(names))
+    return Fixed(list(names))
 
 
-def _database() -> str | None:
+def _database() -> BaseDatabaseWrapper | None:
     """Return the one database for all of it, or None where there is none that can, or somebody wants to be asked."""
     alias = router.db_for_write(DeliveryReport)
     # Without a router of the project's, all is in one.
@@ -109,7 +99,7 @@ def _database() -> str | None:
         return None
     # A project that listens to Django's own signals of the row is told of every row.
     listened = [signal for signal in DJANGO_SIGNALS if signal.receivers and signal.has_listeners(DeliveryReport)]
-    return None if listened else alias
+    return None if listened else connection
 
 
 def _expected(transition: Transition, report: Report, address: Address) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -22,15 +22,16 @@ from django_messente_dlr.statements import (
     defaults,
     fields,
     instance,
-    parameters,
-    shape_of,
+    part,
     table,
     types,
 )
 
+# Columns whose words are our own.
+VOCABULARY = frozenset({"status", "rank", "previous", "outcome", "source", "url_key", "signature_key"})
 
-@dataclass(frozen=True, slots=True)
-class Shapes:
+
+class Shapes(NamedTuple):
     """What the SQL of a writing depends on."""
 
     changes: Shape
@@ -43,48 +44,56 @@ class Shapes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Writing:
-    """What is to be written about one report, by the columns' names in Python (``message_id``).
+    """What is to be written about one report.
 
     Attributes:
-        changes: what to set in its message.
-        expected: what its message must say for that to be right, and for anything to be written.
-        unless_held: the account that must not be out of credits for it; "" where that does not matter.
-        ends_waiting: whether no more is waited for from now on.
-        row: the report's row but for its message; what is not named has its field's default.
-        notes: what is written along with it about earlier reports.
+        shapes: what its SQL depends on.
+        message: by what its message is found: its primary key, or else its id.
+        of_message: the parameters of the UPDATE of its message.
+        of_row: the parameters of its row but for its message.
+        of_notes: the parameters of what is written along with it about earlier reports.
     """
 
-    changes: Mapping[str, Any]
-    expected: Mapping[str, Any]
-    unless_held: str
-    ends_waiting: bool
-    row: Mapping[str, Any]
-    notes: Sequence[Note] = ()
+    shapes: Shapes
+    message: Any
+    of_message: list[Any]
+    of_row: list[Any]
+    of_notes: list[Any]
 
-    @property
-    def shapes(self) -> Shapes:
-        """What its SQL depends on."""
-        return Shapes(
-            shape_of(self.changes),
-            shape_of(self.expected),
-            bool(self.unless_held),
-            self.ends_waiting,
-            shape_of(self.row),
-            notes.shapes_of(self.notes) if self.notes else None,
+    @classmethod
+    def of(
+        cls,
+        connection: BaseDatabaseWrapper,
+        *,
+        changes: Mapping[str, Any],
+        expected: Mapping[str, Any],
+        unless_held: str,
+        ends_waiting: bool,
+        row: Mapping[str, Any],
+        noted: Sequence[Note],
+    ) -> Writing:
+        """Return what is to be written, by the columns' names in Python (``message_id``).
+
+        Args:
+            connection: the database.
+            changes: what to set in its message.
+            expected: what its message must say for that to be right, and for anything to be written.
+            unless_held: the account that must not be out of credits for it; "" where that does not matter.
+            ends_waiting: whether no more is waited for from now on.
+            row: the report's row but for its message; what is not named has its field's default.
+            noted: what is written along with it about earlier reports.
+        """
+        change = part(connection, SmsMessage, changes, fixed=VOCABULARY)
+        condition = part(connection, SmsMessage, expected, fixed=VOCABULARY)
+        entry = part(connection, DeliveryReport, row, fixed=VOCABULARY)
+        along, of_notes = notes.parts_of(connection, noted) if noted else (None, [])
+        return cls(
+            shapes=Shapes(change.shape, condition.shape, bool(unless_held), ends_waiting, entry.shape, along),
+            message=expected["id"] if "id" in expected else expected["sms_unique_id"],
+            of_message=[*change.parameters, *condition.parameters, *([unless_held] if unless_held else [])],
+            of_row=entry.parameters,
+            of_notes=of_notes,
         )
-
-    def of_message(self, connection: BaseDatabaseWrapper) -> list[Any]:
-        """Return the parameters of the UPDATE."""
-        values = parameters(connection, SmsMessage, self.changes) + parameters(connection, SmsMessage, self.expected)
-        return [*values, self.unless_held] if self.unless_held else values
-
-    def of_row(self, connection: BaseDatabaseWrapper) -> list[Any]:
-        """Return the parameters of the report's row."""
-        return parameters(connection, DeliveryReport, self.row)
-
-    def of_notes(self, connection: BaseDatabaseWrapper) -> list[Any]:
-        """Return the parameters of the notes."""
-        return notes.parameters_of(connection, self.notes) if self.notes else []
 
 
 def update(alias: str, shapes: Shapes) -> str:
@@ -96,7 +105,7 @@ def update(alias: str, shapes: Shapes) -> str:
             f" AND NOT EXISTS (SELECT 1 FROM {table(alias, Account)}"
             f" WHERE {account['name']} = %s AND {account['credits_exhausted_at']} IS NOT NULL)"
         )
-    of = table(alias, SmsMessage) + (by_key(alias) if "id" in dict(shapes.expected) else "")
+    of = table(alias, SmsMessage) + (by_key(alias) if "id" in shapes.expected.names else "")
     return f"UPDATE {of} SET {assignments(alias, SmsMessage, shapes.changes)} WHERE {where}"
 
 
@@ -107,8 +116,8 @@ def end_of_waiting(alias: str) -> str:
 
 def types_of_update(alias: str, shapes: Shapes) -> list[str]:
     """Return the types of the parameters of `update`."""
-    held = (("account", "%s"),) if shapes.held else ()
-    return types(alias, SmsMessage, shapes.changes) + types(alias, SmsMessage, (*shapes.expected, *held))
+    held = Shape.of_parameters(*(["account"] if shapes.held else []))
+    return [kind for shape in (shapes.changes, shapes.expected, held) for kind in types(alias, SmsMessage, shape)]
 
 
 def row(alias: str, told: Shape, *, message: str) -> tuple[str, str]:
@@ -121,18 +130,18 @@ def row(alias: str, told: Shape, *, message: str) -> tuple[str, str]:
     """
     names = columns(alias, DeliveryReport)
     # Those given come first, in their order: so do their parameters.
-    values = {"message_id": message, **dict(told)}
+    values = {"message_id": message, **dict(told.pairs())}
     values |= {name: sql for name, sql in defaults(DeliveryReport).items() if name not in values}
     return f"{table(alias, DeliveryReport)} ({', '.join(names[name] for name in values)})", ", ".join(values.values())
 
 
-def message_of(alias: str, row: Sequence[Any]) -> SmsMessage:
+def message_of(connection: BaseDatabaseWrapper, row: Sequence[Any]) -> SmsMessage:
     """Return the message of a row of all its columns, as the ORM would have read it."""
-    connection, values = connections[alias], list(row)
-    for index, converters, column in _converters(alias):
+    values = list(row)
+    for index, converters, column in _converters(connection.alias):
         for convert in converters:
             values[index] = convert(values[index], column, connection)
-    return instance(alias, SmsMessage, dict(zip(fields(SmsMessage), values, strict=True)))
+    return instance(connection.alias, SmsMessage, dict(zip(fields(SmsMessage), values, strict=True)))
 
 
 @cache

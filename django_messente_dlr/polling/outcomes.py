@@ -15,9 +15,8 @@ from django.utils.translation import gettext_lazy as _
 
 from django_messente_dlr.ledger import finding
 from django_messente_dlr.models import PendingReport, SmsMessage
-from django_messente_dlr.plans import PARAMETER
 from django_messente_dlr.polling.pace import NotAsked
-from django_messente_dlr.statements import assignments, conditions, parameters, table
+from django_messente_dlr.statements import Shape, assignments, conditions, part, table
 
 
 class Outcome(TextChoices):
@@ -91,10 +90,10 @@ def put_off(messages: Collection[SmsMessage], reason: NotAsked, *, now: datetime
 @cache
 def _reschedule(using: str) -> tuple[str, str, str]:
     """Return the SQL that counts a question, says when the next is due, and that there is none."""
-    counted = assignments(using, SmsMessage, (("poll_count", PARAMETER),))
-    message = conditions(using, SmsMessage, (("id", PARAMETER),))
-    due = assignments(using, PendingReport, (("due_at", PARAMETER),))
-    ours = conditions(using, PendingReport, (("message_id", PARAMETER), ("due_at", PARAMETER)))
+    counted = assignments(using, SmsMessage, Shape.of_parameters("poll_count"))
+    message = conditions(using, SmsMessage, Shape.of_parameters("id"))
+    due = assignments(using, PendingReport, Shape.of_parameters("due_at"))
+    ours = conditions(using, PendingReport, Shape.of_parameters("message_id", "due_at"))
     return (
         f"UPDATE {table(using, SmsMessage)} SET {counted} WHERE {message}",  # noqa: S608 - all of it is our own
         f"UPDATE {table(using, PendingReport)} SET {due} WHERE {ours}",  # noqa: S608
@@ -105,4 +104,4 @@ def _reschedule(using: str) -> tuple[str, str, str]:
 def _of_row(connection: BaseDatabaseWrapper, message: SmsMessage, **changes: Any) -> list[Any]:
     """Return parameters: changes, and what a row of the list says if it is still as we have claimed it."""
     ours = {"message_id": message.pk, "due_at": message.next_poll_at}
-    return parameters(connection, PendingReport, changes) + parameters(connection, PendingReport, ours)
+    return [*part(connection, PendingReport, changes).parameters, *part(connection, PendingReport, ours).parameters]
