@@ -105,7 +105,7 @@ def _write(alias: str, note: Note) -> None:
     lazily = connection.vendor == "postgresql" and not connection.in_atomic_block
     shapes, values = parts_of(connection, [note])
     statement = _statement(alias, shapes, alike(values), lazily=lazily)
-    with sqlite.holding_or(nullcontext(), connection):
+    with sqlite.holding(connection) if sqlite.can_hold(connection) else nullcontext():
         execute(connection, statement, values)
 
 

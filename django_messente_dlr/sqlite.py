@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -28,19 +28,15 @@ def can_hold(connection: BaseDatabaseWrapper) -> bool:
     return connection.vendor == "sqlite" and not connection.in_atomic_block and connection.get_autocommit()
 
 
-def holding_or(
-    otherwise: AbstractContextManager[None], connection: BaseDatabaseWrapper
-) -> AbstractContextManager[None]:
-    """Return `holding` where that can be, and else ``otherwise``."""
-    return holding(connection) if can_hold(connection) else otherwise
-
-
 def own_cursor(connection: BaseDatabaseWrapper) -> closing[Any] | None:
     """Return a cursor of SQLite's own, to be used inside `holding`; None where Django's is to be used.
 
     Django's takes as long over a statement as SQLite does, and other writers wait for both.
+
+    Args:
+        connection: a database that `can_hold`.
     """
-    if not can_hold(connection) or is_watched(connection):
+    if is_watched(connection):
         return None
     own: Any = connection.connection
     return closing(own.cursor())

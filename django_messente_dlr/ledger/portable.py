@@ -62,11 +62,12 @@ def write(connection: BaseDatabaseWrapper, writing: Writing, *, tell: bool) -> t
     message = writing.message
     # MySQL's databases tell no more of an UPDATE than how many rows it has changed.
     returning = tell and connection.vendor != "mysql" and connection.features.can_return_columns_from_insert
-    own = sqlite.own_cursor(connection)
+    held = sqlite.can_hold(connection)
+    own = sqlite.own_cursor(connection) if held else None
     statements = sql(connection.alias, writing.shapes, returning=returning, own=own is not None)
     if connection.vendor == "mysql" and not _is_there(connection, statements, message):
         return False
-    with own or connection.cursor() as cursor, sqlite.holding_or(whole(connection.alias), connection):
+    with own or connection.cursor() as cursor, sqlite.holding(connection) if held else whole(connection.alias):
         cursor.execute(statements.change, writing.of_message)
         moved = cursor.fetchone() if returning else cursor.rowcount == 1
         if not moved:

@@ -27,6 +27,7 @@ from django_messente_dlr.statements import Fixed, fields, instance
 from django_messente_dlr.statuses import Status
 
 WRITERS = {"postgresql": postgres.write, "mysql": mariadb.write, "sqlite": portable.write}
+MESSAGE = DeliveryReport._meta.get_field("message")  # noqa: SLF001 - of Django's documented API
 DJANGO_SIGNALS = (pre_init, post_init, pre_save, post_save)
 # What a message was before: one that is seen had been delivered, all others had been sent. It has an id, whichever:
 # one without stands for a whole omnimessage, which has not ended where one of its channels has failed.
@@ -115,8 +116,8 @@ def _told(transition: Transition, names: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _instance(alias: str, told: dict[str, Any], pk: Any, message: SmsMessage) -> DeliveryReport:
-    report = instance(alias, DeliveryReport, {**_blank(), **told, "id": pk})
-    report.message = message
+    report = instance(alias, DeliveryReport, {**_blank(), **told, "id": pk, "message_id": message.pk})
+    MESSAGE.set_cached_value(report, message)
     return report
 
 
