@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from unittest import mock
 
@@ -12,7 +13,7 @@ from django.core.management.color import Style
 from django.db import connection
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from django_messente_dlr import accounts, signals
+from django_messente_dlr import accounts, crowd, signals
 from django_messente_dlr.ledger import portable, straight
 
 pytest_plugins = ["django_messente_dlr.testing.plugin"]
@@ -63,6 +64,12 @@ def _shop_listens_only_in_its_own_tests(request: pytest.FixtureRequest) -> Itera
     yield
     for name, signal in signals.BY_NAME.items():
         signal.receivers = listening[name]
+
+
+@pytest.fixture(autouse=True)
+def _no_crowd(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have every report's signals noted at once: tests are no crowd, however fast they follow each other."""
+    monkeypatch.setattr(crowd, "CROWD", sys.maxsize)
 
 
 @pytest.fixture
