@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 
 from benchmarks.admin.rows import MESSAGES, PENDING, REPORTS
-from benchmarks.receive.table import sure
+from benchmarks.receive.medians import sure
 from django_messente_dlr.models import DeliveryReport, PendingReport, SmsMessage
 
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Sequence
-from math import comb
 from pathlib import Path
 from statistics import median
 
+from benchmarks.receive.medians import sure
 from benchmarks.receive.series import Plan, Turn
 
-SURE = 0.95
 WIDTHS = (20, 5, 12, 12, 10, 8, 9, 12)
 
 
@@ -46,19 +45,6 @@ def table(plan: Plan, turns: Sequence[Turn]) -> str:
             cells[6:] = [f"{median(slower):.2f}", _interval(*sure(slower))]
         rows.append(_row(*cells))
     return "\n".join([*rows, line])
-
-
-def sure(values: Sequence[float]) -> tuple[float, float]:
-    """Return between which two of the values the true median is, in 95 of 100 series; of five or fewer, none are.
-
-    That all of them are on one side of it happens once in two to the power of their number, twice over, and so on
-    inwards. It asks for no distribution, which the rates of a machine that is lent by the hour do not have.
-    """
-    ordered, outside = sorted(values), 0
-    while 2 * sum(comb(len(ordered), k) for k in range(outside + 1)) / 2 ** len(ordered) <= 1 - SURE:
-        outside += 1
-    place = max(outside - 1, 0)
-    return ordered[place], ordered[-1 - place]
 
 
 def _interval(low: float, high: float) -> str:
