@@ -51,15 +51,6 @@ class Part(NamedTuple):
     parameters: list[Any]
 
 
-class Fixed:
-    """A value of our own vocabulary, of which there are few: it stands in the statement itself."""
-
-    __slots__ = ("sql",)
-
-    def __init__(self, value: Any) -> None:
-        self.sql = literal(value)
-
-
 def part(
     connection: BaseDatabaseWrapper,
     model: type[Model],
@@ -72,8 +63,8 @@ def part(
     Args:
         connection: the database.
         model: whose columns they are.
-        values: their values by the columns' names in Python. None and "" are no parameters, nor is what is `Fixed`.
-        fixed: the columns whose values are of our own vocabulary.
+        values: their values by the columns' names in Python. None and "" are no parameters.
+        fixed: the columns whose values are of our own few words: these stand in the statement itself.
     """
     sql: list[str] = []
     parameters: list[Any] = []
@@ -81,8 +72,6 @@ def part(
         kind = type(value)
         if value is None:
             sql.append("NULL")
-        elif kind is Fixed:
-            sql.append(value.sql)
         elif value == "" or name in fixed:
             sql.append(_word(value))
         else:
@@ -101,7 +90,7 @@ def part(
 
 
 @cache
-def _word(value: str | int) -> str:
+def _word(value: str | int | tuple[str, ...]) -> str:
     return literal(value)
 
 

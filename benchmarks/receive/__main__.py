@@ -55,7 +55,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--database", action="append", choices=DATABASES, help="again for another; all by default")
     parser.add_argument("--shape", action="append", choices=list(SHAPES), help="of the server; both by default")
     parser.add_argument("--handlers", type=lambda told: told.split(";"), help="their names, with ; between them")
-    parser.add_argument("--peer", default="c", help="by which the others are told; --handlers has to name it")
+    parser.add_argument("--peer", default=Plan.peer, help="by which the others are told; --handlers has to name it")
     parser.add_argument("--all", action="store_true", help="ours in further ways: account's URL, POST")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--requests", type=int, default=3000, help="a round and handler")

@@ -23,7 +23,7 @@ from django_messente_dlr.ledger.writing import Writing
 from django_messente_dlr.messente.codes import ErrorCode
 from django_messente_dlr.messente.reports import Report
 from django_messente_dlr.models import Account, DeliveryReport, PendingReport, SmsMessage
-from django_messente_dlr.statements import Fixed, fields, instance
+from django_messente_dlr.statements import fields, instance
 from django_messente_dlr.statuses import Status
 
 WRITERS = {"postgresql": postgres.write, "mysql": mariadb.write, "sqlite": portable.write}
@@ -69,7 +69,7 @@ def go(report: Report, status: Status | None, address: Address, *, row: dict[str
             expected=_expected(transition, report, address),
             unless_held=address.account if status.is_delivery else "",
             ends_waiting=transition.ends_waiting,
-            row={**told, "signals": _signals(names)},
+            row={**told, "signals": names},
             noted=noted,
         )
         written = WRITERS[connection.vendor](connection, writing, tell=heard)
@@ -82,11 +82,6 @@ def go(report: Report, status: Status | None, address: Address, *, row: dict[str
         # Where a transaction is under way around us, what it does after us counts too.
         dispatch.after_commit(_instance(alias, told, *written), fresh=not connection.in_atomic_block)
     return bool(written)
-
-
-@cache
-def _signals(names: tuple[str, ...]) -> Fixed:
-    return Fixed(list(names))
 
 
 def _database() -> BaseDatabaseWrapper | None:

@@ -28,7 +28,7 @@ from django_messente_dlr.statements import (
 )
 
 # Columns whose words are our own.
-VOCABULARY = frozenset({"status", "rank", "previous", "outcome", "source", "url_key", "signature_key"})
+VOCABULARY = frozenset({"status", "rank", "previous", "outcome", "source", "signals", "url_key", "signature_key"})
 
 
 class Shapes(NamedTuple):
@@ -44,7 +44,7 @@ class Shapes(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Writing:
-    """What is to be written about one report.
+    """What is to be written about one report, as the database takes it: while it is written, others may wait.
 
     Attributes:
         shapes: what its SQL depends on.
