@@ -35,9 +35,9 @@ class AccountAdmin(ReadOnlyAdmin[Account]):
                     "balance_checked_at",
                 ),
                 "description": _(
-                    "While an account is on hold, nothing is sent from it. The hold ends by itself when a balance "
-                    "check sees credit or a message that was sent later is delivered. Those who may change accounts "
-                    "can end it by hand."
+                    "While an account is on hold, messages to be sent from it are refused, unless "
+                    "HOLD_ON_CREDITS_EXHAUSTED is off. The hold ends by itself when a balance check sees credit or a "
+                    "message that was sent later is delivered. Those who may change accounts can end it by hand."
                 ),
             },
         ),
@@ -62,7 +62,7 @@ class AccountAdmin(ReadOnlyAdmin[Account]):
             named = {"account": account.name}
             if accounts.lift_hold(account.name, now=timezone.now()):
                 self.log_change(request, account, gettext("Lifted the credit hold."))
-                lifted = gettext("The credit hold of «%(account)s» is lifted: messages are sent from it again.")
+                lifted = gettext("The credit hold of «%(account)s» is lifted: messages may be sent from it again.")
                 self.message_user(request, lifted % named, messages.SUCCESS)
             else:
                 idle = gettext("«%(account)s» was not on hold, so nothing has changed.")

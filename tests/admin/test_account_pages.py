@@ -55,7 +55,7 @@ def test_a_hold_is_lifted_once_and_told_of(
         response = act(admin_client, ACTION, idle, held)
     assert response.status_code == 302
     assert told(response) == [
-        ("success", "The credit hold of «default» is lifted: messages are sent from it again."),
+        ("success", "The credit hold of «default» is lifted: messages may be sent from it again."),
         ("info", "«marketing» was not on hold, so nothing has changed."),
     ]
     assert not accounts.is_held("default")
