@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
 
@@ -20,22 +22,23 @@ class Status(TextChoices):
     DELIVERED = "delivered", _("Delivered")
     SEEN = "seen", _("Seen")
 
-    @property
+    # Each member keeps its answers: a report asks for them a dozen times.
+    @cached_property
     def rank(self) -> int:
         """How far this status is from «nothing known»: greater ones are never undone by lesser ones."""
         return RANKS[self]
 
-    @property
+    @cached_property
     def is_final(self) -> bool:
         """Whether Messente calls this the end. ``UNRESOLVED`` is not: we only stop asking."""
         return self.rank >= Status.FAILED.rank
 
-    @property
+    @cached_property
     def is_failure(self) -> bool:
         """Whether the message ended without reaching its recipient."""
         return self in {Status.FAILED, Status.REJECTED}
 
-    @property
+    @cached_property
     def is_delivery(self) -> bool:
         """Whether the message reached its recipient. What was seen was delivered too."""
         return self in {Status.DELIVERED, Status.SEEN}
