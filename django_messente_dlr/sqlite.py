@@ -6,6 +6,7 @@ A writer that finds it taken sleeps for a millisecond or more in SQLite, and it 
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -21,6 +22,9 @@ from django_messente_dlr.retries import SQLITE
 ATTEMPTS_AWAKE = 40
 ATTEMPTS = 80
 PAUSE = 0.00005  # seconds; the system makes a tenth of a millisecond of it
+# A thread waits for so many seconds for the others of its process, and then for the database alone.
+TURN = 1.0
+_turns: dict[str, threading.Lock] = {}
 
 
 def can_hold(connection: BaseDatabaseWrapper) -> bool:
@@ -56,6 +60,24 @@ def holding(connection: BaseDatabaseWrapper) -> Iterator[None]:
     Raises:
         Error: the lock is held for longer than the project's settings have one wait for it.
     """
+    with _turn(connection.alias), _transaction(connection):
+        yield
+
+
+@contextmanager
+def _turn(alias: str) -> Iterator[None]:
+    """Let the threads of this process ask for the lock one by one: those that ask keep who has it from its core."""
+    turn = _turns.get(alias) or _turns.setdefault(alias, threading.Lock())
+    taken = turn.acquire(timeout=TURN)
+    try:
+        yield
+    finally:
+        if taken:
+            turn.release()
+
+
+@contextmanager
+def _transaction(connection: BaseDatabaseWrapper) -> Iterator[None]:
     connection.ensure_connection()
     own: Any = connection.connection
     with connection.wrap_database_errors:
@@ -98,3 +120,8 @@ def _wait(attempt: int) -> None:
         os.sched_yield()
     else:
         time.sleep(PAUSE)
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    # A thread of the parent's that has its turn does not come along to end it.
+    os.register_at_fork(after_in_child=_turns.clear)

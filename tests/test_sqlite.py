@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, nullcontext
@@ -141,6 +142,79 @@ def test_attempts_leave_nothing_behind_for_another_thread_to_collect(other: sqli
         gc.set_debug(0)
         gc.garbage.clear()
         gc.enable()
+
+
+class Turn:
+    """A turn that tells when somebody asks for it."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.asked = threading.Semaphore(0)
+
+    def acquire(self, *, timeout: float) -> bool:
+        self.asked.release()
+        return self.lock.acquire(timeout=timeout)
+
+    def release(self) -> None:
+        self.lock.release()
+
+
+@pytest.fixture
+def turn(monkeypatch: pytest.MonkeyPatch) -> Turn:
+    turn = Turn()
+    monkeypatch.setattr(sqlite, "TURN", TIMEOUT / 1000)
+    monkeypatch.setattr(sqlite, "_turns", {"default": turn})
+    return turn
+
+
+def test_the_threads_of_a_process_ask_for_it_one_after_the_other(other: sqlite3.Connection, turn: Turn) -> None:
+    other.execute("COMMIT")
+    done: list[str] = []
+    begin = sqlite._begin_soon
+
+    def asked(connection: Any) -> bool:
+        done.append(f"{threading.current_thread().name} asks")
+        return begin(connection)
+
+    def second() -> None:
+        own: Any = connections.create_connection("default")
+        own.settings_dict = file
+        with closing(own), sqlite.holding(own):
+            done.append("second has it")
+
+    file = connections["default"].settings_dict
+    thread = threading.Thread(target=second, name="second")
+    with mock.patch.object(sqlite, "_begin_soon", asked):
+        with sqlite.holding(connections["default"]):
+            thread.start()
+            assert all(turn.asked.acquire(timeout=TIMEOUT / 1000) for _ in range(2))
+            done.append("first is done")
+        thread.join(TIMEOUT / 1000)
+    assert done == ["MainThread asks", "first is done", "second asks", "second has it"]
+    assert not turn.lock.locked()
+
+
+def test_whose_turn_does_not_come_waits_for_the_database_alone(
+    other: sqlite3.Connection, turn: Turn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other.execute("COMMIT")
+    monkeypatch.setattr(sqlite, "TURN", 0)
+    with turn.lock:
+        with sqlite.holding(connections["default"]):
+            assert ours().in_transaction
+        assert turn.lock.locked()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="There are no forks here.")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_process_waits_for_no_thread_of_its_parents(other: sqlite3.Connection) -> None:
+    other.execute("COMMIT")
+    with sqlite.holding(connections["default"]):
+        assert sqlite._turns["default"].locked()
+        child = os.fork()
+        if not child:
+            os._exit(len(sqlite._turns))
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 def test_nothing_is_held_elsewhere_or_within_a_transaction(other: sqlite3.Connection) -> None:
