@@ -29,7 +29,6 @@ def main() -> None:
 def take(count: int) -> None:
     from benchmarks.receive.handlers import HANDLERS
     from benchmarks.receive.wsgi import application
-    from django_messente_dlr import crowd
 
     said: list[str] = []
     for number in range(1, count + 1):
@@ -42,7 +41,6 @@ def take(count: int) -> None:
         if number % (count // 10) == 0:
             gc.collect()
             print(f"{number:>9,} callbacks: {resident():.1f} MiB", flush=True)
-    crowd.write_all()
 
 
 def environ_of(request: bytes) -> dict[str, Any]:

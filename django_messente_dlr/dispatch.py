@@ -11,14 +11,13 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import router, transaction
+from django.db import connections, router, transaction
 from django.dispatch import Signal
 from django.utils import timezone
 
-from django_messente_dlr import crowd, notes, retries, signals
+from django_messente_dlr import retries, signals
 from django_messente_dlr.messente.codes import ErrorCode
 from django_messente_dlr.models import Account, DeliveryReport, SmsMessage
-from django_messente_dlr.notes import Note
 from django_messente_dlr.querysets import claim
 from django_messente_dlr.statuses import Status
 
@@ -27,61 +26,117 @@ logger = logging.getLogger(__name__)
 # Longer than receivers may take while Messente waits for its answer (10 s), shorter than anybody likes to wait.
 LEASE = timedelta(minutes=2)
 BATCH = 100
+# Not sent for a message that was delivered between the report of its failure and its dispatch: their receivers would
+# send it again.
+FAILURE_SIGNALS = frozenset({"dlr_failed", "temporary_failure"})
+DELIVERED_MEANWHILE = "dlr_failed was not sent: another report has delivered the message meanwhile."
 MAX_ERROR = 1000  # characters of what one receiver's error says
 
 
-def is_heard(names: Iterable[str]) -> bool:
-    """Tell whether anybody listens to one of the signals of these names."""
-    return any(signals.BY_NAME[name].receivers and signals.BY_NAME[name].has_listeners(SmsMessage) for name in names)
+def has_receivers(names: Iterable[str]) -> bool:
+    """Return whether a receiver is connected to one of the signals of these names."""
+    return any(signals.BY_NAME[name].has_listeners(SmsMessage) for name in names)
 
 
-def plan(*, now: datetime, heard: bool) -> dict[str, datetime | None]:
-    """Return what a new report's row says of its dispatch: due, or done where nobody listens.
+def dispatch_fields(*, now: datetime, has_receivers: bool) -> dict[str, datetime | None]:
+    """Return the dispatch columns of a new report: due, or done where its signals have no receivers.
 
     Args:
-        now: the present.
-        heard: whether anybody listens.
+        now: the current time.
+        has_receivers: whether one of its signals has a receiver.
     """
-    return {"dispatch_due_at": now + LEASE if heard else None, "dispatched_at": None if heard else now}
+    return {
+        "dispatch_due_at": now + LEASE if has_receivers else None,
+        "dispatched_at": None if has_receivers else now,
+    }
 
 
-def after_commit(report: DeliveryReport, *, fresh: bool = False) -> None:
-    """Dispatch ``report`` as soon as the present transaction is committed, whatever goes wrong in doing so.
+def dispatch_on_commit(
+    report: DeliveryReport, *, is_current: bool = False, message: SmsMessage | None = None
+) -> None:
+    """Dispatch a report when the current transaction is committed. What fails then is logged and left to the sweep.
 
     Args:
         report: its row.
-        fresh: whether it and its message are just what was committed, so that nothing need be read.
+        is_current: whether the row is what the database stores, so that it need not be read again. Inside a
+            transaction of the caller it is read in any case.
+        message: its message as the database stores it, where the row is current; None reads it.
     """
     using = router.db_for_write(DeliveryReport)
-    due, read = report.dispatch_due_at, report if fresh else None
-    transaction.on_commit(lambda: dispatch(report.pk, due=due, read=read), using=using, robust=True)
+    due_at = report.dispatch_due_at
+    current = report if is_current and not connections[using].in_atomic_block else None
+    transaction.on_commit(
+        lambda: dispatch_report(report.pk, due_at=due_at, report=current, message=message), using=using, robust=True
+    )
 
 
-def dispatch(report_pk: int, *, due: datetime | None = None, read: DeliveryReport | None = None) -> bool:
-    """Send the signals of one report and note that they were sent; return whether every receiver was well.
+def dispatch_report(
+    report_pk: int,
+    *,
+    due_at: datetime | None = None,
+    report: DeliveryReport | None = None,
+    message: SmsMessage | None = None,
+) -> bool:
+    """Send the signals of one report and mark it as dispatched; return whether no receiver raised.
 
     Args:
-        report_pk: the primary key of its row.
-        due: its ``dispatch_due_at`` as whoever calls has set it. Where the row says otherwise by now, somebody else
-            has taken over and nothing is sent here. None sends in any case, and again if need be.
-        read: its row as it is in the database, with its message; None to have it read.
+        report_pk: its primary key.
+        due_at: the ``dispatch_due_at`` that the caller has written. Where the row has another one by now, another
+            process has taken over and nothing is sent here. None sends in any case.
+        report: its row as the database stores it; None reads it with its message.
+        message: its message, where the row is given; None reads it.
     """
     using = router.db_for_write(DeliveryReport)
-    report = read or retries.patiently(lambda: _read(report_pk, using=using), using=using)
-    if due not in {None, report.dispatch_due_at}:
-        return True
-    failures: list[str] = []
+    if report is None:
+        rows = DeliveryReport.objects.using(using).select_related("message")
+        report = retries.patiently(lambda: rows.get(pk=report_pk), using=using)
+        if due_at not in {None, report.dispatch_due_at}:
+            return True
+    else:
+        if message is None and report.message_id is not None:
+            message = SmsMessage.objects.using(using).get(pk=report.message_id)
+        report.message = message
+    errors: list[str] = []
+    note = ""
     for name in report.signals:
-        failures += _send(signals.BY_NAME[name], **_arguments(name, report))
-    note = Note(report.pk, report.dispatch_due_at, timezone.now(), "\n".join(failures))
-    # Whoever had the row read (the sweep, the admin, a transaction around the report) may look at it next.
-    if read is None or failures or not crowd.of(using).take_in(note):
-        notes.write(using, note)
-    return not failures
+        if name in FAILURE_SIGNALS and has_receivers([name]) and _is_delivered_meanwhile(report):
+            note = DELIVERED_MEANWHILE
+        else:
+            errors += _send(signals.BY_NAME[name], **_arguments(name, report))
+    mark_dispatched(report, due_at=report.dispatch_due_at, errors="\n".join(errors), note=note)
+    return not errors
 
 
-def _read(report_pk: int, *, using: str) -> DeliveryReport:
-    return DeliveryReport.objects.using(using).select_related("message").get(pk=report_pk)
+def mark_dispatched(report: DeliveryReport, *, due_at: datetime | None, errors: str = "", note: str = "") -> None:
+    """Write that the signals of a report were sent.
+
+    Args:
+        report: its row.
+        due_at: its ``dispatch_due_at`` when they were sent. Where the row has another one by now it stays due: an
+            orphan that was matched meanwhile has other signals.
+        errors: what its receivers raised, a line each.
+        note: what else there is to know, where nothing was raised.
+
+    Raises:
+        Error: the database could not be written to.
+    """
+    using, now = router.db_for_write(DeliveryReport), timezone.now()
+    rows = DeliveryReport.objects.using(using).filter(pk=report.pk, dispatch_due_at=due_at)
+    fields = {
+        "dispatched_at": now,
+        "dispatch_due_at": None,
+        "dispatch_error": errors or note,
+        "dispatch_failed_at": now if errors else None,
+    }
+    retries.patiently(lambda: rows.update(**fields), using=using)
+
+
+def _is_delivered_meanwhile(report: DeliveryReport) -> bool:
+    """Read the message of a failure again; return whether another report has delivered it since."""
+    if report.message is None:
+        return False
+    report.message.refresh_from_db(using=router.db_for_write(SmsMessage))
+    return Status(report.message.status).is_delivery
 
 
 def announce_restored(account: str, *, due: datetime) -> None:
@@ -107,7 +162,7 @@ def sweep(now: datetime | None = None) -> int:
     while claimed := DeliveryReport.objects.claim_dispatch(BATCH, now=moment, lease=_from(moment)):
         for report in claimed:
             try:
-                dispatch(report.pk, due=report.dispatch_due_at)
+                dispatch_report(report.pk, due_at=report.dispatch_due_at)
             except Exception:  # one report's trouble must not keep the others' signals back
                 logger.exception("The signals of delivery report %s could not be sent.", report.pk)
             else:

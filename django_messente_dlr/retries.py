@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import TypeVar
 
-from django.db import Error, connections
+from django.db import Error, connections, transaction
 
 Result = TypeVar("Result")
 
@@ -19,10 +20,13 @@ ATTEMPTS = 10
 # Messente waits 10 s for its answer (documentation: «Delivery Report»); what lasts longer than this gets its 503.
 PATIENCE = 4.0  # seconds
 PAUSE = 0.005  # seconds, growing with every attempt
+# A callback occupies one of the server's workers for as long as it waits for a locked row.
+MAX_LOCK_WAIT = 2  # seconds
 
 POSTGRESQL = frozenset({"40001", "40P01", "55P03"})  # serialization failure, deadlock, lock not available
 MYSQL = frozenset({1020, 1205, 1213})  # the row has changed under a snapshot, lock wait timeout, deadlock
 SQLITE = frozenset({5, 6})  # busy, locked
+LOCK_TIMEOUTS = frozenset({"55P03", 1205})
 
 
 def patiently(work: Callable[[], Result], *, using: str) -> Result:
@@ -40,13 +44,14 @@ def patiently(work: Callable[[], Result], *, using: str) -> Result:
     connection = connections[using]
     if connection.in_atomic_block:
         return work()
-    ends = time.monotonic() + PATIENCE
+    began = time.monotonic()
     for attempt in range(1, ATTEMPTS + 1):
         held = connection.connection
         try:
             return work()
         except Error as exc:
-            if attempt == ATTEMPTS or time.monotonic() > ends:
+            patience = MAX_LOCK_WAIT if code_of(exc) in LOCK_TIMEOUTS else PATIENCE
+            if attempt == ATTEMPTS or time.monotonic() - began >= patience:
                 raise
             if not is_contention(exc):
                 # One that has just been made and fails is not stale: the database is away.
@@ -55,6 +60,40 @@ def patiently(work: Callable[[], Result], *, using: str) -> Result:
                 connection.close()
         time.sleep(PAUSE * attempt * random.random())  # noqa: S311 - so that the same two do not meet again
     raise AssertionError("unreachable")
+
+
+@contextmanager
+def bounded_transaction(using: str) -> Iterator[None]:
+    """Run a transaction in which no statement waits for a lock longer than `MAX_LOCK_WAIT`.
+
+    Inside a transaction of the caller its own limits apply. SQLite waits as long as the ``timeout`` in its OPTIONS.
+
+    Args:
+        using: the database.
+
+    Raises:
+        OperationalError: a lock was not available in that time.
+    """
+    connection = connections[using]
+    if connection.in_atomic_block or connection.vendor not in {"postgresql", "mysql"}:
+        with transaction.atomic(using=using):
+            yield
+    elif connection.vendor == "postgresql":
+        with transaction.atomic(using=using):
+            with connection.cursor() as cursor:
+                cursor.execute(f"SET LOCAL lock_timeout = '{MAX_LOCK_WAIT}s'")
+            yield
+    else:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT @@SESSION.innodb_lock_wait_timeout")
+            previous = cursor.fetchone()[0]
+            cursor.execute("SET SESSION innodb_lock_wait_timeout = %s", [min(MAX_LOCK_WAIT, previous)])
+        try:
+            with transaction.atomic(using=using):
+                yield
+        finally:
+            with suppress(Error), connection.cursor() as cursor:
+                cursor.execute("SET SESSION innodb_lock_wait_timeout = %s", [previous])
 
 
 def is_contention(error: Error) -> bool:

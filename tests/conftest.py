@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator
 from unittest import mock
 
 import hypothesis
 import pytest
 from django.core.management.color import Style
-from django.db import connection
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from django_messente_dlr import accounts, crowd, signals
-from django_messente_dlr.ledger import portable, straight
+from django_messente_dlr import accounts, signals
+from django_messente_dlr.ledger import fast_path
 
 pytest_plugins = ["django_messente_dlr.testing.plugin"]
 
@@ -47,9 +45,10 @@ def _flush_what_tests_write() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _forget_noted_callbacks() -> None:
-    """The process remembers when it noted a callback; the database of the next test does not."""
+def _forget_what_the_process_remembers() -> None:
+    """Clear when a callback was noted last, which another database does not know, and what was logged once."""
     accounts._callback_noted_at.clear()
+    fast_path._logged_errors.clear()
 
 
 @pytest.fixture(autouse=True)
@@ -66,29 +65,17 @@ def _shop_listens_only_in_its_own_tests(request: pytest.FixtureRequest) -> Itera
         signal.receivers = listening[name]
 
 
-@pytest.fixture(autouse=True)
-def _no_crowd(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have every report's signals noted at once: tests are no crowd, however fast they follow each other."""
-    monkeypatch.setattr(crowd, "CROWD", sys.maxsize)
-
-
 @pytest.fixture
-def long_way() -> Iterator[None]:
-    """Have every report go the long way, which reads its message first, also where it could go the straight one."""
-    with mock.patch("django_messente_dlr.ledger.straight.go", return_value=False):
+def orm_path() -> Iterator[None]:
+    """Record every report by the ORM, which reads the message first."""
+    with mock.patch("django_messente_dlr.ledger.fast_path.try_write", return_value=False):
         yield
 
 
-# PostgreSQL and MariaDB have a straight way of their own; all other databases share the portable one.
-WAYS = ["straight", "long", *(["portable"] if straight.WRITERS[connection.vendor] is not portable.write else [])]
-
-
-@pytest.fixture(params=WAYS)
-def each_way(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Have every report go each of the ways on which it may be written, one after the other."""
-    way: str = request.param
-    if way == "long":
-        request.getfixturevalue("long_way")
-    writers = {connection.vendor: portable.write} if way == "portable" else {}
-    with mock.patch.dict(straight.WRITERS, writers):
-        yield way
+@pytest.fixture(params=["fast path", "ORM path"])
+def each_path(request: pytest.FixtureRequest) -> str:
+    """Record every report on each of the two paths, one after the other."""
+    path: str = request.param
+    if path == "ORM path":
+        request.getfixturevalue("orm_path")
+    return path

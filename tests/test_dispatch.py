@@ -65,7 +65,7 @@ def undo_a_report(message: SmsMessage) -> None:
 
 def stranded(message: SmsMessage) -> DeliveryReport:
     """A report as a process leaves it that dies between the commit and its signals."""
-    with mock.patch.object(dispatch, "dispatch"):
+    with mock.patch.object(dispatch, "dispatch_report"):
         call_back(message)
     return DeliveryReport.objects.get()
 
@@ -105,7 +105,7 @@ class TestAfterTheCommit:
     def test_signals_that_cannot_be_sent_are_no_matter_to_messente_and_are_sent_by_the_sweep(
         self, message: SmsMessage, around: Callable[[], Any], dlr_signals: SignalLog
     ) -> None:
-        with mock.patch.object(dispatch, "dispatch", side_effect=OperationalError("gone")), around():
+        with mock.patch.object(dispatch, "dispatch_report", side_effect=OperationalError("gone")), around():
             assert call_back(message).status_code == 200
         assert dlr_signals == []
         assert dispatch.sweep(late(DeliveryReport.objects.get())) == 1
@@ -153,9 +153,9 @@ class TestReceiversThatRaise:
     ) -> None:
         call_back(message)
         report = DeliveryReport.objects.get()
-        assert dispatch.dispatch(report.pk) is False
+        assert dispatch.dispatch_report(report.pk) is False
         signals.dlr_delivered.disconnect(failing)
-        assert dispatch.dispatch(report.pk) is True
+        assert dispatch.dispatch_report(report.pk) is True
         report.refresh_from_db()
         assert report.dispatch_error == ""
         assert dlr_signals.names == DELIVERED * 3
@@ -304,3 +304,47 @@ class TestInATestCaseOfAProject(TestCase):
         with self.captureOnCommitCallbacks(execute=True):
             assert call_back(message).status_code == 200
         assert heard == [message]
+
+
+class TestDeliveredMeanwhile:
+    """Another report delivers the message between the report of its failure and the dispatch of that."""
+
+    @pytest.fixture
+    def failed(self, message: SmsMessage, each_path: str, dlr_signals: SignalLog) -> DeliveryReport:
+        with mock.patch.object(dispatch, "dispatch_report"):
+            call_back(message, "UNDELIV", 999)
+        return message.reports.get()
+
+    def test_dlr_failed__is_not_sent(
+        self, message: SmsMessage, failed: DeliveryReport, dlr_signals: SignalLog
+    ) -> None:
+        call_back(message, "DELIVRD")
+        dlr_signals.clear()
+        assert dispatch.sweep(late(failed)) == 1
+        assert dlr_signals.names == ["dlr_received", "dlr_status_changed"]
+        failed.refresh_from_db()
+        assert failed.dispatch_error == dispatch.DELIVERED_MEANWHILE
+        assert (failed.dispatch_failed_at, failed.dispatch_due_at) == (None, None)
+
+    def test_dlr_failed__is_sent_with_the_message_of_now(
+        self, failed: DeliveryReport, dlr_signals: SignalLog
+    ) -> None:
+        def changes(message: SmsMessage, **kwargs: Any) -> None:
+            SmsMessage.objects.filter(pk=message.pk).update(metadata={"order": 18})
+
+        signals.dlr_received.connect(changes)
+        dispatch.sweep(late(failed))
+        assert dlr_signals.arguments("dlr_failed")["message"].metadata == {"order": 18}
+        assert dlr_signals.names[-2:] == ["dlr_failed", "temporary_failure"]
+
+    def test_dlr_failed__is_not_sent_where_a_receiver_waits(
+        self, message: SmsMessage, each_path: str, dlr_signals: SignalLog
+    ) -> None:
+        def delivers(report: DeliveryReport, **kwargs: Any) -> None:
+            if report.stat == "UNDELIV":
+                call_back(message, "DELIVRD")
+
+        signals.dlr_received.connect(delivers)
+        call_back(message, "UNDELIV", 1)
+        assert "dlr_failed" not in dlr_signals.names
+        assert dlr_signals.names.count("dlr_delivered") == 1

@@ -193,7 +193,7 @@ def test_a_message_committed_between_the_look_and_the_commit_is_found() -> None:
 
 
 @pytest.mark.parametrize("stat", ["DELIVRD", "PONDERD"])
-@pytest.mark.usefixtures("long_way")
+@pytest.mark.usefixtures("orm_path")
 def test_a_report_whose_message_is_deleted_while_it_is_written_is_kept_without_it(stat: str) -> None:
     def find_and_be_overtaken(address: Any, **options: Any) -> SmsMessage | None:
         found = finding.find(address, **options)
@@ -299,7 +299,7 @@ def test_an_orphan_that_is_being_told_of_is_matched_afterwards(dlr_signals: Sign
 
 
 def test_an_orphan_whose_process_died_while_it_told_of_it_is_matched_by_the_sweep(dlr_signals: SignalLog) -> None:
-    with mock.patch("django_messente_dlr.dispatch.dispatch"):
+    with mock.patch("django_messente_dlr.dispatch.dispatch_report"):
         report()
     message = tracked()
     assert ledger.match_orphans() == 0  # for all that is known its process lives, and goes on
@@ -314,7 +314,7 @@ def test_an_orphan_whose_process_died_while_it_told_of_it_is_matched_by_the_swee
 def test_what_a_match_has_changed_is_told_by_the_sweep_where_its_process_died(dlr_signals: SignalLog) -> None:
     report()
     dlr_signals.clear()
-    with mock.patch("django_messente_dlr.dispatch.dispatch"):
+    with mock.patch("django_messente_dlr.dispatch.dispatch_report"):
         tracked()
     assert dispatch.sweep() == 0  # it may be under way still
     assert dispatch.sweep(timezone.now() + dispatch.LEASE) == 1

@@ -19,7 +19,7 @@ from django_messente_dlr.testing.callbacks import call_back
 from django_messente_dlr.testing.factories import SmsMessageFactory
 from tests.locking import GENEROUS, Other, wait_until_somebody_waits
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("each_way")]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("each_path")]
 
 
 def is_waited_for(message: SmsMessage) -> bool:
@@ -148,3 +148,12 @@ def test_postgresql_writes_an_ordinary_delivery_without_touching_an_index() -> N
 def test_a_message_that_is_only_built_is_waited_for_by_nobody() -> None:
     assert SmsMessageFactory.build().next_poll_at is None
     assert not PendingReport.objects.exists()
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="SQLite's own index of a primary key")
+def test_pending_table__has_one_index_and_its_foreign_key() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"PRAGMA index_list({PendingReport._meta.db_table})")
+        assert [name for _, name, *_ in cursor.fetchall()] == ["messente_dlr_due"]
+        cursor.execute(f"PRAGMA foreign_key_list({PendingReport._meta.db_table})")
+        assert [table for _, _, table, *_ in cursor.fetchall()] == [SmsMessage._meta.db_table]

@@ -15,7 +15,7 @@ from django_messente_dlr.testing.callbacks import call_back, call_back_omnichann
 from django_messente_dlr.testing.factories import SmsMessageFactory
 from django_messente_dlr.testing.signals import SignalLog
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("each_way")]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("each_path")]
 
 
 @pytest.fixture

@@ -198,14 +198,14 @@ def test_a_database_that_is_down_is_a_503_and_the_report_is_taken_when_it_comes_
     assert message.status == "delivered"
 
 
-@pytest.mark.usefixtures("long_way")
+@pytest.mark.usefixtures("orm_path")
 def test_a_message_that_keeps_changing_is_a_503(message: SmsMessage) -> None:
     with mock.patch("django_messente_dlr.ledger.recording.settle", side_effect=ledger.settling.Moved):
         assert call_back(message).status_code == 503
     assert not DeliveryReport.objects.exists()
 
 
-@pytest.mark.usefixtures("long_way")
+@pytest.mark.usefixtures("orm_path")
 def test_a_message_that_changed_once_meanwhile_is_looked_at_again(message: SmsMessage) -> None:
     from django_messente_dlr.ledger.settling import Moved, settle
 

@@ -122,7 +122,7 @@ class DeliveryReportAdmin(ReadOnlyAdmin[DeliveryReport]):
 
     def _dispatch(self, request: HttpRequest, report: DeliveryReport) -> bool:
         try:
-            well = dispatch.dispatch(report.pk)
+            well = dispatch.dispatch_report(report.pk)
         except Exception:  # one report's trouble must not keep the others' signals back
             logger.exception("The signals of delivery report %s could not be sent again.", report.pk)
             well = False

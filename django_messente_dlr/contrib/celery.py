@@ -18,9 +18,7 @@ from __future__ import annotations
 from typing import Any
 
 from celery import shared_task
-from celery.signals import worker_process_shutdown
 
-from django_messente_dlr import crowd
 from django_messente_dlr.contrib import jobs
 
 # Seconds after which a share that no worker has taken is worthless: the next poll hands out new ones.
@@ -51,9 +49,3 @@ def sweep() -> dict[str, Any]:
 def prune(days: int) -> dict[str, int]:
     """Delete what has ended and is older than ``days``."""
     return jobs.prune(days)
-
-
-@worker_process_shutdown.connect(weak=False)
-def write_notes(**kwargs: Any) -> None:
-    """Write what is left to note: a child of a prefork pool ends without Python's own ``atexit``."""
-    crowd.write_all()

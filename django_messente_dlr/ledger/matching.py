@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterable
 from typing import Any
 
-from django.db import router, transaction
+from django.db import router
 from django.db.models import BigIntegerField, Case, F, When
 from django.utils import timezone
 
@@ -70,7 +70,9 @@ def count_again(fingerprint: str, *, named: int | None) -> bool:
         # the sweep gives it to its message.
         unnamed = When(message__isnull=True, named_message__isnull=True, then=named)
         told["named_message"] = Case(unnamed, default=F("named_message"), output_field=BigIntegerField())
-    return bool(reports().filter(fingerprint=fingerprint).update(**told))
+    rows = reports().filter(fingerprint=fingerprint)
+    with retries.bounded_transaction(rows.db):
+        return bool(rows.update(**told))
 
 
 def adopt(orphan: DeliveryReport) -> bool:
@@ -102,7 +104,7 @@ def _adopt(orphan: DeliveryReport, report: Report, address: Address, *, using: s
             return False
     except ForeignReport:
         return False
-    with transaction.atomic(using=using):
+    with retries.bounded_transaction(using):
         try:
             message = find(address, lock=True)
             row = reports().select_for_update().filter(pk=orphan.pk, message__isnull=True).first()
@@ -119,5 +121,5 @@ def _adopt(orphan: DeliveryReport, report: Report, address: Address, *, using: s
         row.dispatch_due_at = now + dispatch.LEASE
         row.named_message = None
         row.save(update_fields=["message", "named_message", "outcome", "previous", "signals", "dispatch_due_at"])
-        dispatch.after_commit(row)
+        dispatch.dispatch_on_commit(row)
     return True

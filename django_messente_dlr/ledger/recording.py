@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from django_messente_dlr import dispatch, retries
 from django_messente_dlr.keys import NO_KEYS, Keys
-from django_messente_dlr.ledger import straight
+from django_messente_dlr.ledger import fast_path
 from django_messente_dlr.ledger.finding import Address, find, messages, pending
 from django_messente_dlr.ledger.matching import adopt, count_again, match
 from django_messente_dlr.ledger.settling import Moved, ask_by, settle
@@ -126,7 +126,7 @@ def _record(
 
 
 def _enter(entry: _Entry) -> Recorded:
-    if straight.go(entry.report, entry.status, entry.address, row=_columns(entry), now=entry.now):
+    if fast_path.try_write(entry.report, entry.status, entry.address, columns=_columns(entry), now=entry.now):
         return Recorded.NEW
     for attempt in range(ATTEMPTS):
         try:
@@ -146,7 +146,7 @@ def _write(entry: _Entry, *, lock: bool) -> None:
     # Without a lock first: the read is outside the transaction, whose UPDATE then finds the row unchanged, or not.
     message = None if lock else find(entry.address)
     using = router.db_for_write(DeliveryReport)
-    with transaction.atomic(using=using):
+    with retries.bounded_transaction(using):
         if lock:
             message = find(entry.address, lock=True)
         row = DeliveryReport(**_columns(entry))
@@ -157,12 +157,12 @@ def _write(entry: _Entry, *, lock: bool) -> None:
         else:
             signals = settle(row, message, entry.report, now=entry.now)
             row.signals = ["dlr_received", *signals]
-        heard = dispatch.is_heard(row.signals)
-        for name, value in dispatch.plan(now=entry.now, heard=heard).items():
+        heard = dispatch.has_receivers(row.signals)
+        for name, value in dispatch.dispatch_fields(now=entry.now, has_receivers=heard).items():
             setattr(row, name, value)
         row.save(using=using, force_insert=True)
         if heard:
-            dispatch.after_commit(row)
+            dispatch.dispatch_on_commit(row)
         if message is None:
             # Its message may have been committed between our look and our commit.
             transaction.on_commit(lambda: adopt(row), using=using, robust=True)

@@ -5,18 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache
-from typing import Any
 
-from django.db import connections, router
-from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import TextChoices
+from django.db.models import Case, DateTimeField, F, TextChoices, Value, When
 from django.utils.translation import gettext_lazy as _
 
 from django_messente_dlr.ledger import finding
-from django_messente_dlr.models import PendingReport, SmsMessage
+from django_messente_dlr.models import SmsMessage
 from django_messente_dlr.polling.pace import NotAsked
-from django_messente_dlr.statements import Shape, assignments, conditions, part, table
 
 
 class Outcome(TextChoices):
@@ -50,28 +45,31 @@ class Result:
 
 
 def schedule(results: Iterable[Result]) -> None:
-    """Write down when messages are to be asked about again, those of all results in one go."""
-    using = router.db_for_write(SmsMessage)
-    connection = connections[using]
-    told = sorted(results, key=lambda result: result.message.pk)  # in one order, so that no two wait for each other
-    asked = [result.message for result in told if result.again_at and result.outcome is not Outcome.NOT_ASKED]
-    listed = [result for result in told if result.message.next_poll_at is not None]
-    counting, postponing, ending = _reschedule(using)
-    # Only where its row says what our claim has written. A message that has become final meanwhile is not in this
-    # list any more; one that was sent meanwhile, or whose claim has run out, is to be asked about when that says.
-    statements = [
-        (counting, [[message.poll_count + 1, message.pk] for message in asked]),
-        (
-            postponing,
-            [_of_row(connection, result.message, due_at=result.again_at) for result in listed if result.again_at],
-        ),
-        # The ledger has taken them from the list. Whatever may leave one there, it is not asked about for ever.
-        (ending, [_of_row(connection, result.message) for result in listed if result.outcome in ENDED]),
-    ]
-    with connection.cursor() as cursor:
-        for statement, values in statements:
-            if values:
-                cursor.executemany(statement, values)
+    """Store when messages are to be polled again, and count the polls.
+
+    A row is changed only where it still has what the claim wrote. A message that has become final meanwhile has no
+    row any more; the time of one that was sent meanwhile, or whose claim has expired, is not ours to set.
+
+    Args:
+        results: the results of one batch.
+    """
+    results = list(results)
+    polled = [result.message.pk for result in results if result.again_at and result.outcome is not Outcome.NOT_ASKED]
+    if polled:
+        finding.messages().filter(pk__in=polled).update(poll_count=F("poll_count") + 1)
+    claims: dict[datetime, list[Result]] = {}
+    for result in results:
+        if (claimed_until := result.message.next_poll_at) is not None:
+            claims.setdefault(claimed_until, []).append(result)
+    for claimed_until, claimed in claims.items():
+        due = {result.message.pk: result.again_at for result in claimed if result.again_at}
+        if due:
+            times = Case(*(When(pk=pk, then=Value(at)) for pk, at in due.items()), output_field=DateTimeField())
+            finding.pending().filter(pk__in=due, due_at=claimed_until).update(due_at=times)
+        # Recording the end has deleted the row. Where it has not, the message would be polled indefinitely.
+        ended = [result.message.pk for result in claimed if not result.again_at and result.outcome in ENDED]
+        if ended:
+            finding.pending().filter(pk__in=ended, due_at=claimed_until).delete()
 
 
 def put_off(messages: Collection[SmsMessage], reason: NotAsked, *, now: datetime) -> list[Result]:
@@ -85,23 +83,3 @@ def put_off(messages: Collection[SmsMessage], reason: NotAsked, *, now: datetime
             ours = [message.pk for message in messages if message.next_poll_at == until]
             finding.pending().filter(pk__in=ours, due_at=until).update(due_at=at)
     return [Result(message, Outcome.NOT_ASKED, str(reason)) for message in messages]
-
-
-@cache
-def _reschedule(using: str) -> tuple[str, str, str]:
-    """Return the SQL that counts a question, says when the next is due, and that there is none."""
-    counted = assignments(using, SmsMessage, Shape.of_parameters("poll_count"))
-    message = conditions(using, SmsMessage, Shape.of_parameters("id"))
-    due = assignments(using, PendingReport, Shape.of_parameters("due_at"))
-    ours = conditions(using, PendingReport, Shape.of_parameters("message_id", "due_at"))
-    return (
-        f"UPDATE {table(using, SmsMessage)} SET {counted} WHERE {message}",  # noqa: S608 - all of it is our own
-        f"UPDATE {table(using, PendingReport)} SET {due} WHERE {ours}",  # noqa: S608
-        f"DELETE FROM {table(using, PendingReport)} WHERE {ours}",  # noqa: S608
-    )
-
-
-def _of_row(connection: BaseDatabaseWrapper, message: SmsMessage, **changes: Any) -> list[Any]:
-    """Return parameters: changes, and what a row of the list says if it is still as we have claimed it."""
-    ours = {"message_id": message.pk, "due_at": message.next_poll_at}
-    return [*part(connection, PendingReport, changes).parameters, *part(connection, PendingReport, ours).parameters]

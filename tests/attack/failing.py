@@ -16,7 +16,7 @@ from django.db import InterfaceError, OperationalError, connection
 from django.test import Client, override_settings
 from django.utils import timezone
 
-from django_messente_dlr import accounts, callbacks, crowd, dispatch, ledger, notes, polling, signals
+from django_messente_dlr import accounts, callbacks, dispatch, ledger, polling, signals
 from django_messente_dlr.clients import client_for
 from django_messente_dlr.messente.signatures import sign
 from django_messente_dlr.models import Account, DeliveryReport, SmsMessage
@@ -222,11 +222,8 @@ def the_database_fails(world: World) -> None:
         ledger.match_orphans()
     with mock.patch.object(accounts, "note_callback", side_effect=InterfaceError("gone")):
         world.callback(message)
-    overdue = notes.Note(1, timezone.now(), timezone.now())
-    with mock.patch.object(notes, "write", side_effect=OperationalError("gone")):
-        crowd.of("default").give_back([overdue])
-        crowd.write_all()
-        crowd.of("default")._write_late([])
+    with mock.patch.object(dispatch, "mark_dispatched", side_effect=OperationalError("gone")):
+        world.callback(message)
     with (
         mock.patch("django_messente_dlr.sending.mark_sent", side_effect=OperationalError("gone")),
         Wire(answer("OK an-id-2")) as wire,

@@ -183,7 +183,7 @@ def orphan() -> None:
 
 
 def undispatched() -> None:
-    with mock.patch.object(dispatch, "dispatch"):
+    with mock.patch.object(dispatch, "dispatch_report"):
         call_back(SmsMessageFactory.create())
     DeliveryReport.objects.update(dispatch_due_at=timezone.now() - timedelta(minutes=1))
 

@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -16,12 +15,10 @@ import pytest
 from django.db.models import F
 from django.utils import timezone
 
-from django_messente_dlr.crowd import CROWD
 from django_messente_dlr.models import DeliveryReport, PendingReport
 from django_messente_dlr.sandbox import Sandbox
 from django_messente_dlr.sending import send_sms
 from django_messente_dlr.testing.factories import SmsMessageFactory
-from tests.delivery.test_outage import status
 from tests.delivery.web import ROOT, Web, wait_until
 
 STEPS = [
@@ -33,11 +30,11 @@ STEPS = [
 DAY = timedelta(days=1)
 
 
-@pytest.mark.parametrize(("step", "crowd"), [*((step, CROWD) for step in STEPS), *((step, 1) for step in STEPS[:-1])])
+@pytest.mark.parametrize("step", STEPS)
 def test_a_worker_that_is_killed_loses_nothing(
-    database: str, messente_sandbox: Sandbox, settings: Any, tmp_path: Path, *, step: str, crowd: int
+    database: str, messente_sandbox: Sandbox, settings: Any, tmp_path: Path, *, step: str
 ) -> None:
-    with Web(tmp_path, database, messente=messente_sandbox.url, workers=2, die_at=step, crowd=crowd) as web:
+    with Web(tmp_path, database, messente=messente_sandbox.url, workers=2, die_at=step) as web:
         settings.MESSENTE_DLR = {**settings.MESSENTE_DLR, "CALLBACK_BASE_URL": web.url}
         message = send_sms("+37255500001", "A parcel")
         assert messente_sandbox.wait_until_idle(60)
@@ -45,7 +42,6 @@ def test_a_worker_that_is_killed_loses_nothing(
         assert not attempts[0].ok  # the worker died without an answer …
         assert attempts[-1].ok  # … and another took the report when it was brought again
         report = DeliveryReport.objects.get()
-        # What is told of is noted at once or, in a crowd, a moment later.
         wait_until(lambda: DeliveryReport.objects.undispatched().count() == (0 if step == STEPS[0] else 1))
         # Time passes: the lease of the process that died runs out.
         DeliveryReport.objects.undispatched().update(dispatch_due_at=F("dispatch_due_at") - DAY)
@@ -58,41 +54,6 @@ def test_a_worker_that_is_killed_loses_nothing(
     assert {pk for _, pk in heard} == {str(report.pk)}
     # Once where nobody had begun to send them; again where it is not known how far the dead process came.
     assert max(heard.values()) == (1 if step in STEPS[:2] else 2)
-
-
-class TestACrowdOfReports:
-    """Every fourth of which notes that the signals of those before it were sent; no thread does so here."""
-
-    NAMES = ("dlr_received", "dlr_status_changed", "dlr_delivered")
-
-    @pytest.fixture
-    def web(self, database: str, tmp_path: Path) -> Iterator[Web]:
-        with Web(tmp_path, database, workers=1, crowd=1, tick=3600.0) as web:
-            yield web
-
-    def deliver(self, web: Web, count: int) -> list[str]:
-        """Report the delivery of some messages, one after the other; return the primary keys of the reports."""
-        messages = SmsMessageFactory.create_batch(count)
-        assert [status(web, message, "DELIVRD") for message in messages] == [200] * count
-        return [str(pk) for pk in DeliveryReport.objects.order_by("pk").values_list("pk", flat=True)]
-
-    @pytest.mark.parametrize(("count", "waiting"), [(28, 4), (29, 1), (30, 2)])
-    def test_has_a_few_told_of_again_where_its_worker_is_killed(self, web: Web, count: int, waiting: int) -> None:
-        reports = self.deliver(web, count)
-        last = reports[-waiting:]
-        assert [str(report.pk) for report in DeliveryReport.objects.undispatched().order_by("pk")] == last
-        web.kill_a_worker()
-        DeliveryReport.objects.undispatched().update(dispatch_due_at=F("dispatch_due_at") - DAY)
-        web.manage("poll_dlrs")
-        assert not DeliveryReport.objects.undispatched().exists()
-        assert web.heard() == {(name, pk): 1 + (pk in last) for pk in reports for name in self.NAMES}
-
-    def test_has_none_told_of_again_where_its_worker_ends(self, web: Web) -> None:
-        reports = self.deliver(web, 5)
-        assert DeliveryReport.objects.undispatched().count() == 1
-        web.stop()
-        assert not DeliveryReport.objects.undispatched().exists()
-        assert web.heard() == {(name, pk): 1 for pk in reports for name in self.NAMES}
 
 
 def test_the_claims_of_a_killed_poller_run_out_and_are_taken_again(

@@ -16,8 +16,6 @@ from types import TracebackType
 from typing import Self
 from urllib.request import urlopen
 
-from django_messente_dlr.crowd import CROWD, TICK
-
 ROOT = Path(__file__).resolve().parents[2]
 PATH = (ROOT, ROOT / "example_project")
 NOBODY = "http://127.0.0.1:9"
@@ -34,8 +32,6 @@ class Web:
         conn_max_age: seconds for which a connection to the database is kept.
         die_at: the step at which one worker dies, once; see the witness.
         preload: whether the project is imported once, so that a new worker is there at once.
-        crowd: how many reports a second are a crowd, whose signals later ones note as sent.
-        tick: seconds for which a crowd's last notes wait for another report.
     """
 
     def __init__(
@@ -48,8 +44,6 @@ class Web:
         conn_max_age: int = 60,
         die_at: str = "",
         preload: bool = False,
-        crowd: int = CROWD,
-        tick: float = TICK,
     ) -> None:
         self.witness, self.log, self._once = folder / "witness", folder / "log", folder / "die-once"
         self.witness.touch()
@@ -64,12 +58,10 @@ class Web:
             "DJANGO_SETTINGS_MODULE": "tests.delivery.served",
             "PYTHONPATH": os.pathsep.join([*map(str, PATH), os.environ.get("PYTHONPATH", "")]),
             "DLR_CONN_MAX_AGE": str(conn_max_age),
-            "DLR_CROWD": str(crowd),
             "DLR_DIE_AT": die_at,
             "DLR_DIE_ONCE": str(self._once),
             "DLR_LOG": str(self.log),
             "DLR_MESSENTE": messente,
-            "DLR_TICK": str(tick),
             "DLR_URL": self.url,
             "DLR_WITNESS": str(self.witness),
         }

@@ -93,7 +93,7 @@ def test_a_failure_that_does_not_name_the_omnimessage_is_not_the_end_of_the_whol
     assert (seen(whole).status, seen(whole).next_poll_at is None) == ("failed", False)
 
 
-@pytest.mark.usefixtures("each_way")
+@pytest.mark.usefixtures("each_path")
 def test_a_channel_that_is_entered_by_its_own_id_has_ended_where_it_failed() -> None:
     channel = track_sms("V", omnimessage_id="X", channel="viber")
     failed = {"message_id": "V", "omnimessage_id": "X", "channel": "viber", "status": "UNDELIV", "err": 1}

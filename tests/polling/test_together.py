@@ -10,9 +10,9 @@ from unittest import mock
 
 import pytest
 import responses
-from django.db import OperationalError, connection
+from django.db import OperationalError
 
-from django_messente_dlr import ledger, plans
+from django_messente_dlr import ledger
 from django_messente_dlr.messente.readers import read_answer
 from django_messente_dlr.models import Account, SmsMessage
 from django_messente_dlr.polling import Poller, Summary
@@ -88,22 +88,6 @@ def test_one_that_is_written_already_leaves_the_others_written_once(
     assert [row.status for row in map(seen, others)] == ["delivered"] * (THREADS - 1)
     assert [row.reports.get().receipts for row in map(seen, (known, *others))] == [2, 1, 1, 1]
     assert dlr_signals.names.count("dlr_received") == THREADS - 1
-
-
-@pytest.mark.skipif(connection.vendor != "postgresql", reason="PostgreSQL alone keeps plans")
-def test_where_the_server_has_forgotten_a_plan_all_are_written_without_it(
-    answers: dict[str, str], monkeypatch: pytest.MonkeyPatch, dlr_signals: SignalLog
-) -> None:
-    monkeypatch.setattr(plans, "USES_BEFORE_PREPARING", 0)
-    connection.close()
-    for _ in range(2):
-        messages = [due() for _ in range(THREADS)]
-        assert run().final == THREADS
-        assert [row.reports.get().receipts for row in map(seen, messages)] == [1] * THREADS
-        with connection.cursor() as cursor:
-            cursor.execute("DEALLOCATE ALL")
-    assert dlr_signals.names.count("dlr_delivered") == 2 * THREADS
-    connection.close()
 
 
 def test_one_that_cannot_be_written_leaves_the_others_written_and_their_signals_sent(

@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
+from django_messente_dlr import dispatch
 from django_messente_dlr.models import DeliveryReport, PendingReport, SmsMessage
 from django_messente_dlr.querysets import WAITING
 from django_messente_dlr.sandbox.fates import fate_of
@@ -155,13 +156,16 @@ def _signals(day: Day, reports: Reports) -> Iterator[Line]:
     """Whether each signal was heard, and heard once where nobody died over it."""
     # What was told of before its message was known has only the others in its row.
     promised = {(name, str(row.pk)) for row in reports.rows for name in ("dlr_received", *row.signals)}
+    # A message that was delivered before the report of its failure was dispatched is not reported as failed.
+    overtaken = (row for row in reports.rows if row.dispatch_error == dispatch.DELIVERED_MEANWHILE)
+    promised -= {(name, str(row.pk)) for row in overtaken for name in dispatch.FAILURE_SIGNALS}
     unsure = {str(row.pk) for row in reports.rows if reports.unsure(row)} | set(day.cut_short)
     yield exactly("signals heard", len(promised), len(day.heard))
     yield none("of them not promised, or promised and not heard", promised ^ day.heard.keys())
     again = ((name, pk) for (name, pk), times in day.heard.items() if times > 1)
     yield none("of them heard twice though nobody died over it", (told for told in again if told[1] not in unsure))
     yield none("reports whose signals are not all sent", (row for row in reports.rows if row.dispatch_due_at))
-    yield none("reports of which a receiver raised", (row for row in reports.rows if row.dispatch_error))
+    yield none("reports of which a receiver raised", (row for row in reports.rows if row.dispatch_failed_at))
     pk_of = {str(row.pk): row.message_id for row in reports.rows}
     for name, status in (("dlr_delivered", {"delivered", "seen"}), ("dlr_failed", {"failed", "rejected"})):
         ends = set(SmsMessage.objects.filter(status__in=status).values_list("pk", flat=True))

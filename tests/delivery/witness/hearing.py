@@ -12,7 +12,7 @@ from typing import Any
 
 from django.db.backends.signals import connection_created
 
-from django_messente_dlr import crowd, dispatch, signals
+from django_messente_dlr import dispatch, signals
 
 
 def begin() -> None:
@@ -20,8 +20,7 @@ def begin() -> None:
     for name, sent in signals.BY_NAME.items():
         sent.connect(partial(note, name), weak=False)
     connection_created.connect(_watch, weak=False)
-    dispatch.dispatch = _dying_before(dispatch.dispatch)
-    crowd.CROWD, crowd.TICK = int(os.environ["DLR_CROWD"]), float(os.environ["DLR_TICK"])
+    dispatch.dispatch_report = _dying_before(dispatch.dispatch_report)
 
 
 def note(name: str, *, report: Any, message: Any, **kwargs: Any) -> None:
@@ -46,8 +45,8 @@ def die_at(step: str) -> None:
     time.sleep(60)
 
 
-def _dying_before(send: Callable[..., bool]) -> Callable[..., bool]:
-    def dispatched(*args: Any, **kwargs: Any) -> bool:
+def _dying_before(send: Callable[..., Any]) -> Callable[..., Any]:
+    def dispatched(*args: Any, **kwargs: Any) -> Any:
         die_at("between commit and dispatch")
         return send(*args, **kwargs)
 

@@ -1,0 +1,337 @@
+"""The fast path: how many statements a report takes, and that its rows are those of the ORM path."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
+from django.db.models.signals import ModelSignal, post_init, post_save, pre_init, pre_save
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from django_messente_dlr import callbacks, ledger, signals
+from django_messente_dlr.ledger import fast_path, sql
+from django_messente_dlr.messente.readers import read_callback
+from django_messente_dlr.models import DeliveryReport, PendingReport, SmsMessage
+from django_messente_dlr.statuses import Status
+from django_messente_dlr.testing.callbacks import call_back, call_back_omnichannel
+from django_messente_dlr.testing.factories import AccountFactory, SmsMessageFactory
+from django_messente_dlr.testing.signals import SignalLog
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+POST = {
+    "message_id": "an-id",
+    "omnimessage_id": "an-omni-id",
+    "status": "DELIVRD",
+    "err": 0,
+    "channel": "viber",
+    "timestamp": "2024-05-06T07:08:09.123456",
+    "price_info": {"part_price": "0.1", "parts_count": 2, "total_price": "0.2"},
+}
+
+
+@pytest.fixture
+def message() -> SmsMessage:
+    # The process notes once a minute that it was called and by which key, which is not to be counted here.
+    call_back(SmsMessageFactory.create())
+    call_back_omnichannel({"message_id": "a-stranger", "status": "ACK"})
+    return SmsMessageFactory.create(sms_unique_id="an-id")
+
+
+def by_message(message: SmsMessage, stat: str = "DELIVRD", err: str = "") -> None:
+    assert call_back(message, stat, err).status_code == 200
+
+
+def by_account(message: SmsMessage) -> None:
+    path = callbacks.callback_url().removeprefix("https://shop.example.com")
+    assert Client().get(path, {"sms_unique_id": "an-id", "stat": "DELIVRD", "err": ""}).status_code == 200
+
+
+def by_post(message: SmsMessage) -> None:
+    assert call_back_omnichannel(POST).status_code == 200
+
+
+# The first word of each statement of a report that ends its message.
+EXPECTED = {
+    "postgresql": ["WITH"],
+    "mysql": ["SELECT", "UPDATE", "DELETE", "INSERT"],
+    "sqlite": ["UPDATE", "DELETE", "INSERT"],
+}[connection.vendor]
+# PostgreSQL returns the message; elsewhere it is read once for all receivers.
+WITH_RECEIVERS = [*EXPECTED, *([] if connection.vendor == "postgresql" else ["SELECT"]), "UPDATE"]
+# The ORM quotes the names of tables and columns, so that none of its statements begins like this.
+FIRST_WORDS = ("WITH target AS", "SELECT m.id FROM", "UPDATE django_messente_dlr_smsmessage AS m")
+TRANSACTION = {"BEGIN", "COMMIT", "SAVEPOINT", "RELEASE", "ROLLBACK"}
+
+
+def statements_of(call: Callable[[], None]) -> list[str]:
+    """Return the first word of each statement of a call, without those of its transaction."""
+    with CaptureQueriesContext(connection) as captured:
+        call()
+    words = [query["sql"].split()[0] for query in captured.captured_queries]
+    return [word for word in words if word not in TRANSACTION]
+
+
+@pytest.mark.parametrize("call", [by_message, by_account, by_post])
+class TestStatements:
+    def test_without_receivers__reads_nothing(self, message: SmsMessage, call: Callable[[SmsMessage], None]) -> None:
+        assert statements_of(lambda: call(message)) == EXPECTED
+        assert message.reports.get().dispatched_at is not None
+
+    def test_with_receivers__reads_nothing_twice(
+        self, message: SmsMessage, call: Callable[[SmsMessage], None], dlr_signals: SignalLog
+    ) -> None:
+        assert statements_of(lambda: call(message)) == WITH_RECEIVERS
+        assert dlr_signals.names == ["dlr_received", "dlr_status_changed", "dlr_delivered"]
+
+
+@pytest.mark.parametrize(
+    ("stat", "err"), [("DELIVRD", "0"), ("UNDELIV", "1"), ("FAILED", "999"), ("REJECTD", "7"), ("EXPIRED", "")]
+)
+def test_try_write__records_each_final_status(message: SmsMessage, stat: str, err: str) -> None:
+    assert statements_of(lambda: by_message(message, stat, err)) == EXPECTED
+
+
+def test_try_write__ignores_receivers_of_other_signals(message: SmsMessage) -> None:
+    def receiver(**kwargs: Any) -> None: ...
+
+    signals.dlr_failed.connect(receiver)
+    assert statements_of(lambda: by_message(message)) == EXPECTED
+
+
+def rows(message: SmsMessage) -> tuple[dict[str, Any], bool, list[dict[str, Any]]]:
+    """What is written about a message, whether more is waited for, and its reports, as far as two can be the same."""
+    own = {"id", "sms_unique_id", "recipient", "created_at", "sent_at", "finalised_at", "message_id"}
+    own |= {"received_at", "dispatched_at", "fingerprint", "payload", "dispatch_due_at"}
+    told = SmsMessage.objects.filter(pk=message.pk).values().get()
+    return (
+        {name: value if name not in own else value is None for name, value in told.items()},
+        PendingReport.objects.filter(pk=message.pk).exists(),
+        [
+            {name: value if name not in own else value is None for name, value in report.items()}
+            for report in message.reports.order_by("pk").values()
+        ],
+    )
+
+
+REPORTS: list[Callable[[SmsMessage], Any]] = [
+    lambda message: call_back(message, "DELIVRD", "000"),
+    lambda message: call_back(message, "UNDELIV", "1"),
+    lambda message: call_back(message, "REJECTD", "7"),
+    lambda message: call_back(message, "REJECTD", "4"),
+    lambda message: call_back(message, "ACCEPTD"),
+    lambda message: call_back(message, "PONDERD", "x"),
+    lambda message: call_back(message, "SEEN", "10"),
+    lambda message: [call_back(message, stat) for stat in ("FAILED", "DELIVRD", "DELIVRD", "SEEN", "UNDELIV")],
+    lambda message: call_back_omnichannel({**POST, "message_id": message.sms_unique_id}),
+    lambda message: call_back_omnichannel(
+        {**POST, "message_id": message.sms_unique_id, "status": "FAILED", "err": 6}
+    ),
+]
+
+
+@pytest.mark.parametrize("heard", [True, False])
+@pytest.mark.parametrize("report", REPORTS)
+@pytest.mark.parametrize("priced", [{}, {"price": "0.1", "parts": 1}])
+def test_try_write__writes_the_rows_of_the_orm_path(
+    report: Callable[[SmsMessage], Any], priced: dict[str, Any], request: pytest.FixtureRequest, *, heard: bool
+) -> None:
+    if heard:
+        request.getfixturevalue("dlr_signals")
+    ours, other = SmsMessageFactory.create(**priced), SmsMessageFactory.create(**priced)
+    report(ours)
+    AccountFactory.create(credits_exhausted_at=None)  # the second outage is to begin like the first
+    request.getfixturevalue("orm_path")
+    report(other)
+    assert rows(ours) == rows(other)
+
+
+@pytest.mark.parametrize("call", [by_message, by_post])
+@pytest.mark.parametrize(
+    "told",
+    [
+        {},
+        {"text": '«it\'s» "100 %s" \\ \t\x01\x1f\x7f\u2028 😀', "recipient": "+37255500001"},
+        {"metadata": {"order": 17, "of": [0.1, None, True, '"\n😀'], "deep": json.loads("[" * 20 + "]" * 20)}},
+        {"price": "12345678.000001", "parts": 1},
+        {"metadata": ["not", "an object"], "error_text": "null", "sender": "[]"},
+    ],
+)
+def test_receivers__get_the_stored_rows(
+    message: SmsMessage, told: dict[str, Any], call: Callable[[SmsMessage], None]
+) -> None:
+    seen: list[bool] = []
+    SmsMessage.objects.filter(pk=message.pk).update(**told)
+
+    def receiver(message: SmsMessage, report: DeliveryReport, **kwargs: Any) -> None:
+        for row in (message, report):
+            stored = type(row)._default_manager.get(pk=row.pk)
+            fields = [field.attname for field in row._meta.concrete_fields]
+            values = [(getattr(row, name), getattr(stored, name)) for name in fields]
+            seen.append(all(given == read and type(given) is type(read) for given, read in values))
+            # Some of what Django knows of a row is made where it is asked for.
+            known = {name: getattr(row._state, name) for name in vars(stored._state)}
+            seen.append({**known, "fields_cache": {}} == {**vars(stored._state), "fields_cache": {}})
+            seen.append(set(vars(row)) == set(vars(stored)))
+
+    signals.dlr_delivered.connect(receiver)
+    call(message)
+    assert seen == [True] * 6
+
+
+def test_receivers__get_the_message_of_each_report(message: SmsMessage, dlr_signals: SignalLog) -> None:
+    messages = [message, *SmsMessageFactory.create_batch(2)]
+    for each in messages:
+        by_message(each)
+    told = [arguments for name, arguments in dlr_signals if name == "dlr_delivered"]
+    assert [arguments["report"].message for arguments in told] == messages
+    assert [arguments["message"] for arguments in told] == messages
+
+
+@pytest.mark.parametrize("signal", [pre_init, post_init])
+def test_receivers__get_a_message_whose_init_signals_were_sent(
+    message: SmsMessage, dlr_signals: SignalLog, signal: ModelSignal
+) -> None:
+    made: list[type] = []
+
+    def listener(sender: type, **kwargs: Any) -> None:
+        made.append(sender)
+
+    signal.connect(listener, sender=SmsMessage)
+    by_message(message)
+    assert made.count(SmsMessage) == 1
+    assert dlr_signals.arguments("dlr_delivered")["message"] == message
+
+
+class TestOrmPath:
+    def test_taken__where_a_delivery_ends_a_hold(self, message: SmsMessage, dlr_signals: SignalLog) -> None:
+        AccountFactory.create(credits_exhausted_at=message.created_at.replace(year=2020))
+        by_message(message)
+        assert dlr_signals.names[-1] == "credits_restored"
+
+    def test_price__is_kept_where_one_is_stored(self, message: SmsMessage) -> None:
+        SmsMessage.objects.filter(pk=message.pk).update(price="9.5")
+        by_post(message)
+        message.refresh_from_db()
+        assert (message.status, str(message.price), message.parts) == ("delivered", "9.500000", 2)
+
+    @pytest.mark.parametrize("signal", [pre_init, post_init, pre_save, post_save])
+    def test_taken__where_model_signals_have_receivers(self, message: SmsMessage, signal: ModelSignal) -> None:
+        heard: list[type] = []
+
+        def receiver(sender: type, **kwargs: Any) -> None:
+            heard.append(sender)
+
+        signal.connect(receiver, sender=DeliveryReport)
+        by_message(message)
+        assert heard == [DeliveryReport]
+
+    def test_taken__where_messages_are_in_another_database(self, message: SmsMessage, settings: Any) -> None:
+        settings.DATABASE_ROUTERS = [Elsewhere()]
+        assert not fast_path._can_write(connection)
+
+    def test_taken__where_the_project_commits_itself(self, message: SmsMessage) -> None:
+        connection.set_autocommit(False)
+        try:
+            assert not fast_path._can_write(connection)
+        finally:
+            connection.rollback()
+            connection.set_autocommit(True)
+
+
+class Elsewhere:
+    """A router that keeps messages apart from their reports."""
+
+    def db_for_write(self, model: type[Any], **hints: Any) -> str | None:
+        return "elsewhere" if model is SmsMessage else None
+
+
+def test_in_a_transaction__signals_wait_for_its_end(message: SmsMessage, dlr_signals: SignalLog) -> None:
+    with transaction.atomic():
+        by_message(message)
+        SmsMessage.objects.filter(pk=message.pk).update(metadata={"order": 18})
+        assert dlr_signals == []
+    assert dlr_signals.arguments("dlr_delivered")["message"].metadata == {"order": 18}
+
+
+def test_in_a_transaction__rollback_undoes_the_report(message: SmsMessage, dlr_signals: SignalLog) -> None:
+    with transaction.atomic():
+        by_message(message)
+        transaction.set_rollback(True)
+    message.refresh_from_db()
+    assert (message.status, message.reports.count(), dlr_signals) == ("sent", 0, [])
+
+
+def test_in_a_transaction__a_duplicate_does_not_break_it(message: SmsMessage) -> None:
+    by_message(message)
+    SmsMessage.objects.filter(pk=message.pk).update(status="sent", rank=1)
+    with transaction.atomic():
+        by_message(message)
+        assert message.reports.get().receipts == 2
+
+
+def test_report_columns__are_all_columns_of_the_model() -> None:
+    columns = sql.report_columns(Status.DELIVERED, ("dlr_received",), message="1")
+    expected = {field.column for field in sql.concrete_fields(DeliveryReport)} - {"id"}
+    assert set(columns) == expected
+
+
+def test_try_write__changes_no_message_of_another_account(message: SmsMessage) -> None:
+    SmsMessage.objects.filter(pk=message.pk).update(account="marketing")
+    with pytest.raises(ledger.ForeignReport):
+        ledger.record(read_callback("sms_unique_id=an-id&stat=DELIVRD"), account="default")
+    message.refresh_from_db()
+    assert (message.status, message.reports.count()) == ("sent", 0)
+    assert PendingReport.objects.filter(pk=message.pk).exists()
+
+
+@contextmanager
+def failing(error: Exception) -> Iterator[None]:
+    """Have each of the fast path's statements raise, and none of the ORM's."""
+
+    def fail(execute: Callable[..., Any], text: str, params: Any, many: bool, context: Any) -> Any:
+        if text.startswith(FIRST_WORDS):
+            raise error
+        return execute(text, params, many, context)
+
+    with connection.execute_wrapper(fail):
+        yield
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        DatabaseError("the statement is not accepted"),
+        InterfaceError("the driver fails"),
+        AttributeError("a tracer fails"),
+        OperationalError("such as a syntax error of SQLite's"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_error__is_logged_once_and_the_report_recorded_by_the_orm(
+    message: SmsMessage, error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    other = SmsMessageFactory.create()
+    with failing(error):
+        by_message(message)
+        by_message(other)
+    assert [row.reports.get().outcome for row in (message, other)] == ["advanced", "advanced"]
+    assert caplog.text.count("The fast path failed") == 1
+    assert type(error).__name__ in caplog.text
+
+
+def test_error__in_a_transaction_does_not_break_it(message: SmsMessage) -> None:
+    def fail(execute: Callable[..., Any], text: str, params: Any, many: bool, context: Any) -> Any:
+        if text.startswith(FIRST_WORDS):
+            return execute("SELECT nothing FROM nowhere", None, many, context)
+        return execute(text, params, many, context)
+
+    with transaction.atomic():
+        with connection.execute_wrapper(fail):
+            by_message(message)
+        assert message.reports.get().outcome == "advanced"
