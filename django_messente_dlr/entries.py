@@ -66,7 +66,7 @@ def build(
         sender: the sender's name.
         account: the account's name; the caller has checked that there is one.
         metadata: the project's own.
-        channel: sms, viber, whatsapp …
+        channel: sms, viber, whatsapp, rcs …
         optional: whether the number may be missing.
     """
     # As a text: a customer may have none (None), or one that has a class of its own (phonenumbers).

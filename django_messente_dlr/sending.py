@@ -121,7 +121,7 @@ def prepare_sms(
         account: the account's name in ``MESSENTE_DLR``.
         metadata: whatever you want to find on the message again; must be JSON.
         text: its text; stored only where ``STORE_TEXT`` is set.
-        channel: sms, viber, whatsapp …
+        channel: sms, viber, whatsapp, rcs …
 
     Raises:
         ValueError: the number is none.

@@ -33,7 +33,7 @@ def track_sms(
         sender: the sender's name, where known.
         omnimessage_id: the id of the omnimessage that it belongs to.
         account: the account's name in ``MESSENTE_DLR``.
-        channel: sms, viber, whatsapp …
+        channel: sms, viber, whatsapp, rcs …
         metadata: whatever you want to find on the message again; must be JSON.
         sent_at: when it was sent; None for now. Messente keeps reports for 48 hours from then.
 

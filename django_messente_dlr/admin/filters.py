@@ -116,13 +116,23 @@ class AccountFilter(admin.SimpleListFilter):
 
 
 class ChannelFilter(admin.SimpleListFilter):
-    """Messages by the channel on which they went (documentation: «Omnichannel API», channels)."""
+    """Filter messages by channel.
+
+    Source: the channels of Messente's official client (messente-api 2.7.0). That version removed Telegram.
+    """
 
     title = _("channel")
     parameter_name = "channel"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
-        return [("sms", "SMS"), ("viber", "Viber"), ("whatsapp", "WhatsApp"), ("telegram", "Telegram")]
+        return [
+            ("sms", "SMS"),
+            ("viber", "Viber"),
+            ("whatsapp", "WhatsApp"),
+            ("rcs", "RCS"),
+            # Messente accepts no new Telegram messages. Stored ones stay selectable.
+            ("telegram", "Telegram"),
+        ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         return queryset if (value := self.value()) is None else saying(queryset, "channel", value)

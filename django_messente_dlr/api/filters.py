@@ -88,7 +88,7 @@ class MessageFilter(django_filters.FilterSet):  # type: ignore[misc]  # django-f
     )
     cause = django_filters.CharFilter(method="by_cause", help_text="Messente's err, or a name: sender_not_allowed.")
     account = django_filters.CharFilter(help_text="The account's name in MESSENTE_DLR.")
-    channel = django_filters.CharFilter(help_text="sms, viber, whatsapp …")
+    channel = django_filters.CharFilter(help_text="sms, viber, whatsapp, rcs …")
     recipient = django_filters.CharFilter(
         method="by_recipient", help_text="The whole number, in any spelling: with +, with 00 or with neither."
     )

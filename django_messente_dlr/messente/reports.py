@@ -37,7 +37,7 @@ class Report:
         err: the number of the cause, or None where none was told or what was told is no number.
         raw_err: the cause as it was told.
         error_text: Messente's own sentence about the cause, or "".
-        channel: sms, viber, whatsapp …; "" where not told.
+        channel: sms, viber, whatsapp, rcs …; "" where not told.
         occurred_at: when Messente says it happened, in UTC; None where not told.
         price: what the message cost in all, in a currency that no document names; None where not told.
         parts: the number of parts it was sent in; None where not told.

@@ -36,7 +36,7 @@ class SandboxMessage:
         sender: the sender's name.
         text: the text, as far as its channel has one.
         dlr_url: where its reports go; "" for the sandbox's default.
-        channel: sms, viber, whatsapp …
+        channel: sms, viber, whatsapp, rcs …
         omnimessage_id: the omnimessage that it belongs to; "" for one of the SMS API.
         send_at: when it is to be sent, in UTC; None for at once.
         happened: the reports that have come about, whether or not a callback told them.

@@ -146,10 +146,12 @@ class TestFilters:
         assert listed(admin_client, SmsMessage, account="default") == [message]
         assert "?account=default" in html(admin_client, f"{list_url(SmsMessage)}?account=default")
 
-    def test_by_channel(self, admin_client: Client) -> None:
+    @pytest.mark.parametrize("channel", ["viber", "whatsapp", "rcs", "telegram"])
+    def test_by_channel(self, admin_client: Client, channel: str) -> None:
         SmsMessageFactory.create()
-        viber = SmsMessageFactory.create(channel="viber")
-        assert listed(admin_client, SmsMessage, channel="viber") == [viber]
+        message = SmsMessageFactory.create(channel=channel)
+        assert f'"?channel={channel}"' in html(admin_client, list_url(SmsMessage))
+        assert listed(admin_client, SmsMessage, channel=channel) == [message]
 
     def test_nobody_can_have_every_choice_counted(self, admin_client: Client) -> None:
         assert "_facets" not in html(admin_client, list_url(SmsMessage))

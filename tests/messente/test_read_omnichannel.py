@@ -235,7 +235,7 @@ def test_what_only_adds_to_a_report_may_be_of_any_type(name: str, value: Any) ->
     assert_storable(report)
 
 
-@pytest.mark.parametrize("channel", ["sms", "viber", "whatsapp", "telegram", "carrier-pigeon"])
+@pytest.mark.parametrize("channel", ["sms", "viber", "whatsapp", "rcs", "telegram", "carrier-pigeon"])
 def test_the_channel_and_the_error_are_kept(channel: str) -> None:
     report = read(channel=channel, error="Sender not registered", err=7, status="REJECTD")
     assert (report.channel, report.error_text) == (channel, "Sender not registered")

@@ -1,0 +1,1 @@
+"""Record numbers that a change of the code base must not lower."""

@@ -1,0 +1,1 @@
+"""Check the language of code, templates and documentation."""
