@@ -49,7 +49,7 @@ def just_before(statement: str, work: Callable[[], object]) -> Iterator[None]:
 
 def undispatched(work: Callable[[], object]) -> None:
     """Do some work in a process that dies before it sends the signals."""
-    with mock.patch.object(dispatch, "dispatch"):
+    with mock.patch.object(dispatch, "dispatch_report"):
         elsewhere(work)
 
 
