@@ -15,11 +15,12 @@ from django.db import connections, router, transaction
 from django.dispatch import Signal
 from django.utils import timezone
 
-from django_messente_dlr import retries, signals
+from django_messente_dlr import signals
 from django_messente_dlr.messente.codes import ErrorCode
 from django_messente_dlr.models import Account, DeliveryReport, SmsMessage
-from django_messente_dlr.querysets import claim
-from django_messente_dlr.statuses import Status
+from django_messente_dlr.models.querysets import claim
+from django_messente_dlr.models.statuses import Status
+from django_messente_dlr.utils import db_retry
 
 logger = logging.getLogger(__name__)
 
@@ -89,7 +90,7 @@ def dispatch_report(
     using = router.db_for_write(DeliveryReport)
     if report is None:
         rows = DeliveryReport.objects.using(using).select_related("message")
-        report = retries.patiently(lambda: rows.get(pk=report_pk), using=using)
+        report = db_retry.patiently(lambda: rows.get(pk=report_pk), using=using)
         if due_at not in {None, report.dispatch_due_at}:
             return True
     else:
@@ -128,7 +129,7 @@ def mark_dispatched(report: DeliveryReport, *, due_at: datetime | None, errors: 
         "dispatch_error": errors or note,
         "dispatch_failed_at": now if errors else None,
     }
-    retries.patiently(lambda: rows.update(**fields), using=using)
+    db_retry.patiently(lambda: rows.update(**fields), using=using)
 
 
 def _is_delivered_meanwhile(report: DeliveryReport) -> bool:

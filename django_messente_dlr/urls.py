@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path, re_path
 
-from django_messente_dlr.views import callback
+from django_messente_dlr.webhook.views import callback
 
 app_name = "django_messente_dlr"
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 IN_WHEEL = (
     "django_messente_dlr/py.typed",
-    "django_messente_dlr/callback_door.yaml",
+    "django_messente_dlr/webhook/openapi.yaml",
     "django_messente_dlr/migrations/0001_initial.py",
     "django_messente_dlr/management/commands/poll_dlrs.py",
     "django_messente_dlr/static/django_messente_dlr/admin.css",

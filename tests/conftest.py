@@ -11,8 +11,9 @@ import pytest
 from django.core.management.color import Style
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from django_messente_dlr import accounts, signals
-from django_messente_dlr.ledger import fast_path
+from django_messente_dlr import signals
+from django_messente_dlr.accounts import activity
+from django_messente_dlr.receiving import fast_path
 
 pytest_plugins = ["django_messente_dlr.testing.plugin"]
 
@@ -47,7 +48,7 @@ def _flush_what_tests_write() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _forget_what_the_process_remembers() -> None:
     """Clear when a callback was noted last, which another database does not know, and what was logged once."""
-    accounts._callback_noted_at.clear()
+    activity._callback_noted_at.clear()
     fast_path._logged_errors.clear()
 
 
@@ -68,7 +69,7 @@ def _shop_listens_only_in_its_own_tests(request: pytest.FixtureRequest) -> Itera
 @pytest.fixture
 def orm_path() -> Iterator[None]:
     """Record every report by the ORM, which reads the message first."""
-    with mock.patch("django_messente_dlr.ledger.fast_path.try_write", return_value=False):
+    with mock.patch("django_messente_dlr.receiving.fast_path.try_write", return_value=False):
         yield
 
 

@@ -12,8 +12,8 @@ from uuid import uuid4
 
 from django.db import Error, connection, transaction
 
-from django_messente_dlr import retries
 from django_messente_dlr.models import DeliveryReport
+from django_messente_dlr.utils import db_retry
 
 GENEROUS = 30.0  # seconds; shorter than the 50 for which MariaDB waits for a lock
 # Who is told by the server that it waits for a lock of somebody else's.
@@ -88,7 +88,7 @@ def contentions() -> Iterator[list[Error]]:
         try:
             return execute(sql, params, many, context)
         except Error as exc:
-            if retries.is_contention(exc):
+            if db_retry.is_contention(exc):
                 met.append(exc)
             raise
 

@@ -16,8 +16,8 @@ from django.utils import translation
 from hypothesis import given
 from hypothesis import strategies as st
 
-from django_messente_dlr import callbacks
-from django_messente_dlr.callbacks import Token, callback_url, message_callback_url, read_token
+from django_messente_dlr.callbacks import callback_url, message_callback_url, tokens
+from django_messente_dlr.callbacks.tokens import Token, read_token
 from django_messente_dlr.testing.factories import SmsMessageFactory
 from tests.messente.storable import unhurried
 
@@ -43,7 +43,7 @@ def configure(settings: Any, **changes: Any) -> None:
     settings.MESSENTE_DLR = {**settings.MESSENTE_DLR, **changes}
 
 
-def signed(value: str, *, key: str | None = None, salt: str = callbacks.SALT) -> str:
+def signed(value: str, *, key: str | None = None, salt: str = tokens.SALT) -> str:
     return Signer(key=key, sep=".", salt=salt).sign(value)
 
 
@@ -87,7 +87,7 @@ def test_an_account_that_is_not_configured_has_no_url() -> None:
 
 
 def test_the_webhook_has_no_token() -> None:
-    assert callbacks.webhook_path() == "/messente/dlr/"
+    assert tokens.webhook_path() == "/messente/dlr/"
 
 
 def test_a_message_that_is_not_saved_has_no_url_yet() -> None:
@@ -97,21 +97,21 @@ def test_a_message_that_is_not_saved_has_no_url_yet() -> None:
 
 @pytest.mark.parametrize("prefix", ["/", "/shop/", "/a b/"])
 def test_a_process_that_is_served_under_a_prefix_makes_the_same_urls(prefix: str) -> None:
-    expected = message_callback_url(7, "default"), callbacks.webhook_path()
+    expected = message_callback_url(7, "default"), tokens.webhook_path()
     before = get_script_prefix()
     set_script_prefix(prefix)
     try:
-        assert (message_callback_url(7, "default"), callbacks.webhook_path()) == expected
+        assert (message_callback_url(7, "default"), tokens.webhook_path()) == expected
         assert get_script_prefix() == prefix
     finally:
         set_script_prefix(before)
 
 
 def test_a_request_that_has_urls_of_its_own_makes_the_same_urls() -> None:
-    expected = message_callback_url(7, "default"), callbacks.webhook_path()
+    expected = message_callback_url(7, "default"), tokens.webhook_path()
     set_urlconf("tests.api.urls")  # as Django does with request.urlconf
     try:
-        assert (message_callback_url(7, "default"), callbacks.webhook_path()) == expected
+        assert (message_callback_url(7, "default"), tokens.webhook_path()) == expected
     finally:
         set_urlconf(None)
 
@@ -131,9 +131,9 @@ def test_whoever_sends_in_whatever_language_hands_out_the_same_url_and_it_is_ser
     settings.ROOT_URLCONF = urls
     settings.MIDDLEWARE = ["django.middleware.locale.LocaleMiddleware", *settings.MIDDLEWARE]
     settings.LANGUAGES = [("en", "English"), ("et", "Estonian"), ("de", "German")]
-    expected = callbacks.probe_url()[0].rpartition("/dlr/")[0]
+    expected = tokens.probe_url()[0].rpartition("/dlr/")[0]
     with translation.override(language):
-        url, _ = callbacks.probe_url()
+        url, _ = tokens.probe_url()
         assert translation.get_language() == language
     assert url.startswith(expected)
     response = Client().get(urlsplit(url).path, headers={"Accept-Language": language})
@@ -148,7 +148,7 @@ def test_each_url_is_of_its_own_and_always_the_same() -> None:
 
 def test_the_longest_url_of_ours_is_not_too_long_to_be_read(settings: Any) -> None:
     token = message_token(2**63 - 1, LONGEST)
-    assert len(token) <= callbacks.MAX_TOKEN
+    assert len(token) <= tokens.MAX_TOKEN
     assert read_token(token) is not None
 
 

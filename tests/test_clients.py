@@ -12,7 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.test import override_settings
 from requests import PreparedRequest
 
-from django_messente_dlr.clients import client_for
+from django_messente_dlr.accounts.clients import client_for
 
 ACCOUNT = {"USERNAME": "shop", "PASSWORD": "a-password"}
 ANYWHERE = re.compile(r"^https?://")

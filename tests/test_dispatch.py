@@ -16,7 +16,7 @@ from django.dispatch import Signal
 from django.test import TestCase
 from django.utils import timezone
 
-from django_messente_dlr import accounts, dispatch, ledger, signals
+from django_messente_dlr import accounts, dispatch, receiving, signals
 from django_messente_dlr.messente.reports import Report, Source
 from django_messente_dlr.models import Account, DeliveryReport, SmsMessage
 from django_messente_dlr.testing.callbacks import call_back
@@ -59,7 +59,7 @@ def ring(error: Exception, **kwargs: Any) -> None:
 def undo_a_report(message: SmsMessage) -> None:
     """Record a report inside a transaction that is rolled back."""
     with transaction.atomic():
-        ledger.record(Report(source=Source.CALLBACK, stat="DELIVRD"), account="default", named=message.pk)
+        receiving.record(Report(source=Source.CALLBACK, stat="DELIVRD"), account="default", named=message.pk)
         raise ZeroDivisionError
 
 
@@ -96,7 +96,7 @@ class TestAfterTheCommit:
 
     def test_a_surrounding_transaction_is_waited_for(self, message: SmsMessage, dlr_signals: SignalLog) -> None:
         with transaction.atomic():
-            ledger.record(Report(source=Source.CALLBACK, stat="DELIVRD"), account="default", named=message.pk)
+            receiving.record(Report(source=Source.CALLBACK, stat="DELIVRD"), account="default", named=message.pk)
             before = list(dlr_signals)
         assert before == []
         assert dlr_signals.names == DELIVERED

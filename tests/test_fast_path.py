@@ -13,11 +13,11 @@ from django.db.models.signals import ModelSignal, post_init, post_save, pre_init
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from django_messente_dlr import callbacks, ledger, signals
-from django_messente_dlr.ledger import fast_path, sql
-from django_messente_dlr.messente.readers import read_callback
+from django_messente_dlr import callbacks, receiving, signals
+from django_messente_dlr.messente.parsers import read_callback
 from django_messente_dlr.models import DeliveryReport, PendingReport, SmsMessage
-from django_messente_dlr.statuses import Status
+from django_messente_dlr.models.statuses import Status
+from django_messente_dlr.receiving import fast_path, sql
 from django_messente_dlr.testing.callbacks import call_back, call_back_omnichannel
 from django_messente_dlr.testing.factories import AccountFactory, SmsMessageFactory
 from django_messente_dlr.testing.signals import SignalLog
@@ -283,8 +283,8 @@ def test_report_columns__are_all_columns_of_the_model() -> None:
 
 def test_try_write__changes_no_message_of_another_account(message: SmsMessage) -> None:
     SmsMessage.objects.filter(pk=message.pk).update(account="marketing")
-    with pytest.raises(ledger.ForeignReport):
-        ledger.record(read_callback("sms_unique_id=an-id&stat=DELIVRD"), account="default")
+    with pytest.raises(receiving.ForeignReport):
+        receiving.record(read_callback("sms_unique_id=an-id&stat=DELIVRD"), account="default")
     message.refresh_from_db()
     assert (message.status, message.reports.count()) == ("sent", 0)
     assert PendingReport.objects.filter(pk=message.pk).exists()

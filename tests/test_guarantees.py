@@ -10,9 +10,9 @@ from django.http import HttpResponse
 from django.test import Client
 
 from django_messente_dlr.callbacks import callback_url
-from django_messente_dlr.ledger import record
-from django_messente_dlr.messente.readers import read_answer
+from django_messente_dlr.messente.parsers import read_answer
 from django_messente_dlr.models import DeliveryReport, SmsMessage
+from django_messente_dlr.receiving import record
 from django_messente_dlr.testing.callbacks import call_back, call_back_omnichannel
 from django_messente_dlr.testing.factories import SmsMessageFactory
 from django_messente_dlr.testing.signals import SignalLog

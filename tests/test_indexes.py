@@ -12,9 +12,9 @@ from django.db import connection
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from django_messente_dlr.indexes import IndexOfFew
-from django_messente_dlr.ledger.finding import orphans_of, orphans_with_message
 from django_messente_dlr.models import DeliveryReport, PendingReport, SmsMessage
+from django_messente_dlr.models.indexes import IndexOfFew
+from django_messente_dlr.receiving.lookup import orphans_of, orphans_with_message
 from django_messente_dlr.testing.callbacks import call_back
 from django_messente_dlr.testing.factories import DeliveryReportFactory, SmsMessageFactory
 

@@ -10,8 +10,8 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from django_messente_dlr import accounts, ledger
-from django_messente_dlr.messente.readers import read_callback
+from django_messente_dlr import accounts, receiving
+from django_messente_dlr.messente.parsers import read_callback
 from django_messente_dlr.models import Account, SmsMessage
 from django_messente_dlr.sending import track_sms
 from django_messente_dlr.testing.signals import SignalLog
@@ -25,7 +25,7 @@ pytestmark = [
 
 def report() -> None:
     """Messente tells that the account is out of credits."""
-    ledger.record(read_callback("sms_unique_id=an-id&stat=REJECTD&err=4"), account="default")
+    receiving.record(read_callback("sms_unique_id=an-id&stat=REJECTD&err=4"), account="default")
 
 
 def register() -> None:

@@ -10,8 +10,8 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from django_messente_dlr import accounts, keys
-from django_messente_dlr.callbacks import callback_url
+from django_messente_dlr import accounts
+from django_messente_dlr.callbacks import callback_url, key_fingerprints
 from django_messente_dlr.models import Account, DeliveryReport, SmsMessage
 from django_messente_dlr.testing.callbacks import call_back, call_back_omnichannel
 from django_messente_dlr.testing.factories import SmsMessageFactory
@@ -35,23 +35,23 @@ def verified_by() -> tuple[str, str]:
 
 
 def test_a_fingerprint_is_short_and_tells_keys_apart() -> None:
-    shown = {keys.fingerprint(key) for key in ("a-password", "another-password", b"bytes", "õ")}
+    shown = {key_fingerprints.fingerprint(key) for key in ("a-password", "another-password", b"bytes", "õ")}
     assert len(shown) == 4
     assert all(re.fullmatch(r"[0-9a-f]{8}", text) for text in shown)
 
 
 def test_a_fingerprint_can_be_tried_out_only_by_who_has_the_secret_key(settings: Any) -> None:
-    before = keys.fingerprint("a-password")
+    before = key_fingerprints.fingerprint("a-password")
     old, settings.SECRET_KEY = settings.SECRET_KEY, "another secret key"
-    assert keys.fingerprint("a-password") != before
+    assert key_fingerprints.fingerprint("a-password") != before
     settings.SECRET_KEY_FALLBACKS = [old]
-    assert keys.fingerprints("a-password") == [keys.fingerprint("a-password"), before]
+    assert key_fingerprints.fingerprints("a-password") == [key_fingerprints.fingerprint("a-password"), before]
 
 
 def test_a_get_callback_tells_the_key_of_its_url(message: SmsMessage, settings: Any) -> None:
     assert call_back(message).status_code == 200
-    assert verified_by() == (keys.fingerprint(settings.SECRET_KEY), "")
-    assert list(Account.objects.get().key_uses) == [keys.fingerprint(settings.SECRET_KEY)]
+    assert verified_by() == (key_fingerprints.fingerprint(settings.SECRET_KEY), "")
+    assert list(Account.objects.get().key_uses) == [key_fingerprints.fingerprint(settings.SECRET_KEY)]
 
 
 def test_a_url_of_an_old_key_tells_that_key(message: SmsMessage, settings: Any) -> None:
@@ -59,7 +59,7 @@ def test_a_url_of_an_old_key_tells_that_key(message: SmsMessage, settings: Any) 
     path = message.callback_url.removeprefix("https://shop.example.com")
     configure(settings, CALLBACK_KEYS=["a new key", "the old key"])
     assert Client().get(f"{path}?stat=DELIVRD").status_code == 200
-    assert verified_by() == (keys.fingerprint("the old key"), "")
+    assert verified_by() == (key_fingerprints.fingerprint("the old key"), "")
 
 
 @pytest.mark.parametrize(
@@ -85,8 +85,8 @@ def test_a_post_tells_the_password_that_signed_it(
     path = url.removeprefix("https://shop.example.com") or "/messente/dlr/"
     response = Client().post(path, content, content_type="application/json", headers={signatures.HEADER: signature})
     assert response.status_code == 200
-    url_key = keys.fingerprint(settings.SECRET_KEY) if with_url else ""
-    assert verified_by() == (url_key, keys.fingerprint(signed_by))
+    url_key = key_fingerprints.fingerprint(settings.SECRET_KEY) if with_url else ""
+    assert verified_by() == (url_key, key_fingerprints.fingerprint(signed_by))
     assert set(Account.objects.get().key_uses) == {key for key in verified_by() if key}
 
 
@@ -114,5 +114,5 @@ def test_the_admin_shows_fingerprints_and_no_key(message: SmsMessage, settings: 
     for row in (DeliveryReport.objects.get(), Account.objects.get()):
         page = html(admin_client, page_url(row))
         for key in (settings.SECRET_KEY, "a-password"):
-            assert keys.fingerprint(key) in page
+            assert key_fingerprints.fingerprint(key) in page
             assert key not in page

@@ -21,10 +21,10 @@ from django.utils import timezone, translation
 from django.utils.translation.template import templatize
 
 import django_messente_dlr
-from django_messente_dlr.admin import units
+from django_messente_dlr.admin import formatting
 from django_messente_dlr.messente.codes import ErrorCode, Stat
 from django_messente_dlr.models import DeliveryReport, SmsMessage, Tally
-from django_messente_dlr.statuses import Status
+from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.testing.factories import DeliveryReportFactory, SmsMessageFactory
 from tests.admin.pages import html, list_url, page_url
 
@@ -120,7 +120,7 @@ def test_meanings_and_advice_are_told_in_the_readers_language(language: str) -> 
 def test_how_long_ago_is_told_in_the_case_that_a_language_has_for_it(language: str, ago: str, ahead: str) -> None:
     now = timezone.now()
     with translation.override(language):
-        told = [units.ago(now - timedelta(days=3)), units.ago(now + timedelta(minutes=5, seconds=30))]
+        told = [formatting.ago(now - timedelta(days=3)), formatting.ago(now + timedelta(minutes=5, seconds=30))]
     said = [text.partition(">")[2].removesuffix("</time>").replace("\xa0", " ") for text in told]
     assert said == [ago, ahead]
 

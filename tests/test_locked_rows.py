@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
-from django_messente_dlr import retries
-from django_messente_dlr.ledger import fast_path
 from django_messente_dlr.models import DeliveryReport, SmsMessage
+from django_messente_dlr.receiving import fast_path
 from django_messente_dlr.testing.callbacks import call_back
 from django_messente_dlr.testing.factories import SmsMessageFactory
 from django_messente_dlr.testing.signals import SignalLog
+from django_messente_dlr.utils import db_retry
 from tests.locking import GENEROUS, Other, wait_until_somebody_waits
 
 pytestmark = [
@@ -86,7 +86,7 @@ def test_locked_message__is_answered_503_when_the_lock_lasts(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Messente repeats the callback, and no worker is occupied for longer than two seconds."""
-    monkeypatch.setattr(retries, "MAX_LOCK_WAIT", 1)
+    monkeypatch.setattr(db_retry, "MAX_LOCK_WAIT", 1)
     message = SmsMessageFactory.create()
     before = settings_of_the_connection()
     attempts = []
@@ -106,7 +106,7 @@ def test_locked_message__is_answered_503_when_the_lock_lasts(
 
 
 def test_locked_report__is_answered_503_when_the_lock_lasts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retries, "MAX_LOCK_WAIT", 1)
+    monkeypatch.setattr(db_retry, "MAX_LOCK_WAIT", 1)
     message = SmsMessageFactory.create()
     assert call_back(message).status_code == 200
     report = message.reports.get()
@@ -120,7 +120,7 @@ def test_locked_report__is_answered_503_when_the_lock_lasts(monkeypatch: pytest.
 def test_lock_wait__is_the_callers_in_its_own_transaction() -> None:
     with transaction.atomic():
         before = settings_of_the_connection()
-        with retries.bounded_transaction("default"):
+        with db_retry.bounded_transaction("default"):
             assert settings_of_the_connection() == before
 
 

@@ -13,11 +13,11 @@ from django.db import IntegrityError, OperationalError, transaction
 from django.test import Client
 from django.utils import timezone
 
-from django_messente_dlr import accounts, callbacks, dispatch, ledger
-from django_messente_dlr.ledger import finding
+from django_messente_dlr import accounts, callbacks, dispatch, receiving
+from django_messente_dlr.maintenance.sweep import sweep
 from django_messente_dlr.models import DeliveryReport, SmsMessage
 from django_messente_dlr.polling import Poller
-from django_messente_dlr.polling.sweeping import sweep
+from django_messente_dlr.receiving import lookup
 from django_messente_dlr.sending import mark_sent, prepare_sms, track_sms
 from django_messente_dlr.signals import dlr_received
 from django_messente_dlr.testing.callbacks import call_back, call_back_omnichannel
@@ -129,7 +129,7 @@ def test_a_report_by_the_url_of_a_row_that_is_not_committed_yet_is_matched_when_
     with transaction.atomic():
         message.pk = pk
         message.save(force_insert=True)
-    assert ledger.match(message) == 1
+    assert receiving.match(message) == 1
     message.refresh_from_db()
     orphan.refresh_from_db()
     assert message.status == "delivered"
@@ -149,26 +149,26 @@ def test_the_sweep_matches_what_both_sides_have_missed(dlr_signals: SignalLog) -
 
 def test_an_orphan_that_cannot_be_matched_keeps_no_other_from_its_message(caplog: pytest.LogCaptureFixture) -> None:
     first, second = report("DELIVRD"), report("ACCEPTD")
-    with mock.patch("django_messente_dlr.ledger.recording.match"):
+    with mock.patch("django_messente_dlr.receiving.record.match"):
         message = tracked()
 
     def find(address: Any, **options: Any) -> SmsMessage | None:
         if not broken:
             broken.append(address)
             raise IntegrityError("as another process would have it")
-        return finding.find(address, **options)
+        return lookup.find(address, **options)
 
     broken: list[Any] = []
-    with mock.patch("django_messente_dlr.ledger.matching.find", find):
-        assert ledger.match_orphans() == 1
+    with mock.patch("django_messente_dlr.receiving.orphans.find", find):
+        assert receiving.match_orphans() == 1
     assert f"Delivery report {first.pk} could not be given to its message." in caplog.text
     assert list(message.reports.all()) == [second]
-    assert ledger.match_orphans() == 1
+    assert receiving.match_orphans() == 1
 
 
 def test_what_fails_after_the_commit_keeps_no_message_from_being_entered_and_is_done_by_the_sweep() -> None:
     report()
-    with mock.patch("django_messente_dlr.ledger.recording.match", side_effect=OperationalError("gone")):
+    with mock.patch("django_messente_dlr.receiving.record.match", side_effect=OperationalError("gone")):
         message = tracked()
     assert message.status == "sent"
     assert sweep().matched == 1
@@ -177,17 +177,16 @@ def test_what_fails_after_the_commit_keeps_no_message_from_being_entered_and_is_
 
 
 def test_what_fails_after_the_commit_keeps_no_orphan_from_being_answered_200() -> None:
-    with mock.patch("django_messente_dlr.ledger.recording.adopt", side_effect=OperationalError("gone")):
+    with mock.patch("django_messente_dlr.receiving.record.adopt", side_effect=OperationalError("gone")):
         assert report().outcome == "orphan"
 
 
 def test_a_message_committed_between_the_look_and_the_commit_is_found() -> None:
-    from django_messente_dlr.ledger import recording
 
     def find(*args: object, **kwargs: object) -> None:
         SmsMessageFactory.create(sms_unique_id="an-id")
 
-    with mock.patch.object(recording, "find", side_effect=find):
+    with mock.patch("django_messente_dlr.receiving.record.find", side_effect=find):
         report()
     assert SmsMessage.objects.get().status == "delivered"
 
@@ -196,12 +195,12 @@ def test_a_message_committed_between_the_look_and_the_commit_is_found() -> None:
 @pytest.mark.usefixtures("orm_path")
 def test_a_report_whose_message_is_deleted_while_it_is_written_is_kept_without_it(stat: str) -> None:
     def find_and_be_overtaken(address: Any, **options: Any) -> SmsMessage | None:
-        found = finding.find(address, **options)
+        found = lookup.find(address, **options)
         SmsMessage.objects.all().delete()
         return found
 
     SmsMessageFactory.create(sms_unique_id="an-id")
-    with mock.patch("django_messente_dlr.ledger.recording.find", find_and_be_overtaken):
+    with mock.patch("django_messente_dlr.receiving.record.find", find_and_be_overtaken):
         orphan = report(stat)
     assert (orphan.stat, orphan.outcome, orphan.message) == (stat, "orphan", None)
 
@@ -209,7 +208,7 @@ def test_a_report_whose_message_is_deleted_while_it_is_written_is_kept_without_i
 def test_an_orphan_is_not_matched_with_another_accounts_message() -> None:
     orphan = report(account="marketing")
     tracked()
-    assert ledger.match_orphans() == 0
+    assert receiving.match_orphans() == 0
     orphan.refresh_from_db()
     assert orphan.outcome == "orphan"
 
@@ -218,7 +217,7 @@ def test_a_named_orphan_is_not_matched_with_a_message_that_has_another_id() -> N
     message = SmsMessageFactory.create(sms_unique_id="another-id")
     orphan = report()
     DeliveryReport.objects.filter(pk=orphan.pk).update(named_message=message.pk)
-    assert ledger.match_orphans() == 0
+    assert receiving.match_orphans() == 0
     message.refresh_from_db()
     assert message.status == "sent"
 
@@ -240,7 +239,7 @@ def test_a_named_orphan_whose_id_is_another_messages_stays_an_orphan(caplog: pyt
     orphan, message = report(), prepare_sms(NUMBER)
     DeliveryReport.objects.filter(pk=orphan.pk).update(named_message=message.pk)
     SmsMessageFactory.create(sms_unique_id="an-id")
-    assert ledger.match_orphans() == 0
+    assert receiving.match_orphans() == 0
     message.refresh_from_db()
     assert (message.status, message.sms_unique_id) == ("queued", None)
     assert caplog.text == ""
@@ -248,18 +247,18 @@ def test_a_named_orphan_whose_id_is_another_messages_stays_an_orphan(caplog: pyt
 
 def test_two_who_find_an_orphan_at_the_same_time_give_it_to_its_message_once(dlr_signals: SignalLog) -> None:
     orphan = report("UNDELIV", "1")
-    with mock.patch("django_messente_dlr.ledger.recording.match"):
+    with mock.patch("django_messente_dlr.receiving.record.match"):
         message = tracked()
 
     def find(address: Any, **options: Any) -> SmsMessage | None:
         if not others:
             others.append(0)
-            others[0] = ledger.match(message)
-        return finding.find(address, **options)
+            others[0] = receiving.match(message)
+        return lookup.find(address, **options)
 
     others: list[int] = []
-    with mock.patch("django_messente_dlr.ledger.matching.find", find):
-        assert ledger.match_orphans() == 0
+    with mock.patch("django_messente_dlr.receiving.orphans.find", find):
+        assert receiving.match_orphans() == 0
     assert others == [1]
     orphan.refresh_from_db()
     assert (orphan.message, orphan.outcome) == (message, "advanced")
@@ -302,7 +301,7 @@ def test_an_orphan_whose_process_died_while_it_told_of_it_is_matched_by_the_swee
     with mock.patch("django_messente_dlr.dispatch.dispatch_report"):
         report()
     message = tracked()
-    assert ledger.match_orphans() == 0  # for all that is known its process lives, and goes on
+    assert receiving.match_orphans() == 0  # for all that is known its process lives, and goes on
     DeliveryReport.objects.update(dispatch_due_at=timezone.now() - timedelta(seconds=1))
     assert sweep().matched == 1
     message.refresh_from_db()
@@ -378,7 +377,7 @@ def test_a_row_of_one_channel_does_not_take_anothers_report() -> None:
 def test_the_sweep_gives_a_row_of_one_channel_no_report_of_another() -> None:
     message = mark_sent(prepare_sms(NUMBER), "sms-id", omnimessage_id="an-omni-id")
     assert omni("viber-id", "UNDELIV") == 200
-    assert ledger.match_orphans() == 0
+    assert receiving.match_orphans() == 0
     message.refresh_from_db()
     assert message.status == "sent"
 
@@ -386,7 +385,7 @@ def test_the_sweep_gives_a_row_of_one_channel_no_report_of_another() -> None:
 def test_the_sweep_gives_a_whole_omnimessage_the_reports_of_its_channels() -> None:
     omni("viber-id", "UNDELIV")
     message = SmsMessageFactory.create(sms_unique_id=None, omnimessage_id="an-omni-id")
-    assert ledger.match_orphans() == 1
+    assert receiving.match_orphans() == 1
     message.refresh_from_db()
     assert message.status == "failed"
 
@@ -418,13 +417,13 @@ def test_an_id_that_became_known_meanwhile_is_not_replaced() -> None:
     """What is answered to sending and what a report tells come at the same time, and they differ."""
 
     def find_and_be_overtaken(address: Any, **options: Any) -> SmsMessage | None:
-        found = finding.find(address, **options)
+        found = lookup.find(address, **options)
         if message.sms_unique_id is None:
             mark_sent(message, "an-id")
         return found
 
     message = prepare_sms(NUMBER)
-    with mock.patch("django_messente_dlr.ledger.recording.find", find_and_be_overtaken):
+    with mock.patch("django_messente_dlr.receiving.record.find", find_and_be_overtaken):
         assert call_back(message, "PONDERD", sms_unique_id="another-id").status_code == 403
     message.refresh_from_db()
     assert message.sms_unique_id == "an-id"

@@ -10,11 +10,11 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
-from django_messente_dlr.ledger import record_end
 from django_messente_dlr.messente.reports import Report, Source
 from django_messente_dlr.models import PendingReport, SmsMessage
+from django_messente_dlr.models.statuses import Status
+from django_messente_dlr.receiving import record_end
 from django_messente_dlr.sending import mark_sent, prepare_sms, track_sms
-from django_messente_dlr.statuses import Status
 from django_messente_dlr.testing.callbacks import call_back
 from django_messente_dlr.testing.factories import SmsMessageFactory
 from tests.locking import GENEROUS, Other, wait_until_somebody_waits

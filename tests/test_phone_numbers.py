@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from django_messente_dlr.phone_numbers import calling_code, spellings
+from django_messente_dlr.utils.phone_numbers import calling_code, spellings
 
 
 @pytest.mark.parametrize(

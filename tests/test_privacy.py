@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from django_messente_dlr.privacy import mask_in_json, mask_in_text, mask_number
+from django_messente_dlr.utils.masking import mask_in_json, mask_in_text, mask_number
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,8 @@ from django.db import connection
 from django.utils import timezone
 
 from django_messente_dlr import dispatch
+from django_messente_dlr.maintenance.pruning import prune_messages, prune_orphans
 from django_messente_dlr.models import DeliveryReport, SmsMessage
-from django_messente_dlr.pruning import prune_messages, prune_orphans
 from django_messente_dlr.sending import track_sms
 from django_messente_dlr.testing.callbacks import call_back
 from django_messente_dlr.testing.factories import DeliveryReportFactory, SmsMessageFactory

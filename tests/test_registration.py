@@ -16,12 +16,12 @@ import pytest
 from django.db import connection, transaction
 from django.test import Client
 
-from django_messente_dlr import callbacks, ledger
-from django_messente_dlr.messente.readers import read_callback
+from django_messente_dlr import callbacks, receiving
+from django_messente_dlr.messente.parsers import read_callback
 from django_messente_dlr.models import DeliveryReport, SmsMessage
-from django_messente_dlr.retries import patiently
 from django_messente_dlr.sending import track_sms
 from django_messente_dlr.testing.signals import SignalLog
+from django_messente_dlr.utils.db_retry import patiently
 from tests.isolation import LEVELS, elsewhere, isolated
 from tests.locking import GENEROUS
 
@@ -69,9 +69,9 @@ class Reporter(threading.Thread):
         assert self.status == 200
 
 
-def record_here(stat: str = "DELIVRD") -> ledger.Recorded:
+def record_here(stat: str = "DELIVRD") -> receiving.Recorded:
     """Have a report written by a project of its own accord, in whatever transaction is open."""
-    return ledger.record(read_callback(f"sms_unique_id=an-id&stat={stat}"), account="default")
+    return receiving.record(read_callback(f"sms_unique_id=an-id&stat={stat}"), account="default")
 
 
 def assert_orphan() -> None:
@@ -105,7 +105,7 @@ def _ends_alike(level: str, dlr_signals: SignalLog) -> Iterator[None]:
     report = DeliveryReport.objects.get()
     assert (message.status, report.message, report.outcome) == ("delivered", message, "advanced")
     assert sorted(dlr_signals.names) == ["dlr_delivered", "dlr_received", "dlr_status_changed"]
-    assert ledger.match_orphans() == 0
+    assert receiving.match_orphans() == 0
     assert not DeliveryReport.objects.undispatched().exists()
 
 
@@ -145,7 +145,7 @@ def test_the_registration_begins_and_commits_between_the_reports_look_and_its_co
 
 
 def test_the_report_commits_between_the_registrations_commit_and_its_look() -> None:
-    match = ledger.match
+    match = receiving.match
 
     def report_and_match(message: SmsMessage) -> Any:
         reporter = Reporter()
@@ -153,7 +153,7 @@ def test_the_report_commits_between_the_registrations_commit_and_its_look() -> N
         reporter.finish()
         return match(message)
 
-    with mock.patch("django_messente_dlr.ledger.recording.match", report_and_match), transaction.atomic():
+    with mock.patch("django_messente_dlr.receiving.record.match", report_and_match), transaction.atomic():
         track_sms("an-id")
 
 
@@ -167,8 +167,8 @@ def test_the_report_comes_after_the_registration() -> None:
 
 def test_the_sweep_closes_what_neither_side_lived_to_see() -> None:
     with (
-        mock.patch("django_messente_dlr.ledger.recording.match"),
-        mock.patch("django_messente_dlr.ledger.recording.adopt"),
+        mock.patch("django_messente_dlr.receiving.record.match"),
+        mock.patch("django_messente_dlr.receiving.record.adopt"),
         transaction.atomic(),
     ):
         track_sms("an-id")
@@ -176,14 +176,14 @@ def test_the_sweep_closes_what_neither_side_lived_to_see() -> None:
         reporter.start()
         reporter.finish()
     assert_orphan()
-    assert ledger.match_orphans() == 1
+    assert receiving.match_orphans() == 1
 
 
 def test_the_registration_commits_after_the_reports_transaction_has_looked() -> None:
     with transaction.atomic():
         look()
         elsewhere(lambda: track_sms("an-id"))
-        assert record_here() is ledger.Recorded.NEW
+        assert record_here() is receiving.Recorded.NEW
 
 
 def test_the_report_commits_after_the_registrations_transaction_has_looked() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from django.db import Error, OperationalError, connection, connections
 
-from django_messente_dlr.retries import is_contention
+from django_messente_dlr.utils.db_retry import is_contention
 from tests.delivery.databases import shared
 
 POSTGRESQL = [

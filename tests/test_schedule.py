@@ -11,7 +11,7 @@ from django.test import override_settings
 from hypothesis import given
 from hypothesis import strategies as st
 
-from django_messente_dlr.schedule import WINDOW, first_poll_at, next_question
+from django_messente_dlr.utils.poll_schedule import WINDOW, first_poll_at, next_question
 from tests.messente.storable import unhurried
 
 SENT = datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)

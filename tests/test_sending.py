@@ -16,7 +16,6 @@ from django.db import transaction
 from django.utils import timezone
 from urllib3.exceptions import ProtocolError
 
-from django_messente_dlr.entries import InTransaction
 from django_messente_dlr.messente.errors import (
     ConnectionFailed,
     CredentialsRefused,
@@ -28,11 +27,12 @@ from django_messente_dlr.messente.errors import (
 )
 from django_messente_dlr.models import DeliveryReport, SmsMessage
 from django_messente_dlr.sandbox import Sandbox
-from django_messente_dlr.schedule import first_poll_at
 from django_messente_dlr.sending import CreditsExhausted, mark_sent, prepare_sms, send_sms, track_sms
+from django_messente_dlr.sending.rows import InTransaction
 from django_messente_dlr.testing.callbacks import call_back
 from django_messente_dlr.testing.factories import AccountFactory, SmsMessageFactory
 from django_messente_dlr.testing.signals import SignalLog
+from django_messente_dlr.utils.poll_schedule import first_poll_at
 
 pytestmark = pytest.mark.django_db(transaction=True)
 NUMBER = "+37255500000"

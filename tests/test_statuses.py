@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from django_messente_dlr.messente.reports import Report, Source
-from django_messente_dlr.statuses import RANKS, Status, status_of
+from django_messente_dlr.models.statuses import RANKS, Status, status_of
 
 NAMES = {
     "d": Status.DELIVERED,

@@ -11,9 +11,8 @@ from unittest import mock
 import pytest
 from django.db import connection, transaction
 
-from django_messente_dlr import entries
 from django_messente_dlr.models import SmsMessage
-from django_messente_dlr.sending import track_sms
+from django_messente_dlr.sending import rows, track_sms
 from tests.isolation import LEVELS, elsewhere, isolated
 from tests.locking import GENEROUS
 
@@ -28,7 +27,7 @@ SEEING = [level for level in LEVELS[connection.vendor] if connection.vendor == "
 @pytest.mark.parametrize("level", SEEING)
 def test_two_who_enter_an_omnimessage_at_the_same_time_enter_it_once(level: str) -> None:
     both = threading.Barrier(2)
-    looking = entries.known
+    looking = rows.known
     entered: list[SmsMessage] = []
 
     def known(*ids: str, lock: bool = False) -> SmsMessage | None:
@@ -37,7 +36,7 @@ def test_two_who_enter_an_omnimessage_at_the_same_time_enter_it_once(level: str)
             both.wait(GENEROUS)  # neither sees the other's
         return found
 
-    with isolated(level), mock.patch.object(entries, "known", known), ThreadPoolExecutor(2) as pool:
+    with isolated(level), mock.patch.object(rows, "known", known), ThreadPoolExecutor(2) as pool:
         work = partial(elsewhere, lambda: entered.append(track_sms(omnimessage_id="an-omni-id")))
         for future in [pool.submit(work) for _ in range(2)]:
             future.result(GENEROUS)

@@ -9,8 +9,8 @@ from unittest import mock
 
 import pytest
 
-from django_messente_dlr.ledger import finding
 from django_messente_dlr.models import SmsMessage
+from django_messente_dlr.receiving import lookup
 from django_messente_dlr.testing.callbacks import call_back, call_back_omnichannel
 from django_messente_dlr.testing.factories import SmsMessageFactory
 from django_messente_dlr.testing.signals import SignalLog
@@ -145,7 +145,7 @@ class TestAtTheSameRank:
         self, message: SmsMessage, stat: str, err: str, ends: tuple[str, int | None]
     ) -> None:
         def find_and_be_overtaken(address: Any, **options: Any) -> SmsMessage | None:
-            found = finding.find(address, **options)
+            found = lookup.find(address, **options)
             if not overtaken:
                 overtaken.append(stat)
                 call_back(message, stat, err)
@@ -153,7 +153,7 @@ class TestAtTheSameRank:
 
         overtaken: list[str] = []
         call_back(message, "FAILED")
-        with mock.patch("django_messente_dlr.ledger.recording.find", find_and_be_overtaken):
+        with mock.patch("django_messente_dlr.receiving.record.find", find_and_be_overtaken):
             assert call_back(message, "UNDELIV", "1").status_code == 200
         message.refresh_from_db()
         assert overtaken

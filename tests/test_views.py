@@ -14,13 +14,13 @@ from django.db import InterfaceError, OperationalError, connections
 from django.http import HttpResponse
 from django.test import Client, RequestFactory
 
-from django_messente_dlr import callbacks, ledger
+from django_messente_dlr import callbacks, receiving
 from django_messente_dlr.messente.signatures import HEADER, sign
 from django_messente_dlr.models import Account, DeliveryReport, SmsMessage
 from django_messente_dlr.testing.callbacks import call_back, call_back_omnichannel
 from django_messente_dlr.testing.factories import SmsMessageFactory
-from django_messente_dlr.verification import MAX_BODY
-from django_messente_dlr.views import callback
+from django_messente_dlr.webhook.verification import MAX_BODY
+from django_messente_dlr.webhook.views import callback
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -200,16 +200,16 @@ def test_a_database_that_is_down_is_a_503_and_the_report_is_taken_when_it_comes_
 
 @pytest.mark.usefixtures("orm_path")
 def test_a_message_that_keeps_changing_is_a_503(message: SmsMessage) -> None:
-    with mock.patch("django_messente_dlr.ledger.recording.settle", side_effect=ledger.settling.Moved):
+    with mock.patch("django_messente_dlr.receiving.record.settle", side_effect=receiving.apply.Moved):
         assert call_back(message).status_code == 503
     assert not DeliveryReport.objects.exists()
 
 
 @pytest.mark.usefixtures("orm_path")
 def test_a_message_that_changed_once_meanwhile_is_looked_at_again(message: SmsMessage) -> None:
-    from django_messente_dlr.ledger.settling import Moved, settle
+    from django_messente_dlr.receiving.apply import Moved, settle
 
-    with mock.patch("django_messente_dlr.ledger.recording.settle", side_effect=[Moved, mock.DEFAULT], wraps=settle):
+    with mock.patch("django_messente_dlr.receiving.record.settle", side_effect=[Moved, mock.DEFAULT], wraps=settle):
         assert call_back(message).status_code == 200
     message.refresh_from_db()
     assert message.status == "delivered"
@@ -231,7 +231,7 @@ def test_atomic_requests_do_not_keep_signals_back_or_undo_a_report(message: SmsM
         return mock.DEFAULT
 
     try:
-        with mock.patch("django_messente_dlr.views.ledger.record", side_effect=look):
+        with mock.patch("django_messente_dlr.webhook.views.receiving.record", side_effect=look):
             assert call_back(message).status_code == 200
     finally:
         connections["default"].settings_dict["ATOMIC_REQUESTS"] = False

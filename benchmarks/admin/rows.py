@@ -11,7 +11,7 @@ from django.core.management import call_command
 from django.db import connection, connections
 from django.utils import timezone
 
-from django_messente_dlr import tallies
+from django_messente_dlr.maintenance import statistics
 
 DAYS = 30
 _present = "default"
@@ -106,7 +106,7 @@ def fill(alias: str, size: int) -> None:
             cursor.execute(REPORTS)
             cursor.execute("ANALYZE")
         # The sweep does this every minute; here it has a month to catch up with.
-        while tallies.count(timezone.now()):
+        while statistics.count(timezone.now()):
             pass
 
 

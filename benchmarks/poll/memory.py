@@ -52,7 +52,7 @@ def turn(name: str, limit: int | None) -> dict[str, float]:
 
     HTTPConnection.connect = connect  # type: ignore[method-assign]
     http.client.HTTPConnection.connect = connect  # type: ignore[method-assign]
-    from django_messente_dlr.management.stopping import until_signalled
+    from django_messente_dlr.management.shutdown import until_signalled
     from django_messente_dlr.polling import Poller
 
     began, stop = time.perf_counter(), threading.Event()

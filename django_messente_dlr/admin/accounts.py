@@ -11,7 +11,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from django_messente_dlr import accounts
-from django_messente_dlr.admin import display, units
+from django_messente_dlr.admin import formatting, rendering
 from django_messente_dlr.admin.base import ReadOnlyAdmin
 from django_messente_dlr.models import Account
 
@@ -71,25 +71,25 @@ class AccountAdmin(ReadOnlyAdmin[Account]):
     @admin.display(description=_("credit"))
     def credit(self, account: Account) -> SafeString:
         if account.credits_exhausted_at:
-            return display.badge(_("On hold: out of credits"), "error")
-        return display.badge(_("Not on hold"), "success")
+            return rendering.badge(_("On hold: out of credits"), "error")
+        return rendering.badge(_("Not on hold"), "success")
 
     @admin.display(description=_("balance (EUR)"))
     def balance_left(self, account: Account) -> str:
-        return units.amount(account.balance)
+        return formatting.amount(account.balance)
 
     @admin.display(description=_("last used at"))
     def keys_in_use(self, account: Account) -> SafeString | str:
-        return display.pretty_json(account.key_uses)
+        return rendering.pretty_json(account.key_uses)
 
     @admin.display(description=_("out of credits since"))
     def held_since(self, account: Account) -> SafeString | str:
-        return units.ago(account.credits_exhausted_at)
+        return formatting.ago(account.credits_exhausted_at)
 
     @admin.display(description=_("last callback at"))
     def called(self, account: Account) -> SafeString | str:
-        return units.ago(account.last_callback_at)
+        return formatting.ago(account.last_callback_at)
 
     @admin.display(description=_("last poll at"))
     def polled(self, account: Account) -> SafeString | str:
-        return units.ago(account.last_poll_at)
+        return formatting.ago(account.last_poll_at)

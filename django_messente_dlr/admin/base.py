@@ -10,7 +10,7 @@ from django.db import connections, models, transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils.text import capfirst
 
-from django_messente_dlr.admin.units import EMPTY
+from django_messente_dlr.admin.formatting import EMPTY
 
 Row = TypeVar("Row", bound=models.Model)
 

@@ -13,7 +13,7 @@ from django.contrib.admin.views.main import ORDER_VAR, ChangeList
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
-from django_messente_dlr.querysets import counted
+from django_messente_dlr.models.querysets import counted
 
 if TYPE_CHECKING:
     from django_messente_dlr.admin.base import ReadOnlyAdmin

@@ -13,11 +13,11 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from django_messente_dlr import conf
-from django_messente_dlr.admin.display import DispatchState
+from django_messente_dlr.admin.rendering import DispatchState
 from django_messente_dlr.messente.codes import DeliveryClass, ErrorCode
 from django_messente_dlr.models import Account, DeliveryReport
-from django_messente_dlr.querysets import DeliveryReportQuerySet, SmsMessageQuerySet, saying
-from django_messente_dlr.statuses import Status
+from django_messente_dlr.models.querysets import DeliveryReportQuerySet, SmsMessageQuerySet, saying
+from django_messente_dlr.models.statuses import Status
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrPromise

@@ -12,16 +12,16 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from django_messente_dlr import conf, polling
-from django_messente_dlr.admin import display, units
+from django_messente_dlr.admin import formatting, rendering
+from django_messente_dlr.admin.actions.export import export_messages
+from django_messente_dlr.admin.actions.poll import poll_messages
+from django_messente_dlr.admin.actions.resend import send_messages_again, why_not
 from django_messente_dlr.admin.base import ReadOnlyAdmin
 from django_messente_dlr.admin.changelist import KeysetChangeList
-from django_messente_dlr.admin.export import export_messages
 from django_messente_dlr.admin.filters import AGE, AccountFilter, AgeFilter, CauseFilter, ChannelFilter, StatusFilter
-from django_messente_dlr.admin.message_page import FIELDS, context_of
-from django_messente_dlr.admin.polls import poll_messages
-from django_messente_dlr.admin.resending import send_messages_again, why_not
+from django_messente_dlr.admin.masked_message import Shown, learnt_by, shown_of
+from django_messente_dlr.admin.message_detail import FIELDS, context_of
 from django_messente_dlr.admin.search import messages_about
-from django_messente_dlr.admin.shown import Shown, learnt_by, shown_of
 from django_messente_dlr.models import SmsMessage
 
 
@@ -43,7 +43,7 @@ class SmsMessageAdmin(ReadOnlyAdmin[SmsMessage]):
         [(title, options)] = self.fieldsets
         if obj is None:
             return self.fieldsets
-        known = [name for name in options["fields"] if self._value(str(name), obj) not in {"", units.EMPTY}]
+        known = [name for name in options["fields"] if self._value(str(name), obj) not in {"", formatting.EMPTY}]
         return [(title, {**options, "fields": known})]
 
     def _value(self, name: str, message: SmsMessage) -> str:
@@ -128,35 +128,35 @@ class SmsMessageAdmin(ReadOnlyAdmin[SmsMessage]):
         number, known = _shown(message).recipient, message.sms_unique_id or message.omnimessage_id
         if number and known:
             under = '{} <span class="messente-dlr-under messente-dlr-wide">{}</span>'
-            return format_html(under, number, display.shortened_id(known))
+            return format_html(under, number, rendering.shortened_id(known))
         if number or known:
-            return format_html("{}", number) if number else display.shortened_id(known)
+            return format_html("{}", number) if number else rendering.shortened_id(known)
         # The dash is a link to the page: those who cannot see where it stands hear what it leads to.
         dash = '<span aria-hidden="true">{}</span><span class="visually-hidden">{}</span>'
-        return format_html(dash, units.EMPTY, message)
+        return format_html(dash, formatting.EMPTY, message)
 
     @admin.display(description=_("status"))
     def state(self, message: SmsMessage) -> SafeString | str:
         # Where there is no room for a column of its own, the age stands here.
         under = '{} <span class="messente-dlr-under messente-dlr-narrow">{}</span>'
-        return format_html(under, display.status_badge(message.status), units.ago(message.created_at))
+        return format_html(under, rendering.status_badge(message.status), formatting.ago(message.created_at))
 
     @admin.display(description=_("cause"))
     def cause(self, message: SmsMessage) -> SafeString | str:
         text = _shown(message).cause
-        return text if text == units.EMPTY else format_html('<span class="messente-dlr-cause">{}</span>', text)
+        return text if text == formatting.EMPTY else format_html('<span class="messente-dlr-cause">{}</span>', text)
 
     @admin.display(description=_("age"))
     def created(self, message: SmsMessage) -> SafeString:
-        stamp = units.stamp(message.created_at)
+        stamp = formatting.stamp(message.created_at)
         under = '{}<span class="messente-dlr-under messente-dlr-wide">{}</span>'
-        return format_html(under, units.ago(message.created_at), stamp)
+        return format_html(under, formatting.ago(message.created_at), stamp)
 
     @admin.display(description=_("final after"))
     def finalised(self, message: SmsMessage) -> SafeString | str:
-        took = units.EMPTY
+        took = formatting.EMPTY
         if message.finalised_at is not None:
-            took = units.duration(
+            took = formatting.duration(
                 max((message.finalised_at - (message.sent_at or message.created_at)).total_seconds(), 0)
             )
         # How its status was learnt stands under it, whether that is final or not.
@@ -164,27 +164,27 @@ class SmsMessageAdmin(ReadOnlyAdmin[SmsMessage]):
 
     @admin.display(description=_("recipient"))
     def to(self, message: SmsMessage) -> str:
-        return _shown(message).recipient or units.EMPTY
+        return _shown(message).recipient or formatting.EMPTY
 
     @admin.display(description=_("text"))
     def said(self, message: SmsMessage) -> SafeString | str:
-        return display.preformatted(_shown(message).text)
+        return rendering.preformatted(_shown(message).text)
 
     @admin.display(description=_("reported"))
     def reported(self, message: SmsMessage) -> str:
-        return display.told_in_words(message.stat, message.err)
+        return rendering.told_in_words(message.stat, message.err)
 
     @admin.display(description=_("error"))
     def error(self, message: SmsMessage) -> str:
-        return _shown(message).error_text or units.EMPTY
+        return _shown(message).error_text or formatting.EMPTY
 
     @admin.display(description=_("price"))
     def price_paid(self, message: SmsMessage) -> str:
-        return units.amount(message.price)
+        return formatting.amount(message.price)
 
     @admin.display(description=_("metadata"))
     def metadata_lines(self, message: SmsMessage) -> Any:
-        return display.pretty_json(_shown(message).metadata)
+        return rendering.pretty_json(_shown(message).metadata)
 
 
 def _shown(message: SmsMessage) -> Shown:

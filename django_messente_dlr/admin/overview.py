@@ -12,11 +12,12 @@ from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext, ngettext
 
-from django_messente_dlr import tallies
-from django_messente_dlr.admin import charts, figures, health
+from django_messente_dlr.admin import charts, warnings
+from django_messente_dlr.admin import statistics as admin_statistics
 from django_messente_dlr.admin.base import ReadOnlyAdmin, may_look_at
+from django_messente_dlr.maintenance import statistics
 from django_messente_dlr.models import Account, DeliveryReport, SmsMessage, Tally
-from django_messente_dlr.statuses import Status
+from django_messente_dlr.models.statuses import Status
 
 if TYPE_CHECKING:
     from django.urls import URLPattern
@@ -47,11 +48,11 @@ class OverviewAdmin(ReadOnlyAdmin[Tally]):
         if request.method == "POST":
             # For whoever may look: it makes the page newer and changes nothing that anybody has written. How often
             # and for how long it counts, `tallies` limits, whoever asks.
-            hours = tallies.count()
+            hours = statistics.count()
             text = ngettext("%(count)d hour was counted.", "%(count)d hours were counted.", hours)
             self.message_user(request, text % {"count": hours})
             return HttpResponseRedirect(request.get_full_path())
-        window = figures.WINDOWS.get(request.GET.get("window", ""), figures.WINDOWS["24h"])
+        window = admin_statistics.WINDOWS.get(request.GET.get("window", ""), admin_statistics.WINDOWS["24h"])
         request.current_app = self.admin_site.name
         context = {
             **self.admin_site.each_context(request),
@@ -74,18 +75,18 @@ class OverviewAdmin(ReadOnlyAdmin[Tally]):
         return reverse(name, current_app=self.admin_site.name)
 
 
-def _figures(window: figures.Window) -> dict[str, Any]:
+def _figures(window: admin_statistics.Window) -> dict[str, Any]:
     now = timezone.now()
-    bars = figures.bars_of(window, now=now)
-    day = bars if window.name == "24h" else figures.bars_of(figures.WINDOWS["24h"], now=now)
-    whole = figures.whole_of(bars)
+    bars = admin_statistics.bars_of(window, now=now)
+    day = bars if window.name == "24h" else admin_statistics.bars_of(admin_statistics.WINDOWS["24h"], now=now)
+    whole = admin_statistics.whole_of(bars)
     accounts = list(Account.objects.order_by("name"))
-    waiting = health.waiting(now)
-    causes = figures.causes_of(whole)
+    waiting = warnings.waiting(now)
+    causes = admin_statistics.causes_of(whole)
     return {
         "window": window,
-        "windows": list(figures.WINDOWS.values()),
-        "whole": figures.line_of("", whole.statuses),
+        "windows": list(admin_statistics.WINDOWS.values()),
+        "whole": admin_statistics.line_of("", whole.statuses),
         "median": whole.seconds_within(0.5),
         "slowest": whole.seconds_within(0.95),
         "statuses": [(status, status.label) for status in ORDER],
@@ -99,10 +100,10 @@ def _figures(window: figures.Window) -> dict[str, Any]:
         ),
         "causes": causes,
         "most": max((number for *_, number in causes), default=0),
-        "by_account": figures.lines_of(whole.by_account),
-        "by_prefix": figures.lines_of(whole.by_prefix),
+        "by_account": admin_statistics.lines_of(whole.by_account),
+        "by_prefix": admin_statistics.lines_of(whole.by_prefix),
         "waiting": waiting,
         "accounts": accounts,
-        "warnings": health.warnings(accounts, day, waiting.overdue, now=now),
-        "counted_at": tallies.counted_at(),
+        "warnings": warnings.warnings(accounts, day, waiting.overdue, now=now),
+        "counted_at": statistics.counted_at(),
     }

@@ -13,14 +13,15 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from django_messente_dlr import dispatch, privacy
-from django_messente_dlr.admin import display, units
+from django_messente_dlr import dispatch
+from django_messente_dlr.admin import formatting, rendering
 from django_messente_dlr.admin.base import ReadOnlyAdmin, may_look_at
 from django_messente_dlr.admin.changelist import KeysetChangeList
-from django_messente_dlr.admin.chips import chips
 from django_messente_dlr.admin.filters import DispatchFilter, OutcomeFilter
+from django_messente_dlr.admin.quick_filters import chips
 from django_messente_dlr.admin.search import reports_about
 from django_messente_dlr.models import DeliveryReport, SmsMessage
+from django_messente_dlr.utils import masking
 
 logger = logging.getLogger(__name__)
 
@@ -73,11 +74,11 @@ class DeliveryReportAdmin(ReadOnlyAdmin[DeliveryReport]):
         if report is None:
             return None
         self.prepared(request, [report])
-        if not privacy.may_see_recipients(request.user):
+        if not masking.may_see_recipients(request.user):
             # Of this page's copy alone: nothing here is ever saved.
             number = report.message.recipient if report.message else ""
-            report.payload = privacy.mask_in_json(report.payload, number)
-            report.dispatch_error = privacy.mask_in_text(report.dispatch_error, number)
+            report.payload = masking.mask_in_json(report.payload, number)
+            report.dispatch_error = masking.mask_in_text(report.dispatch_error, number)
         return report
 
     def prepared(self, request: HttpRequest, rows: list[DeliveryReport]) -> list[DeliveryReport]:
@@ -132,23 +133,23 @@ class DeliveryReportAdmin(ReadOnlyAdmin[DeliveryReport]):
 
     @admin.display(description=_("received at"))
     def received(self, report: DeliveryReport) -> SafeString | str:
-        return units.ago(report.received_at)
+        return formatting.ago(report.received_at)
 
     @admin.display(description=_("message"))
     def about(self, report: DeliveryReport) -> SafeString | str:
         # Named by what the report itself tells: the message's own row would be a join for every list.
         known = report.sms_unique_id or report.omnimessage_id
         if report.message_id is None or not getattr(report, "may_follow", False):
-            return display.shortened_id(known) if known else units.EMPTY
-        text = display.shortened_id(known or f"#{report.message_id}")
-        return display.link(SmsMessage, report.message_id, text, site=self.admin_site.name)
+            return rendering.shortened_id(known) if known else formatting.EMPTY
+        text = rendering.shortened_id(known or f"#{report.message_id}")
+        return rendering.link(SmsMessage, report.message_id, text, site=self.admin_site.name)
 
     @admin.display(description=_("reported"))
     def word(self, report: DeliveryReport) -> SafeString | str:
         if not report.err:
-            return report.stat or units.EMPTY
+            return report.stat or formatting.EMPTY
         under = '{} <span class="messente-dlr-under">{}</span>'
-        return format_html(under, report.stat, display.err_in_words(report.err))
+        return format_html(under, report.stat, rendering.err_in_words(report.err))
 
     @admin.display(description=_("source"))
     def way(self, report: DeliveryReport) -> SafeString | str:
@@ -158,32 +159,32 @@ class DeliveryReportAdmin(ReadOnlyAdmin[DeliveryReport]):
 
     @admin.display(description=_("reported"))
     def told(self, report: DeliveryReport) -> str:
-        return display.told_in_words(report.stat, report.err)
+        return rendering.told_in_words(report.stat, report.err)
 
     @admin.display(description=_("status"))
     def amounts_to(self, report: DeliveryReport) -> SafeString | str:
-        return display.status_badge(report.status)
+        return rendering.status_badge(report.status)
 
     @admin.display(description=_("cause"))
     def cause(self, report: DeliveryReport) -> str:
-        return display.err_in_words(report.err)
+        return rendering.err_in_words(report.err)
 
     @admin.display(description=_("status before"))
     def previous_state(self, report: DeliveryReport) -> SafeString | str:
-        return display.status_badge(report.previous)
+        return rendering.status_badge(report.previous)
 
     @admin.display(description=_("signals"))
     def dispatched(self, report: DeliveryReport) -> SafeString:
-        return display.dispatch_badge(report)
+        return rendering.dispatch_badge(report)
 
     @admin.display(description=_("their names"))
     def signal_names(self, report: DeliveryReport) -> str:
-        return ", ".join(str(name) for name in report.signals) or units.EMPTY
+        return ", ".join(str(name) for name in report.signals) or formatting.EMPTY
 
     @admin.display(description=_("errors of receivers"))
     def receiver_errors(self, report: DeliveryReport) -> SafeString | str:
-        return display.preformatted(report.dispatch_error)
+        return rendering.preformatted(report.dispatch_error)
 
     @admin.display(description=_("payload"))
     def raw(self, report: DeliveryReport) -> SafeString | str:
-        return display.pretty_json(report.payload)
+        return rendering.pretty_json(report.payload)

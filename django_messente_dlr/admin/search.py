@@ -13,7 +13,7 @@ from django.db.models import Q, QuerySet
 
 from django_messente_dlr.models import DeliveryReport, SmsMessage
 from django_messente_dlr.models.reports import ORPHAN, TELLS_MORE_THAN_ITS_MESSAGE
-from django_messente_dlr.phone_numbers import spellings
+from django_messente_dlr.utils.phone_numbers import spellings
 
 # `SmsMessage.__str__` for one that has no id of Messente's yet.
 OWN_NUMBER = re.compile(r"#([0-9]{1,18})", re.ASCII)

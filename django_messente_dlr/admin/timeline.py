@@ -15,12 +15,13 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 
-from django_messente_dlr import polling, privacy
-from django_messente_dlr.admin import display, units
+from django_messente_dlr import polling
+from django_messente_dlr.admin import formatting, rendering
 from django_messente_dlr.messente.reports import Source
 from django_messente_dlr.models import DeliveryReport, SmsMessage
-from django_messente_dlr.schedule import LATE
-from django_messente_dlr.statuses import Status
+from django_messente_dlr.models.statuses import Status
+from django_messente_dlr.utils import masking
+from django_messente_dlr.utils.poll_schedule import LATE
 
 SOURCES = dict(DeliveryReport.SOURCES)
 
@@ -66,7 +67,7 @@ def events(message: SmsMessage, reports: Iterable[DeliveryReport], *, full: bool
         if message.sent_at > timezone.now():  # Messente has it, and was told to wait
             taken = Event(at=message.sent_at, title=gettext("Messente sends it"), tone="ahead")
         else:
-            badge = display.status_badge(Status.SENT)
+            badge = rendering.status_badge(Status.SENT)
             taken = Event(at=message.sent_at, title=gettext("Taken by Messente"), badge=badge)
         known = message.sms_unique_id or message.omnimessage_id
         taken.lines = [gettext("Messente calls it %(id)s.") % {"id": known}] if known else []
@@ -78,7 +79,7 @@ def events(message: SmsMessage, reports: Iterable[DeliveryReport], *, full: bool
     start = message.sent_at or message.created_at
     for event in told:
         if event.at and event.at > start:
-            passed = units.duration((event.at - start).total_seconds())
+            passed = formatting.duration((event.at - start).total_seconds())
             event.after = gettext("%(time)s after sending") % {"time": passed}
     return told + _ahead(message)
 
@@ -93,18 +94,20 @@ def _entered(message: SmsMessage) -> str:
 
 def _reported(report: DeliveryReport, message: SmsMessage, *, full: bool) -> Event:
     def shown(text: str) -> str:
-        return text if full else privacy.mask_in_text(text, message.recipient)
+        return text if full else masking.mask_in_text(text, message.recipient)
 
-    event = Event(at=report.received_at, title=_title(report), report=report, dispatch=display.dispatch_badge(report))
+    event = Event(
+        at=report.received_at, title=_title(report), report=report, dispatch=rendering.dispatch_badge(report)
+    )
     if report.status:
-        event.badge = display.status_badge(report.status)
+        event.badge = rendering.status_badge(report.status)
     if report.outcome == DeliveryReport.Outcome.ADVANCED and report.status:
-        event.tone = display.TONES[Status(report.status)]
+        event.tone = rendering.TONES[Status(report.status)]
     elif report.outcome == DeliveryReport.Outcome.UNREADABLE:
         event.tone = "warning"
     event.lines = [line for line in _lines(report) if line]
     event.errors = shown(report.dispatch_error)
-    payload: Any = report.payload if full else privacy.mask_in_json(report.payload, message.recipient)
+    payload: Any = report.payload if full else masking.mask_in_json(report.payload, message.recipient)
     event.raw = json.dumps(payload, indent=2, ensure_ascii=False) if payload else ""
     return event
 
@@ -114,8 +117,8 @@ def _title(report: DeliveryReport) -> str:
 
 
 def _lines(report: DeliveryReport) -> list[str]:
-    told = display.told_in_words(report.stat, report.err)
-    lines = ["" if told == units.EMPTY else told, display.err_in_words(report.err) if report.err else ""]
+    told = rendering.told_in_words(report.stat, report.err)
+    lines = ["" if told == formatting.EMPTY else told, rendering.err_in_words(report.err) if report.err else ""]
     if report.receipts > 1:
         again = ngettext(
             "It came %(count)d more time, and changed nothing.",

@@ -15,9 +15,9 @@ from django_filters.fields import IsoDateTimeField
 
 from django_messente_dlr.messente.codes import ErrorCode
 from django_messente_dlr.models import SmsMessage
-from django_messente_dlr.phone_numbers import spellings
-from django_messente_dlr.querysets import SmsMessageQuerySet
-from django_messente_dlr.statuses import Status
+from django_messente_dlr.models.querysets import SmsMessageQuerySet
+from django_messente_dlr.models.statuses import Status
+from django_messente_dlr.utils.phone_numbers import spellings
 
 FLAGS = {"true": True, "false": False}
 

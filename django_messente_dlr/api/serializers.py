@@ -6,9 +6,9 @@ from typing import Any
 
 from rest_framework import serializers
 
-from django_messente_dlr import privacy
 from django_messente_dlr.messente.codes import ErrorCode
 from django_messente_dlr.models import DeliveryReport, SmsMessage
+from django_messente_dlr.utils import masking
 
 
 class SmsCauseSerializer(serializers.Serializer[ErrorCode]):
@@ -54,7 +54,7 @@ class DeliveryReportDetailSerializer(DeliveryReportSerializer):
         told = super().to_representation(instance)
         if not _may_see_recipients(self):
             number = instance.message.recipient if instance.message else ""
-            told["payload"] = privacy.mask_in_json(told["payload"], number)
+            told["payload"] = masking.mask_in_json(told["payload"], number)
         return told
 
 
@@ -100,9 +100,9 @@ class SmsMessageSerializer(serializers.ModelSerializer[SmsMessage]):
         told = super().to_representation(instance)
         if not _may_see_recipients(self):
             number = instance.recipient
-            told["recipient"] = privacy.mask_number(number)
-            told["error_text"] = privacy.mask_in_text(told["error_text"], number)
-            told["metadata"] = privacy.mask_in_json(told["metadata"], number)
+            told["recipient"] = masking.mask_number(number)
+            told["error_text"] = masking.mask_in_text(told["error_text"], number)
+            told["metadata"] = masking.mask_in_json(told["metadata"], number)
         return told
 
 
@@ -114,4 +114,4 @@ class SmsMessageDetailSerializer(SmsMessageSerializer):
 
 def _may_see_recipients(serializer: serializers.BaseSerializer[Any]) -> bool:
     request = serializer.context.get("request")
-    return request is not None and privacy.may_see_recipients(request.user)
+    return request is not None and masking.may_see_recipients(request.user)

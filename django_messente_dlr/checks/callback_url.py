@@ -12,7 +12,8 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register  # n
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import NoReverseMatch
 
-from django_messente_dlr import callbacks, conf
+from django_messente_dlr import conf
+from django_messente_dlr.callbacks import tokens
 
 OF = "django_messente_dlr"
 
@@ -31,7 +32,7 @@ def check_callback_url(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -
                     id=f"{OF}.W002",
                 )
             ]
-        path = callbacks.webhook_path()
+        path = tokens.webhook_path()
     except NoReverseMatch:
         return [
             Error(

@@ -15,7 +15,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.http.request import validate_host
 from django.urls import NoReverseMatch
 
-from django_messente_dlr import callbacks, conf
+from django_messente_dlr import conf
+from django_messente_dlr.callbacks import tokens
 from django_messente_dlr.checks.callback_url import split
 
 OF = "django_messente_dlr"
@@ -140,7 +141,7 @@ def _check_allow_list(config: conf.Config) -> Iterator[CheckMessage]:
 def _is_exempt() -> bool:
     """Tell whether SECURE_REDIRECT_EXEMPT matches the callback's path, as Django's SecurityMiddleware looks at it."""
     try:
-        path = callbacks.webhook_path().lstrip("/")
+        path = tokens.webhook_path().lstrip("/")
     except NoReverseMatch:
         return False  # E003 tells
     return any(re.search(pattern, path) for pattern in settings.SECURE_REDIRECT_EXEMPT)

@@ -15,16 +15,16 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 
-from django_messente_dlr.conf import values
+from django_messente_dlr.conf import converters
 
-SETTING = values.SETTING
+SETTING = converters.SETTING
 DEFAULT_ACCOUNT = "default"
 ACCOUNT_KEYS = ("USERNAME", "PASSWORD", "PREVIOUS_PASSWORDS")
 # Those of which more is asked than the kind of their default.
 READERS: Mapping[str, Callable[[str, Any], Any]] = {
-    "CALLBACK_ALLOWED_IPS": values.networks,
-    "API_HOSTS": values.urls,
-    "OMNICHANNEL_URL": values.url,
+    "CALLBACK_ALLOWED_IPS": converters.networks,
+    "API_HOSTS": converters.urls,
+    "OMNICHANNEL_URL": converters.url,
 }
 MAY_BE_ZERO = ("POLL_GRACE", "TRUSTED_PROXY_COUNT")
 
@@ -79,7 +79,7 @@ class Config:
     accounts: Mapping[str, AccountSettings] = field(default_factory=dict)
     callback_base_url: str = ""
     callback_keys: tuple[str, ...] = field(default=(), repr=False)
-    callback_allowed_ips: tuple[values.Network, ...] = ()
+    callback_allowed_ips: tuple[converters.Network, ...] = ()
     trusted_proxy_count: int = 0
     store_text: bool = False
     hold_on_credits_exhausted: bool = True
@@ -167,9 +167,9 @@ def _accounts(written: Mapping[str, Any]) -> dict[str, AccountSettings]:
 def _account(name: str, entry: Mapping[str, Any], *, of: str) -> AccountSettings:
     return AccountSettings(
         name=name,
-        username=values.text(f"USERNAME{of}", entry.get("USERNAME") or ""),
-        password=values.text(f"PASSWORD{of}", entry.get("PASSWORD") or ""),
-        previous_passwords=values.texts(f"PREVIOUS_PASSWORDS{of}", entry.get("PREVIOUS_PASSWORDS") or ()),
+        username=converters.text(f"USERNAME{of}", entry.get("USERNAME") or ""),
+        password=converters.text(f"PASSWORD{of}", entry.get("PASSWORD") or ""),
+        previous_passwords=converters.texts(f"PREVIOUS_PASSWORDS{of}", entry.get("PREVIOUS_PASSWORDS") or ()),
     )
 
 
@@ -179,12 +179,12 @@ def _value(item: Field[Any], value: Any) -> Any:
     if key in READERS:
         return READERS[key](key, value)
     if isinstance(default, tuple):
-        return values.filled_texts(key, value)
+        return converters.filled_texts(key, value)
     if isinstance(default, str):
-        return values.text(key, value)
+        return converters.text(key, value)
     if isinstance(default, bool):
-        return values.truth(key, value)
-    return values.number(key, value, whole=isinstance(default, int), or_zero=key.startswith(MAY_BE_ZERO))
+        return converters.truth(key, value)
+    return converters.number(key, value, whole=isinstance(default, int), or_zero=key.startswith(MAY_BE_ZERO))
 
 
 def _forget(*, setting: str, **kwargs: Any) -> None:

@@ -19,7 +19,7 @@ from typing import Any
 
 from celery import shared_task
 
-from django_messente_dlr.contrib import jobs
+from django_messente_dlr.contrib import _jobs
 
 # Seconds after which a share that no worker has taken is worthless: the next poll hands out new ones.
 EXPIRES = 50
@@ -28,24 +28,24 @@ EXPIRES = 50
 @shared_task(name="django_messente_dlr.poll", ignore_result=True)
 def poll() -> dict[str, Any]:
     """Ask about what is due: hand out what is more than one share, and take one."""
-    for _ in range(jobs.shares_due() - 1):
+    for _ in range(_jobs.shares_due() - 1):
         poll_share.apply_async(expires=EXPIRES)
-    return jobs.poll_share()
+    return _jobs.poll_share()
 
 
 @shared_task(name="django_messente_dlr.poll_share", ignore_result=True)
 def poll_share() -> dict[str, Any]:
     """Ask about one share of what is due."""
-    return jobs.poll_share()
+    return _jobs.poll_share()
 
 
 @shared_task(name="django_messente_dlr.sweep", ignore_result=True)
 def sweep() -> dict[str, Any]:
     """Do what was left undone."""
-    return jobs.sweep()
+    return _jobs.sweep()
 
 
 @shared_task(name="django_messente_dlr.prune", ignore_result=True)
 def prune(days: int) -> dict[str, int]:
     """Delete what has ended and is older than ``days``."""
-    return jobs.prune(days)
+    return _jobs.prune(days)

@@ -14,30 +14,30 @@ from typing import Any
 
 from django.tasks import task
 
-from django_messente_dlr.contrib import jobs
+from django_messente_dlr.contrib import _jobs
 
 
 @task
 def poll() -> dict[str, Any]:
     """Ask about what is due: hand out what is more than one share, and take one."""
-    for _ in range(jobs.shares_due() - 1):
+    for _ in range(_jobs.shares_due() - 1):
         poll_share.enqueue()
-    return jobs.poll_share()
+    return _jobs.poll_share()
 
 
 @task
 def poll_share() -> dict[str, Any]:
     """Ask about one share of what is due."""
-    return jobs.poll_share()
+    return _jobs.poll_share()
 
 
 @task
 def sweep() -> dict[str, Any]:
     """Do what was left undone."""
-    return jobs.sweep()
+    return _jobs.sweep()
 
 
 @task
 def prune(days: int) -> dict[str, int]:
     """Delete what has ended and is older than ``days``."""
-    return jobs.prune(days)
+    return _jobs.prune(days)

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from django_messente_dlr.doctor.callbacks import examine_callbacks
-from django_messente_dlr.doctor.database import examine_database
+from django_messente_dlr.doctor.checks.callbacks import examine_callbacks
+from django_messente_dlr.doctor.checks.database import examine_database
+from django_messente_dlr.doctor.checks.keys import examine_keys
+from django_messente_dlr.doctor.checks.messente import examine_messente, send_one
+from django_messente_dlr.doctor.checks.records import examine_records
+from django_messente_dlr.doctor.checks.settings import TOPIC as SETTINGS
+from django_messente_dlr.doctor.checks.settings import examine_settings
 from django_messente_dlr.doctor.findings import Finding, Level, worst
-from django_messente_dlr.doctor.keys import examine_keys
-from django_messente_dlr.doctor.messente import examine_messente, send_one
-from django_messente_dlr.doctor.records import examine_records
-from django_messente_dlr.doctor.settings import TOPIC as SETTINGS
-from django_messente_dlr.doctor.settings import examine_settings
 
 __all__ = ["Finding", "Level", "examine", "send_one", "worst"]
 

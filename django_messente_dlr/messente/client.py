@@ -13,13 +13,13 @@ from urllib.parse import quote, quote_plus
 
 from requests.auth import HTTPBasicAuth
 
-from django_messente_dlr.messente import errors, fields
-from django_messente_dlr.messente.answers import AnswerCode
-from django_messente_dlr.messente.failures import check_http
-from django_messente_dlr.messente.options import check_options
-from django_messente_dlr.messente.readers import read_answer, read_status
+from django_messente_dlr.messente import errors, field_parsers
+from django_messente_dlr.messente.http_errors import check_http
+from django_messente_dlr.messente.http_session import Body
+from django_messente_dlr.messente.parsers import read_answer, read_status
 from django_messente_dlr.messente.reports import Report
-from django_messente_dlr.messente.sessions import Body
+from django_messente_dlr.messente.response_codes import AnswerCode
+from django_messente_dlr.messente.send_options import check_options
 from django_messente_dlr.messente.transport import Transport
 
 # Documentation: «SMS API», hosts. The second is the backup of the first.
@@ -88,7 +88,12 @@ class MessenteClient:
         parameters |= {name.replace("_store", "-store"): str(value) for name, value in options.items()}
         answer = self._call("send_sms", {k: v for k, v in parameters.items() if v}, idempotent=False)
         words = answer.split()
-        if words[0].upper() == "OK" and len(words) > 1 and len(words[1]) <= fields.MAX_ID and words[1].isprintable():
+        if (
+            words[0].upper() == "OK"
+            and len(words) > 1
+            and len(words[1]) <= field_parsers.MAX_ID
+            and words[1].isprintable()
+        ):
             return words[1]
         if words[0].upper() in {"ERROR", "FAILED"}:
             _refuse(answer)

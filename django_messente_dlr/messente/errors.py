@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from django_messente_dlr.messente.answers import AnswerCode
+from django_messente_dlr.messente.response_codes import AnswerCode
 
 
 class MessenteError(Exception):

@@ -15,10 +15,10 @@ import requests
 from urllib3.exceptions import HTTPError
 
 from django_messente_dlr.messente import errors
-from django_messente_dlr.messente.answers import AnswerCode
-from django_messente_dlr.messente.failures import Unclear, check_http, never_left
-from django_messente_dlr.messente.health import Health
-from django_messente_dlr.messente.sessions import Adapter, Body, Session
+from django_messente_dlr.messente.circuit_breaker import Health
+from django_messente_dlr.messente.http_errors import Unclear, check_http, never_left
+from django_messente_dlr.messente.http_session import Adapter, Body, Session
+from django_messente_dlr.messente.response_codes import AnswerCode
 
 
 class _RefusedByServer(errors.ServerFailure):

@@ -3,8 +3,8 @@ from typing import Any
 import django.db.models.deletion
 from django.db import migrations, models
 
-import django_messente_dlr.identifiers
-import django_messente_dlr.indexes
+import django_messente_dlr.models.fields
+import django_messente_dlr.models.indexes
 
 
 def leave_room(apps: Any, schema_editor: Any) -> None:
@@ -46,8 +46,8 @@ class Migration(migrations.Migration):
             name='SmsMessage',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('sms_unique_id', django_messente_dlr.identifiers.IdField(blank=True, max_length=128, null=True, verbose_name='message id')),
-                ('omnimessage_id', django_messente_dlr.identifiers.IdField(blank=True, default='', max_length=128, verbose_name='omnimessage id')),
+                ('sms_unique_id', django_messente_dlr.models.fields.IdField(blank=True, max_length=128, null=True, verbose_name='message id')),
+                ('omnimessage_id', django_messente_dlr.models.fields.IdField(blank=True, default='', max_length=128, verbose_name='omnimessage id')),
                 ('account', models.CharField(max_length=64, verbose_name='account')),
                 ('recipient', models.CharField(blank=True, default='', max_length=32, verbose_name='recipient')),
                 ('sender', models.CharField(blank=True, default='', max_length=32, verbose_name='sender')),
@@ -76,11 +76,11 @@ class Migration(migrations.Migration):
                 'indexes': [
                     models.Index(fields=['recipient'], name='messente_dlr_recipient'),
                     models.Index(fields=['created_at'], name='messente_dlr_created'),
-                    django_messente_dlr.indexes.IndexOfFew(few=models.Q(('omnimessage_id__gt', '')), fields=['omnimessage_id'], name='messente_dlr_omnimessage'),
-                    django_messente_dlr.indexes.IndexOfFew(few=models.Q(('unusual_status__isnull', False)), fields=['unusual_status', 'id'], name='messente_dlr_by_status'),
-                    django_messente_dlr.indexes.IndexOfFew(few=models.Q(('unusual_err__isnull', False)), fields=['unusual_err', 'id'], name='messente_dlr_by_err'),
-                    django_messente_dlr.indexes.IndexOfFew(few=models.Q(('account', 'default'), _negated=True), fields=['account', 'id'], name='messente_dlr_by_account'),
-                    django_messente_dlr.indexes.IndexOfFew(few=models.Q(('channel', 'sms'), _negated=True), fields=['channel', 'id'], name='messente_dlr_by_channel'),
+                    django_messente_dlr.models.indexes.IndexOfFew(few=models.Q(('omnimessage_id__gt', '')), fields=['omnimessage_id'], name='messente_dlr_omnimessage'),
+                    django_messente_dlr.models.indexes.IndexOfFew(few=models.Q(('unusual_status__isnull', False)), fields=['unusual_status', 'id'], name='messente_dlr_by_status'),
+                    django_messente_dlr.models.indexes.IndexOfFew(few=models.Q(('unusual_err__isnull', False)), fields=['unusual_err', 'id'], name='messente_dlr_by_err'),
+                    django_messente_dlr.models.indexes.IndexOfFew(few=models.Q(('account', 'default'), _negated=True), fields=['account', 'id'], name='messente_dlr_by_account'),
+                    django_messente_dlr.models.indexes.IndexOfFew(few=models.Q(('channel', 'sms'), _negated=True), fields=['channel', 'id'], name='messente_dlr_by_channel'),
                 ],
                 'constraints': [models.UniqueConstraint(fields=('sms_unique_id',), name='messente_dlr_sms_unique_id')],
             },
@@ -89,7 +89,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='PendingReport',
             fields=[
-                ('message', django_messente_dlr.identifiers.SharedKeyField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='pending', serialize=False, to='django_messente_dlr.smsmessage', verbose_name='message')),
+                ('message', django_messente_dlr.models.fields.SharedKeyField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='pending', serialize=False, to='django_messente_dlr.smsmessage', verbose_name='message')),
                 ('account', models.CharField(max_length=64, verbose_name='account')),
                 ('due_at', models.DateTimeField(verbose_name='next poll at')),
             ],
@@ -119,8 +119,8 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('named_message', models.BigIntegerField(blank=True, null=True, verbose_name='message named by the URL')),
-                ('sms_unique_id', django_messente_dlr.identifiers.IdField(blank=True, default='', max_length=128, verbose_name='message id')),
-                ('omnimessage_id', django_messente_dlr.identifiers.IdField(blank=True, default='', max_length=128, verbose_name='omnimessage id')),
+                ('sms_unique_id', django_messente_dlr.models.fields.IdField(blank=True, default='', max_length=128, verbose_name='message id')),
+                ('omnimessage_id', django_messente_dlr.models.fields.IdField(blank=True, default='', max_length=128, verbose_name='omnimessage id')),
                 ('account', models.CharField(max_length=64, verbose_name='account')),
                 ('source', models.CharField(choices=[('callback', 'Callback'), ('omnichannel', 'Omnichannel callback'), ('poll', 'Poll'), ('send', 'Answer to sending')], max_length=12, verbose_name='source')),
                 ('stat', models.CharField(blank=True, default='', max_length=32, verbose_name='stat')),
@@ -146,13 +146,13 @@ class Migration(migrations.Migration):
                 'verbose_name': 'delivery report',
                 'verbose_name_plural': 'delivery reports',
                 'indexes': [
-                    django_messente_dlr.indexes.IndexOfFew(few=models.Q(('message__isnull', False)), fields=['message'], name='messente_dlr_report_message'),
-                    django_messente_dlr.indexes.IndexOfFew(few=models.Q(('message__isnull', True), ('omnimessage_id__gt', ''), _connector='OR'), fields=['sms_unique_id'], name='messente_dlr_report_id'),
-                    django_messente_dlr.indexes.IndexOfFew(few=models.Q(('message__isnull', True)), fields=['omnimessage_id'], name='messente_dlr_report_omni'),
-                    django_messente_dlr.indexes.IndexOfFew(few=models.Q(('message__isnull', True)), fields=['named_message'], name='messente_dlr_report_named'),
-                    django_messente_dlr.indexes.IndexOfFew(few=models.Q(('dispatch_due_at__isnull', False)), fields=['dispatch_due_at'], name='messente_dlr_dispatch_due'),
-                    django_messente_dlr.indexes.IndexOfFew(few=models.Q(('dispatch_failed_at__isnull', False)), fields=['dispatch_failed_at'], name='messente_dlr_dispatch_fail'),
-                    django_messente_dlr.indexes.IndexOfFew(few=models.Q(('outcome', 'advanced'), _negated=True), fields=['outcome', 'id'], name='messente_dlr_by_outcome'),
+                    django_messente_dlr.models.indexes.IndexOfFew(few=models.Q(('message__isnull', False)), fields=['message'], name='messente_dlr_report_message'),
+                    django_messente_dlr.models.indexes.IndexOfFew(few=models.Q(('message__isnull', True), ('omnimessage_id__gt', ''), _connector='OR'), fields=['sms_unique_id'], name='messente_dlr_report_id'),
+                    django_messente_dlr.models.indexes.IndexOfFew(few=models.Q(('message__isnull', True)), fields=['omnimessage_id'], name='messente_dlr_report_omni'),
+                    django_messente_dlr.models.indexes.IndexOfFew(few=models.Q(('message__isnull', True)), fields=['named_message'], name='messente_dlr_report_named'),
+                    django_messente_dlr.models.indexes.IndexOfFew(few=models.Q(('dispatch_due_at__isnull', False)), fields=['dispatch_due_at'], name='messente_dlr_dispatch_due'),
+                    django_messente_dlr.models.indexes.IndexOfFew(few=models.Q(('dispatch_failed_at__isnull', False)), fields=['dispatch_failed_at'], name='messente_dlr_dispatch_fail'),
+                    django_messente_dlr.models.indexes.IndexOfFew(few=models.Q(('outcome', 'advanced'), _negated=True), fields=['outcome', 'id'], name='messente_dlr_by_outcome'),
                 ],
                 'constraints': [models.UniqueConstraint(fields=('fingerprint',), name='messente_dlr_fingerprint')],
             },

@@ -6,6 +6,6 @@ from django_messente_dlr.models.accounts import Account
 from django_messente_dlr.models.messages import SmsMessage
 from django_messente_dlr.models.pending import PendingReport
 from django_messente_dlr.models.reports import DeliveryReport
-from django_messente_dlr.models.tallies import Tally
+from django_messente_dlr.models.statistics import Tally
 
 __all__ = ["Account", "DeliveryReport", "PendingReport", "SmsMessage", "Tally"]

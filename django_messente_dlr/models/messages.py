@@ -11,13 +11,13 @@ from django.db.models import Case, F, Q, When
 from django.utils.translation import gettext_lazy as _
 
 from django_messente_dlr import callbacks
-from django_messente_dlr.identifiers import IdField
-from django_messente_dlr.indexes import IndexOfFew
 from django_messente_dlr.messente.codes import ErrorCode
-from django_messente_dlr.messente.fields import MAX_ID, MAX_WORD
-from django_messente_dlr.querysets import WAITING, SmsMessageQuerySet, unusual
-from django_messente_dlr.schedule import WINDOW
-from django_messente_dlr.statuses import Status
+from django_messente_dlr.messente.field_parsers import MAX_ID, MAX_WORD
+from django_messente_dlr.models.fields import IdField
+from django_messente_dlr.models.indexes import IndexOfFew
+from django_messente_dlr.models.querysets import WAITING, SmsMessageQuerySet, unusual
+from django_messente_dlr.models.statuses import Status
+from django_messente_dlr.utils.poll_schedule import WINDOW
 
 # What becomes of a message, and what Messente calls it.
 WRITTEN_BY_REPORTS = frozenset(

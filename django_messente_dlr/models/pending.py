@@ -5,9 +5,9 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from django_messente_dlr.identifiers import SharedKeyField
+from django_messente_dlr.models.fields import SharedKeyField
 from django_messente_dlr.models.messages import SmsMessage
-from django_messente_dlr.querysets import PendingReportQuerySet
+from django_messente_dlr.models.querysets import PendingReportQuerySet
 
 
 class PendingReport(models.Model):

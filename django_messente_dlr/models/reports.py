@@ -7,14 +7,14 @@ from django.db.models import Q
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from django_messente_dlr.identifiers import IdField
-from django_messente_dlr.indexes import IndexOfFew
-from django_messente_dlr.keys import MAX_FINGERPRINT
-from django_messente_dlr.messente.fields import MAX_ID, MAX_WORD
+from django_messente_dlr.callbacks.key_fingerprints import MAX_FINGERPRINT
+from django_messente_dlr.messente.field_parsers import MAX_ID, MAX_WORD
 from django_messente_dlr.messente.reports import Source
+from django_messente_dlr.models.fields import IdField
+from django_messente_dlr.models.indexes import IndexOfFew
 from django_messente_dlr.models.messages import SmsMessage
-from django_messente_dlr.querysets import DeliveryReportQuerySet, unusual
-from django_messente_dlr.statuses import Status
+from django_messente_dlr.models.querysets import DeliveryReportQuerySet, unusual
+from django_messente_dlr.models.statuses import Status
 
 ORPHAN, MATCHED = Q(message__isnull=True), Q(message__isnull=False)
 # Its id is not that of its message: it has none, or one that stands for a whole omnimessage.

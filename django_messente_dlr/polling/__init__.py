@@ -6,10 +6,9 @@ open while a question is under way. A claim whose process dies runs out by itsel
 
 from __future__ import annotations
 
-from django_messente_dlr.polling.now import can_be_asked, poll_now, why_not_askable
-from django_messente_dlr.polling.outcomes import Outcome, Result
+from django_messente_dlr.polling.poll_now import can_be_asked, poll_now, why_not_askable
 from django_messente_dlr.polling.poller import Poller
+from django_messente_dlr.polling.results import Outcome, Result
 from django_messente_dlr.polling.summary import Summary
-from django_messente_dlr.polling.sweeping import Swept, sweep
 
-__all__ = ["Outcome", "Poller", "Result", "Summary", "Swept", "can_be_asked", "poll_now", "sweep", "why_not_askable"]
+__all__ = ["Outcome", "Poller", "Result", "Summary", "can_be_asked", "poll_now", "why_not_askable"]

@@ -11,9 +11,9 @@ from django.utils import timezone
 
 from django_messente_dlr import conf
 from django_messente_dlr.models import PendingReport, SmsMessage
-from django_messente_dlr.polling.answers import unasked
-from django_messente_dlr.polling.asking import Asker, Question, questions_about
-from django_messente_dlr.polling.outcomes import Result, schedule
+from django_messente_dlr.polling.results import Result, schedule
+from django_messente_dlr.polling.status_requests import Asker, Question, questions_about
+from django_messente_dlr.polling.status_responses import unasked
 
 logger = logging.getLogger(__name__)
 

@@ -14,17 +14,18 @@ from queue import SimpleQueue
 from django.db import Error, IntegrityError, router, transaction
 from django.utils import timezone
 
-from django_messente_dlr import accounts, conf, ledger, retries
-from django_messente_dlr.ledger import finding
+from django_messente_dlr import accounts, conf, receiving
+from django_messente_dlr.maintenance.sweep import sweep
 from django_messente_dlr.messente.reports import Report
 from django_messente_dlr.models import SmsMessage
-from django_messente_dlr.polling.answers import take
-from django_messente_dlr.polling.asking import Asker, Question
 from django_messente_dlr.polling.claims import Claims
-from django_messente_dlr.polling.outcomes import Outcome, Result, put_off, schedule
-from django_messente_dlr.polling.pace import NotAsked, Pace
+from django_messente_dlr.polling.results import Outcome, Result, put_off, schedule
+from django_messente_dlr.polling.status_requests import Asker, Question
+from django_messente_dlr.polling.status_responses import take
 from django_messente_dlr.polling.summary import Summary
-from django_messente_dlr.polling.sweeping import sweep
+from django_messente_dlr.receiving import lookup
+from django_messente_dlr.utils import db_retry
+from django_messente_dlr.utils.rate_limiter import NotAsked, Pace
 
 # Seconds between the sweeps of a run that is longer.
 SWEEP_EVERY = 60.0
@@ -94,7 +95,7 @@ class Poller:
         self._ask(asker, now=started, sweeping=sweeping)
         for name in self._accounts - asker.refused:
             # Where nobody asked, what was wrong is so still: what was refused is asked about when its claim runs out.
-            is_well = name in asker.served or not finding.pending().filter(account=name).exists()
+            is_well = name in asker.served or not lookup.pending().filter(account=name).exists()
             accounts.note_poll(name, now=started, error="" if is_well else None)
         if sweeping:
             self._sweep()
@@ -147,13 +148,13 @@ class Poller:
         if len(answered) == 1:
             write = partial(_alone, answered, using=using, asker=asker)
             try:
-                results = retries.patiently(write, using=using)
+                results = db_retry.patiently(write, using=using)
             except IntegrityError:  # its message was deleted while it was written about: it is looked for again
-                results = retries.patiently(write, using=using)
+                results = db_retry.patiently(write, using=using)
         else:
             try:
                 # What is ready together is committed together: a database waits for its disk with every commit.
-                results = _written(answered, ledger.together(using), asker=asker)
+                results = _written(answered, receiving.together(using), asker=asker)
             except Error:  # such as a deadlock: it undoes them all, so that each is taken by itself
                 asked = [self._finish([one], asker=asker) for one in answered]
                 return any(asked)

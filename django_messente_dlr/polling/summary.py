@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from django_messente_dlr.polling.outcomes import Outcome, Result
-from django_messente_dlr.polling.sweeping import Swept
+from django_messente_dlr.maintenance.sweep import Swept
+from django_messente_dlr.polling.results import Outcome, Result
 
 
 @dataclass(slots=True)

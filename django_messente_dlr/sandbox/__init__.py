@@ -6,9 +6,9 @@ In come calls as Messente's clients make them; out go answers and callbacks as M
 
 from __future__ import annotations
 
-from django_messente_dlr.sandbox.fate import Fate, Step
-from django_messente_dlr.sandbox.fates import FATES, fate_of
-from django_messente_dlr.sandbox.records import CallbackAttempt, SandboxMessage
+from django_messente_dlr.sandbox.messages import CallbackAttempt, SandboxMessage
 from django_messente_dlr.sandbox.sandbox import Sandbox
+from django_messente_dlr.sandbox.scenario import Fate, Step
+from django_messente_dlr.sandbox.scenarios import FATES, fate_of
 
 __all__ = ["FATES", "CallbackAttempt", "Fate", "Sandbox", "SandboxMessage", "Step", "fate_of"]

@@ -18,7 +18,7 @@ import urllib3
 from django_messente_dlr.messente import signatures
 from django_messente_dlr.messente.codes import DeliveryClass, ErrorCode
 from django_messente_dlr.sandbox.addresses import may_be_called
-from django_messente_dlr.sandbox.records import CallbackAttempt, Happened, SandboxMessage
+from django_messente_dlr.sandbox.messages import CallbackAttempt, Happened, SandboxMessage
 
 # More of an answer than this is not read; what it says does not matter.
 MAX_ANSWER = 65536

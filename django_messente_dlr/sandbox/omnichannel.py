@@ -13,13 +13,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from django_messente_dlr.sandbox.callback_sender import Courier
 from django_messente_dlr.sandbox.callbacks import status_of
-from django_messente_dlr.sandbox.courier import Courier
-from django_messente_dlr.sandbox.fates import ACCEPTED
-from django_messente_dlr.sandbox.omnimessage import InvalidOmnimessageError, read_omnimessage
-from django_messente_dlr.sandbox.records import Happened, SandboxMessage
+from django_messente_dlr.sandbox.messages import Happened, SandboxMessage
+from django_messente_dlr.sandbox.omnichannel_parser import InvalidOmnimessageError, read_omnimessage
+from django_messente_dlr.sandbox.scenarios import ACCEPTED
+from django_messente_dlr.sandbox.server import JSON, Answer, Request, plain
 from django_messente_dlr.sandbox.state import State
-from django_messente_dlr.sandbox.web import JSON, Answer, Request, plain
 
 ROOT = "/v1/omnimessage"
 PATH = re.compile(rf"{ROOT}(?:/(?P<id>[^/]{{1,128}})(?P<status>/status)?)?", re.ASCII)

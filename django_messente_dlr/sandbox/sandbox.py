@@ -11,15 +11,14 @@ from typing import Self
 
 from django_messente_dlr.messente.reports import CALLBACK_TIMEOUTS
 from django_messente_dlr.sandbox.addresses import loopback_address
-from django_messente_dlr.sandbox.courier import Courier
-from django_messente_dlr.sandbox.lines import request_line
+from django_messente_dlr.sandbox.callback_sender import Courier
+from django_messente_dlr.sandbox.log_lines import request_line
+from django_messente_dlr.sandbox.messages import CallbackAttempt, SandboxMessage
 from django_messente_dlr.sandbox.omnichannel import OmnichannelApi
-from django_messente_dlr.sandbox.records import CallbackAttempt, SandboxMessage
-from django_messente_dlr.sandbox.server import Server
+from django_messente_dlr.sandbox.scheduler import Timetable
+from django_messente_dlr.sandbox.server import Answer, Request, Server, plain
 from django_messente_dlr.sandbox.sms_api import SmsApi
 from django_messente_dlr.sandbox.state import State
-from django_messente_dlr.sandbox.timetable import Timetable
-from django_messente_dlr.sandbox.web import Answer, Request, plain
 
 # Seconds that stopping waits for each of: connections that are being served, callbacks that are being made.
 GRACE = 2.0

@@ -14,10 +14,10 @@ from datetime import UTC, datetime
 from urllib.parse import parse_qsl
 
 from django_messente_dlr.messente.codes import DeliveryClass
-from django_messente_dlr.sandbox.courier import Courier
-from django_messente_dlr.sandbox.records import NUMBER, SandboxMessage
+from django_messente_dlr.sandbox.callback_sender import Courier
+from django_messente_dlr.sandbox.messages import NUMBER, SandboxMessage
+from django_messente_dlr.sandbox.server import Answer, Request, plain
 from django_messente_dlr.sandbox.state import State
-from django_messente_dlr.sandbox.web import Answer, Request, plain
 
 WRONG_CREDENTIALS = "ERROR 101"
 WRONG_PARAMETERS = "ERROR 102"

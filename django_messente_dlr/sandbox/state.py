@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from django_messente_dlr.sandbox.fate import Step
-from django_messente_dlr.sandbox.fates import fate_of
-from django_messente_dlr.sandbox.records import CallbackAttempt, Happened, SandboxMessage
+from django_messente_dlr.sandbox.messages import CallbackAttempt, Happened, SandboxMessage
+from django_messente_dlr.sandbox.scenario import Step
+from django_messente_dlr.sandbox.scenarios import fate_of
 
 
 class State:

@@ -11,10 +11,10 @@ from django.utils.formats import number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from django_messente_dlr.admin import display, units
+from django_messente_dlr.admin import formatting, rendering
 from django_messente_dlr.admin.base import may_look_at
 from django_messente_dlr.models import Account
-from django_messente_dlr.statuses import Status
+from django_messente_dlr.models.statuses import Status
 
 register = template.Library()
 
@@ -36,13 +36,13 @@ def messente_dlr_link(text: Any, page: str, query: str = "") -> SafeString:
 @register.filter
 def messente_dlr_ago(moment: datetime | None) -> SafeString | str:
     """Return how long ago a time was, with the time itself to be looked at."""
-    return units.ago(moment)
+    return formatting.ago(moment)
 
 
 @register.filter
 def messente_dlr_duration(seconds: float | None) -> str:
     """Return seconds in words: «4 s», «3 min», «2 h 5 min»."""
-    return units.duration(seconds)
+    return formatting.duration(seconds)
 
 
 @register.filter
@@ -50,7 +50,7 @@ def messente_dlr_percent(share: float | None) -> str:
     """Return a share (0 to 1) as a percentage, or a dash where there is none."""
     # A hundred is told of all only: 99.96 % is not everybody.
     if share is None:
-        return units.EMPTY
+        return formatting.EMPTY
     percent = min(round(share * 100, 1), 99.9) if share < 1 else 100
     return f"{number_format(percent, 1 if percent % 1 else 0)} %"
 
@@ -58,13 +58,13 @@ def messente_dlr_percent(share: float | None) -> str:
 @register.filter
 def messente_dlr_amount(value: Any) -> str:
     """Return an amount of money, or a dash where there is none."""
-    return units.amount(value)
+    return formatting.amount(value)
 
 
 @register.filter
 def messente_dlr_status(value: str) -> SafeString | str:
     """Return the badge of a status."""
-    return display.status_badge(Status(value)) if value else units.EMPTY
+    return rendering.status_badge(Status(value)) if value else formatting.EMPTY
 
 
 @register.filter

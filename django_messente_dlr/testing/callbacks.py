@@ -11,6 +11,7 @@ from django.http import HttpResponse
 from django.test import Client
 
 from django_messente_dlr import callbacks, conf
+from django_messente_dlr.callbacks import tokens
 from django_messente_dlr.messente import signatures
 from django_messente_dlr.models import SmsMessage
 
@@ -43,7 +44,7 @@ def call_back_omnichannel(
         url: a message's or an account's callback URL; "" for the account-wide webhook.
     """
     body = json.dumps(payload).encode()
-    path = _path_within(url) if url else callbacks.webhook_path()
+    path = _path_within(url) if url else tokens.webhook_path()
     return Client(enforce_csrf_checks=True).post(  # type: ignore[return-value]
         path,
         body,

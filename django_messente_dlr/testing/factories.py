@@ -12,7 +12,7 @@ from factory.django import DjangoModelFactory
 from django_messente_dlr.conf import DEFAULT_ACCOUNT
 from django_messente_dlr.messente.reports import Report, Source
 from django_messente_dlr.models import Account, DeliveryReport, PendingReport, SmsMessage
-from django_messente_dlr.statuses import Status
+from django_messente_dlr.models.statuses import Status
 
 
 class SmsMessageFactory(DjangoModelFactory[SmsMessage]):
@@ -55,7 +55,7 @@ class SmsMessageFactory(DjangoModelFactory[SmsMessage]):
 
 
 class DeliveryReportFactory(DjangoModelFactory[DeliveryReport]):
-    """A report as it lies in the ledger, dispatched. It does nothing to its message: `ledger.record` would."""
+    """A report as it lies in the ledger, dispatched. It does nothing to its message: `receiving.record` would."""
 
     class Meta:
         model = DeliveryReport

@@ -14,12 +14,12 @@ from django.test import Client
 from django.utils import timezone
 
 from django_messente_dlr import accounts
-from django_messente_dlr.admin import polls, resending
-from django_messente_dlr.admin.export import safe
+from django_messente_dlr.admin.actions import poll, resend
+from django_messente_dlr.admin.actions.export import safe
 from django_messente_dlr.models import SmsMessage
+from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.sandbox import Sandbox
 from django_messente_dlr.sending import send_sms
-from django_messente_dlr.statuses import Status
 from django_messente_dlr.testing.callbacks import call_back
 from django_messente_dlr.testing.factories import AccountFactory, SmsMessageFactory
 from tests.admin.conftest import Staff
@@ -80,7 +80,7 @@ class TestPollNow:
             assert button not in html(admin_client, page_url(SmsMessageFactory.create(**attributes)))
 
     def test_too_many_are_refused(self, admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(polls, "MAX_POLLED", 2)
+        monkeypatch.setattr(poll, "MAX_POLLED", 2)
         rows = SmsMessageFactory.create_batch(3)
         response = act(admin_client, "poll_now", *rows)
         assert told(response) == [("error", "Choose at most 2 messages at a time. Nothing was done.")]
@@ -153,13 +153,13 @@ class TestSendAgain:
         self, admin_client: Client, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         message = self.failed()
-        take = resending._take
+        take = resend._take
 
         def deliver_first(looked_at: SmsMessage) -> bool:
             call_back(message)
             return take(looked_at)
 
-        monkeypatch.setattr(resending, "_take", deliver_first)
+        monkeypatch.setattr(resend, "_take", deliver_first)
         [line] = results(act(admin_client, "send_again", message, confirmed="yes"))
         assert line[1:4] == ["Not sent", "Delivered", "It reached its recipient."]
         assert SmsMessage.objects.count() == 1
@@ -168,15 +168,15 @@ class TestSendAgain:
         self, admin_client: Client, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Both have read the message as not sent again, and stand before the UPDATE that decides."""
-        message, take = self.failed(), resending._take
+        message, take = self.failed(), resend._take
         answers: list[HttpResponse] = []
 
         def meanwhile(looked_at: SmsMessage) -> bool:
-            monkeypatch.setattr(resending, "_take", take)
+            monkeypatch.setattr(resend, "_take", take)
             answers.append(act(admin_client, "send_again", message, confirmed="yes"))
             return take(looked_at)
 
-        monkeypatch.setattr(resending, "_take", meanwhile)
+        monkeypatch.setattr(resend, "_take", meanwhile)
         answers.append(act(admin_client, "send_again", message, confirmed="yes"))
         assert sorted(results(answer)[0][1] for answer in answers) == ["Not sent", "Sent"]
         assert SmsMessage.objects.count() == 2
@@ -230,7 +230,7 @@ class TestSendAgain:
         assert "Do not send it again" in line[3]
 
     def test_too_many_are_refused(self, admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(resending, "MAX_SENT", 1)
+        monkeypatch.setattr(resend, "MAX_SENT", 1)
         response = act(admin_client, "send_again", self.failed(), self.failed())
         assert told(response) == [("error", "Choose at most 1 messages at a time. Nothing was done.")]
 
@@ -265,7 +265,7 @@ class TestExport:
     def test_all_that_a_filter_finds_is_given_whatever_a_page_holds(
         self, admin_client: Client, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from django_messente_dlr.admin import export
+        from django_messente_dlr.admin.actions import export
 
         monkeypatch.setattr(export, "BATCH", 2)
         rows = SmsMessageFactory.create_batch(5)

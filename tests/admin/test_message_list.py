@@ -12,7 +12,7 @@ from pytest_django import DjangoAssertNumQueries
 from django_messente_dlr.admin.search import messages_about
 from django_messente_dlr.messente.codes import ErrorCode
 from django_messente_dlr.models import SmsMessage
-from django_messente_dlr.statuses import Status
+from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.testing.factories import AccountFactory, DeliveryReportFactory, SmsMessageFactory
 from tests.admin.pages import html, list_url, listed, search
 

@@ -12,7 +12,7 @@ from pytest_django import DjangoAssertNumQueries
 from django_messente_dlr.callbacks import message_callback_url
 from django_messente_dlr.messente.codes import ErrorCode
 from django_messente_dlr.models import DeliveryReport
-from django_messente_dlr.statuses import Status
+from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.testing.factories import DeliveryReportFactory, SmsMessageFactory
 from tests.admin.conftest import Staff
 from tests.admin.pages import html, page_url

@@ -11,10 +11,10 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from django_messente_dlr import tallies
-from django_messente_dlr.admin import figures
+from django_messente_dlr.admin import statistics as admin_statistics
+from django_messente_dlr.maintenance import statistics
 from django_messente_dlr.models import DeliveryReport, SmsMessage, Tally
-from django_messente_dlr.statuses import Status
+from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.testing.callbacks import call_back
 from django_messente_dlr.testing.factories import AccountFactory, DeliveryReportFactory, SmsMessageFactory
 from tests.admin.conftest import Staff
@@ -46,7 +46,7 @@ def sent(ago: timedelta, status: Status = Status.DELIVERED, *, took: int = 4, **
 
 
 def overview(client: Client, window: str = "") -> str:
-    tallies.count()
+    statistics.count()
     return html(client, list_url(Tally) + (f"?window={window}" if window else ""))
 
 
@@ -89,7 +89,7 @@ def test_each_window_reaches_as_far_as_it_says(admin_client: Client, window: str
     for days in (0, 3, 20, 40):
         sent(timedelta(days=days, minutes=1))
     for _ in range(3):  # a long past is counted in several runs
-        tallies.count()
+        statistics.count()
     assert cards(overview(admin_client, window))["Messages"] == number
 
 
@@ -125,7 +125,7 @@ def test_a_cause_leads_to_as_many_messages_as_the_window_tells(
     for days in (0, 3, 20, 40):
         sent(timedelta(days=days, minutes=1), Status.FAILED, err=7)
     for _ in range(3):  # a long past is counted in several runs
-        tallies.count()
+        statistics.count()
     page = overview(admin_client, window)
     assert [line[:2] for line in rows(page, "causes")] == [["Sender name not allowed", number]]
     [link] = re.findall(r'<th scope="row"><a href="([^"]*cause=7[^"]*)"', page)
@@ -147,13 +147,13 @@ def test_accounts_and_countries_are_told_apart(admin_client: Client) -> None:
 
 
 def test_those_that_are_too_many_to_be_listed_are_told_together(admin_client: Client) -> None:
-    for number in range(figures.RANKED):
+    for number in range(admin_statistics.RANKED):
         for _ in range(2):
             sent(timedelta(minutes=1), account=f"shop-{number}")
     sent(timedelta(minutes=1), account="small")
     sent(timedelta(minutes=1), Status.FAILED, account="smaller")
     *listed, last = rows(overview(admin_client), "accounts")
-    assert [line[0] for line in listed] == [f"shop-{number}" for number in range(figures.RANKED)]
+    assert [line[0] for line in listed] == [f"shop-{number}" for number in range(admin_statistics.RANKED)]
     assert last == ["All others", "2", "50 %", "1", "0", "0"]
 
 
@@ -266,7 +266,7 @@ def test_any_number_of_messages_takes_the_same_number_of_queries(
     for number in range(many):
         sent(timedelta(minutes=1), account=f"account-{number}", recipient=f"+{20 + number}0000000")
         AccountFactory.create(name=f"account-{number}")
-    tallies.count()
+    statistics.count()
     with django_assert_num_queries(QUERIES):
         html(admin_client, list_url(Tally))
 

@@ -14,7 +14,7 @@ from pytest_django import DjangoAssertNumQueries
 from django_messente_dlr.admin import changelist
 from django_messente_dlr.admin.messages import SmsMessageAdmin
 from django_messente_dlr.models import SmsMessage
-from django_messente_dlr.statuses import Status
+from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.testing.factories import SmsMessageFactory
 from tests.admin.pages import html, list_url, listed
 

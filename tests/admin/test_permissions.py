@@ -14,7 +14,8 @@ from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 
-from django_messente_dlr import accounts, tallies
+from django_messente_dlr import accounts
+from django_messente_dlr.maintenance import statistics
 from django_messente_dlr.models import Account, DeliveryReport, SmsMessage, Tally
 from django_messente_dlr.testing.factories import AccountFactory, DeliveryReportFactory, SmsMessageFactory
 from django_messente_dlr.testing.signals import SignalLog
@@ -77,7 +78,7 @@ def test_no_link_leads_where_one_may_not_look(
     staff: Staff, rows: list[models.Model], model: type[models.Model]
 ) -> None:
     SmsMessageFactory.create(status="failed", err=1)
-    tallies.count()
+    statistics.count()
     client = staff(f"view_{model.__name__.lower()}")
     pages = [list_url(model), *(page_url(row) for row in rows if type(row) is model)]
     found = {urljoin(page, link) for page in pages for link in re.findall(r'href="([^"]*)"', html(client, page))}

@@ -10,9 +10,9 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
-from django_messente_dlr.admin import health
+from django_messente_dlr.admin import warnings
 from django_messente_dlr.models import DeliveryReport, PendingReport, SmsMessage
-from django_messente_dlr.statuses import Status
+from django_messente_dlr.models.statuses import Status
 from tests.admin.pages import list_url
 
 pytestmark = [
@@ -116,6 +116,6 @@ def test_the_list_and_its_count_stop_where_nobody_looks_further(admin_client: Cl
 
 @pytest.mark.usefixtures("_rows")
 def test_what_the_overview_counts_is_counted_in_an_index() -> None:
-    found = health.waiting(timezone.now())
+    found = warnings.waiting(timezone.now())
     assert (found.pending, found.overdue, found.orphans) == (FEW,) * 3
     assert (found.undispatched, found.receivers_failed, found.unreadable) == (FEW, FEW, 0)

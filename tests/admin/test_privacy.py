@@ -7,7 +7,7 @@ from django.db import models
 from django.test import Client
 
 from django_messente_dlr.models import DeliveryReport, SmsMessage
-from django_messente_dlr.statuses import Status
+from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.testing.factories import DeliveryReportFactory, SmsMessageFactory
 from tests.admin.conftest import Staff
 from tests.admin.pages import act, html, list_url, page_url, search

@@ -9,7 +9,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from django_messente_dlr.admin.search import reports_about
 from django_messente_dlr.models import DeliveryReport, SmsMessage
-from django_messente_dlr.statuses import Status
+from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.testing.factories import DeliveryReportFactory, SmsMessageFactory
 from tests.admin.pages import html, list_url, listed, page_url, search
 

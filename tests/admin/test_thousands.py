@@ -9,9 +9,8 @@ import pytest
 from django.db import models
 from django.test import Client
 
-from django_messente_dlr import querysets
-from django_messente_dlr.models import DeliveryReport, SmsMessage, Tally
-from django_messente_dlr.statuses import Status
+from django_messente_dlr.models import DeliveryReport, SmsMessage, Tally, querysets
+from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.testing.factories import AccountFactory, DeliveryReportFactory, SmsMessageFactory
 from tests.admin.pages import act, html, list_url, page_url
 
@@ -46,7 +45,7 @@ def test_a_number_that_nobody_has_counted_to_its_end_is_told_as_it_is(
 ) -> None:
     found = querysets.Found(1000)
     found.more = True
-    for module in ("changelist", "chips", "health"):
+    for module in ("changelist", "quick_filters", "warnings"):
         monkeypatch.setattr(f"django_messente_dlr.admin.{module}.counted", lambda *_args, **_options: found)
     SmsMessageFactory.create()
     messages, reports = html(admin_client, list_url(SmsMessage)), html(admin_client, list_url(DeliveryReport))

@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils import timezone
 
 from django_messente_dlr.models import SmsMessage
-from django_messente_dlr.statuses import Status
+from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.testing.factories import DeliveryReportFactory, SmsMessageFactory
 from tests.admin.pages import html, page_url
 

@@ -16,14 +16,15 @@ from django.db import InterfaceError, OperationalError, connection
 from django.test import Client, override_settings
 from django.utils import timezone
 
-from django_messente_dlr import accounts, callbacks, dispatch, ledger, polling, signals
-from django_messente_dlr.clients import client_for
+from django_messente_dlr import accounts, callbacks, dispatch, polling, receiving, signals
+from django_messente_dlr.accounts.clients import client_for
+from django_messente_dlr.maintenance import sweep
 from django_messente_dlr.messente.signatures import sign
 from django_messente_dlr.models import Account, DeliveryReport, SmsMessage
-from django_messente_dlr.schedule import WINDOW
+from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.sending import send_sms
-from django_messente_dlr.statuses import Status
 from django_messente_dlr.testing.factories import AccountFactory, DeliveryReportFactory, SmsMessageFactory
+from django_messente_dlr.utils.poll_schedule import WINDOW
 from tests.admin.pages import MODELS, act, list_url, page_url
 from tests.attack.wsgi import Door, Request
 from tests.messente.wire import Behaviour, Connection, Wire, hanging_up, raw, resetting, silent
@@ -188,7 +189,7 @@ def speak(world: World) -> None:
     ):
         world.attempt(lambda call=call: call(client_for("default")))  # type: ignore[misc]
     AccountFactory.create(held=True)
-    polling.sweep()
+    sweep.sweep()
     world.command("messente_doctor")
 
 
@@ -218,14 +219,14 @@ def the_database_fails(world: World) -> None:
         world.command("poll_dlrs")
         world.command("prune_dlrs")
     DeliveryReportFactory.create(message=None, named_message=message.pk)
-    with mock.patch("django_messente_dlr.ledger.matching.adopt", side_effect=OperationalError("gone")):
-        ledger.match_orphans()
+    with mock.patch("django_messente_dlr.receiving.orphans.adopt", side_effect=OperationalError("gone")):
+        receiving.match_orphans()
     with mock.patch.object(accounts, "note_callback", side_effect=InterfaceError("gone")):
         world.callback(message)
     with mock.patch.object(dispatch, "mark_dispatched", side_effect=OperationalError("gone")):
         world.callback(message)
     with (
-        mock.patch("django_messente_dlr.sending.mark_sent", side_effect=OperationalError("gone")),
+        mock.patch("django_messente_dlr.sending.send.mark_sent", side_effect=OperationalError("gone")),
         Wire(answer("OK an-id-2")) as wire,
         messente(wire.host),
     ):
@@ -238,11 +239,11 @@ def polling_fails(world: World) -> None:
     with (
         Wire(answer("OK DELIVERED")) as wire,
         messente(wire.host),
-        mock.patch.object(ledger, "record", side_effect=ledger.Contended("It kept changing.")),
+        mock.patch.object(receiving, "record", side_effect=receiving.Contended("It kept changing.")),
     ):
         world.message()
         world.command("poll_dlrs", concurrency=1)
-    with mock.patch.object(ledger, "record_end", side_effect=ledger.Contended("It kept changing.")):
+    with mock.patch.object(receiving, "record_end", side_effect=receiving.Contended("It kept changing.")):
         world.message(queued=True, created_at=timezone.now() - WINDOW)
         world.command("poll_dlrs", concurrency=1)
     with (
@@ -276,7 +277,7 @@ def callbacks_are_refused(world: World) -> None:
     with messente(NOBODY, POLL_RATE="fast"):
         world.ask(Request(path=own.encode(), query=b"stat=DELIVRD"))
         world.post(path_)
-    with mock.patch("django_messente_dlr.views.verify", side_effect=KeyError("a defect")):
+    with mock.patch("django_messente_dlr.webhook.views.verify", side_effect=KeyError("a defect")):
         world.callback(message)
         world.post(own)
 

@@ -10,9 +10,9 @@ from django.test import Client
 from hypothesis import given
 from hypothesis import strategies as st
 
-from django_messente_dlr import addresses
 from django_messente_dlr.models import Account, DeliveryReport
 from django_messente_dlr.testing.factories import SmsMessageFactory
+from django_messente_dlr.webhook import client_ip
 from tests.messente.storable import unhurried
 
 MESSENTE, STRANGER, PROXY = "5.9.48.210", "203.0.113.66", "10.0.0.1"
@@ -54,15 +54,15 @@ def test_the_caller_is_counted_from_the_right(
     settings: Any, proxies: int, remote: str, forwarded: str, expected: str | None
 ) -> None:
     configure(settings, TRUSTED_PROXY_COUNT=proxies)
-    meta = {"REMOTE_ADDR": remote, addresses.FORWARDED: forwarded}
-    assert addresses.caller(meta) == (ip_address(expected) if expected else None)
+    meta = {"REMOTE_ADDR": remote, client_ip.FORWARDED: forwarded}
+    assert client_ip.caller(meta) == (ip_address(expected) if expected else None)
 
 
 @unhurried
 @given(remote=st.text(), forwarded=st.text(st.sampled_from("0123456789abcdef.:,[]% \0") | st.characters()))
 def test_no_header_makes_reading_fail(remote: str, forwarded: str) -> None:
-    meta = {"REMOTE_ADDR": remote, addresses.FORWARDED: forwarded}
-    assert isinstance(addresses.is_allowed(addresses.caller(meta)), bool)
+    meta = {"REMOTE_ADDR": remote, client_ip.FORWARDED: forwarded}
+    assert isinstance(client_ip.is_allowed(client_ip.caller(meta)), bool)
 
 
 @pytest.mark.django_db

@@ -20,7 +20,7 @@ from django.urls import NoReverseMatch, reverse
 from django_messente_dlr.messente.errors import ConnectionFailed
 from django_messente_dlr.messente.transport import Transport
 from django_messente_dlr.models import PendingReport
-from django_messente_dlr.statuses import Status
+from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.testing.factories import AccountFactory, DeliveryReportFactory, SmsMessageFactory
 from django_messente_dlr.testing.signals import SignalLog
 

@@ -12,8 +12,8 @@ from django.test import RequestFactory
 
 from django_messente_dlr.messente.signatures import HEADER, sign
 from django_messente_dlr.models import DeliveryReport
-from django_messente_dlr.verification import MAX_BODY
-from django_messente_dlr.views import callback
+from django_messente_dlr.webhook.verification import MAX_BODY
+from django_messente_dlr.webhook.views import callback
 
 pytestmark = pytest.mark.django_db
 BODY = json.dumps({"message_id": "an-id", "status": "DELIVRD"}).encode()

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from django_messente_dlr import callbacks
-from django_messente_dlr.callbacks import Probe, is_proof, probe_url, prove, read_token
+from django_messente_dlr.callbacks import tokens
+from django_messente_dlr.callbacks.tokens import Probe, is_proof, probe_url, prove, read_token
 from django_messente_dlr.messente.signatures import HEADER, sign
 from django_messente_dlr.models import Account, DeliveryReport
 
@@ -76,7 +76,7 @@ class TestTheDoor:
         assert not DeliveryReport.objects.exists()
 
     def test_a_probe_that_we_did_not_sign_is_refused(self, client: Client) -> None:
-        forged = f"{callbacks.webhook_path()}p.{'0' * 32}.{'x' * 43}/"
+        forged = f"{tokens.webhook_path()}p.{'0' * 32}.{'x' * 43}/"
         assert client.get(forged).status_code == 403
 
     def test_a_probe_is_answered_from_anywhere_and_tells_whether_a_report_would_be(

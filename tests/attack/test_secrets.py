@@ -102,7 +102,7 @@ def calls_of_loggers() -> Iterator[tuple[Path, ast.AST]]:
 
 
 def raises_over_messente() -> Iterator[tuple[Path, ast.AST]]:
-    for name in ("client", "transport", "failures"):
+    for name in ("client", "transport", "http_errors"):
         path = PACKAGE / "messente" / f"{name}.py"
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Raise) and node.exc is not None:

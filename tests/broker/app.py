@@ -9,9 +9,9 @@ from celery import Celery
 
 django.setup()
 
-from django_messente_dlr.contrib import jobs  # noqa: E402 - it has models
+from django_messente_dlr.contrib import _jobs  # noqa: E402 - it has models
 
-jobs.SHARE = int(os.environ["BROKER_TEST_SHARE"])
+_jobs.SHARE = int(os.environ["BROKER_TEST_SHARE"])
 
 app = Celery("tests.broker", broker=os.environ["BROKER_TEST_URL"])
 app.conf.update(

@@ -21,8 +21,8 @@ from django.db import connection
 from django.utils import timezone
 
 from django_messente_dlr.models import PendingReport, SmsMessage
+from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.polling.claims import RESERVE
-from django_messente_dlr.statuses import Status
 from tests.broker.answering import Answering
 
 pytestmark = [

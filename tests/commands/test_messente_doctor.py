@@ -19,7 +19,8 @@ from django.db.migrations import Migration
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
-from django_messente_dlr import callbacks, dispatch, keys
+from django_messente_dlr import callbacks, dispatch
+from django_messente_dlr.callbacks import key_fingerprints
 from django_messente_dlr.models import Account, DeliveryReport, SmsMessage
 from django_messente_dlr.sandbox import Sandbox
 from django_messente_dlr.testing.callbacks import call_back
@@ -141,7 +142,7 @@ def test_a_callback_url_that_leads_elsewhere_is_an_error(
 
 
 def test_a_signed_post_that_does_not_get_through_is_an_error(settings: Any) -> None:
-    from django_messente_dlr import verification
+    from django_messente_dlr.webhook import verification
 
     with mock.patch.object(verification, "read_body", return_value=b"what a proxy has made of it"):
         status, printed = examine()
@@ -163,7 +164,7 @@ def test_clocks_that_differ_and_proxies_that_are_miscounted_are_warnings(setting
     def answer(method: str, **arguments: Any) -> dict[str, Any]:
         return {"proof": "", "now": then.isoformat(), "forwarded": 0, "address": ""}
 
-    with mock.patch("django_messente_dlr.doctor.callbacks._probe", answer):
+    with mock.patch("django_messente_dlr.doctor.checks.callbacks._probe", answer):
         status, printed = examine()
     assert status == 1
     assert any("X-Forwarded-For had 0 entries" in line for line in lines(printed, "warning"))
@@ -256,7 +257,7 @@ def test_a_database_that_is_away_or_behind_is_an_error() -> None:
 
 def test_the_last_use_of_each_key_is_told_without_the_key(settings: Any) -> None:
     settings.MESSENTE_DLR = {**settings.MESSENTE_DLR, "CALLBACK_KEYS": ["new-" * 10, "old-" * 10]}
-    fingerprint = keys.fingerprint("old-" * 10)
+    fingerprint = key_fingerprints.fingerprint("old-" * 10)
     Account.objects.update(key_uses={fingerprint: "2026-01-02T03:04:05+00:00"})
     printed = examine()[1]
     assert (
@@ -283,7 +284,7 @@ def test_an_sms_is_sent_only_where_a_person_asks_for_it(messente: Sandbox) -> No
 
 
 def test_an_sms_whose_row_cannot_be_written_is_not_sent_and_that_is_told(messente: Sandbox) -> None:
-    with mock.patch("django_messente_dlr.entries.save", side_effect=OperationalError("host and password")):
+    with mock.patch("django_messente_dlr.sending.rows.save", side_effect=OperationalError("host and password")):
         status, printed = examine("--send", "+37255500143")
     assert status == 2
     assert "Its row could not be written (OperationalError)." in printed

@@ -21,7 +21,7 @@ from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 
 from django_messente_dlr.models import Account, SmsMessage
-from django_messente_dlr.querysets import PendingReportQuerySet
+from django_messente_dlr.models.querysets import PendingReportQuerySet
 from tests.messente.answering import FIRST, Messente
 from tests.polling.rows import REPORT, due, seen
 from tests.processes import django_admin, environment, run

@@ -14,7 +14,7 @@ from django.utils import timezone
 from shop.models import Order
 
 from django_messente_dlr.models import DeliveryReport, SmsMessage
-from django_messente_dlr.statuses import Status
+from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.testing.factories import DeliveryReportFactory, SmsMessageFactory
 
 pytestmark = pytest.mark.django_db

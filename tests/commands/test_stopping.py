@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from django_messente_dlr.management.stopping import LONGEST_WAIT, pause, until_signalled
+from django_messente_dlr.management.shutdown import LONGEST_WAIT, pause, until_signalled
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -57,6 +57,6 @@ def test_a_pause_ends_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     def now(*args: Any) -> float:
         return clock[0]
 
-    monkeypatch.setattr("django_messente_dlr.management.stopping.time.monotonic", now)
+    monkeypatch.setattr("django_messente_dlr.management.shutdown.time.monotonic", now)
     pause(2.5, ended=Passing())
     assert clock == [2.5]

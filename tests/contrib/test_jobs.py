@@ -13,7 +13,7 @@ import pytest
 from celery import Celery
 from django.utils import timezone
 
-from django_messente_dlr.contrib import jobs
+from django_messente_dlr.contrib import _jobs
 from django_messente_dlr.models import DeliveryReport, SmsMessage
 from django_messente_dlr.testing.factories import DeliveryReportFactory, SmsMessageFactory
 from tests.messente.answering import FIRST, Messente
@@ -74,11 +74,11 @@ def test_a_poll_asks_about_what_is_due(run: Run, messente: Messente) -> None:
 def test_a_poll_hands_out_shares_until_nothing_is_left(
     run: Run, messente: Messente, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jobs, "SHARE", 2)
+    monkeypatch.setattr(_jobs, "SHARE", 2)
     for _ in range(7):
         due()
     messente.answer(FIRST, REPORT, "OK DELIVERED")
-    assert jobs.shares_due() == 4
+    assert _jobs.shares_due() == 4
     run("poll")
     assert SmsMessage.objects.delivered().count() == len(messente.calls) == 7
 
@@ -86,8 +86,8 @@ def test_a_poll_hands_out_shares_until_nothing_is_left(
 def test_a_poll_hands_out_no_more_shares_than_can_be_asked_about(
     run: Run, messente: Messente, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jobs, "SHARE", 1)
-    monkeypatch.setattr(jobs, "SHARES", 3)
+    monkeypatch.setattr(_jobs, "SHARE", 1)
+    monkeypatch.setattr(_jobs, "SHARES", 3)
     for _ in range(5):
         due()
     messente.answer(FIRST, REPORT, "OK DELIVERED")
@@ -96,7 +96,7 @@ def test_a_poll_hands_out_no_more_shares_than_can_be_asked_about(
 
 
 def test_a_poll_with_nothing_to_do_asks_nothing(run: Run, messente: Messente) -> None:
-    assert jobs.shares_due() == 0
+    assert _jobs.shares_due() == 0
     assert run("poll")["asked"] == 0
 
 
@@ -125,7 +125,7 @@ def test_a_prune_deletes_what_is_old(run: Run) -> None:
 
 def test_a_prune_of_everything_is_refused() -> None:
     with pytest.raises(ValueError, match="at least 1 day"):
-        jobs.prune(0)
+        _jobs.prune(0)
 
 
 def test_the_schedule_to_copy_names_tasks_that_there_are() -> None:

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from django_messente_dlr import callbacks
 from django_messente_dlr.models import Account, DeliveryReport, PendingReport, SmsMessage
-from django_messente_dlr.statuses import Status
+from django_messente_dlr.models.statuses import Status
 from tests.delivery.web import Web
 
 PROCESSES = 8

@@ -15,8 +15,8 @@ from django.utils import translation
 from django.utils.translation import gettext, gettext_lazy
 
 from django_messente_dlr.messente import errors
-from django_messente_dlr.messente.answers import AnswerCode
 from django_messente_dlr.messente.client import API_HOSTS, OMNICHANNEL_URL, MessenteClient
+from django_messente_dlr.messente.response_codes import AnswerCode
 from tests.messente.answering import BACKUP, FIRST, OMNICHANNEL, PASSWORD, USERNAME, Messente, client
 from tests.messente.test_read_omnichannel import CALLBACK, MESSAGE, OMNIMESSAGE
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from django.utils.functional import Promise
 
-from django_messente_dlr.messente.answers import AnswerCode
 from django_messente_dlr.messente.codes import DeliveryClass, ErrorCode, Stat
+from django_messente_dlr.messente.response_codes import AnswerCode
 
 STATS = {
     "DELIVRD": "delivered",

@@ -8,7 +8,7 @@ import pickle
 import pytest
 
 from django_messente_dlr.messente import errors
-from django_messente_dlr.messente.answers import AnswerCode
+from django_messente_dlr.messente.response_codes import AnswerCode
 
 ERRORS = [
     errors.MalformedReport("it has no stat"),

@@ -12,7 +12,7 @@ import responses
 from urllib3.exceptions import DecodeError, LocationParseError
 
 from django_messente_dlr.messente import errors
-from django_messente_dlr.messente.failures import never_left
+from django_messente_dlr.messente.http_errors import never_left
 from tests.messente.answering import BACKUP, FIRST, MAY_HAVE_ARRIVED, NEVER_LEFT, Messente, client
 from tests.messente.test_client import CALLS, STATUS_URL, call, every_call, every_question
 from tests.messente.test_read_omnichannel import OMNIMESSAGE

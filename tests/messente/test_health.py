@@ -8,9 +8,9 @@ from collections.abc import Callable
 import pytest
 import responses
 
-from django_messente_dlr.messente import errors, health
+from django_messente_dlr.messente import circuit_breaker, errors
+from django_messente_dlr.messente.circuit_breaker import REST, Health
 from django_messente_dlr.messente.client import MessenteClient
-from django_messente_dlr.messente.health import REST, Health
 from tests.messente.answering import BACKUP, FIRST, OMNICHANNEL, Messente, client, no_answer_in_time, no_connection
 
 REPORT = "get_dlr_response"
@@ -29,7 +29,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(health, "time", clock)
+    monkeypatch.setattr(circuit_breaker, "time", clock)
     return clock
 
 

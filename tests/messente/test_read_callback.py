@@ -10,9 +10,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from django_messente_dlr.messente.errors import MalformedReport
-from django_messente_dlr.messente.readers import read_callback, reread
+from django_messente_dlr.messente.parsers import read_callback, reread
 from django_messente_dlr.messente.reports import Source
-from django_messente_dlr.statuses import Status, status_of
+from django_messente_dlr.models.statuses import Status, status_of
 from tests.messente.storable import assert_storable, odd_text, unhurried, words
 
 # Documentation: «Delivery Report».

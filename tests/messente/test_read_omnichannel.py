@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from django_messente_dlr.messente.errors import MalformedReport
-from django_messente_dlr.messente.fields import MAX_DEPTH
-from django_messente_dlr.messente.readers import read_omnichannel, reread
+from django_messente_dlr.messente.field_parsers import MAX_DEPTH
+from django_messente_dlr.messente.parsers import read_omnichannel, reread
 from django_messente_dlr.messente.reports import Report, Source
-from django_messente_dlr.statuses import Status, status_of
+from django_messente_dlr.models.statuses import Status, status_of
 from tests.messente.storable import assert_storable, json_values, odd_text, unhurried
 
 MESSAGE = "11111111-1111-4111-8111-111111111111"

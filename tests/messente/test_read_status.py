@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from django_messente_dlr.messente.errors import MalformedReport
-from django_messente_dlr.messente.readers import read_status
+from django_messente_dlr.messente.parsers import read_status
 from django_messente_dlr.messente.reports import Report, Source
 from tests.messente.storable import assert_storable, json_values, odd_text, unhurried
 from tests.messente.test_read_omnichannel import CALLBACK, MESSAGE, MOMENT, OMNIMESSAGE

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from django_messente_dlr.messente.readers import read_answer, read_callback, read_omnichannel
+from django_messente_dlr.messente.parsers import read_answer, read_callback, read_omnichannel
 from django_messente_dlr.messente.reports import Report, Source
 from tests.messente.storable import unhurried
 

@@ -17,7 +17,7 @@ from django.views.debug import ExceptionReporter
 
 from django_messente_dlr.messente import errors
 from django_messente_dlr.messente.client import MessenteClient
-from django_messente_dlr.messente.sessions import Body
+from django_messente_dlr.messente.http_session import Body
 from tests.messente.answering import BACKUP, FIRST, MAY_HAVE_ARRIVED, NEVER_LEFT, PASSWORD, USERNAME, Messente, client
 from tests.messente.test_client import CALLS, STATUS_URL, every_call
 from tests.messente.test_read_omnichannel import OMNIMESSAGE

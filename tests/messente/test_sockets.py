@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from django_messente_dlr.messente import errors, sessions
+from django_messente_dlr.messente import errors, http_session
 from django_messente_dlr.messente.client import MessenteClient
 from tests.messente.answering import client
 from tests.messente.test_client import CALLS, every_call, every_question
@@ -130,7 +130,7 @@ class TestWhatMayHaveArrived:
 
 
 def test_an_answer_may_be_long_and_no_longer(stack: ExitStack, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sessions, "MAX_ANSWER", 30_000)
+    monkeypatch.setattr(http_session, "MAX_ANSWER", 30_000)
     for size, error in ((30_000, errors.UnreadableAnswer), (30_001, errors.OutcomeUnknown)):
         wire = start(stack, answering(b"1" * size))
         with pytest.raises(error):

@@ -16,10 +16,10 @@ from django_messente_dlr.accounts import is_held
 from django_messente_dlr.models import Account
 from django_messente_dlr.polling import Poller
 from django_messente_dlr.sandbox import Sandbox
-from django_messente_dlr.schedule import WINDOW
 from django_messente_dlr.testing.callbacks import call_back
 from django_messente_dlr.testing.factories import AccountFactory, SmsMessageFactory
 from django_messente_dlr.testing.signals import SignalLog
+from django_messente_dlr.utils.poll_schedule import WINDOW
 from tests.messente.answering import FIRST, OMNICHANNEL, Messente
 from tests.polling.rows import REPORT, due, make_due, seen
 

@@ -11,11 +11,11 @@ import pytest
 import responses
 from django.utils import timezone
 
-from django_messente_dlr import ledger
+from django_messente_dlr import receiving
 from django_messente_dlr.messente.reports import Report, Source
-from django_messente_dlr.polling import Poller, answers
-from django_messente_dlr.polling.asking import Question
-from django_messente_dlr.statuses import Status
+from django_messente_dlr.models.statuses import Status
+from django_messente_dlr.polling import Poller, status_responses
+from django_messente_dlr.polling.status_requests import Question
 from django_messente_dlr.testing.callbacks import call_back
 from django_messente_dlr.testing.factories import SmsMessageFactory
 from django_messente_dlr.testing.signals import SignalLog
@@ -256,6 +256,6 @@ def test_what_one_row_says_of_a_repeated_report_is_not_what_the_next_one_says() 
         for status in (Status.SENT, Status.DELIVERED)
     )
     report = Report(source=Source.POLL, stat="DELIVRD", omnimessage_id="omni")
-    with mock.patch.object(ledger, "record", return_value=ledger.Recorded.REPEATED):
-        told = answers._record(Question((waiting, ended)), [report])
+    with mock.patch.object(receiving, "record", return_value=receiving.Recorded.REPEATED):
+        told = status_responses._record(Question((waiting, ended)), [report])
     assert told == {waiting: False, ended: True}

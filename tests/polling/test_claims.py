@@ -52,7 +52,7 @@ def test_a_claim_keeps_to_what_the_query_selects() -> None:
 def test_of_two_pollers_that_read_the_same_row_one_gets_it() -> None:
     message = due()
     now = timezone.now()
-    from django_messente_dlr import querysets
+    from django_messente_dlr.models import querysets
 
     real = querysets._take
 

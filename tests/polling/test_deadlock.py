@@ -11,11 +11,11 @@ import responses
 from django.db import connection
 from django.utils import timezone
 
-from django_messente_dlr import ledger
-from django_messente_dlr.ledger import recording, settling
-from django_messente_dlr.messente.readers import read_answer
+from django_messente_dlr import receiving
+from django_messente_dlr.messente.parsers import read_answer
 from django_messente_dlr.models import DeliveryReport, PendingReport, SmsMessage
 from django_messente_dlr.polling import Outcome, Poller, Result, poll_now
+from django_messente_dlr.receiving import apply
 from django_messente_dlr.testing.signals import SignalLog
 from tests.isolation import elsewhere
 from tests.locking import GENEROUS, Other, contentions, wait_until_somebody_waits
@@ -38,7 +38,7 @@ def test_answers_that_are_a_deadlocks_victim_together_are_each_written_once(
 ) -> None:
     messages = {due().pk for _ in range(THREADS)}
     messente.add(responses.POST, f"{FIRST}/{REPORT}/", "OK DELIVERED")
-    real, taken = ledger.record, list[int]()
+    real, taken = receiving.record, list[int]()
     other = Other(lambda: lock(min(messages - {*taken})), lambda: lock(taken[0]))
 
     def record(report: Any, *, account: str, named: int) -> Any:
@@ -53,7 +53,7 @@ def test_answers_that_are_a_deadlocks_victim_together_are_each_written_once(
 
     with (
         mock.patch("django_messente_dlr.polling.poller.SimpleQueue", Waiting),
-        mock.patch.object(ledger, "record", record),
+        mock.patch.object(receiving, "record", record),
         contentions() as met,
     ):
         summary = Poller(concurrency=THREADS).run()
@@ -101,13 +101,13 @@ def test_a_message_that_is_deleted_while_its_answer_is_written_does_not_end_the_
     settled: list[int] = []
 
     def settle_and_delete(row: DeliveryReport, message: SmsMessage, *arguments: Any, **options: Any) -> list[str]:
-        signals = settling.settle(row, message, *arguments, **options)
+        signals = apply.settle(row, message, *arguments, **options)
         if message.pk == gone.pk and not settled:
             settled.append(message.pk)
             elsewhere(lambda: SmsMessage.objects.filter(pk=gone.pk).delete())
         return signals
 
-    with mock.patch.object(recording, "settle", settle_and_delete):
+    with mock.patch("django_messente_dlr.receiving.record.settle", settle_and_delete):
         summary = Poller(concurrency=1).run()
     assert settled == [gone.pk]
     assert summary.asked == 2

@@ -10,14 +10,13 @@ import pytest
 import responses
 from django.utils import timezone
 
-from django_messente_dlr.ledger import recording
 from django_messente_dlr.models import SmsMessage
-from django_messente_dlr.polling import Poller, answers, claims
-from django_messente_dlr.polling.outcomes import Result
-from django_messente_dlr.schedule import WINDOW
+from django_messente_dlr.polling import Poller, claims, status_responses
+from django_messente_dlr.polling.results import Result
 from django_messente_dlr.sending import mark_sent, prepare_sms, track_sms
 from django_messente_dlr.testing.callbacks import call_back, call_back_omnichannel
 from django_messente_dlr.testing.signals import SignalLog
+from django_messente_dlr.utils.poll_schedule import WINDOW
 from tests.messente.answering import FIRST, OMNICHANNEL, Messente
 from tests.polling.rows import REPORT, due, make_due, seen
 
@@ -132,8 +131,8 @@ def test_a_word_that_an_older_release_did_not_know_does_not_end_the_waiting(mess
     messente.answer(FIRST, REPORT, "OK EXPIRED")
     messente.answer(FIRST, REPORT, "OK EXPIRED")
     with (
-        mock.patch.object(recording, "status_of", return_value=None),
-        mock.patch.object(answers, "status_of", return_value=None),
+        mock.patch("django_messente_dlr.receiving.record.status_of", return_value=None),
+        mock.patch.object(status_responses, "status_of", return_value=None),
     ):
         Poller().run()
     make_due(message)
@@ -213,7 +212,7 @@ def test_what_is_sent_while_a_poller_puts_it_off_keeps_its_own_time(
     message = prepare_sms(NUMBER)
     SmsMessage.objects.filter(pk=message.pk).update(created_at=timezone.now() - ago)
     make_due(message)
-    put_off = answers.unasked
+    put_off = status_responses.unasked
 
     def meanwhile(claimed: SmsMessage, **arguments: Any) -> Result:
         mark_sent(message, "an-id")

@@ -12,8 +12,9 @@ import responses
 from django.utils import timezone
 
 from django_messente_dlr.models import PendingReport
-from django_messente_dlr.polling import Poller, pace
-from django_messente_dlr.polling.pace import NotAsked, Pace
+from django_messente_dlr.polling import Poller
+from django_messente_dlr.utils import rate_limiter
+from django_messente_dlr.utils.rate_limiter import NotAsked, Pace
 from tests.messente.answering import FIRST, Messente
 from tests.polling.rows import REPORT, due, make_due, seen
 
@@ -42,7 +43,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(pace, "time", clock)
+    monkeypatch.setattr(rate_limiter, "time", clock)
     return clock
 
 

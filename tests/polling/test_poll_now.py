@@ -12,9 +12,9 @@ from django.utils import timezone
 
 from django_messente_dlr.models import SmsMessage
 from django_messente_dlr.polling import Outcome, poll_now
-from django_messente_dlr.polling.asking import Question, questions_about
-from django_messente_dlr.schedule import WINDOW
+from django_messente_dlr.polling.status_requests import Question, questions_about
 from django_messente_dlr.testing.factories import SmsMessageFactory
+from django_messente_dlr.utils.poll_schedule import WINDOW
 from tests.messente.answering import FIRST, OMNICHANNEL, Messente
 from tests.polling.rows import REPORT, seen
 
@@ -93,7 +93,7 @@ def test_a_poller_keeps_away_while_a_person_asks(messente: Messente) -> None:
         left.append(SmsMessage.objects.due(timezone.now()).count())
         return questions_about(messages)
 
-    with mock.patch("django_messente_dlr.polling.now.questions_about", look):
+    with mock.patch("django_messente_dlr.polling.poll_now.questions_about", look):
         poll_now([message])
     assert left == [0]
     assert SmsMessage.objects.due(timezone.now()).count() == 0

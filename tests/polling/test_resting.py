@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture(autouse=True)
 def _rest_outlasts_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
     """However busy the machine is."""
-    monkeypatch.setattr("django_messente_dlr.messente.health.REST", 3600.0)
+    monkeypatch.setattr("django_messente_dlr.messente.circuit_breaker.REST", 3600.0)
 
 
 def test_a_host_that_is_down_costs_one_time_out_a_thread_at_most(messente: Messente) -> None:

@@ -9,11 +9,11 @@ import pytest
 from django.utils import timezone
 
 from django_messente_dlr.polling import Poller
-from django_messente_dlr.schedule import WINDOW
 from django_messente_dlr.sending import mark_sent, prepare_sms
 from django_messente_dlr.signals import dlr_failed
 from django_messente_dlr.testing.callbacks import call_back
 from django_messente_dlr.testing.signals import SignalLog
+from django_messente_dlr.utils.poll_schedule import WINDOW
 from tests.messente.answering import BACKUP, FIRST, Messente
 from tests.polling.rows import REPORT, due, seen
 

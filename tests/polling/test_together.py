@@ -12,8 +12,8 @@ import pytest
 import responses
 from django.db import OperationalError
 
-from django_messente_dlr import ledger
-from django_messente_dlr.messente.readers import read_answer
+from django_messente_dlr import receiving
+from django_messente_dlr.messente.parsers import read_answer
 from django_messente_dlr.models import Account, SmsMessage
 from django_messente_dlr.polling import Poller, Summary
 from django_messente_dlr.signals import dlr_delivered
@@ -80,7 +80,7 @@ def test_one_that_is_written_already_leaves_the_others_written_once(
     known, *others = [due() for _ in range(THREADS)]
     report = read_answer("OK DELIVERED", sms_unique_id=str(known.sms_unique_id))
     assert report
-    ledger.record(report, account=known.account, named=known.pk)
+    receiving.record(report, account=known.account, named=known.pk)
     SmsMessage.objects.filter(pk=known.pk).update(status="sent", rank=1)
     known.pending.save(force_insert=True)
     dlr_signals.clear()
@@ -94,7 +94,7 @@ def test_one_that_cannot_be_written_leaves_the_others_written_and_their_signals_
     answers: dict[str, str], dlr_signals: SignalLog
 ) -> None:
     messages = [due() for _ in range(THREADS)]
-    real, failed = ledger.record, list[int]()
+    real, failed = receiving.record, list[int]()
 
     def record(report: Any, *, account: str, named: int | None = None) -> Any:
         if named == messages[1].pk and not failed:
@@ -102,7 +102,7 @@ def test_one_that_cannot_be_written_leaves_the_others_written_and_their_signals_
             raise OperationalError("deadlock detected")
         return real(report, account=account, named=named)
 
-    with mock.patch.object(ledger, "record", record):
+    with mock.patch.object(receiving, "record", record):
         summary = run()
     assert failed
     assert (summary.asked, summary.final) == (THREADS, THREADS)
@@ -112,14 +112,14 @@ def test_one_that_cannot_be_written_leaves_the_others_written_and_their_signals_
 
 def test_a_message_that_keeps_changing_is_asked_about_again(answers: dict[str, str]) -> None:
     messages = [due() for _ in range(THREADS)]
-    real = ledger.record
+    real = receiving.record
 
     def record(report: Any, *, account: str, named: int | None = None) -> Any:
         if named == messages[0].pk:
-            raise ledger.Contended("it kept changing")
+            raise receiving.Contended("it kept changing")
         return real(report, account=account, named=named)
 
-    with mock.patch.object(ledger, "record", record):
+    with mock.patch.object(receiving, "record", record):
         summary = run()
     assert (summary.final, summary.open) == (THREADS - 1, 1)
     assert seen(messages[0]).poll_count == 1
@@ -130,7 +130,7 @@ def test_an_account_that_is_refused_stays_stopped_when_its_batch_is_undone(
 ) -> None:
     refused, *others = [due(account="marketing"), *[due() for _ in range(THREADS - 1)]]
     answers[str(refused.sms_unique_id)] = "ERROR 101"
-    real, failed = ledger.record, list[int]()
+    real, failed = receiving.record, list[int]()
 
     def record(report: Any, *, account: str, named: int | None = None) -> Any:
         if named == others[-1].pk and not failed:
@@ -138,7 +138,7 @@ def test_an_account_that_is_refused_stays_stopped_when_its_batch_is_undone(
             raise OperationalError("deadlock detected")
         return real(report, account=account, named=named)
 
-    with mock.patch.object(ledger, "record", record):
+    with mock.patch.object(receiving, "record", record):
         summary = run()
     assert list(summary.stopped) == ["marketing"]
     assert "Compare USERNAME" in Account.objects.get(name="marketing").last_poll_error

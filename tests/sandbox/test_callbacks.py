@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import requests
 
-from django_messente_dlr.messente.readers import read_callback, read_omnichannel
+from django_messente_dlr.messente.parsers import read_callback, read_omnichannel
 from django_messente_dlr.messente.signatures import Signer, find_signer
 from django_messente_dlr.sandbox import FATES, Fate
 from tests.sandbox.conftest import CREDENTIALS, Start, ask, call, omni, send, send_omni

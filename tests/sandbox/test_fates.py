@@ -7,12 +7,12 @@ from urllib.parse import urlsplit
 import pytest
 
 from django_messente_dlr.messente.codes import ErrorCode, Stat
-from django_messente_dlr.messente.readers import read_callback
+from django_messente_dlr.messente.parsers import read_callback
+from django_messente_dlr.models.statuses import Status, status_of
 from django_messente_dlr.sandbox import FATES, Fate, SandboxMessage, Step, fate_of
 from django_messente_dlr.sandbox.callbacks import url_for
-from django_messente_dlr.sandbox.fates import table
+from django_messente_dlr.sandbox.scenarios import table
 from django_messente_dlr.sandbox.state import State
-from django_messente_dlr.statuses import Status, status_of
 
 every_fate = pytest.mark.parametrize("fate", FATES.values(), ids=FATES.keys())
 STEPS = [step for fate in FATES.values() for step in fate.steps]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from django_messente_dlr.messente.readers import read_status
+from django_messente_dlr.messente.parsers import read_status
 from django_messente_dlr.sandbox import FATES, Fate, Sandbox
 from tests.sandbox.conftest import Start, omni, send_omni
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from django_messente_dlr.sandbox.timetable import Timetable
+from django_messente_dlr.sandbox.scheduler import Timetable
 
 WAIT = 10.0
 

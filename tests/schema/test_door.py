@@ -13,6 +13,7 @@ from django.urls import get_script_prefix
 from hypothesis import HealthCheck, settings
 
 from django_messente_dlr import callbacks
+from django_messente_dlr.callbacks import tokens
 from django_messente_dlr.messente.signatures import sign
 from django_messente_dlr.models import DeliveryReport
 from tests.schema.app import Application
@@ -31,7 +32,7 @@ checks = {name: CHECKS.get_one(name) for name in CHECKS.get_all_names()}
 LENIENT = [checks[name] for name in ("negative_data_rejection", "missing_required_header", "ignored_auth")]
 
 application = Application()
-document = yaml.safe_load(files("django_messente_dlr").joinpath("callback_door.yaml").read_text(encoding="utf-8"))
+document = yaml.safe_load(files("django_messente_dlr").joinpath("webhook/openapi.yaml").read_text(encoding="utf-8"))
 schema = schemathesis.openapi.from_dict(document)
 schema.app = application
 schema.config.generation.update(allow_x00=False)  # JSON has that character, and no text of a database's
@@ -113,7 +114,7 @@ def test_a_gateway_that_goes_by_the_document_lets_reports_by_post_in(report: dic
 
 @pytest.mark.parametrize("url", [callbacks.message_callback_url(2**63 - 1, "A-b_9"), callbacks.callback_url()])
 def test_a_gateway_that_goes_by_the_document_lets_our_urls_in(url: str) -> None:
-    for handed_out in (url, callbacks.probe_url()[0]):
+    for handed_out in (url, tokens.probe_url()[0]):
         token = urlsplit(handed_out).path.strip("/").rpartition("/")[2]
         assert fits(token, document["components"]["parameters"]["token"]["schema"])
 
@@ -123,5 +124,5 @@ def test_the_document_speaks_of_the_urls_that_there_are() -> None:
     prefix = f"{get_script_prefix()}messente"
     assert server["url"] == prefix
     paths = {f"{prefix}{path}" for path in document["paths"]}
-    assert paths == {callbacks.webhook_path(), f"{callbacks.webhook_path()}{{token}}/"}
+    assert paths == {tokens.webhook_path(), f"{tokens.webhook_path()}{{token}}/"}
     assert django_settings.ROOT_URLCONF == "tests.urls"

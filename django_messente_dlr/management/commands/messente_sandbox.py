@@ -15,9 +15,9 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser, DjangoHelpFormatter
 
 from django_messente_dlr import conf
-from django_messente_dlr.management.stopping import until_signalled
+from django_messente_dlr.management.shutdown import until_signalled
 from django_messente_dlr.sandbox import Sandbox
-from django_messente_dlr.sandbox.fates import table
+from django_messente_dlr.sandbox.scenarios import table
 
 DELAY_HELP = "Seconds before a message's first report, and between reports (default: %(default)s)."
 RETRY_DELAY_HELP = """Seconds before a failed callback is made again, five times at most (default: %(default)s).

@@ -17,12 +17,12 @@ from django.utils import timezone
 
 from django_messente_dlr import conf
 from django_messente_dlr.management.arguments import above_zero, positive
-from django_messente_dlr.management.exits import FAILED, MISCONFIGURED, NO_DATABASE
+from django_messente_dlr.management.exit_codes import FAILED, MISCONFIGURED, NO_DATABASE
 from django_messente_dlr.management.progress import progress
-from django_messente_dlr.management.stopping import pause, until_signalled
+from django_messente_dlr.management.shutdown import pause, until_signalled
 from django_messente_dlr.models import PendingReport
+from django_messente_dlr.models.querysets import PendingReportQuerySet
 from django_messente_dlr.polling import Poller, Summary
-from django_messente_dlr.querysets import PendingReportQuerySet
 
 logger = logging.getLogger(__name__)
 

@@ -9,9 +9,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error as DatabaseTrouble
 from django.utils import timezone
 
+from django_messente_dlr.maintenance.pruning import prune_messages, prune_orphans
 from django_messente_dlr.management.arguments import days, positive
-from django_messente_dlr.management.exits import NO_DATABASE
-from django_messente_dlr.pruning import prune_messages, prune_orphans
+from django_messente_dlr.management.exit_codes import NO_DATABASE
 
 
 class Command(BaseCommand):

@@ -12,8 +12,8 @@ from django.utils import timezone
 
 from django_messente_dlr import conf
 from django_messente_dlr.accounts import is_held
+from django_messente_dlr.accounts.clients import client_for
 from django_messente_dlr.callbacks import callback_url
-from django_messente_dlr.clients import client_for
 from django_messente_dlr.messente.errors import MessenteError
 from django_messente_dlr.models import DeliveryReport, PendingReport, SmsMessage
 from django_messente_dlr.sandbox import Sandbox

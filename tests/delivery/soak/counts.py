@@ -16,9 +16,9 @@ from itertools import pairwise
 
 from django_messente_dlr import dispatch
 from django_messente_dlr.models import DeliveryReport, PendingReport, SmsMessage
-from django_messente_dlr.querysets import WAITING
-from django_messente_dlr.sandbox.fates import fate_of
-from django_messente_dlr.statuses import Status
+from django_messente_dlr.models.querysets import WAITING
+from django_messente_dlr.models.statuses import Status
+from django_messente_dlr.sandbox.scenarios import fate_of
 from tests.delivery.soak.day import Day
 from tests.delivery.soak.plan import DUPLICATED, FATES, LOST, REORDERED, STRANGER_EVERY
 

@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from django_messente_dlr.models import DeliveryReport
 from django_messente_dlr.sandbox import Sandbox
-from django_messente_dlr.sandbox.records import CallbackAttempt, SandboxMessage
+from django_messente_dlr.sandbox.messages import CallbackAttempt, SandboxMessage
 from tests.delivery.soak.plan import Planned
 from tests.delivery.web import ROOT, Web, wait_until
 

@@ -15,8 +15,8 @@ import django
 
 django.setup()
 
+from django_messente_dlr.accounts.clients import client_for  # noqa: E402
 from django_messente_dlr.callbacks import callback_url  # noqa: E402 - needs the settings
-from django_messente_dlr.clients import client_for  # noqa: E402
 from django_messente_dlr.sending import send_sms, track_sms  # noqa: E402
 
 TEXT = "A parcel"

@@ -1,0 +1,129 @@
+"""«Send again»: costs money, so it asks first, says what it will do, and does it once for each message.
+
+Once, however often one clicks and however many click at the same time: who sends takes the message by a conditional
+UPDATE before. What is sent in its stead is a message like any other, and may be sent again in its turn.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db import router
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.translation import gettext
+
+from django_messente_dlr.admin.action_results import Result, chosen, render, result_page
+from django_messente_dlr.admin.masked_message import shown_of
+from django_messente_dlr.messente.errors import MessenteError, OutcomeUnknown
+from django_messente_dlr.models import SmsMessage
+from django_messente_dlr.models.statuses import Status
+from django_messente_dlr.sending import CreditsExhausted, send_sms
+
+if TYPE_CHECKING:
+    from django_messente_dlr.admin.base import ReadOnlyAdmin
+
+# Each is a request to Messente that the browser waits for.
+MAX_SENT = 20
+FAILURES = [status for status in Status if status.is_failure]
+
+
+def why_not(message: SmsMessage) -> str:
+    """Return why a message cannot be sent again, or "" where it can."""
+    status = Status(message.status)
+    if status.is_delivery:
+        return gettext("It reached its recipient.")
+    if message.sent_again_at is not None:
+        return gettext("It was sent again already.")
+    if not (status.is_failure or status is Status.UNRESOLVED):
+        return gettext("It may still arrive.")
+    if message.channel != "sms":
+        return gettext("It was not an SMS.")
+    if not message.text:
+        return gettext("Its text was not stored: set STORE_TEXT for messages to come.")
+    return "" if message.recipient else gettext("Its recipient is not known.")
+
+
+def send_messages_again(
+    page: ReadOnlyAdmin[SmsMessage], request: HttpRequest, queryset: QuerySet[SmsMessage]
+) -> HttpResponse | None:
+    """Show what would be sent or, confirmed, send it."""
+    rows = chosen(page, request, queryset, limit=MAX_SENT)
+    if rows is None:
+        return None
+    if not request.POST.get("confirmed"):
+        return _ask(page, request, rows)
+    results = _send(page, request, rows)
+    sent = any(result.tone in {"success", "warning"} for result in results)
+    return result_page(page, request, gettext("Sent again") if sent else gettext("Not sent"), results)
+
+
+def _ask(page: ReadOnlyAdmin[SmsMessage], request: HttpRequest, rows: list[SmsMessage]) -> HttpResponse:
+    lines = [(message, shown_of(message, request.user).recipient, why_not(message)) for message in rows]
+    return render(
+        page,
+        request,
+        "send_again.html",
+        gettext("Send again?"),
+        lines=lines,
+        count=sum(not reason for *_, reason in lines),
+    )
+
+
+def _send(page: ReadOnlyAdmin[SmsMessage], request: HttpRequest, rows: list[SmsMessage]) -> list[Result]:
+    results: list[Result] = []
+    broke: set[str] = set()
+    for message in rows:
+        if reason := why_not(message):
+            results.append(Result(message=message, tone="quiet", word=gettext("Not sent"), text=reason))
+            continue
+        if message.account in broke:
+            text = gettext("The account is out of credits.")
+            results.append(Result(message=message, tone="error", word=gettext("Not sent"), text=text))
+            continue
+        result = _send_one(message)
+        if result.successor is None and result.tone == "error" and result.word == gettext("Out of credits"):
+            broke.add(message.account)
+        if result.successor is not None:
+            page.log_change(request, message, gettext("Sent again as %(new)s.") % {"new": result.successor})
+        results.append(result)
+    return results
+
+
+def _take(message: SmsMessage) -> bool:
+    """Take a message for sending it again; true for the one caller who did, and may."""
+    rows = SmsMessage.objects.using(router.db_for_write(SmsMessage))
+    # A report may have come since it was looked at: then it has perhaps reached its recipient.
+    fit = rows.filter(pk=message.pk, status__in=[*FAILURES, Status.UNRESOLVED], sent_again_at=None)
+    return bool(fit.update(sent_again_at=timezone.now()))
+
+
+def _give_back(message: SmsMessage) -> None:
+    """Let a message be sent again of which it is certain that it was not: nothing stands in its stead."""
+    SmsMessage.objects.using(router.db_for_write(SmsMessage)).filter(pk=message.pk).update(sent_again_at=None)
+
+
+def _send_one(message: SmsMessage) -> Result:
+    if not _take(message):
+        message.refresh_from_db(using=router.db_for_write(SmsMessage))
+        return Result(message=message, tone="quiet", word=gettext("Not sent"), text=why_not(message))
+    try:
+        new = send_sms(
+            message.recipient, message.text, sender=message.sender, account=message.account, metadata=message.metadata
+        )
+    except CreditsExhausted as exc:
+        _give_back(message)
+        return Result(message=message, tone="error", word=gettext("Out of credits"), text=str(exc))
+    except OutcomeUnknown as exc:
+        text = gettext("Messente did not answer: it may have been sent. Do not send it again; a report will tell.")
+        return Result(
+            message=message, tone="warning", word=gettext("Not certain"), text=text, successor=exc.sms_message
+        )
+    except (MessenteError, ValueError, ImproperlyConfigured) as exc:
+        new_row = getattr(exc, "sms_message", None)
+        if new_row is None:
+            _give_back(message)
+        return Result(message=message, tone="error", word=gettext("Not sent"), text=str(exc), successor=new_row)
+    return Result(message=message, tone="success", word=gettext("Sent"), successor=new)

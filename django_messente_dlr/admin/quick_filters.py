@@ -1,0 +1,49 @@
+"""What needs a look among the reports: a link with a count for each, above their list."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from django_messente_dlr.admin.rendering import DispatchState
+from django_messente_dlr.models import DeliveryReport
+from django_messente_dlr.models.querysets import Found, counted, saying
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrPromise
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """One link.
+
+    Attributes:
+        label: what it leads to.
+        query: the filter, as the URL has it.
+        count: how many there are.
+        chosen: whether the list shows them now.
+    """
+
+    label: str | StrPromise
+    query: str
+    count: Found
+    chosen: bool
+
+
+def chips(request: HttpRequest) -> list[Chip]:
+    """Return the links, each with how many it leads to."""
+    reports = DeliveryReport.objects.all()
+    outcome = DeliveryReport.Outcome
+    found = [
+        (_("Without a message (orphans)"), "outcome", outcome.ORPHAN, reports.orphans()),
+        (_("Unreadable"), "outcome", outcome.UNREADABLE, saying(reports, "outcome", outcome.UNREADABLE)),
+        (_("Signals not sent yet"), "signals", DispatchState.WAITING, reports.undispatched()),
+        (_("A receiver failed"), "signals", DispatchState.FAILED, reports.dispatch_failed()),
+    ]
+    return [
+        Chip(label, f"{name}={value.value}", counted(rows), request.GET.get(name) == value.value)
+        for label, name, value, rows in found
+    ]

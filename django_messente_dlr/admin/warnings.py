@@ -1,0 +1,114 @@
+"""Is delivery healthy, and is there still credit? What is wrong, in sentences that say what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.utils.translation import gettext
+
+from django_messente_dlr import conf
+from django_messente_dlr.admin.statistics import Bar
+from django_messente_dlr.maintenance import statistics
+from django_messente_dlr.models import Account, DeliveryReport, PendingReport, SmsMessage
+from django_messente_dlr.models.querysets import Found, counted, saying
+from django_messente_dlr.utils.poll_schedule import LATE
+
+# So many messages, and not one callback since: that is no chance.
+TELLING = 5
+CALLBACK_PATIENCE = timedelta(hours=1)
+STALE = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """What still waits for something, counted up to a cap.
+
+    Attributes:
+        pending: messages of which nothing final is known.
+        overdue: messages that should have been asked about long ago.
+        orphans: reports without a message.
+        unreadable: reports that tell nothing that we know.
+        undispatched: reports whose signals have not been sent.
+        receivers_failed: reports of which a receiver raised.
+    """
+
+    pending: Found
+    overdue: Found
+    orphans: Found
+    unreadable: Found
+    undispatched: Found
+    receivers_failed: Found
+
+
+def waiting(now: datetime) -> Waiting:
+    """Count what waits."""
+    reports = DeliveryReport.objects.all()
+    return Waiting(
+        pending=counted(SmsMessage.objects.pending()),
+        overdue=counted(SmsMessage.objects.overdue(now)),
+        orphans=counted(reports.orphans()),
+        unreadable=counted(saying(reports, "outcome", DeliveryReport.Outcome.UNREADABLE)),
+        undispatched=counted(reports.undispatched()),
+        receivers_failed=counted(reports.dispatch_failed()),
+    )
+
+
+def warnings(accounts: Sequence[Account], bars: Sequence[Bar], overdue: int, *, now: datetime) -> list[str]:
+    """Return what somebody should look at, a sentence or two each.
+
+    Args:
+        accounts: all of them.
+        bars: the last 24 hours, in hours.
+        overdue: how many messages should have been asked about long ago.
+        now: the present.
+    """
+    said = []
+    foreign = [account.name for account in accounts if account.name not in conf.accounts()]
+    waiting_for = set(PendingReport.objects.filter(account__in=foreign).values_list("account", flat=True).distinct())
+    for account in accounts:
+        if account.name in foreign:
+            # It sends nothing, and nobody asks about it: what it said last stays in its row.
+            if account.name in waiting_for:
+                text = gettext(
+                    "Nobody can be asked about the messages of «%(account)s» that still wait for a report: it is not "
+                    "configured. Put it back into the settings until they have ended."
+                )
+                said.append(text % {"account": account.name})
+            continue
+        sent = _sent_since(account.last_callback_at, account.name, bars)
+        if conf.current().callback_base_url and sent >= TELLING and _older(account.last_callback_at, now):
+            said.append(_silence(account, bars) % {"account": account.name, "count": sent})
+        if account.last_poll_error:
+            text = gettext("Messente could not be asked about «%(account)s»: %(error)s")
+            said.append(text % {"account": account.name, "error": account.last_poll_error})
+    polled = max((account.last_poll_at for account in accounts if account.last_poll_at), default=None)
+    if overdue and (polled is None or now - polled > LATE):
+        said.append(gettext("Messages are overdue and nobody asks about them. Have poll_dlrs run every minute."))
+    counted = statistics.counted_at()
+    if counted is None or now - counted > STALE:
+        said.append(gettext("These figures are old. poll_dlrs counts them; the button counts them now."))
+    return said
+
+
+def _silence(account: Account, bars: Sequence[Bar]) -> str:
+    if account.last_callback_at is None or account.last_callback_at < bars[0].starts_at:  # no older ones were counted
+        return gettext(
+            "No callback has come for «%(account)s» within the last 24 hours, and %(count)d messages were sent. Look "
+            "whether Messente can reach this site."
+        )
+    return gettext(
+        "Reports have stopped coming for «%(account)s»: %(count)d messages were sent since the last callback. Look "
+        "whether Messente can reach this site."
+    )
+
+
+def _older(moment: datetime | None, now: datetime) -> bool:
+    return moment is None or now - moment > CALLBACK_PATIENCE
+
+
+def _sent_since(moment: datetime | None, account: str, bars: Sequence[Bar]) -> int:
+    # The present hour is left out: its messages' reports may be on their way.
+    whole = [bar for bar in bars[:-1] if moment is None or bar.starts_at > moment]
+    return sum(bar.count.by_account[account].total() for bar in whole if account in bar.count.by_account)

@@ -1,0 +1,7 @@
+"""Signed callback URLs."""
+
+from __future__ import annotations
+
+from django_messente_dlr.callbacks.tokens import callback_url, message_callback_url
+
+__all__ = ["callback_url", "message_callback_url"]

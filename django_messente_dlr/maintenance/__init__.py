@@ -1,0 +1,1 @@
+"""Periodic work: sweep, prune and count."""

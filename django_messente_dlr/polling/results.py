@@ -1,0 +1,85 @@
+"""What a poll did to a message, and when the next question is due: `schedule` writes that into the poller's list."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import Case, DateTimeField, F, TextChoices, Value, When
+from django.utils.translation import gettext_lazy as _
+
+from django_messente_dlr.models import SmsMessage
+from django_messente_dlr.receiving import lookup
+from django_messente_dlr.utils.rate_limiter import NotAsked
+
+
+class Outcome(TextChoices):
+    """What a poll did to one message."""
+
+    FINAL = "final", _("Its end is known.")
+    OPEN = "open", _("Nothing final is known yet; it will be asked about again.")
+    UNRESOLVED = "unresolved", _("Messente told nothing final within its 48 hours.")
+    REFUSED = "refused", _("Messente refuses the account.")
+    NOT_ASKED = "not_asked", _("Messente was not asked.")
+
+
+ENDED = frozenset({Outcome.FINAL, Outcome.UNRESOLVED})
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a poll did to one message.
+
+    Attributes:
+        message: its row as it was claimed.
+        outcome: what was done.
+        error: why the question was not asked, or not answered, in a sentence; "" where it was.
+        again_at: when it is to be asked about again, which `schedule` writes down; None where that is not for us.
+    """
+
+    message: SmsMessage
+    outcome: Outcome
+    error: str = ""
+    again_at: datetime | None = None
+
+
+def schedule(results: Iterable[Result]) -> None:
+    """Store when messages are to be polled again, and count the polls.
+
+    A row is changed only where it still has what the claim wrote. A message that has become final meanwhile has no
+    row any more; the time of one that was sent meanwhile, or whose claim has expired, is not ours to set.
+
+    Args:
+        results: the results of one batch.
+    """
+    results = list(results)
+    polled = [result.message.pk for result in results if result.again_at and result.outcome is not Outcome.NOT_ASKED]
+    if polled:
+        lookup.messages().filter(pk__in=polled).update(poll_count=F("poll_count") + 1)
+    claims: dict[datetime, list[Result]] = {}
+    for result in results:
+        if (claimed_until := result.message.next_poll_at) is not None:
+            claims.setdefault(claimed_until, []).append(result)
+    for claimed_until, claimed in claims.items():
+        due = {result.message.pk: result.again_at for result in claimed if result.again_at}
+        if due:
+            times = Case(*(When(pk=pk, then=Value(at)) for pk, at in due.items()), output_field=DateTimeField())
+            lookup.pending().filter(pk__in=due, due_at=claimed_until).update(due_at=times)
+        # Recording the end has deleted the row. Where it has not, the message would be polled indefinitely.
+        ended = [result.message.pk for result in claimed if not result.again_at and result.outcome in ENDED]
+        if ended:
+            lookup.pending().filter(pk__in=ended, due_at=claimed_until).delete()
+
+
+def put_off(messages: Collection[SmsMessage], reason: NotAsked, *, now: datetime) -> list[Result]:
+    """Have messages that were claimed in vain asked about as if they had not been, but not before they may be."""
+    if reason.again_in is not None:
+        at = now + timedelta(seconds=reason.again_in)
+        # Unless their claim has run out, and they are another's by now. One claim has one end.
+        for until in {message.next_poll_at for message in messages}:
+            if until is None:
+                continue
+            ours = [message.pk for message in messages if message.next_poll_at == until]
+            lookup.pending().filter(pk__in=ours, due_at=until).update(due_at=at)
+    return [Result(message, Outcome.NOT_ASKED, str(reason)) for message in messages]

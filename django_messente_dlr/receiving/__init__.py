@@ -1,0 +1,25 @@
+"""The only place that changes delivery state: `record` takes a Report from any door and writes it down.
+
+A report is written once (its fingerprint is unique), moves its message only forward (an UPDATE that asks for the
+rank that the decision was made on) and is never lost (an orphan waits for its message). Nothing here waits for
+Messente, and no receiver runs inside our transaction: `dispatch` sends the signals after the commit.
+"""
+
+from __future__ import annotations
+
+from django_messente_dlr.receiving.batch import together
+from django_messente_dlr.receiving.lookup import ForeignReport
+from django_messente_dlr.receiving.orphans import match, match_orphans
+from django_messente_dlr.receiving.record import Contended, Recorded, confirm_sent, record, record_end
+
+__all__ = [
+    "Contended",
+    "ForeignReport",
+    "Recorded",
+    "confirm_sent",
+    "match",
+    "match_orphans",
+    "record",
+    "record_end",
+    "together",
+]

@@ -1,0 +1,126 @@
+"""Gives orphans to their messages, whichever was committed first: after each commit, and in the sweep."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from typing import Any
+
+from django.db import router
+from django.db.models import BigIntegerField, Case, F, When
+from django.utils import timezone
+
+from django_messente_dlr import dispatch
+from django_messente_dlr.messente.parsers import reread
+from django_messente_dlr.messente.reports import Report, Source
+from django_messente_dlr.models import DeliveryReport, SmsMessage
+from django_messente_dlr.models.statuses import Status, rank_of
+from django_messente_dlr.receiving.apply import Moved, settle
+from django_messente_dlr.receiving.lookup import (
+    Address,
+    ForeignReport,
+    find,
+    orphans_of,
+    orphans_with_message,
+    reports,
+)
+from django_messente_dlr.utils import db_retry
+
+logger = logging.getLogger(__name__)
+
+BATCH = 500
+
+
+def match(message: SmsMessage) -> int:
+    """Give a message the orphans that are about it; return how many those were.
+
+    Args:
+        message: a message whose row is committed.
+    """
+    return sum(adopt(orphan) for orphan in _plainest_first(orphans_of(message)))
+
+
+def match_orphans() -> int:
+    """Give all orphans to their messages that are known by now, however that was missed; return how many."""
+    matched, last = 0, 0
+    while batch := list(orphans_with_message().filter(pk__gt=last)[:BATCH]):
+        for orphan in _plainest_first(batch):
+            try:
+                matched += adopt(orphan)
+            except Exception:  # one report's trouble must not keep the others from their messages
+                logger.exception("Delivery report %s could not be given to its message.", orphan.pk)
+        last = batch[-1].pk
+    return matched
+
+
+def _plainest_first(orphans: Iterable[DeliveryReport]) -> list[DeliveryReport]:
+    """Return those that say most first: of what was delivered in the end nobody need hear now that it had failed."""
+    return sorted(orphans, key=lambda orphan: rank_of(Status(orphan.status) if orphan.status else None), reverse=True)
+
+
+def count_again(fingerprint: str, *, named: int | None) -> bool:
+    """Count one more receipt of a report; return whether it is there.
+
+    Args:
+        fingerprint: the report's.
+        named: the primary key of the message that it was said to be about this time, or None.
+    """
+    told: dict[str, Any] = {"receipts": F("receipts") + 1}
+    if named is not None:
+        # An account's URL may have brought it before, with an id that nobody knew. Now it is said whose it is, and
+        # the sweep gives it to its message.
+        unnamed = When(message__isnull=True, named_message__isnull=True, then=named)
+        told["named_message"] = Case(unnamed, default=F("named_message"), output_field=BigIntegerField())
+    rows = reports().filter(fingerprint=fingerprint)
+    with db_retry.bounded_transaction(rows.db):
+        return bool(rows.update(**told))
+
+
+def adopt(orphan: DeliveryReport) -> bool:
+    """Give an orphan to its message, if that is known and nobody else has; return whether that was done here.
+
+    Args:
+        orphan: the report's row as it was read.
+    """
+    report = reread(
+        Source(orphan.source),
+        orphan.payload,
+        sms_unique_id=orphan.sms_unique_id,
+        omnimessage_id=orphan.omnimessage_id,
+        stat=orphan.stat,
+        err=orphan.err,
+        occurred_at=orphan.occurred_at,
+    )
+    address = Address.of(report, account=orphan.account, named=orphan.named_message)
+    using = router.db_for_write(DeliveryReport)
+    return db_retry.patiently(lambda: _adopt(orphan, report, address, using=using), using=using)
+
+
+def _adopt(orphan: DeliveryReport, report: Report, address: Address, *, using: str) -> bool:
+    now = timezone.now()
+    try:
+        # Without a lock first: MariaDB would have it wait for a registration that is under way, for as long as that
+        # is open. Whoever commits after us looks for orphans after us.
+        if find(address) is None:
+            return False
+    except ForeignReport:
+        return False
+    with db_retry.bounded_transaction(using):
+        try:
+            message = find(address, lock=True)
+            row = reports().select_for_update().filter(pk=orphan.pk, message__isnull=True).first()
+            if message is None or row is None:
+                return False
+            if row.dispatch_due_at is not None and row.dispatch_due_at > now:
+                return False  # it is just being told of: whoever does that comes here afterwards, or the sweep does
+            signals = settle(row, message, report, now=now)
+        except (ForeignReport, Moved):
+            return False  # not about this message after all; or moved where there are no locks: the sweep comes again
+        # What was received without its message was told so, unless a receiver raised; what has changed now is news.
+        told = row.dispatched_at is not None and not row.dispatch_error
+        row.signals = [*([] if told else row.signals), *signals]
+        row.dispatch_due_at = now + dispatch.LEASE
+        row.named_message = None
+        row.save(update_fields=["message", "named_message", "outcome", "previous", "signals", "dispatch_due_at"])
+        dispatch.dispatch_on_commit(row)
+    return True

@@ -1,0 +1,120 @@
+"""The SQL of the fast path: one fixed text for each database, final status and list of signals.
+
+This app's own vocabulary (status, rank, outcome, signals) is written as literals; all other values are named
+parameters, so that no text depends on what Messente sends.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from typing import Any
+
+from django.db.models import Model
+
+from django_messente_dlr.models import Account, DeliveryReport, PendingReport, SmsMessage
+from django_messente_dlr.models.statuses import Status
+from django_messente_dlr.receiving.transitions import Outcome
+
+# The status that the message is expected to have; the report is decided on this assumption.
+EXPECTED = Status.SENT
+
+
+@cache
+def statements(
+    vendor: str, status: Status, signals: tuple[str, ...], *, by_primary_key: bool, returning_message: bool
+) -> tuple[str, ...]:
+    """Return the statements that record one report.
+
+    The first returns a row if the message is as expected, and changes nothing otherwise. On PostgreSQL it does
+    everything and returns the report's primary key, followed by the message's columns on demand. Elsewhere it returns
+    the message's primary key, which the other statements take as ``message_id``.
+
+    Args:
+        vendor: Django's name of the database: "postgresql", "mysql" (MariaDB, too) or "sqlite".
+        status: what the report reports.
+        signals: the names of the signals to send.
+        by_primary_key: whether the message is found by its primary key, or else by its ``sms_unique_id``.
+        returning_message: whether PostgreSQL returns the message.
+    """
+    message, pending, report = (model._meta.db_table for model in (SmsMessage, PendingReport, DeliveryReport))  # noqa: SLF001 - documented
+    columns = report_columns(status, signals, message="moved.id" if vendor == "postgresql" else "%(message_id)s")
+    insert = f"INSERT INTO {report} ({', '.join(columns)})"
+    values = ", ".join(columns.values())
+    conditions = _conditions(status, by_primary_key=by_primary_key)
+    if vendor == "postgresql":
+        # The lock of an UPDATE, which a foreign key to the message does not exclude.
+        statement = (
+            f"WITH target AS (SELECT m.id FROM {message} AS m WHERE {conditions} FOR NO KEY UPDATE SKIP LOCKED),"
+            f" moved AS (UPDATE {message} AS m SET {_changes(status)} FROM target WHERE m.id = target.id"
+            f" RETURNING {', '.join(f'm.{field.column}' for field in concrete_fields(SmsMessage))}),"
+            f" ended AS (DELETE FROM {pending} WHERE message_id IN (SELECT id FROM moved)),"
+            f" inserted AS ({insert} SELECT {values} FROM moved RETURNING id AS report_id)"
+        )
+        returned = "report_id, moved.*" if returning_message else "report_id"
+        return (f"{statement} SELECT {returned} FROM inserted, moved",)
+    writes = (f"DELETE FROM {pending} WHERE message_id = %(message_id)s", f"{insert} VALUES ({values})")
+    if vendor == "sqlite":
+        # A transaction of SQLite's that begins with a read cannot write once another process has written.
+        return f"UPDATE {message} AS m SET {_changes(status)} WHERE {conditions} RETURNING id", *writes
+    return (
+        f"SELECT m.id FROM {message} AS m WHERE {conditions} FOR UPDATE SKIP LOCKED",
+        f"UPDATE {message} AS m SET {_changes(status, rank='m.rank')} WHERE m.id = %(message_id)s",
+        *writes,
+    )
+
+
+@cache
+def concrete_fields(model: type[Model]) -> list[Any]:
+    """Return the fields of a model that have a column, in their order."""
+    return [field for field in model._meta.get_fields() if field.concrete]  # noqa: SLF001 - documented
+
+
+def report_columns(status: Status, signals: tuple[str, ...], *, message: str) -> dict[str, str]:
+    """Return the SQL of each column of a report but its primary key.
+
+    Args:
+        status: what the report reports.
+        signals: the names of the signals to send.
+        message: SQL of the message's primary key.
+    """
+    literals = {
+        "status": status.value,
+        "outcome": Outcome.ADVANCED.value,
+        "previous": EXPECTED.value,
+        "signals": json.dumps(signals),
+        "dispatch_error": "",
+    }
+    times = {"received_at": "now", "dispatched_at": "dispatched_at", "dispatch_due_at": "dispatch_due_at"}
+    given = ("account", "sms_unique_id", "omnimessage_id", "source", "stat", "err", "occurred_at", "payload")
+    return {
+        "message_id": message,
+        "named_message": "NULL",
+        "receipts": "1",
+        "dispatch_failed_at": "NULL",
+        **{name: f"'{value}'" for name, value in literals.items()},
+        **{name: f"%({parameter})s" for name, parameter in times.items()},
+        **{name: f"%({name})s" for name in (*given, "fingerprint", "url_key", "signature_key")},
+    }
+
+
+def _changes(status: Status, *, rank: str = "rank") -> str:
+    """Return the assignments of the UPDATE. MySQL reserves the word RANK, unless a table's alias precedes it."""
+    return (
+        f"status = '{status.value}', {rank} = {status.rank}, stat = %(stat)s, err = %(err)s,"
+        " error_text = %(error_text)s, price = COALESCE(price, %(price)s), parts = COALESCE(parts, %(parts)s),"
+        " channel = COALESCE(%(channel)s, channel), finalised_at = %(now)s"
+    )
+
+
+def _conditions(status: Status, *, by_primary_key: bool) -> str:
+    conditions = f"m.sms_unique_id = %(sms_unique_id)s AND m.account = %(account)s AND m.rank = {EXPECTED.rank}"
+    if by_primary_key:
+        conditions = f"m.id = %(message_id)s AND {conditions}"
+    if status.is_delivery:
+        # A delivery may end a credit hold, which takes more than these statements.
+        conditions += (
+            f" AND NOT EXISTS (SELECT 1 FROM {Account._meta.db_table} AS a"  # noqa: SLF001 - documented
+            " WHERE a.name = m.account AND a.credits_exhausted_at IS NOT NULL)"
+        )
+    return conditions

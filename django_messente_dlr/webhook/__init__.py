@@ -1,0 +1,1 @@
+"""Receive the callbacks of Messente."""
