@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 import django
 
-from tests.delivery.web import PATH, Web
+from tests.integration.processes.web import PATH, Web
 
 sys.path += map(str, PATH)
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
@@ -29,9 +29,9 @@ django.setup()
 from django.db import connection  # noqa: E402 - needs the settings
 
 from django_messente_dlr.callbacks import callback_url  # noqa: E402
-from tests.delivery.databases import url_of  # noqa: E402
-from tests.delivery.proxy import Proxy  # noqa: E402
-from tests.delivery.test_outage import PATIENT, upstream  # noqa: E402
+from tests.integration.processes.databases import url_of  # noqa: E402
+from tests.integration.processes.proxy import Proxy  # noqa: E402
+from tests.integration.processes.test_outage import PATIENT, upstream  # noqa: E402
 
 
 def main() -> None:

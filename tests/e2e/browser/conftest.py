@@ -1,0 +1,128 @@
+"""A browser, the example shop, and axe-core. Without them these tests are skipped: ``tox -e browser`` has them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.browser.shop import PASSWORD, USER, Shop, open_shop
+
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser") or ""
+AXE = Path(os.environ.get("AXE_CORE", ""))
+POLICY = "default-src 'self'; img-src 'self' data:; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if "AXE_CORE" in os.environ:
+        return  # the environment that is made for them: there, whatever is missing is an error
+    skip = pytest.mark.skip(reason="needs chromium, Playwright and axe-core: tox -e browser")
+    for item in items:
+        if "browser" in item.path.parts:
+            item.add_marker(skip)
+
+
+@pytest.fixture(scope="session")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    with open_shop(tmp_path_factory.mktemp("shop")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def cookies(chromium: Any, shop: Shop) -> Any:
+    """Log in once; what the browser then has in its hand."""
+    context = chromium.new_context()
+    page = context.new_page()
+    page.goto(f"{shop.url}/admin/")
+    page.fill("#id_username", USER)
+    page.fill("#id_password", PASSWORD)
+    page.click("[type=submit]")
+    page.wait_for_selector("#user-tools")
+    state = context.storage_state()
+    context.close()
+    return state
+
+
+class Visitor:
+    """A person with a browser, who hears every complaint that it makes."""
+
+    def __init__(self, page: Any, url: str) -> None:
+        self.page = page
+        self.url = url
+        self.complaints: list[str] = []
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("console", self._hear)
+
+    def _hear(self, message: Any) -> None:
+        if message.type == "error" and "favicon" not in str(message.location):
+            self.complaints.append(message.text)
+
+    def open(self, path: str) -> None:
+        """Open a page of the app's admin."""
+        self.page.goto(f"{self.url}/admin/django_messente_dlr/{path}")
+
+    def is_as_it_should_be(self) -> None:
+        """Check the page for what axe-core finds serious, for complaints, and for what hangs over its edge."""
+        assert self.complaints == [], self.page.url
+        self.page.evaluate(AXE.read_text(encoding="utf-8"))
+        found = self.page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+        serious = [
+            (violation["id"], [node["html"][:200] for node in violation["nodes"]][:3])
+            for violation in found["violations"]
+            if violation["impact"] in {"serious", "critical"}
+        ]
+        assert serious == [], self.page.url
+        self.complaints.clear()  # axe-core tries styles of its own, which the policy refuses
+        self.fits()
+
+    def fits(self) -> None:
+        """Check that nothing hangs over the page's edge."""
+        wide = self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert wide <= 0, self.page.url
+
+
+@pytest.fixture
+def visit(chromium: Any, cookies: Any, shop: Shop) -> Iterator[Any]:
+    """Return a function that lets a person in: (width, scheme, language) -> Visitor."""
+    contexts = []
+
+    def let_in(width: int = 1280, scheme: str = "light", language: str = "en") -> Visitor:
+        context = chromium.new_context(
+            viewport={"width": width, "height": 900},
+            color_scheme=scheme,
+            locale=language,
+            storage_state=cookies,
+            accept_downloads=True,
+            reduced_motion="reduce",
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.route(f"{shop.url}/admin/**", _under_policy)
+        return Visitor(page, shop.url)
+
+    yield let_in
+    for context in contexts:
+        context.close()
+
+
+def _under_policy(route: Any) -> None:
+    """Serve pages under a strict Content-Security-Policy, as a project may."""
+    if route.request.resource_type != "document" or route.request.method != "GET":
+        route.continue_()
+        return
+    response = route.fetch()
+    route.fulfill(response=response, headers={**response.headers, "content-security-policy": POLICY})

@@ -1,0 +1,72 @@
+"""``python -m tests.e2e.browser.screenshots docs``: the pictures in the README, over a month of messages."""
+
+from __future__ import annotations
+
+import random
+import sys
+import tempfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Literal
+
+from tests.e2e.browser.conftest import CHROMIUM
+from tests.e2e.browser.shop import PASSWORD, USER, Shop, open_shop
+
+PICTURES: list[tuple[str, str, int, int, Literal["light", "dark"]]] = [
+    ("admin-overview", "tally/?window=30d", 1200, 940, "light"),
+    ("admin-overview-dark", "tally/?window=7d", 1200, 940, "dark"),
+    ("admin-list", "smsmessage/?age=hour", 1200, 760, "light"),
+    ("admin-message", "smsmessage/7/change/", 1200, 760, "light"),
+    ("admin-narrow", "tally/?window=24h", 400, 900, "light"),
+    ("admin-narrow-list", "smsmessage/?age=hour", 400, 900, "dark"),
+]
+
+
+def season(shop: Shop) -> None:
+    """Enter a month of messages with every end, and put the demo's own at the end of it."""
+    chance = random.Random(7)
+    now = datetime.now(UTC).replace(tzinfo=None)
+    for _number in range(6000):
+        ago = timedelta(minutes=5 + 43_000 * chance.random())
+        if chance.random() > 0.35 + 0.6 * (7 <= (now - ago).hour <= 19):
+            continue
+        status, rank, err = chance.choices(
+            [("delivered", 5, None), ("seen", 6, None), ("failed", 3, 1), ("failed", 3, 2), ("rejected", 4, 7)],
+            [85, 5, 5, 2, 1],
+        )[0]
+        at = now - ago
+        shop.execute(
+            "INSERT INTO django_messente_dlr_smsmessage (omnimessage_id, account, recipient, sender, text, channel, "
+            "status, rank, stat, err, error_text, metadata, created_at, sent_at, finalised_at, poll_count) "
+            "VALUES ('', 'default', ?, 'Shop', '', 'sms', ?, ?, '', ?, '', '{}', ?, ?, ?, 0)",
+            f"{chance.choice(['+372', '+372', '+371', '+358'])}5{chance.randrange(10**7):07}",
+            *(status, rank, err, at.isoformat(" "), at.isoformat(" ")),
+            (at + timedelta(seconds=chance.lognormvariate(1.5, 1))).isoformat(" "),
+        )
+
+
+def main(folder: Path) -> None:
+    from playwright.sync_api import sync_playwright
+
+    with tempfile.TemporaryDirectory() as work, open_shop(Path(work)) as shop, sync_playwright() as playwright:
+        season(shop)
+        shop.execute("DELETE FROM django_messente_dlr_tally")  # the demo has counted without it
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        for name, path, width, height, scheme in PICTURES:
+            context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+            page = context.new_page()
+            page.goto(f"{shop.url}/admin/")
+            page.fill("#id_username", USER)
+            page.fill("#id_password", PASSWORD)
+            page.click("[type=submit]")
+            page.goto(f"{shop.url}/admin/django_messente_dlr/tally/")
+            for _ in range(4):  # a month is counted in several runs
+                page.click("text=Count now")
+            page.goto(f"{shop.url}/admin/django_messente_dlr/{path}")
+            page.screenshot(path=folder / f"{name}.png")
+            context.close()
+        browser.close()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,77 @@
+"""The shop's page, in the tests' own project: it lists, sends, and says what went wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.http import HttpResponse
+from django.test import Client
+from django.urls import reverse
+from shop.models import Note, Order
+
+from django_messente_dlr.models import SmsMessage
+from django_messente_dlr.sandbox import Sandbox
+from django_messente_dlr.testing.callbacks import call_back
+from django_messente_dlr.testing.factories import AccountFactory
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.urls("tests.e2e.example.urls")]
+
+
+def post(client: Client, phone: str, text: str = "Your parcel is here.") -> str:
+    response: HttpResponse = client.post(reverse("orders"), {"phone": phone, "text": text}, follow=True)  # type: ignore[assignment]
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+def test_an_empty_shop_says_so(client: Client) -> None:
+    assert "No order yet." in client.get(reverse("orders")).content.decode()
+
+
+def test_a_sent_sms_is_shown_with_what_became_of_it(client: Client, messente_sandbox: Sandbox) -> None:
+    assert "Messente has taken it" in post(client, "+37255500143")
+    order = Order.objects.get()
+    assert order.message is not None
+    assert order.message.metadata == {"order": order.pk}
+    assert call_back(order.message).status_code == 200
+    page = client.get(reverse("orders")).content.decode()
+    assert "Delivered" in page
+    assert "Customer informed" in page
+
+
+@pytest.mark.parametrize(
+    ("phone", "sentence", "orders"),
+    [
+        ("nobody", "is not a phone number", 0),
+        ("+37255500211", "It was not sent. Messente answered «ERROR 111»", 1),
+        ("+37255500250", "A report will tell.", 1),
+    ],
+)
+def test_what_goes_wrong_is_said(
+    client: Client, messente_sandbox: Sandbox, phone: str, sentence: str, orders: int
+) -> None:
+    assert sentence in post(client, phone)
+    assert Order.objects.count() == orders
+    assert SmsMessage.objects.count() == orders
+
+
+def test_an_account_out_of_credits_is_not_sent_from(client: Client) -> None:
+    AccountFactory.create(held=True)
+    assert "out of credits" in post(client, "+37255500000")
+    assert Order.objects.get().state == Order.State.CALL
+
+
+def test_a_stranger_cannot_send_for_somebody_else(client: Client) -> None:
+    assert Client(enforce_csrf_checks=True).post(reverse("orders"), {"phone": "+37255500000"}).status_code == 403
+    assert not Order.objects.exists()
+
+
+def test_an_incomplete_form_comes_back(client: Client) -> None:
+    response: Any = client.post(reverse("orders"), {"phone": "", "text": ""})
+    assert "This field is required." in response.content.decode()
+
+
+def test_a_report_about_nobodys_order_is_only_noted() -> None:
+    message = SmsMessage.objects.create(account="default", created_at="2026-01-01T00:00Z", recipient="+37255500000")
+    assert call_back(message, "REJECTD", 7, sms_unique_id="an-id").status_code == 200
+    assert Note.objects.filter(signal="sender_not_allowed", order=None).exists()

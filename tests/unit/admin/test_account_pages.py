@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
+
+from django_messente_dlr import accounts
+from django_messente_dlr.models import Account
+from django_messente_dlr.testing.factories import AccountFactory
+from django_messente_dlr.testing.signals import SignalLog
+from tests.unit.admin.conftest import Staff
+from tests.unit.admin.pages import act, html, list_url, listed, page_url, told
+
+pytestmark = pytest.mark.django_db
+
+ACTION = "lift_credit_hold"
+
+
+def test_accounts_are_listed_by_name_with_their_credit(admin_client: Client) -> None:
+    second = AccountFactory.create(name="marketing", balance=Decimal("129.345"))
+    first = AccountFactory.create(name="default", held=True, last_poll_error="Messente refused the credentials.")
+    assert listed(admin_client, Account) == [first, second]
+    page = html(admin_client, list_url(Account))
+    for text in ("On hold: out of credits", "Not on hold", "129.345", "Messente refused the credentials."):
+        assert text in page
+
+
+def test_the_page_of_an_account_shows_when_we_last_heard_of_it(admin_client: Client) -> None:
+    account = AccountFactory.create(held=True, balance=Decimal("0"), last_poll_error="No answer.")
+    page = html(admin_client, page_url(account))
+    for text in ("On hold: out of credits", ">0.00<", "No answer.", "Last callback at", "Lift the credit hold"):
+        assert text in page
+
+
+@pytest.mark.parametrize("many", [1, 20])
+def test_a_list_of_any_length_takes_the_same_number_of_queries(
+    admin_client: Client, django_assert_num_queries: DjangoAssertNumQueries, many: int
+) -> None:
+    for number in range(many):
+        AccountFactory.create(name=f"account-{number}")
+    with django_assert_num_queries(5):
+        assert len(listed(admin_client, Account)) == many
+
+
+def test_a_hold_is_lifted_once_and_told_of(
+    admin_client: Client,
+    dlr_signals: SignalLog,
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
+    held, idle = AccountFactory.create(held=True), AccountFactory.create(name="marketing")
+    with django_capture_on_commit_callbacks(execute=True):
+        response = act(admin_client, ACTION, idle, held)
+    assert response.status_code == 302
+    assert told(response) == [
+        ("success", "The credit hold of «default» is lifted: messages may be sent from it again."),
+        ("info", "«marketing» was not on hold, so nothing has changed."),
+    ]
+    assert not accounts.is_held("default")
+    assert dlr_signals.names == ["credits_restored"]
+    assert dlr_signals.arguments("credits_restored")["account"] == "default"
+    assert "Lifted the credit hold." in html(admin_client, page_url(held, "history"))
+    assert "Lifted the credit hold." not in html(admin_client, page_url(idle, "history"))
+
+
+def test_nothing_is_lifted_by_get(admin_client: Client) -> None:
+    account = AccountFactory.create(held=True)
+    admin_client.get(list_url(Account), {"action": ACTION, "_selected_action": str(account.pk), "index": "0"})
+    assert accounts.is_held("default")
+
+
+def test_a_balance_is_not_rounded_up(admin_client: Client) -> None:
+    accounts.note_balance("default", Decimal("0.004"), now=timezone.now())
+    assert "0.004" in html(admin_client, list_url(Account))
+
+
+def test_the_page_of_an_account_that_is_held_lifts_the_hold_by_a_button(staff: Staff) -> None:
+    account = AccountFactory.create(held=True)
+    button = 'name="action" value="lift_credit_hold"'
+    assert button not in html(staff("view_account"), page_url(account))
+    client = staff("view_account", "change_account")
+    assert button in html(client, page_url(account))
+    act(client, ACTION, account)
+    assert button not in html(client, page_url(account))

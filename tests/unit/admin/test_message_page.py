@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
+
+from django_messente_dlr.callbacks import message_callback_url
+from django_messente_dlr.messente.codes import ErrorCode
+from django_messente_dlr.models import DeliveryReport
+from django_messente_dlr.models.statuses import Status
+from django_messente_dlr.testing.factories import DeliveryReportFactory, SmsMessageFactory
+from tests.unit.admin.conftest import Staff
+from tests.unit.admin.pages import html, page_url
+
+pytestmark = pytest.mark.django_db
+
+# Session, user, the message, its reports, and the accounts that are on hold.
+QUERIES = 6
+
+
+def fields(page: str) -> dict[str, str]:
+    """The read-only fields of a page: their names with their text, markup left out."""
+    found = re.findall(
+        r'<div class="form-row[^"]* field-(\w+)">.*?<div class="readonly">(.*?)</div>', page, flags=re.DOTALL
+    )
+    return {name: re.sub(r"<[^>]*>", "", text).strip() for name, text in found}
+
+
+def answer(page: str) -> str:
+    """What stands on top of the page, markup left out."""
+    found = page.partition('class="messente-dlr-answer')[2].partition("<section")[0].partition(">")[2]
+    return " ".join(re.sub(r"<[^>]*>", " ", found).split())
+
+
+@pytest.mark.parametrize("cause", [cause for cause in ErrorCode if cause])
+def test_the_page_of_a_failure_says_why_and_what_to_do(admin_client: Client, cause: ErrorCode) -> None:
+    message = SmsMessageFactory.create(status=Status.FAILED, stat="FAILED", err=cause.value, error_text="No way.")
+    page = html(admin_client, page_url(message))
+    assert answer(page).startswith("Failed The message did not reach its recipient.")
+    assert f"Cause: {cause.meaning}" in answer(page)
+    assert f"What to do: {cause.advice}".replace("'", "&#x27;") in answer(page)
+    shown = fields(page)
+    assert shown["error"] == "No way."
+    assert shown["reported"] == f"FAILED, err {cause.value}: Delivery failed."
+
+
+def test_a_failure_without_a_number_is_told_in_messentes_own_words(admin_client: Client) -> None:
+    message = SmsMessageFactory.create(status=Status.REJECTED, err=None, error_text="The sender is not activated.")
+    assert "Cause: The sender is not activated." in answer(html(admin_client, page_url(message)))
+
+
+@pytest.mark.parametrize("status", Status)
+def test_every_status_is_told_in_a_sentence(admin_client: Client, status: Status) -> None:
+    message = SmsMessageFactory.create(status=status, err=None)
+    assert re.match(rf"{status.label} .+\.", answer(html(admin_client, page_url(message))))
+
+
+@pytest.mark.parametrize(
+    ("stat", "err", "words"),
+    [("", None, "–"), ("MARTIAN", None, "MARTIAN"), ("", 42, "err 42"), ("ACK", 0, "ACK, err 0: Acknowledged; ")],
+)
+def test_words_and_numbers_that_are_unknown_are_shown_as_they_came(
+    admin_client: Client, stat: str, err: int | None, words: str
+) -> None:
+    message = SmsMessageFactory.create(stat=stat, err=err)
+    assert fields(html(admin_client, page_url(message))).get("reported", "–").startswith(words)
+
+
+def test_all_that_is_kept_of_a_message_is_on_its_page(admin_client: Client) -> None:
+    message = SmsMessageFactory.create(
+        sms_unique_id="abc123",
+        omnimessage_id="whole-1",
+        text="Your parcel is here",
+        channel="viber",
+        parts=2,
+        price=Decimal("0.045000"),
+        metadata={"name": "Jüri", "order": 17},
+        poll_count=3,
+    )
+    page = html(admin_client, page_url(message))
+    shown = fields(page)
+    assert shown["sms_unique_id"] == "abc123"
+    assert shown["omnimessage_id"] == "whole-1"
+    assert shown["said"] == "Your parcel is here"
+    assert shown["channel"] == "viber"
+    assert shown["parts"] == "2"
+    assert shown["price_paid"] == "0.045"
+    assert shown["metadata_lines"] == "{\n  &quot;name&quot;: &quot;Jüri&quot;,\n  &quot;order&quot;: 17\n}"
+    assert "Asked 3 times so far." in page
+
+
+@pytest.mark.parametrize(("price", "words"), [("1", "1.00"), ("0.2", "0.20"), ("0.000001", "0.000001"), (None, "–")])
+def test_a_price_is_written_as_money_is(admin_client: Client, price: str | None, words: str) -> None:
+    message = SmsMessageFactory.create(price=price and Decimal(price))
+    # What is not known has no line of its own.
+    assert fields(html(admin_client, page_url(message))).get("price_paid", "–") == words
+
+
+def test_its_reports_stand_on_it_in_the_order_in_which_they_came(admin_client: Client) -> None:
+    message = SmsMessageFactory.create(status=Status.REJECTED, err=7)
+    now = timezone.now()
+    late = DeliveryReportFactory.create(message=message, stat="REJECTD", err=7, received_at=now, receipts=6)
+    early = DeliveryReportFactory.create(
+        message=message, stat="ACCEPTD", source="poll", received_at=now - timedelta(hours=1), dispatch_error="Oh."
+    )
+    other = DeliveryReportFactory.create()
+    page = html(admin_client, page_url(message))
+    assert page.index(page_url(early)) < page.index(page_url(late))
+    assert page_url(other) not in page
+    for text in ("ACCEPTD", "Poll", "A receiver failed", "REJECTD", "Sender name not allowed", "came 5 more times"):
+        assert text in page
+
+
+def test_an_undispatched_report_says_so(admin_client: Client) -> None:
+    report = DeliveryReportFactory.create(dispatched_at=None, dispatch_due_at=timezone.now())
+    assert ">Waiting</span>" in html(admin_client, page_url(report.message))
+
+
+@pytest.mark.parametrize("many", [1, 20])
+def test_a_page_with_any_number_of_reports_takes_the_same_number_of_queries(
+    admin_client: Client, django_assert_num_queries: DjangoAssertNumQueries, many: int
+) -> None:
+    message = SmsMessageFactory.create()
+    DeliveryReportFactory.create_batch(many, message=message)
+    html(admin_client, page_url(message))  # whichever page is the first looks up its content type
+    with django_assert_num_queries(QUERIES):
+        html(admin_client, page_url(message))
+
+
+def test_reports_are_for_those_who_may_view_them(staff: Staff) -> None:
+    report = DeliveryReportFactory.create()
+    assert page_url(report) not in html(staff("view_smsmessage"), page_url(report.message))
+    assert page_url(report) in html(staff("view_smsmessage", "view_deliveryreport"), page_url(report.message))
+
+
+def test_the_url_that_speaks_for_a_message_is_not_shown(admin_client: Client) -> None:
+    message = SmsMessageFactory.create(queued=True)
+    report = DeliveryReportFactory.create(message=None, named_message=message.pk)
+    token = message_callback_url(message.pk, message.account).rstrip("/").rpartition("/")[2]
+    for page in (page_url(message), page_url(report)):
+        content = html(admin_client, page)
+        assert token not in content
+        assert token.rpartition(".")[2] not in content
+
+
+def test_there_is_nothing_to_fill_in(admin_client: Client) -> None:
+    report = DeliveryReportFactory.create()
+    page = html(admin_client, page_url(report.message))
+    form = page[page.index('id="smsmessage_form"') :]
+    assert set(re.findall(r'<input type="(\w+)"', form)) <= {"hidden"}
+    assert "<textarea" not in form
+    assert "<select" not in form
+    assert DeliveryReport.objects.count() == 1

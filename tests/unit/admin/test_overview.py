@@ -1,0 +1,302 @@
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from decimal import Decimal
+from html import unescape
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
+
+from django_messente_dlr.admin import statistics as admin_statistics
+from django_messente_dlr.maintenance import statistics
+from django_messente_dlr.models import DeliveryReport, SmsMessage, Tally
+from django_messente_dlr.models.statuses import Status
+from django_messente_dlr.testing.callbacks import call_back
+from django_messente_dlr.testing.factories import AccountFactory, DeliveryReportFactory, SmsMessageFactory
+from tests.unit.admin.conftest import Staff
+from tests.unit.admin.pages import html, list_url, page_url
+
+pytestmark = pytest.mark.django_db
+
+# Session, user, tallies, the accounts and what is waited for of those not configured, six counts, when they were
+# counted twice, those on hold.
+QUERIES = 14
+
+
+@pytest.fixture(autouse=True)
+def _half_past(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clock stands still in the middle of an hour, so that no hour ends while a test runs."""
+    now = timezone.now().replace(minute=30, second=0, microsecond=0)
+    monkeypatch.setattr(timezone, "now", lambda: now)
+
+
+def sent(ago: timedelta, status: Status = Status.DELIVERED, *, took: int = 4, **attributes: Any) -> SmsMessage:
+    at = timezone.now() - ago
+    return SmsMessageFactory.create(
+        created_at=at,
+        sent_at=at,
+        status=status,
+        finalised_at=at + timedelta(seconds=took) if status.is_final else None,
+        **attributes,
+    )
+
+
+def overview(client: Client, window: str = "") -> str:
+    statistics.count()
+    return html(client, list_url(Tally) + (f"?window={window}" if window else ""))
+
+
+def cards(page: str) -> dict[str, str]:
+    found = re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", page)
+    return {name: re.sub(r"<[^>]*>", "", value) for name, value in found}
+
+
+def rows(page: str, heading: str) -> list[list[str]]:
+    """The lines of the table under a heading, markup left out."""
+    table = page.partition(f'id="messente-dlr-{heading}"')[2].partition("<tbody>")[2].partition("</tbody>")[0]
+    lines = re.findall(r"<tr>(.*?)</tr>", table, flags=re.DOTALL)
+    return [
+        [re.sub(r"<[^>]*>", "", cell).strip() for cell in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", line, re.DOTALL)]
+        for line in lines
+    ]
+
+
+def test_nothing_at_all_is_an_overview_too(admin_client: Client) -> None:
+    page = html(admin_client, list_url(Tally))
+    assert cards(page)["Messages"] == "0"
+    assert cards(page)["Delivery rate"] == "–"
+    assert "No message failed." in page
+    assert "Not counted yet" in page
+
+
+def test_it_tells_how_many_were_sent_and_what_became_of_them(admin_client: Client) -> None:
+    for _ in range(3):
+        sent(timedelta(minutes=5))
+    sent(timedelta(minutes=5), Status.FAILED, err=1)
+    sent(timedelta(minutes=1), Status.SENT)
+    page = overview(admin_client)
+    shown = cards(page)
+    assert (shown["Messages"], shown["Delivery rate"], shown["Pending now"]) == ("5", "75 %", "1")
+    assert shown["Time to final, median"].endswith(" s")
+
+
+@pytest.mark.parametrize(("window", "number"), [("24h", "1"), ("7d", "2"), ("30d", "3"), ("", "1"), ("a year", "1")])
+def test_each_window_reaches_as_far_as_it_says(admin_client: Client, window: str, number: str) -> None:
+    for days in (0, 3, 20, 40):
+        sent(timedelta(days=days, minutes=1))
+    for _ in range(3):  # a long past is counted in several runs
+        statistics.count()
+    assert cards(overview(admin_client, window))["Messages"] == number
+
+
+def test_the_chart_has_a_table_that_says_the_same(admin_client: Client) -> None:
+    sent(timedelta(0))
+    sent(timedelta(0), Status.REJECTED)
+    page = overview(admin_client)
+    drawn = re.findall(r'<rect class="messente-dlr-fill-(\w+)" x=', page)
+    assert sorted(drawn) == ["delivered", "rejected"]
+    *_, last = rows(page, "volume")
+    assert last[1:] == ["1", "0", "0", "0", "0", "0", "1", "2"]
+    assert page.count("<g><title>") == len(rows(page, "volume")) == 24
+
+
+def test_causes_are_ranked_and_lead_to_the_messages(admin_client: Client) -> None:
+    for err in (7, 7, 3, None):
+        sent(timedelta(minutes=1), Status.FAILED, err=err)
+    for days in (2, 9, 40):
+        sent(timedelta(days=days), Status.FAILED, err=7)
+    page = overview(admin_client)
+    assert [line[:2] for line in rows(page, "causes")] == [
+        ["Sender name not allowed", "2"],
+        ["Invalid number", "1"],
+        ["Unknown or not told", "1"],
+    ]
+    assert f'"{list_url(SmsMessage)}?cause=7&amp;age=day"' in page
+
+
+@pytest.mark.parametrize(("window", "number"), [("24h", "1"), ("7d", "2"), ("30d", "3")])
+def test_a_cause_leads_to_as_many_messages_as_the_window_tells(
+    admin_client: Client, window: str, number: str
+) -> None:
+    for days in (0, 3, 20, 40):
+        sent(timedelta(days=days, minutes=1), Status.FAILED, err=7)
+    for _ in range(3):  # a long past is counted in several runs
+        statistics.count()
+    page = overview(admin_client, window)
+    assert [line[:2] for line in rows(page, "causes")] == [["Sender name not allowed", number]]
+    [link] = re.findall(r'<th scope="row"><a href="([^"]*cause=7[^"]*)"', page)
+    found = admin_client.get(unescape(link))
+    assert len(found.context["cl"].result_list) == int(number)
+
+
+def test_accounts_and_countries_are_told_apart(admin_client: Client) -> None:
+    sent(timedelta(minutes=1), recipient="+37255500000")
+    sent(timedelta(minutes=1), Status.FAILED, recipient="+37255500001", account="marketing")
+    sent(timedelta(minutes=1), Status.SENT, recipient="+358401234567", account="marketing")
+    sent(timedelta(minutes=1), Status.UNRESOLVED, recipient="+358401234567", account="marketing")
+    page = overview(admin_client)
+    assert rows(page, "accounts") == [
+        ["marketing", "3", "0 %", "1", "1", "1"],
+        ["default", "1", "100 %", "0", "0", "0"],
+    ]
+    assert rows(page, "prefixes") == [["+358", "2", "–", "0", "1", "1"], ["+372", "2", "50 %", "1", "0", "0"]]
+
+
+def test_those_that_are_too_many_to_be_listed_are_told_together(admin_client: Client) -> None:
+    for number in range(admin_statistics.RANKED):
+        for _ in range(2):
+            sent(timedelta(minutes=1), account=f"shop-{number}")
+    sent(timedelta(minutes=1), account="small")
+    sent(timedelta(minutes=1), Status.FAILED, account="smaller")
+    *listed, last = rows(overview(admin_client), "accounts")
+    assert [line[0] for line in listed] == [f"shop-{number}" for number in range(admin_statistics.RANKED)]
+    assert last == ["All others", "2", "50 %", "1", "0", "0"]
+
+
+def test_reports_that_need_a_look_are_counted_and_one_click_away(admin_client: Client) -> None:
+    DeliveryReportFactory.create(message=None)
+    DeliveryReportFactory.create(outcome="unreadable", status="")
+    DeliveryReportFactory.create(dispatched_at=None, dispatch_due_at=timezone.now())
+    DeliveryReportFactory.create_batch(2, dispatch_error="Oh.")
+    page = overview(admin_client)
+    assert [line[1] for line in rows(page, "attention")] == ["1", "1", "1", "2"]
+    for query in ("outcome=orphan", "outcome=unreadable", "signals=waiting", "signals=failed"):
+        assert f'"{list_url(DeliveryReport)}?{query}"' in page
+
+
+def test_credit_and_the_last_that_was_heard_stand_there_for_each_account(admin_client: Client) -> None:
+    now = timezone.now()
+    AccountFactory.create(held=True, balance=Decimal("0.5"), last_callback_at=now - timedelta(hours=2))
+    AccountFactory.create(name="marketing", last_poll_at=now - timedelta(minutes=3))
+    default, marketing = rows(overview(admin_client), "credit")
+    assert default[:4] == ["default", "On hold: out of credits", "0.50", "2\xa0hours\xa0ago"]
+    assert marketing[1:] == ["Not on hold", "–", "–", "3\xa0minutes\xa0ago"]
+
+
+class TestWarnings:
+    def warnings(self, client: Client) -> str:
+        return overview(client).partition('class="messente-dlr-warnings"')[2].partition("</ul>")[0]
+
+    def test_when_reports_stopped_coming(self, admin_client: Client) -> None:
+        AccountFactory.create(last_callback_at=timezone.now() - timedelta(hours=6))
+        for _ in range(6):
+            sent(timedelta(hours=3), Status.SENT)
+        assert "Reports have stopped coming for «default»: 6 messages" in self.warnings(admin_client)
+
+    @pytest.mark.parametrize("heard", [None, timedelta(hours=30)])
+    def test_how_many_were_sent_in_silence_is_told_of_the_day_that_was_counted(
+        self, admin_client: Client, heard: timedelta | None
+    ) -> None:
+        AccountFactory.create(last_callback_at=heard and timezone.now() - heard)
+        for hours in (3, 3, 3, 3, 3, 28):
+            sent(timedelta(hours=hours), Status.SENT)
+        said = "No callback has come for «default» within the last 24 hours, and 5 messages were sent."
+        assert said in self.warnings(admin_client)
+
+    def test_where_nobody_can_be_asked_since_an_account_is_not_configured(self, admin_client: Client) -> None:
+        AccountFactory.create(name="gone")
+        said = "Nobody can be asked about the messages of «gone»"
+        assert said not in self.warnings(admin_client)
+        message = SmsMessageFactory.create(account="gone")
+        assert said in self.warnings(admin_client)
+        call_back(message)
+        assert said not in self.warnings(admin_client)
+
+    @pytest.mark.parametrize("case", ["heard of since", "few", "just sent", "no callbacks"])
+    def test_not_where_that_is_no_wonder(self, admin_client: Client, settings: Any, case: str) -> None:
+        heard = timedelta(hours=1) if case == "heard of since" else timedelta(hours=6)
+        AccountFactory.create(last_callback_at=timezone.now() - heard)
+        for _ in range(2 if case == "few" else 6):
+            sent(timedelta(0) if case == "just sent" else timedelta(hours=3), Status.SENT)
+        if case == "no callbacks":
+            settings.MESSENTE_DLR = {**settings.MESSENTE_DLR, "CALLBACK_BASE_URL": ""}
+        assert "Reports have stopped" not in self.warnings(admin_client)
+
+    @pytest.mark.parametrize(("polled", "warned"), [(None, True), (60, True), (1, False)])
+    def test_when_nobody_polls(self, admin_client: Client, polled: int | None, *, warned: bool) -> None:
+        now = timezone.now()
+        AccountFactory.create(last_poll_at=now - timedelta(minutes=polled) if polled else None)
+        sent(timedelta(hours=2), Status.SENT, next_poll_at=now - timedelta(minutes=20))
+        assert ("nobody asks about them" in self.warnings(admin_client)) is warned
+        assert cards(overview(admin_client))["Overdue now"] == "1"
+
+    def test_when_messente_could_not_be_asked(self, admin_client: Client) -> None:
+        AccountFactory.create(last_poll_error="The credentials were refused.")
+        assert "«default»: The credentials were refused." in self.warnings(admin_client)
+
+    def test_not_of_an_account_that_is_configured_no_more(self, admin_client: Client) -> None:
+        then = timezone.now() - timedelta(hours=6)
+        AccountFactory.create(name="former", last_poll_error="The credentials were refused.", last_callback_at=then)
+        for _ in range(6):
+            sent(timedelta(hours=3), Status.DELIVERED, account="former")
+        assert "former" not in self.warnings(admin_client)
+
+    def test_when_nobody_has_counted(self, admin_client: Client) -> None:
+        assert "These figures are old." in html(admin_client, list_url(Tally))
+        assert "These figures are old." not in overview(admin_client)
+
+
+def test_the_button_counts_now(admin_client: Client) -> None:
+    sent(timedelta(0))
+    response = admin_client.post(list_url(Tally), follow=True)
+    assert cards(response.content.decode())["Messages"] == "1"
+    assert "1 hour was counted." in response.content.decode()
+
+
+def test_looking_counts_nothing(admin_client: Client) -> None:
+    sent(timedelta(minutes=1))
+    html(admin_client, list_url(Tally))
+    assert not Tally.objects.exists()
+
+
+def test_it_is_for_those_who_may_view_it(staff: Staff) -> None:
+    assert staff("view_smsmessage").get(list_url(Tally)).status_code == 403
+    assert staff("view_smsmessage").post(list_url(Tally)).status_code == 403
+    assert staff("view_tally").get(list_url(Tally)).status_code == 200
+
+
+@pytest.mark.parametrize("many", [1, 30])
+def test_any_number_of_messages_takes_the_same_number_of_queries(
+    admin_client: Client, django_assert_num_queries: DjangoAssertNumQueries, many: int
+) -> None:
+    for number in range(many):
+        sent(timedelta(minutes=1), account=f"account-{number}", recipient=f"+{20 + number}0000000")
+        AccountFactory.create(name=f"account-{number}")
+    statistics.count()
+    with django_assert_num_queries(QUERIES):
+        html(admin_client, list_url(Tally))
+
+
+class TestBanner:
+    @pytest.fixture
+    def pages(self) -> list[str]:
+        report = DeliveryReportFactory.create()
+        account = AccountFactory.create()
+        rows = [report, report.message, account]
+        lists = [list_url(model) for model in (SmsMessage, DeliveryReport, type(account), Tally)]
+        return [
+            *lists,
+            *(page_url(row) for row in rows),
+            *(page_url(row, "history") for row in rows),
+            "/admin/django_messente_dlr/",
+        ]
+
+    def test_an_outage_of_credit_shows_on_every_page_of_the_app(self, admin_client: Client, pages: list[str]) -> None:
+        AccountFactory.create(name="marketing", held=True)
+        for page in pages:
+            shown = html(admin_client, page)
+            assert "«marketing» is out of credits." in shown, page
+            assert "django_messente_dlr/admin.css" in shown, page
+
+    def test_it_tells_since_when(self, admin_client: Client) -> None:
+        AccountFactory.create(credits_exhausted_at=timezone.now() - timedelta(hours=2))
+        banner = html(admin_client, list_url(Tally)).partition('role="alert"')[2].partition("</div>")[0]
+        assert re.search(r"Since \d\d/\d\d/\d{4} [\w:]+ [ap]\.m\. \(<time [^>]*>2\xa0hours\sago</time>\)\.", banner)
+
+    def test_where_there_is_none_there_is_no_banner(self, admin_client: Client, pages: list[str]) -> None:
+        for page in pages:
+            assert "messente-dlr-outage" not in html(admin_client, page)

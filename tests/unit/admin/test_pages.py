@@ -1,0 +1,170 @@
+"""Pages of a list that begin at a row, and counts that go no further than a person would."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
+
+from django_messente_dlr.admin import changelist
+from django_messente_dlr.admin.messages import SmsMessageAdmin
+from django_messente_dlr.models import SmsMessage
+from django_messente_dlr.models.statuses import Status
+from django_messente_dlr.testing.factories import SmsMessageFactory
+from tests.unit.admin.pages import html, list_url, listed
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _short_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(SmsMessageAdmin, "list_per_page", 3)
+
+
+def link(page: str, rel: str) -> str | None:
+    found = re.search(rf'<a href="(\?[^"]*)" rel="{rel}"', page)
+    return found[1].replace("&amp;", "&") if found else None
+
+
+def numbers(page: str) -> list[int]:
+    return [int(pk) for pk in re.findall(r'name="_selected_action" value="(\d+)"', page)]
+
+
+@pytest.mark.parametrize("query", ["", "status=sent", "age=day"])
+def test_older_and_newer_lead_through_all_rows_and_back(admin_client: Client, query: str) -> None:
+    now = timezone.now()
+    # In the order of age, equals among them, whatever the order in which they were entered.
+    rows = [
+        SmsMessageFactory.create(created_at=now - timedelta(minutes=minutes)) for minutes in (5, 1, 1, 1, 4, 2, 3)
+    ]
+    SmsMessageFactory.create(status=Status.DELIVERED, created_at=now - timedelta(days=2))
+    expected = list(SmsMessage.objects.filter(status="sent").order_by(*_order(query)).values_list("pk", flat=True))
+    if not query:
+        expected.insert(0, SmsMessage.objects.latest("pk").pk)
+    url = f"{list_url(SmsMessage)}?{query}"
+    forth: list[int] = []
+    back: list[int] = []
+    pages = [html(admin_client, url)]
+    assert link(pages[0], "prev") is None
+    while older := link(pages[-1], "next"):
+        pages.append(html(admin_client, list_url(SmsMessage) + older))
+    for page in pages:
+        forth += numbers(page)
+    assert forth == expected
+    assert len(forth) >= len(rows)
+    page = pages[-1]
+    while newer := link(page, "prev"):
+        page = html(admin_client, list_url(SmsMessage) + newer)
+        back = numbers(page) + back
+    assert back + numbers(pages[-1]) == expected
+    assert link(page, "next")
+
+
+def _order(query: str) -> list[str]:
+    return ["-created_at", "-pk"] if query == "age=day" else ["-pk"]
+
+
+def test_a_page_that_holds_all_has_no_links(admin_client: Client) -> None:
+    SmsMessageFactory.create_batch(3)
+    page = html(admin_client, list_url(SmsMessage))
+    assert (link(page, "prev"), link(page, "next")) == (None, None)
+    assert "3 SMS messages" in page
+
+
+def test_nobody_counts_further_than_the_cap(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(changelist, "CAP", 4)
+    SmsMessageFactory.create_batch(6)
+    page = html(admin_client, list_url(SmsMessage))
+    assert "4+ SMS messages" in page
+    assert "Select all 4+ SMS messages" in page
+
+
+def test_a_link_to_a_filter_begins_at_the_first_page(admin_client: Client) -> None:
+    rows = SmsMessageFactory.create_batch(4)
+    page = html(admin_client, f"{list_url(SmsMessage)}?older_than={rows[2].pk}")
+    assert numbers(page) == [rows[1].pk, rows[0].pk]
+    # A nav behind the list or, since Django 6.1, a search before it.
+    found = re.search(r'<(nav|search) id="changelist-filter".*?</\1>', page, re.DOTALL)
+    filters = found[0] if found else ""
+    assert "status" in filters
+    assert "older_than" not in filters
+    assert "older_than" not in page.partition('id="changelist-search"')[2].partition("</form>")[0]
+
+
+@pytest.mark.parametrize("cursor", ["x", "-1", "1 OR 1=1", "9" * 40, "٣"])
+def test_a_page_that_nobody_offered_is_refused(admin_client: Client, cursor: str) -> None:
+    response = admin_client.get(list_url(SmsMessage), {"older_than": cursor})
+    assert response.status_code == 302
+    assert response["Location"].endswith("?e=1")
+
+
+def test_a_page_of_a_row_that_was_pruned_meanwhile_leads_back(admin_client: Client) -> None:
+    message = SmsMessageFactory.create()
+    message.delete()
+    assert admin_client.get(list_url(SmsMessage), {"age": "day", "older_than": "1"}).status_code == 302
+
+
+def test_no_column_can_be_sorted_by(admin_client: Client) -> None:
+    rows = [SmsMessageFactory.create(recipient=f"+3725550000{number}") for number in (2, 1, 3)]
+    for number in range(1, 8):
+        assert listed(admin_client, SmsMessage, o=str(number)) == rows[::-1]
+
+
+def test_a_page_deep_in_the_list_takes_as_many_queries_as_the_first(
+    admin_client: Client, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    rows = SmsMessageFactory.create_batch(9)
+    with django_assert_num_queries(7):
+        listed(admin_client, SmsMessage, older_than=str(rows[4].pk))
+
+
+class TestAge:
+    @pytest.mark.parametrize(("age", "number"), [("hour", 1), ("day", 2), ("week", 3), ("month", 4)])
+    def test_each_choice_reaches_as_far_as_it_says(
+        self, admin_client: Client, monkeypatch: pytest.MonkeyPatch, age: str, number: int
+    ) -> None:
+        monkeypatch.setattr(SmsMessageAdmin, "list_per_page", 100)
+        for hours in (0, 5, 50, 500, 5000):
+            SmsMessageFactory.create(created_at=timezone.now() - timedelta(hours=hours))
+        assert len(listed(admin_client, SmsMessage, age=age)) == number
+
+
+class TestWaiting:
+    def test_pending_are_those_of_which_nothing_final_is_known(self, admin_client: Client) -> None:
+        pending = [SmsMessageFactory.create(), SmsMessageFactory.create(queued=True)]
+        SmsMessageFactory.create(status=Status.UNRESOLVED)
+        assert listed(admin_client, SmsMessage, status="pending") == pending[::-1]
+
+    def test_overdue_are_those_that_nobody_has_asked_about_in_time(self, admin_client: Client) -> None:
+        now = timezone.now()
+        overdue = SmsMessageFactory.create(next_poll_at=now - timedelta(minutes=11))
+        SmsMessageFactory.create(next_poll_at=now - timedelta(minutes=1))
+        assert listed(admin_client, SmsMessage, status="overdue") == [overdue]
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="reads SQLite's way of telling a plan")
+class TestPlans:
+    @pytest.mark.parametrize(
+        ("query", "index"),
+        [
+            ("status=unresolved", "messente_dlr_by_status"),
+            ("status=overdue", "messente_dlr_due"),
+            ("account=closed", "messente_dlr_by_account"),
+            ("channel=viber", "messente_dlr_by_channel"),
+            ("age=hour", "messente_dlr_created"),
+            ("cause=7", "messente_dlr_by_"),
+            ("q=%2B37255500001", "messente_dlr_recipient"),
+        ],
+    )
+    def test_a_filter_uses_its_index(self, admin_client: Client, query: str, index: str) -> None:
+        SmsMessageFactory.create_batch(2)
+        response = admin_client.get(f"{list_url(SmsMessage)}?{query}")
+        rows = response.context["cl"].queryset
+        for plan in (rows[:101].explain(), rows.order_by()[:1001].explain()):
+            assert index in plan
+            assert "SCAN" not in plan

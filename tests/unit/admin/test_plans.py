@@ -1,0 +1,121 @@
+"""What a filter, a search and a count read among many rows, as PostgreSQL plans it when its statistics are fresh."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.utils import timezone
+
+from django_messente_dlr.admin import warnings
+from django_messente_dlr.models import DeliveryReport, PendingReport, SmsMessage
+from django_messente_dlr.models.statuses import Status
+from tests.unit.admin.pages import list_url
+
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.skipif(connection.vendor != "postgresql", reason="reads PostgreSQL's way of telling a plan"),
+]
+
+MANY = 20_000
+FEW = 20
+
+
+@pytest.fixture
+def _rows() -> None:
+    """Many rows, of which a few are what somebody looks for; the few are old, where a backward read comes last."""
+    now = timezone.now()
+    few = {
+        "status": Status.UNRESOLVED,
+        "rank": Status.UNRESOLVED.rank,
+        "account": "closed",
+        "channel": "viber",
+        "err": 7,
+        "created_at": now,
+    }
+    many = {"status": Status.DELIVERED, "rank": Status.DELIVERED.rank, "account": "default"}
+    old = now - timedelta(days=60)
+    SmsMessage.objects.bulk_create(
+        [SmsMessage(recipient=f"+3725{number:07}", **few) for number in range(FEW)]
+        + [
+            SmsMessage(recipient=f"+3725{number:07}", created_at=old, sms_unique_id=str(number), **many)
+            for number in range(FEW, MANY)
+        ],
+        batch_size=5000,
+    )
+    waiting = SmsMessage.objects.filter(status=Status.UNRESOLVED)
+    PendingReport.objects.bulk_create(
+        PendingReport(message=message, account="marketing", due_at=now - timedelta(hours=1)) for message in waiting
+    )
+    told = {"account": "default", "source": "callback", "received_at": now}
+    DeliveryReport.objects.bulk_create(
+        [
+            DeliveryReport(
+                fingerprint=str(number),
+                outcome="orphan" if number < FEW else "advanced",
+                dispatch_due_at=now if number < FEW else None,
+                dispatch_failed_at=now if number < FEW else None,
+                **told,
+            )
+            for number in range(MANY)
+        ],
+        batch_size=5000,
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+
+
+def read(plan: str) -> int:
+    """The greatest number of rows that a step of a plan has come upon, those that it threw away among them."""
+    found = re.findall(r"(?:rows=|Rows Removed by Filter: )(\d+)", re.sub(r"\(cost=[^)]*\)", "", plan))
+    return max(int(number) for number in found)
+
+
+@pytest.mark.usefixtures("_rows")
+def test_what_is_rare_is_found_without_reading_what_is_common(admin_client: Client) -> None:
+    queries = {
+        SmsMessage: [
+            *("status=unresolved", "status=overdue", "cause=7", "account=closed", "channel=viber", "age=hour"),
+            *(
+                "q=%2B37250000007",
+                "q=00372 5000-0007",
+                "q=17",
+                "cause=7&age=day",
+                "status=queued",
+                "status=pending",
+                "account=nobody",
+            ),
+        ],
+        DeliveryReport: ["outcome=orphan", "outcome=unreadable", "signals=waiting", "signals=failed"],
+    }
+    for model, wanted in queries.items():
+        for query in wanted:
+            response = admin_client.get(f"{list_url(model)}?{query}")
+            assert response.status_code == 200, query
+            rows = response.context["cl"].queryset
+            for asked in (rows[:101], rows.order_by()[:1001]):
+                plan = asked.explain(analyze=True)
+                assert not re.search("Seq Scan on django_messente_dlr_(smsmessage|deliveryreport)", plan), (
+                    query,
+                    plan,
+                )
+                assert read(plan) <= 2 * FEW, (query, plan)
+
+
+@pytest.mark.usefixtures("_rows")
+def test_the_list_and_its_count_stop_where_nobody_looks_further(admin_client: Client) -> None:
+    rows = admin_client.get(list_url(SmsMessage)).context["cl"].queryset
+    assert read(rows[:101].explain(analyze=True)) <= 101
+    assert read(rows.order_by()[:1001].explain(analyze=True)) <= 1001
+    deep = rows.filter(pk__lt=rows[MANY // 2].pk)
+    assert read(deep[:101].explain(analyze=True)) <= 101
+
+
+@pytest.mark.usefixtures("_rows")
+def test_what_the_overview_counts_is_counted_in_an_index() -> None:
+    found = warnings.waiting(timezone.now())
+    assert (found.pending, found.overdue, found.orphans) == (FEW,) * 3
+    assert (found.undispatched, found.receivers_failed, found.unreadable) == (FEW, FEW, 0)

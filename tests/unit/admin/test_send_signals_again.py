@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.db import connection, connections
+from django.test import Client
+from django.utils import timezone
+
+from django_messente_dlr import signals
+from django_messente_dlr.admin import reports as page
+from django_messente_dlr.models import DeliveryReport
+from django_messente_dlr.testing.factories import DeliveryReportFactory
+from django_messente_dlr.testing.signals import SignalLog
+from tests.unit.admin.conftest import Staff
+from tests.unit.admin.pages import act, html, list_url, listed, page_url, told
+
+pytestmark = pytest.mark.django_db
+
+ACTION = "send_signals_again"
+
+
+@pytest.fixture
+def failing() -> Iterator[set[int]]:
+    """Reports, by their primary keys, for which a receiver raises."""
+    failing: set[int] = set()
+
+    def on_dlr(sender: Any, report: DeliveryReport, **kwargs: Any) -> None:
+        if report.pk in failing:
+            raise KeyError("order")
+
+    signals.dlr_received.connect(on_dlr)
+    yield failing
+    signals.dlr_received.disconnect(on_dlr)
+
+
+def test_the_signals_are_sent_in_the_order_in_which_the_reports_came(
+    admin_client: Client, dlr_signals: SignalLog
+) -> None:
+    first = DeliveryReportFactory.create(signals=["dlr_received", "dlr_delivered"])
+    second = DeliveryReportFactory.create(message=None)
+    DeliveryReportFactory.create()
+    response = act(admin_client, ACTION, second, first)
+    assert response.status_code == 302
+    assert told(response) == [("success", "The signals of 2 reports were sent again.")]
+    assert dlr_signals.names == ["dlr_received", "dlr_delivered", "dlr_received"]
+    assert [arguments["report"] for _, arguments in dlr_signals] == [first, first, second]
+
+
+def test_what_was_waiting_waits_no_more(admin_client: Client) -> None:
+    report = DeliveryReportFactory.create(dispatched_at=None, dispatch_due_at=timezone.now())
+    assert told(act(admin_client, ACTION, report)) == [("success", "The signals of 1 report were sent again.")]
+    assert listed(admin_client, DeliveryReport, signals="sent") == [report]
+
+
+def test_the_result_says_which_reports_failed(admin_client: Client, failing: set[int]) -> None:
+    well = DeliveryReportFactory.create(dispatch_error="shop.on_dlr: KeyError: 'order'")
+    ill = DeliveryReportFactory.create(sms_unique_id="abc123")
+    failing.add(ill.pk)
+    assert told(act(admin_client, ACTION, well, ill)) == [
+        ("success", "The signals of 1 report were sent again."),
+        ("error", "A receiver failed for 1 report: DELIVRD (abc123). Its page or the log says what was wrong."),
+    ]
+    assert listed(admin_client, DeliveryReport, signals="failed") == [ill]
+    assert "KeyError" in html(admin_client, page_url(ill))
+
+
+def test_a_long_list_of_failures_is_cut(admin_client: Client, failing: set[int]) -> None:
+    reports = DeliveryReportFactory.create_batch(12)
+    failing.update(report.pk for report in reports)
+    [(level, text)] = told(act(admin_client, ACTION, *reports))
+    assert level == "error"
+    assert text.startswith("Receivers failed for 12 reports: ")
+    assert text.endswith(" …. Their pages or the log say what was wrong.")
+    assert text.count("DELIVRD") == 10
+
+
+def test_one_that_cannot_be_sent_does_not_keep_the_others_back(
+    admin_client: Client, dlr_signals: SignalLog, caplog: pytest.LogCaptureFixture
+) -> None:
+    ill = DeliveryReportFactory.create(signals=["dlr_of_a_version_to_come"])
+    DeliveryReportFactory.create()
+    with caplog.at_level(logging.ERROR, "django_messente_dlr"):
+        response = act(admin_client, ACTION, *DeliveryReport.objects.all())
+    assert [level for level, _ in told(response)] == ["success", "error"]
+    assert dlr_signals.names == ["dlr_received"]
+    assert f"The signals of delivery report {ill.pk} could not be sent again." in caplog.messages
+
+
+def test_the_history_of_a_report_tells_who_sent_its_signals_again(admin_client: Client, failing: set[int]) -> None:
+    report = DeliveryReportFactory.create()
+    act(admin_client, ACTION, report)
+    failing.add(report.pk)
+    act(admin_client, ACTION, report)
+    history = html(admin_client, page_url(report, "history"))
+    assert "Sent its signals again." in history
+    assert "Sent its signals again; a receiver failed." in history
+
+
+def test_all_that_a_filter_finds_can_be_chosen(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(page, "MAX_SELECTED", 3)
+    first, *_ = DeliveryReportFactory.create_batch(3)
+    response = act(admin_client, ACTION, first, select_across="1")
+    assert told(response) == [("success", "The signals of 3 reports were sent again.")]
+
+
+def test_more_than_a_page_is_too_much_for_one_request(
+    admin_client: Client, dlr_signals: SignalLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page, "MAX_SELECTED", 3)
+    first, *_ = DeliveryReportFactory.create_batch(4)
+    response = act(admin_client, ACTION, first, select_across="1")
+    assert told(response) == [("error", "Choose at most 3 reports at a time. Nothing was sent.")]
+    assert dlr_signals == []
+
+
+def test_nothing_is_sent_by_get(admin_client: Client, dlr_signals: SignalLog) -> None:
+    report = DeliveryReportFactory.create()
+    admin_client.get(list_url(DeliveryReport), {"action": ACTION, "_selected_action": str(report.pk), "index": "0"})
+    assert dlr_signals == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_receivers_run_outside_a_transaction_even_where_every_request_is_one(
+    admin_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(connections.settings["default"], "ATOMIC_REQUESTS", True)
+    seen = []
+
+    def on_dlr(sender: Any, **kwargs: Any) -> None:
+        seen.append(connection.in_atomic_block)
+
+    signals.dlr_received.connect(on_dlr)
+    try:
+        act(admin_client, ACTION, DeliveryReportFactory.create())
+    finally:
+        signals.dlr_received.disconnect(on_dlr)
+    assert seen == [False]
+
+
+def test_the_pages_of_a_report_and_of_its_message_have_a_button(staff: Staff, dlr_signals: SignalLog) -> None:
+    report = DeliveryReportFactory.create(dispatch_error="shop.on_dlr: KeyError: 'order'")
+    button = 'name="action" value="send_signals_again"'
+    may_look = staff("view_deliveryreport", "view_smsmessage")
+    may_act = staff("change_deliveryreport", "view_smsmessage")
+    for url in (page_url(report), page_url(report.message)):
+        assert button not in html(may_look, url)
+        assert button in html(may_act, url)
+    act(may_act, ACTION, report)
+    assert dlr_signals.names == ["dlr_received"]
+    # A message's page offers it for what was not heard; its report's page always.
+    assert button not in html(may_act, page_url(report.message))
+    assert button in html(may_act, page_url(report))
+
+
+def test_from_the_page_of_a_message_it_leads_to_that_messages_reports(admin_client: Client) -> None:
+    report = DeliveryReportFactory.create(dispatch_error="shop.on_dlr: KeyError: 'order'")
+    DeliveryReportFactory.create()
+    own = html(admin_client, page_url(report.message)).partition('<ol class="messente-dlr-timeline">')[2]
+    form = re.search(r'<form method="post" action="(.*?)">.*?value="send_sig', own, re.DOTALL)
+    assert form
+    chosen = {"action": ACTION, "_selected_action": report.pk, "index": "0"}
+    response = admin_client.post(form[1], chosen, follow=True)
+    assert list(response.context["cl"].result_list) == [report]
+    report.refresh_from_db()
+    assert not report.dispatch_error

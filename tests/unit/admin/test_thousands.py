@@ -1,0 +1,56 @@
+"""Where a project has thousands separated, people read «1,234» and the admin's own forms still say 1234."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from django.db import models
+from django.test import Client
+
+from django_messente_dlr.models import DeliveryReport, SmsMessage, Tally, querysets
+from django_messente_dlr.models.statuses import Status
+from django_messente_dlr.testing.factories import AccountFactory, DeliveryReportFactory, SmsMessageFactory
+from tests.unit.admin.pages import act, html, list_url, page_url
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _separated(settings: Any) -> None:
+    settings.USE_THOUSAND_SEPARATOR = True
+
+
+def test_buttons_name_their_rows(admin_client: Client) -> None:
+    failed = SmsMessageFactory.create(pk=1234, status=Status.FAILED, text="Your code is 1234")
+    waiting = SmsMessageFactory.create(pk=1235)
+    report = DeliveryReportFactory.create(pk=1236, message=waiting, dispatch_error="Oh.")
+    account = AccountFactory.create(held=True)
+    rows: list[tuple[models.Model, list[models.Model]]] = [
+        (failed, [failed]),
+        (waiting, [report, waiting]),
+        (report, [report]),
+        (account, [account]),
+    ]
+    for row, named in rows:
+        chosen = re.findall(r'name="_selected_action" value="(.*?)"', html(admin_client, page_url(row)))
+        assert sorted(chosen) == sorted(str(each.pk) for each in named)
+    asked = act(admin_client, "send_again", failed).content.decode()
+    assert 'name="_selected_action" value="1234"' in asked
+
+
+def test_a_number_that_nobody_has_counted_to_its_end_is_told_as_it_is(
+    admin_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = querysets.Found(1000)
+    found.more = True
+    for module in ("changelist", "quick_filters", "warnings"):
+        monkeypatch.setattr(f"django_messente_dlr.admin.{module}.counted", lambda *_args, **_options: found)
+    SmsMessageFactory.create()
+    messages, reports = html(admin_client, list_url(SmsMessage)), html(admin_client, list_url(DeliveryReport))
+    assert "1000+ SMS messages" in messages
+    assert "Select all 1000+ SMS messages" in messages
+    for page in (messages, reports, html(admin_client, list_url(Tally))):
+        assert "1000+" in page
+        assert "10,00+" not in page

@@ -1,0 +1,145 @@
+"""Everything that happened to a message, in its order, on its page."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from django_messente_dlr.models import SmsMessage
+from django_messente_dlr.models.statuses import Status
+from django_messente_dlr.testing.factories import DeliveryReportFactory, SmsMessageFactory
+from tests.unit.admin.pages import html, page_url
+
+pytestmark = pytest.mark.django_db
+
+
+def timeline(client: Client, message: SmsMessage | None) -> list[str]:
+    """What the events say, markup left out."""
+    found = html(client, page_url(message)).partition('<ol class="messente-dlr-timeline">')[2].partition("</ol>")[0]
+    events = re.findall(r"<li class[^>]*>(.*?)</li>", found, flags=re.DOTALL)
+    return [" ".join(re.sub(r"<[^>]*>", " ", event).split()) for event in events]
+
+
+def test_a_message_that_waits_for_its_report_says_when_messente_is_asked(admin_client: Client) -> None:
+    now = timezone.now()
+    message = SmsMessageFactory.create(
+        created_at=now - timedelta(hours=1), next_poll_at=now + timedelta(minutes=5, seconds=5)
+    )
+    entered, _taken, asked, forgotten = timeline(admin_client, message)
+    assert entered.startswith("Entered ")
+    assert "1 hour ago" in entered
+    assert "Account «default», sender «Shop», channel sms." in entered
+    assert asked.startswith("Messente is asked next ")
+    assert "in 5 minutes" in asked
+    assert "Asked 0 times so far." in asked
+    assert forgotten.startswith("Messente forgets the report ")
+
+
+@pytest.mark.parametrize(("late", "title"), [(1, "Messente is asked next"), (11, "Messente should have been asked")])
+def test_a_question_that_nobody_asks_is_not_told_as_one_to_come(admin_client: Client, late: int, title: str) -> None:
+    now = timezone.now()
+    message = SmsMessageFactory.create(
+        created_at=now - timedelta(hours=1), next_poll_at=now - timedelta(minutes=late, seconds=5)
+    )
+    *_, asked, _forgotten = timeline(admin_client, message)
+    assert asked.startswith(f"{title} ")
+
+
+@pytest.mark.parametrize(
+    ("unaskable", "why"),
+    [({"queued": True}, "Messente has given it no id."), ({"account": "gone"}, "Its account is not configured.")],
+)
+def test_where_nobody_can_be_asked_it_says_why_and_when_it_is_given_up(
+    admin_client: Client, unaskable: dict[str, Any], why: str
+) -> None:
+    now = timezone.now()
+    at = now - timedelta(hours=42, minutes=-5)
+    message = SmsMessageFactory.create(**unaskable, created_at=at, next_poll_at=now + timedelta(minutes=5))
+    *_, given_up = timeline(admin_client, message)
+    assert given_up.startswith("Given up, unless a report comes ")
+    assert "in 6 hours" in given_up
+    assert given_up.endswith(f" {why}")
+
+
+def test_its_reports_follow_with_what_they_did_and_how_long_that_took(admin_client: Client) -> None:
+    sent = timezone.now() - timedelta(minutes=10)
+    message = SmsMessageFactory.create(status=Status.REJECTED, err=7, created_at=sent, sms_unique_id="abc123")
+    DeliveryReportFactory.create(
+        message=message, stat="REJECTD", err=7, status=Status.REJECTED, received_at=sent + timedelta(seconds=75)
+    )
+    DeliveryReportFactory.create(
+        message=message,
+        source="poll",
+        stat="SENT",
+        status=Status.SENT,
+        outcome="stale",
+        received_at=sent + timedelta(seconds=30),
+        receipts=3,
+        payload={"answer": "OK SENT"},
+    )
+    entered, taken, poll, callback = timeline(admin_client, message)
+    assert "Entered" in entered
+    assert taken.startswith("Taken by Messente Sent")
+    assert "Messente calls it abc123." in taken
+    assert poll.startswith("Poll: Told nothing new Sent")
+    assert "30 s after sending" in poll
+    assert "It came 2 more times, and changed nothing." in poll
+    assert "&quot;answer&quot;: &quot;OK SENT&quot;" in poll
+    assert callback.startswith("Callback: Advanced the message Rejected")
+    assert "1 min 15 s after sending" in callback
+    assert "REJECTD, err 7: It was rejected. Sender name not allowed" in callback
+
+
+def test_what_receivers_said_stands_with_the_report(admin_client: Client) -> None:
+    report = DeliveryReportFactory.create(dispatch_error="shop.on_dlr: KeyError: 'order'")
+    assert "A receiver failed" in "".join(timeline(admin_client, report.message))
+    assert "shop.on_dlr: KeyError" in "".join(timeline(admin_client, report.message))
+
+
+def test_what_messente_answered_to_sending_is_told(admin_client: Client) -> None:
+    message = SmsMessageFactory.create(status=Status.REJECTED, sent_at=None, sms_unique_id=None)
+    DeliveryReportFactory.create(
+        message=message, source="send", stat="", status=Status.REJECTED, payload={"answer": "ERROR 111"}
+    )
+    assert "Answer to sending: Advanced the message Rejected" in timeline(admin_client, message)[1]
+    assert "ERROR 111" in timeline(admin_client, message)[1]
+
+
+def test_one_that_is_not_asked_about_any_more_says_how_often_it_was(admin_client: Client) -> None:
+    message = SmsMessageFactory.create(status=Status.UNRESOLVED, next_poll_at=None, poll_count=20)
+    assert timeline(admin_client, message)[-1] == "Messente is not asked any more Asked 20 times so far."
+
+
+def test_one_that_messente_was_told_to_send_later_is_not_sent_yet(admin_client: Client) -> None:
+    now = timezone.now()
+    message = SmsMessageFactory.create(created_at=now, sent_at=now + timedelta(hours=20, seconds=30))
+    _entered, sent, *_ = timeline(admin_client, message)
+    assert sent.startswith("Messente sends it ")
+    assert "in 20 hours" in sent
+    assert "Sent" not in sent
+
+
+def test_one_that_was_sent_again_says_when(admin_client: Client) -> None:
+    sent = timezone.now() - timedelta(minutes=10)
+    message = SmsMessageFactory.create(
+        status=Status.FAILED, err=999, created_at=sent, sent_again_at=sent + timedelta(seconds=75)
+    )
+    _entered, _taken, again = timeline(admin_client, message)
+    assert again.startswith("Sent again ")
+    assert again.endswith(" 1 min 15 s after sending")
+
+
+@pytest.mark.parametrize("use_tz", [True, False])
+def test_times_are_told_with_and_without_time_zones(admin_client: Client, settings: Any, *, use_tz: bool) -> None:
+    settings.USE_TZ = use_tz
+    message = SmsMessageFactory.create(created_at=timezone.now() - timedelta(minutes=3))
+    assert "3 minutes ago" in timeline(admin_client, message)[0]
+    for page in ("smsmessage/", "smsmessage/?age=hour", "tally/", "tally/?window=7d", "tally/?window=30d"):
+        html(admin_client, f"/admin/django_messente_dlr/{page}")
+    assert admin_client.post("/admin/django_messente_dlr/tally/").status_code == 302
+    assert "<dd>1</dd>" in html(admin_client, "/admin/django_messente_dlr/tally/?window=7d")

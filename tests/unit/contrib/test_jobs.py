@@ -1,0 +1,137 @@
+"""The poller's work as tasks: the same for Celery and for Django's own, here without a broker."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import django
+import pytest
+from celery import Celery
+from django.utils import timezone
+
+from django_messente_dlr.contrib import _jobs
+from django_messente_dlr.models import DeliveryReport, SmsMessage
+from django_messente_dlr.testing.factories import DeliveryReportFactory, SmsMessageFactory
+from tests.unit.messente.answering import FIRST, Messente
+from tests.unit.polling.rows import REPORT, due, seen
+
+pytestmark = pytest.mark.django_db(transaction=True)
+ROOT = Path(__file__).resolve().parents[3]
+NAMES = ["poll", "poll_share", "prune", "sweep"]
+Run = Callable[..., Any]
+
+
+@pytest.fixture
+def messente(settings: Any) -> Iterator[Messente]:
+    settings.MESSENTE_DLR = {**settings.MESSENTE_DLR, "API_HOSTS": [FIRST]}
+    with Messente() as messente:
+        yield messente
+
+
+def with_celery(settings: Any) -> Run:
+    from django_messente_dlr.contrib import celery as tasks
+
+    app = Celery("tests", set_as_current=True)
+    app.conf.update(task_always_eager=True, task_eager_propagates=True, task_store_eager_result=False)
+
+    def run(name: str, **arguments: Any) -> Any:
+        return getattr(tasks, name).delay(**arguments).get()
+
+    return run
+
+
+def with_django(settings: Any) -> Run:
+    if django.VERSION < (6, 0):
+        pytest.skip("Django has tasks of its own from 6.0 on")
+    settings.TASKS = {"default": {"BACKEND": "django.tasks.backends.immediate.ImmediateBackend"}}
+    from django_messente_dlr.contrib import tasks
+
+    def run(name: str, **arguments: Any) -> Any:
+        result = getattr(tasks, name).enqueue(**arguments)
+        assert result.status == "SUCCESSFUL", result.errors
+        return result.return_value
+
+    return run
+
+
+@pytest.fixture(params=[with_celery, with_django])
+def run(request: pytest.FixtureRequest, settings: Any) -> Run:
+    made: Run = request.param(settings)
+    return made
+
+
+def test_a_poll_asks_about_what_is_due(run: Run, messente: Messente) -> None:
+    message = due()
+    messente.answer(FIRST, REPORT, "OK DELIVERED")
+    assert run("poll")["final"] == 1
+    assert seen(message).status == "delivered"
+
+
+def test_a_poll_hands_out_shares_until_nothing_is_left(
+    run: Run, messente: Messente, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_jobs, "SHARE", 2)
+    for _ in range(7):
+        due()
+    messente.answer(FIRST, REPORT, "OK DELIVERED")
+    assert _jobs.shares_due() == 4
+    run("poll")
+    assert SmsMessage.objects.delivered().count() == len(messente.calls) == 7
+
+
+def test_a_poll_hands_out_no_more_shares_than_can_be_asked_about(
+    run: Run, messente: Messente, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_jobs, "SHARE", 1)
+    monkeypatch.setattr(_jobs, "SHARES", 3)
+    for _ in range(5):
+        due()
+    messente.answer(FIRST, REPORT, "OK DELIVERED")
+    run("poll")
+    assert len(messente.calls) == 3
+
+
+def test_a_poll_with_nothing_to_do_asks_nothing(run: Run, messente: Messente) -> None:
+    assert _jobs.shares_due() == 0
+    assert run("poll")["asked"] == 0
+
+
+def test_a_share_too_many_finds_nothing(run: Run, messente: Messente) -> None:
+    assert run("poll_share")["asked"] == 0
+
+
+def test_a_sweep_does_what_was_left_undone(run: Run) -> None:
+    message = SmsMessageFactory.create()
+    DeliveryReportFactory.create(message=None, sms_unique_id=message.sms_unique_id)
+    overdue = timezone.now() - timedelta(minutes=1)
+    DeliveryReportFactory.create(dispatch_due_at=overdue, dispatched_at=None)
+    assert run("sweep") == {"matched": 1, "dispatched": 1}
+    assert seen(message).status == "delivered"
+
+
+def test_a_prune_deletes_what_is_old(run: Run) -> None:
+    old = timezone.now() - timedelta(days=31)
+    SmsMessageFactory.create(status="delivered", created_at=old)
+    young = SmsMessageFactory.create(status="delivered")
+    DeliveryReportFactory.create(message=None, received_at=old)
+    assert run("prune", days=30) == {"messages": 1, "orphans": 1}
+    assert SmsMessage.objects.get() == young
+    assert not DeliveryReport.objects.exists()
+
+
+def test_a_prune_of_everything_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least 1 day"):
+        _jobs.prune(0)
+
+
+def test_the_schedule_to_copy_names_tasks_that_there_are() -> None:
+    from django_messente_dlr.contrib import celery as tasks
+
+    assert sorted(getattr(tasks, name).name for name in NAMES) == [f"django_messente_dlr.{name}" for name in NAMES]
+    for text in (tasks.__doc__ or "", (ROOT / "README.rst").read_text("utf-8")):
+        named = set(re.findall(r'"task": "([a-z_.]+)"', text))
+        assert named == {"django_messente_dlr.poll", "django_messente_dlr.prune", "django_messente_dlr.sweep"}

@@ -1,0 +1,458 @@
+"""`MessenteClient`: what it asks, what it makes of each answer, and which error each failure is."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64decode
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+from urllib.parse import parse_qs
+
+import pytest
+import responses
+from django.utils import translation
+from django.utils.translation import gettext, gettext_lazy
+
+from django_messente_dlr.messente import errors
+from django_messente_dlr.messente.client import API_HOSTS, OMNICHANNEL_URL, MessenteClient
+from django_messente_dlr.messente.response_codes import AnswerCode
+from tests.unit.messente.answering import BACKUP, FIRST, OMNICHANNEL, PASSWORD, USERNAME, Messente, client
+from tests.unit.messente.test_read_omnichannel import CALLBACK, MESSAGE, OMNIMESSAGE
+
+CREDENTIALS = {"username": USERNAME, "password": PASSWORD}
+ID = "d92bb23c3c68f018"
+STATUS_URL = f"{OMNICHANNEL}/omnimessage/{OMNIMESSAGE}/status"
+
+# Every call to the SMS API, by its endpoint.
+CALLS: dict[str, Callable[[MessenteClient], Any]] = {
+    "send_sms": lambda c: c.send("+37255500000", "Your parcel is here"),
+    "get_dlr_response": lambda c: c.ask(ID),
+    "get_balance": lambda c: c.balance(),
+    "cancel_sms": lambda c: c.cancel(ID),
+}
+every_call = pytest.mark.parametrize("endpoint", CALLS)
+every_question = pytest.mark.parametrize("endpoint", [name for name in CALLS if name != "send_sms"])
+
+
+def call(endpoint: str) -> Any:
+    return CALLS[endpoint](client())
+
+
+def test_the_hosts_are_messentes() -> None:
+    assert API_HOSTS == (FIRST, BACKUP)
+    assert OMNICHANNEL_URL == OMNICHANNEL
+
+
+class TestWhatIsAsked:
+    @every_call
+    def test_credentials_travel_in_the_body_and_never_in_the_url(self, messente: Messente, endpoint: str) -> None:
+        messente.answer(FIRST, endpoint, "OK 1")
+        call(endpoint)
+        request = messente.calls[0].request
+        assert request.method == "POST"
+        assert request.url == f"{FIRST}/{endpoint}/"
+        assert request.headers["Content-Type"] == "application/x-www-form-urlencoded"
+        assert "Authorization" not in request.headers
+        assert CREDENTIALS.items() <= messente.body().items()
+
+    @pytest.mark.parametrize("name", ["username", "password", "from", "dlr-url"])
+    def test_no_option_takes_the_place_of_what_is_told_otherwise(self, messente: Messente, name: str) -> None:
+        with pytest.raises(ValueError, match=f"«{name}» is no option"):
+            client().send("+37255500000", "Tere", **{name: "x"})
+        assert messente.hosts_asked() == []
+
+    def test_send_tells_what_it_was_given_under_messentes_names(self, messente: Messente) -> None:
+        messente.answer(FIRST, "send_sms", f"OK {ID}")
+        sent = client().send(
+            "+37255500000",
+            "Tere, õ & = +!",
+            dlr_url="https://shop.example.com/messente/dlr/m1.default.x/",
+            sender="Shop",
+            validity=0,
+            time_to_send=1714979289,
+            autoconvert="full",
+            charset="UTF-8",
+            udh="050003",
+            text_store="nostore",
+        )
+        assert sent == ID
+        assert messente.body() == CREDENTIALS | {
+            "to": "+37255500000",
+            "text": "Tere, õ & = +!",
+            "from": "Shop",
+            "dlr-url": "https://shop.example.com/messente/dlr/m1.default.x/",
+            "validity": "0",
+            "time_to_send": "1714979289",
+            "autoconvert": "full",
+            "charset": "UTF-8",
+            "udh": "050003",
+            "text-store": "nostore",
+        }
+
+    def test_a_text_that_is_translated_when_it_is_needed_is_sent_as_one(self, messente: Messente) -> None:
+        messente.answer(FIRST, "send_sms", f"OK {ID}")
+        lazy: Any = gettext_lazy("Delivered.")
+        with translation.override("et"):
+            client().send("+37255500000", lazy, sender=lazy)
+            sent = gettext("Delivered.")
+        assert parse_qs(str(messente.calls[0].request.body)) == {
+            **{name: [value] for name, value in CREDENTIALS.items()},
+            "to": ["+37255500000"],
+            "text": [sent],
+            "from": [sent],
+        }
+
+    def test_send_leaves_out_what_is_the_accounts_default(self, messente: Messente) -> None:
+        messente.answer(FIRST, "send_sms", f"OK {ID}")
+        call("send_sms")
+        assert messente.body() == CREDENTIALS | {"to": "+37255500000", "text": "Your parcel is here"}
+
+    @pytest.mark.parametrize("endpoint", ["get_dlr_response", "cancel_sms"])
+    def test_a_question_names_the_message(self, messente: Messente, endpoint: str) -> None:
+        messente.answer(FIRST, endpoint, "OK SENT")
+        call(endpoint)
+        assert messente.body() == CREDENTIALS | {"sms_unique_id": ID}
+
+    def test_the_status_of_an_omnimessage_is_asked_with_basic_authorization(self, messente: Messente) -> None:
+        messente.add(responses.GET, STATUS_URL, json={"statuses": []})
+        client().ask_omnimessage(OMNIMESSAGE)
+        request = messente.calls[0].request
+        scheme, _, told = request.headers["Authorization"].partition(" ")
+        assert scheme == "Basic"
+        assert b64decode(told).decode() == f"{USERNAME}:{PASSWORD}"
+        assert request.body is None
+
+    def test_an_omnimessages_id_is_quoted(self, messente: Messente) -> None:
+        messente.add(responses.GET, f"{OMNICHANNEL}/omnimessage/a%2Fb%3Fc%23d%20%C3%B5/status", json={"statuses": []})
+        assert client().ask_omnimessage("a/b?c#d õ") == []
+
+    def test_other_hosts_are_asked_where_they_are_configured(self, messente: Messente) -> None:
+        messente.answer("http://127.0.0.1:8000", "get_balance", "OK 1")
+        messente.add(
+            responses.GET, f"http://127.0.0.1:8000/v1/omnimessage/{OMNIMESSAGE}/status", json={"statuses": []}
+        )
+        elsewhere = client(hosts=["http://127.0.0.1:8000/"], omnichannel_url="http://127.0.0.1:8000/v1/")
+        assert elsewhere.balance() == 1
+        assert elsewhere.ask_omnimessage(OMNIMESSAGE) == []
+
+    @every_call
+    def test_time_outs_are_always_set(self, messente: Messente, endpoint: str) -> None:
+        messente.answer(FIRST, endpoint, "OK 1")
+        CALLS[endpoint](client(connect_timeout=1.5, read_timeout=2.5))
+        assert messente.calls[0].request.req_kwargs["timeout"] == (1.5, 2.5)  # type: ignore[attr-defined]
+
+    def test_time_outs_are_set_for_omnimessages_too(self, messente: Messente) -> None:
+        messente.add(responses.GET, STATUS_URL, json={"statuses": []})
+        client().ask_omnimessage(OMNIMESSAGE)
+        assert messente.calls[0].request.req_kwargs["timeout"] == (5.0, 10.0)  # type: ignore[attr-defined]
+
+
+class TestSending:
+    @pytest.mark.parametrize(
+        ("text", "sms_unique_id"),
+        [
+            (f"OK {ID}", ID),
+            (f"ok {ID}\r\n", ID),
+            (f"OK {ID} and more", ID),
+            (f"  OK \t {ID}", ID),
+            ("\ufeffOK OKO", "OKO"),
+            ("OK OKO", "OKO"),
+            ("OK 11111111-1111-4111-8111-111111111111", "11111111-1111-4111-8111-111111111111"),
+            (f"OK {'x' * 128}", "x" * 128),
+        ],
+    )
+    def test_the_second_word_of_ok_is_the_id(self, messente: Messente, text: str, sms_unique_id: str) -> None:
+        messente.answer(FIRST, "send_sms", text)
+        assert call("send_sms") == sms_unique_id
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            b"",
+            b" \r\n",
+            b"OK",
+            b"OK ",
+            b"OKAY 123",
+            b"OK " + b"x" * 129,
+            b"OK sms\x00123",
+            b"OK \x1b[31m",
+            b"<html>502 Bad Gateway</html>",
+            b'{"errors": []}',
+            b"\xff\xfe\x00",
+            b"\0",
+            b"OKERROR 101",
+            b"ERRORS 101",
+        ],
+    )
+    def test_an_answer_that_cannot_be_read_leaves_the_outcome_unknown(self, messente: Messente, body: bytes) -> None:
+        messente.answer(FIRST, "send_sms", body)
+        with pytest.raises(errors.OutcomeUnknown):
+            call("send_sms")
+        assert messente.hosts_asked() == [FIRST]
+
+    @pytest.mark.parametrize("status", [201, 202, 204, 206])
+    def test_a_success_without_an_answer_leaves_the_outcome_unknown(self, messente: Messente, status: int) -> None:
+        messente.answer(FIRST, "send_sms", status=status)
+        with pytest.raises(errors.OutcomeUnknown):
+            call("send_sms")
+        assert messente.hosts_asked() == [FIRST]
+
+    @pytest.mark.parametrize(
+        ("text", "error", "code"),
+        [
+            ("ERROR 101", errors.CredentialsRefused, AnswerCode.WRONG_CREDENTIALS),
+            ("ERROR 102", errors.Refused, AnswerCode.WRONG_PARAMETERS),
+            ("ERROR 103", errors.AddressRefused, AnswerCode.IP_NOT_ALLOWED),
+            ("ERROR 104", errors.Refused, AnswerCode.COUNTRY_NOT_FOUND),
+            ("ERROR 105", errors.Refused, AnswerCode.DESTINATION_105),
+            ("ERROR 106", errors.Refused, AnswerCode.DESTINATION_106),
+            ("ERROR 107", errors.Refused, AnswerCode.CREDIT_OR_UNKNOWN_ID),
+            ("ERROR 108", errors.Refused, AnswerCode.BLACKLISTED),
+            ("ERROR 111", errors.Refused, AnswerCode.SENDER_NOT_ACTIVATED),
+            ("FAILED 102", errors.Refused, AnswerCode.NO_REPORT_YET),
+            ("ERROR 999", errors.Refused, None),
+            ("ERROR", errors.Refused, None),
+            ("error 111 sender", errors.Refused, AnswerCode.SENDER_NOT_ACTIVATED),
+        ],
+    )
+    def test_a_refusal_says_what_messente_answered_and_what_to_do(
+        self, messente: Messente, text: str, error: type[errors.Refused], code: AnswerCode | None
+    ) -> None:
+        messente.answer(FIRST, "send_sms", text)
+        with pytest.raises(errors.Refused) as caught:
+            call("send_sms")
+        assert type(caught.value) is error
+        assert (caught.value.answer, caught.value.code) == (text, code)
+        assert f"«{text}»" in str(caught.value)
+        assert code is None or str(code.advice) in str(caught.value)
+        assert messente.hosts_asked() == [FIRST]
+
+    def test_107_speaks_of_credit_as_well_as_of_the_id(self, messente: Messente) -> None:
+        messente.answer(FIRST, "send_sms", "ERROR 107")
+        with pytest.raises(errors.Refused, match=r"ERROR 107.*credit"):
+            call("send_sms")
+
+
+class TestAsking:
+    @pytest.mark.parametrize("word", ["DELIVERED", "FAILED", "SENT", "BOUNCED"])
+    def test_ok_is_a_report(self, messente: Messente, word: str) -> None:
+        messente.answer(FIRST, "get_dlr_response", f"OK {word}\n")
+        report = client().ask(ID)
+        assert report is not None
+        assert (report.sms_unique_id, report.stat) == (ID, word)
+
+    def test_failed_102_is_no_report_yet(self, messente: Messente) -> None:
+        messente.answer(FIRST, "get_dlr_response", "FAILED 102")
+        assert client().ask(ID) is None
+        assert messente.hosts_asked() == [FIRST]
+
+    @pytest.mark.parametrize(
+        ("text", "error"),
+        [
+            ("ERROR 101", errors.CredentialsRefused),
+            ("ERROR 102", errors.Refused),
+            ("ERROR 103", errors.AddressRefused),
+            ("ERROR 107", errors.UnknownMessage),
+            ("error 107 not found", errors.UnknownMessage),
+            ("ERROR 999", errors.Refused),
+            ("FAILED 103", errors.Refused),
+        ],
+    )
+    def test_each_refusal_is_its_own_error(
+        self, messente: Messente, text: str, error: type[errors.MessenteError]
+    ) -> None:
+        messente.answer(FIRST, "get_dlr_response", text)
+        with pytest.raises(errors.Refused) as caught:
+            client().ask(ID)
+        assert type(caught.value) is error
+        assert messente.hosts_asked() == [FIRST]
+
+    @pytest.mark.parametrize(
+        "body", [b"OK", b"DELIVERED", b"<html>", b"\xff", b"\0", b"OK " + b"x" * 33, b"OK \0", b"x" * 100_000]
+    )
+    def test_what_cannot_be_read_says_so_and_quotes_its_beginning(self, messente: Messente, body: bytes) -> None:
+        messente.answer(FIRST, "get_dlr_response", body)
+        with pytest.raises(errors.UnreadableAnswer) as caught:
+            client().ask(ID)
+        assert len(str(caught.value)) < 200
+        assert messente.hosts_asked() == [FIRST]
+
+    @every_question
+    @pytest.mark.parametrize("body", [b"", b" \r\n "])
+    def test_an_answer_that_says_nothing_is_not_asked_for_elsewhere(
+        self, messente: Messente, endpoint: str, body: bytes
+    ) -> None:
+        messente.answer(FIRST, endpoint, body)
+        with pytest.raises(errors.UnreadableAnswer, match="nothing"):
+            call(endpoint)
+        assert messente.hosts_asked() == [FIRST]
+
+
+class TestBalance:
+    @pytest.mark.parametrize(
+        ("text", "balance"),
+        [
+            ("OK 707.54", "707.54"),
+            ("ok 0", "0"),
+            ("OK -3.20", "-3.20"),
+            ("OK 707.54 EUR", "707.54"),
+            ("OK 707.5400000000001", "707.54"),
+            ("OK 0.0000009", "0"),
+            ("OK -0.0000009", "0"),
+        ],
+    )
+    def test_the_second_word_is_an_exact_amount(self, messente: Messente, text: str, balance: str) -> None:
+        messente.answer(FIRST, "get_balance", text)
+        assert client().balance() == Decimal(balance)
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "OK",
+            f"OK {'1' * 13}",
+            f"OK 1.{'1' * 37}",
+            "OK much",
+            "OK NaN",
+            "OK 1e9",
+            "OK 1,5",
+            "OK Infinity",
+            "OK \u0664",
+            "7.5",
+        ],
+    )
+    def test_what_is_no_amount_cannot_be_read(self, messente: Messente, text: str) -> None:
+        messente.answer(FIRST, "get_balance", text.encode())
+        with pytest.raises(errors.UnreadableAnswer):
+            client().balance()
+
+    @pytest.mark.parametrize(
+        ("text", "error"),
+        [
+            ("ERROR 101", errors.CredentialsRefused),
+            ("ERROR 103", errors.AddressRefused),
+            ("ERROR 107", errors.Refused),
+        ],
+    )
+    def test_a_refusal_is_its_own_error(self, messente: Messente, text: str, error: type[errors.Refused]) -> None:
+        messente.answer(FIRST, "get_balance", text)
+        with pytest.raises(errors.Refused) as caught:
+            client().balance()
+        assert type(caught.value) is error
+
+
+class TestCancelling:
+    @pytest.mark.parametrize("text", ["OK DELETED", "ok deleted", "OK"])
+    def test_ok_is_cancelled(self, messente: Messente, text: str) -> None:
+        messente.answer(FIRST, "cancel_sms", text)
+        client().cancel(ID)
+
+    @pytest.mark.parametrize(
+        ("text", "error"),
+        [
+            ("ERROR 101", errors.CredentialsRefused),
+            ("ERROR 102", errors.Refused),
+            ("ERROR 103", errors.AddressRefused),
+            ("ERROR 107", errors.UnknownMessage),
+            ("FAILED 102", errors.Refused),
+            ("DELETED", errors.UnreadableAnswer),
+        ],
+    )
+    def test_anything_else_is_an_error(
+        self, messente: Messente, text: str, error: type[errors.MessenteError]
+    ) -> None:
+        messente.answer(FIRST, "cancel_sms", text)
+        with pytest.raises(errors.MessenteError) as caught:
+            client().cancel(ID)
+        assert type(caught.value) is error
+
+
+class TestHttp:
+    @every_call
+    @pytest.mark.parametrize("status", [301, 302, 303, 307, 308, 400, 401, 403, 404, 405, 418])
+    def test_an_http_status_that_no_one_has_documented_is_no_answer_and_no_redirect_is_followed(
+        self, messente: Messente, endpoint: str, status: int
+    ) -> None:
+        messente.answer(FIRST, endpoint, "OK 1", status=status, headers={"Location": f"{BACKUP}/{endpoint}/"})
+        with pytest.raises(errors.UnreadableAnswer, match=f"HTTP {status}"):
+            call(endpoint)
+        assert messente.hosts_asked() == [FIRST]
+
+    @pytest.mark.parametrize("location", ["http://[", "http://x:99999999/", "\xff\xfe", "", "//", "ftp://x"])
+    def test_where_a_redirect_points_to_does_not_matter(self, messente: Messente, location: str) -> None:
+        messente.answer(FIRST, "send_sms", status=302, headers={"Location": location})
+        messente.add(responses.GET, STATUS_URL, status=302, headers={"Location": location})
+        with pytest.raises(errors.UnreadableAnswer):
+            call("send_sms")
+        with pytest.raises(errors.UnreadableAnswer):
+            client().ask_omnimessage(OMNIMESSAGE)
+
+    @every_question
+    @pytest.mark.parametrize("status", [201, 204])
+    def test_a_success_without_an_answer_cannot_be_read(self, messente: Messente, endpoint: str, status: int) -> None:
+        messente.answer(FIRST, endpoint, status=status)
+        with pytest.raises(errors.UnreadableAnswer):
+            call(endpoint)
+        assert messente.hosts_asked() == [FIRST]
+
+    @every_call
+    @pytest.mark.parametrize(
+        ("header", "seconds"),
+        [
+            ({}, None),
+            ({"Retry-After": "30"}, 30),
+            ({"Retry-After": "0"}, 0),
+            ({"Retry-After": "-30"}, None),
+            ({"Retry-After": "soon"}, None),
+            ({"Retry-After": "1.5"}, None),
+            ({"Retry-After": "9" * 5000}, None),
+            ({"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}, 0),
+        ],
+    )
+    def test_429_says_how_long_to_wait_and_is_not_tried_elsewhere(
+        self, messente: Messente, endpoint: str, header: dict[str, str], seconds: int | None
+    ) -> None:
+        messente.answer(FIRST, endpoint, status=429, headers=header)
+        with pytest.raises(errors.RateLimited) as caught:
+            call(endpoint)
+        assert caught.value.retry_after == seconds
+        assert messente.hosts_asked() == [FIRST]
+
+
+class TestOmnimessages:
+    def ask(self, messente: Messente, **options: Any) -> Any:
+        messente.add(responses.GET, STATUS_URL, **options)
+        return client().ask_omnimessage(OMNIMESSAGE)
+
+    def test_the_reports_are_returned(self, messente: Messente) -> None:
+        (report,) = self.ask(messente, json={"omnimessage_id": OMNIMESSAGE, "statuses": [CALLBACK]})
+        assert (report.sms_unique_id, report.omnimessage_id) == (MESSAGE, OMNIMESSAGE)
+
+    @pytest.mark.parametrize(
+        ("status", "error"),
+        [
+            (401, errors.CredentialsRefused),
+            (404, errors.UnknownMessage),
+            (302, errors.UnreadableAnswer),
+            (403, errors.UnreadableAnswer),
+            (429, errors.RateLimited),
+            (500, errors.ServerFailure),
+            (503, errors.ServerFailure),
+        ],
+    )
+    def test_each_http_status_is_its_error(
+        self, messente: Messente, status: int, error: type[errors.MessenteError]
+    ) -> None:
+        body = json.dumps({"errors": [{"title": "…", "detail": "…", "code": "101", "source": "…"}]})
+        with pytest.raises(errors.MessenteError) as caught:
+            self.ask(messente, status=status, body=body, headers={"Location": "https://elsewhere.example"})
+        assert type(caught.value) is error
+
+    @pytest.mark.parametrize("body", [b"", b"OK", b"[]", b"{}", b"\xff", b'{"statuses": null}'])
+    def test_what_cannot_be_read_says_so(self, messente: Messente, body: bytes) -> None:
+        with pytest.raises(errors.UnreadableAnswer):
+            self.ask(messente, body=body)
+
+    def test_a_success_without_an_answer_cannot_be_read(self, messente: Messente) -> None:
+        with pytest.raises(errors.UnreadableAnswer):
+            self.ask(messente, status=204)

@@ -1,0 +1,160 @@
+"""A host that fails is left alone for a while, and tried again by one request."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+
+import pytest
+import responses
+
+from django_messente_dlr.messente import circuit_breaker, errors
+from django_messente_dlr.messente.circuit_breaker import REST, Health
+from django_messente_dlr.messente.client import MessenteClient
+from tests.unit.messente.answering import (
+    BACKUP,
+    FIRST,
+    OMNICHANNEL,
+    Messente,
+    client,
+    no_answer_in_time,
+    no_connection,
+)
+
+REPORT = "get_dlr_response"
+
+
+class Clock:
+    """A clock that stands still until the test says otherwise."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(circuit_breaker, "time", clock)
+    return clock
+
+
+def ask(messente_client: MessenteClient) -> None:
+    messente_client.ask("an-id")
+
+
+def test_a_host_that_cannot_be_connected_to_is_left_alone_at_once(messente: Messente, clock: Clock) -> None:
+    messente.answer(FIRST, REPORT, no_connection())
+    messente.answer(BACKUP, REPORT, "OK SENT")
+    one = client()
+    for _ in range(5):
+        ask(one)
+    assert messente.hosts_asked() == [FIRST, *[BACKUP] * 5]
+
+
+@pytest.mark.parametrize("failure", [no_answer_in_time, lambda: "FAILED 209"])
+def test_a_host_that_fails_otherwise_is_left_alone_after_three_failures_in_a_row(
+    failure: Callable[[], Exception | str], messente: Messente, clock: Clock
+) -> None:
+    messente.answer(FIRST, REPORT, failure())
+    messente.answer(BACKUP, REPORT, "OK SENT")
+    one = client()
+    for _ in range(5):
+        ask(one)
+    assert messente.hosts_asked() == [*[FIRST, BACKUP] * 3, BACKUP, BACKUP]
+
+
+def test_any_answer_makes_up_for_failures(messente: Messente, clock: Clock) -> None:
+    one = client()
+    for answer in ("FAILED 209", "FAILED 209", "ERROR 107", "FAILED 209", "FAILED 209"):
+        messente.answer(FIRST, REPORT, answer)
+    messente.answer(FIRST, REPORT, "OK SENT")
+    messente.answer(BACKUP, REPORT, "OK SENT")
+    for _ in range(6):
+        with contextlib.suppress(errors.UnknownMessage):
+            ask(one)
+    assert messente.hosts_asked() == [FIRST, BACKUP, FIRST, BACKUP, FIRST, FIRST, BACKUP, FIRST, BACKUP, FIRST]
+
+
+def test_after_its_rest_a_host_is_tried_by_one_alone(clock: Clock) -> None:
+    hosts = Health()
+    hosts.failed(FIRST, connected=False)
+    assert hosts.rest_of(FIRST) == REST
+    assert hosts.rest_of(BACKUP) == 0
+    clock.now += REST
+    assert hosts.rest_of(FIRST) == 0  # this one tries it
+    assert hosts.rest_of(FIRST) == REST  # the others wait for what comes of it
+    hosts.answered(FIRST)
+    assert hosts.rest_of(FIRST) == 0
+
+
+def test_a_host_that_fails_again_rests_again(messente: Messente, clock: Clock) -> None:
+    messente.answer(FIRST, REPORT, no_connection())
+    messente.answer(BACKUP, REPORT, "OK SENT")
+    one = client()
+    ask(one)
+    clock.now += REST
+    ask(one)
+    ask(one)
+    assert messente.hosts_asked() == [FIRST, BACKUP, FIRST, BACKUP, BACKUP]
+
+
+def test_where_all_rest_a_question_says_when_to_come_again(messente: Messente, clock: Clock) -> None:
+    for host in (FIRST, BACKUP):
+        messente.answer(host, REPORT, no_connection())
+    one = client()
+    with pytest.raises(errors.ConnectionFailed):
+        ask(one)
+    clock.now += 10
+    with pytest.raises(errors.HostResting, match="left alone for 20 seconds more") as raised:
+        ask(one)
+    assert raised.value.retry_after == 20
+    assert len(messente.calls) == 2
+
+
+@pytest.mark.parametrize("endpoint", ["send_sms", "get_balance", "cancel_sms"])
+def test_where_all_rest_what_cannot_wait_is_tried_all_the_same(
+    endpoint: str, messente: Messente, clock: Clock
+) -> None:
+    for host in (FIRST, BACKUP):
+        messente.answer(host, REPORT, no_connection())
+    one = client()
+    with pytest.raises(errors.ConnectionFailed):
+        ask(one)
+    messente.answer(FIRST, endpoint, "OK 1")
+    calls = {"send_sms": lambda: one.send("+37255500000", "Hi"), "get_balance": one.balance}
+    calls.get(endpoint, lambda: one.cancel("an-id"))()
+    assert messente.hosts_asked() == [FIRST, BACKUP, FIRST]
+    messente.answer(FIRST, REPORT, "OK SENT")
+    messente.remove(responses.POST, f"{FIRST}/{REPORT}/")
+    messente.answer(FIRST, REPORT, "OK SENT")
+    ask(one)  # it has answered, so it is well
+    assert messente.hosts_asked()[-1] == FIRST
+
+
+def test_sending_skips_a_host_that_rests(messente: Messente, clock: Clock) -> None:
+    messente.answer(FIRST, REPORT, no_connection())
+    messente.answer(BACKUP, REPORT, "OK SENT")
+    messente.answer(BACKUP, "send_sms", "OK an-id")
+    one = client()
+    ask(one)
+    assert one.send("+37255500000", "Hi") == "an-id"
+    assert messente.hosts_asked() == [FIRST, BACKUP, BACKUP]
+
+
+@pytest.mark.parametrize("failures", [1, 3])
+def test_the_omnichannel_host_is_left_alone_too(failures: int, messente: Messente, clock: Clock) -> None:
+    url = f"{OMNICHANNEL}/omnimessage/1/status"
+    if failures == 1:
+        messente.add(responses.GET, url, body=no_connection())
+    else:
+        messente.add(responses.GET, url, status=503)
+    one = client()
+    for _ in range(failures):
+        with pytest.raises((errors.ConnectionFailed, errors.ServerFailure)):
+            one.ask_omnimessage("1")
+    with pytest.raises(errors.HostResting):
+        one.ask_omnimessage("1")
+    assert len(messente.calls) == failures

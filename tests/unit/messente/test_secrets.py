@@ -1,0 +1,172 @@
+"""No password of ours in an exception, in what it is chained to, in a traceback's variables, or in a log."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from base64 import b64encode
+from collections.abc import Iterator, Mapping, Sequence, Set
+from contextlib import ExitStack, closing, suppress
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+import pytest
+import requests
+import responses
+from django.views.debug import ExceptionReporter
+
+from django_messente_dlr.messente import errors
+from django_messente_dlr.messente.client import MessenteClient
+from django_messente_dlr.messente.http_session import Body
+from tests.unit.messente.answering import (
+    BACKUP,
+    FIRST,
+    MAY_HAVE_ARRIVED,
+    NEVER_LEFT,
+    PASSWORD,
+    USERNAME,
+    Messente,
+    client,
+)
+from tests.unit.messente.test_client import CALLS, STATUS_URL, every_call
+from tests.unit.messente.test_read_omnichannel import OMNIMESSAGE
+from tests.unit.messente.wire import Wire, answering, hanging_up, raw
+
+SPELLINGS = (
+    PASSWORD,
+    quote(PASSWORD),
+    quote(PASSWORD, safe=""),
+    quote_plus(PASSWORD),
+    repr(PASSWORD.encode())[2:-1],
+    PASSWORD.encode().decode("latin-1"),
+    b64encode(f"{USERNAME}:{PASSWORD}".encode()).decode(),
+)
+OUTCOMES: dict[str, Any] = {
+    **{failure.__name__: failure for failure in (*NEVER_LEFT, *MAY_HAVE_ARRIVED)},
+    "FAILED 209": "FAILED 209",
+    "ERROR 101": "ERROR 101",
+    "ERROR 103": "ERROR 103",
+    "ERROR 107": "ERROR 107",
+    "unreadable": "<html>",
+    "empty": "",
+    **{f"HTTP {status}": status for status in (204, 302, 401, 404, 429, 500)},
+}
+every_outcome = pytest.mark.parametrize("outcome", OUTCOMES.values(), ids=OUTCOMES)
+
+
+def options_for(outcome: Any) -> dict[str, Any]:
+    if isinstance(outcome, int):
+        return {"body": "", "status": outcome}
+    return {"body": outcome if isinstance(outcome, str) else outcome()}
+
+
+def assert_clean(text: str) -> None:
+    for spelling in SPELLINGS:
+        assert spelling not in text
+
+
+def chain(exc: BaseException) -> Iterator[BaseException]:
+    """Yield an exception and all that it was raised from, or while, whether that is shown or not."""
+    seen: set[int] = set()
+    waiting: list[BaseException | None] = [exc]
+    while waiting:
+        link = waiting.pop()
+        if link is not None and id(link) not in seen:
+            seen.add(id(link))
+            yield link
+            waiting += [link.__cause__, link.__context__]
+
+
+def spelled_out(value: Any) -> Iterator[str]:
+    """Yield what Sentry's client shows of a variable: what is in a mapping or a sequence, or else its repr."""
+    if isinstance(value, Mapping):
+        for item in value.values():
+            yield from spelled_out(item)
+    elif isinstance(value, Sequence | Set) and not isinstance(value, str | bytes):
+        for item in value:
+            yield from spelled_out(item)
+    else:
+        yield repr(value)
+
+
+def assert_secretive(exc: errors.MessenteError) -> None:
+    for link in chain(exc):
+        assert not isinstance(link, requests.RequestException), "it holds the request, and its body"
+        assert_clean(f"{link} {link!r} {link.args!r} {vars(link)!r} {getattr(link, '__notes__', '')}")
+    reporter = ExceptionReporter(None, type(exc), exc, exc.__traceback__)
+    assert_clean(reporter.get_traceback_text())
+    # As Django's debug page and its mails to ADMINS show it, with the variables of our frames; those of the frames
+    # below the test's own are the test's.
+    frames = [frame for frame in reporter.get_traceback_frames() if "django_messente_dlr" in frame["filename"]]
+    assert frames
+    assert_clean(repr([frame["vars"] for frame in frames]))
+    for frame, _ in traceback.walk_tb(exc.__traceback__):
+        if "django_messente_dlr" in frame.f_code.co_filename:
+            assert_clean(" ".join(spelled_out(frame.f_locals)))
+
+
+@every_call
+@every_outcome
+def test_no_exception_holds_the_password(messente: Messente, endpoint: str, outcome: Any) -> None:
+    messente.assert_all_requests_are_fired = False
+    for host in (FIRST, BACKUP):
+        messente.answer(host, endpoint, **options_for(outcome))
+    with pytest.raises(errors.MessenteError) as caught:
+        CALLS[endpoint](client())
+    assert_secretive(caught.value)
+
+
+@every_outcome
+def test_no_exception_about_an_omnimessage_holds_the_password(messente: Messente, outcome: Any) -> None:
+    messente.add(responses.GET, STATUS_URL, **options_for(outcome))
+    with pytest.raises(errors.MessenteError) as caught:
+        client().ask_omnimessage(OMNIMESSAGE)
+    assert_secretive(caught.value)
+
+
+@every_call
+@pytest.mark.parametrize("before", ["", "ERROR 102 ", "ERROR 107 ", "OK "])
+@pytest.mark.parametrize("spell", [str, quote_plus, lambda password: quote(password, safe="")])
+def test_no_exception_quotes_the_password_where_an_answer_tells_it(
+    messente: Messente, endpoint: str, before: str, spell: Any
+) -> None:
+    """A proxy's page for a failure may show what was asked."""
+    messente.assert_all_requests_are_fired = False
+    for host in (FIRST, BACKUP):
+        messente.answer(host, endpoint, f"{before}{spell(PASSWORD)}".encode())
+    try:
+        told = CALLS[endpoint](client())
+    except errors.MessenteError as exc:
+        assert_secretive(exc)
+    else:
+        assert before == "OK ", told
+
+
+def test_no_object_of_ours_shows_the_password() -> None:
+    speaker = client()
+    assert_clean(repr(speaker) + repr(speaker._transport))
+    body = Body({"username": USERNAME, "password": PASSWORD, "to": "+37255500000"})
+    assert repr(body) == str(body) == "<username, password, to>"
+
+
+def test_no_log_line_holds_the_password_even_where_urllib3_tells_all(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    with ExitStack() as stack:
+        well, ill, odd = (
+            stack.enter_context(Wire(behave)) for behave in (answering(), hanging_up, raw(b"HTTP/1.1 500 X\r\n\r\n"))
+        )
+        for hosts in ([well.host], [ill.host, well.host], [odd.host, ill.host], ["http://127.0.0.1:9"]):
+            talkative: MessenteClient = stack.enter_context(
+                closing(client(hosts=hosts, omnichannel_url=f"{hosts[0]}/v1"))
+            )
+            for call in CALLS.values():
+                with suppress(errors.MessenteError):
+                    call(talkative)
+            with suppress(errors.MessenteError):
+                talkative.ask_omnimessage(OMNIMESSAGE)
+        assert PASSWORD.encode() not in b"".join(well.requests)  # it travels, but never so
+        assert quote_plus(PASSWORD).encode() in b"".join(well.requests)
+    told = "\n".join(f"{record.getMessage()} {record.args!r} {record.__dict__!r}" for record in caplog.records)
+    assert "urllib3" in told
+    assert "send_sms" in told
+    assert_clean(told)

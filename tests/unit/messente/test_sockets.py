@@ -1,0 +1,409 @@
+"""The client over real sockets, where nothing stands in for requests and urllib3."""
+
+from __future__ import annotations
+
+import gc
+import socket
+import ssl
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from decimal import Decimal
+from pathlib import Path
+from shutil import which
+from typing import Any
+
+import pytest
+
+from django_messente_dlr.messente import errors, http_session
+from django_messente_dlr.messente.client import MessenteClient
+from tests.unit.messente.answering import client
+from tests.unit.messente.test_client import CALLS, every_call, every_question
+from tests.unit.messente.wire import (
+    PATIENCE,
+    Behaviour,
+    Connection,
+    Wire,
+    answering,
+    endless,
+    hanging_up,
+    raw,
+    resetting,
+    silent,
+    silent_at_first,
+)
+
+OPENSSL = which("openssl")
+
+
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    with ExitStack() as stack:
+        yield stack
+
+
+def start(stack: ExitStack, behave: Behaviour, **options: Any) -> Wire:
+    return stack.enter_context(Wire(behave, **options))
+
+
+def connect(stack: ExitStack, *hosts: str, **options: Any) -> MessenteClient:
+    return stack.enter_context(closing(client(hosts=hosts, **options)))
+
+
+def hurry_once(hurried: MessenteClient, monkeypatch: pytest.MonkeyPatch) -> MessenteClient:
+    """Have a client give its first request up at once, and wait long for all others, however slow the machine is."""
+    session = hurried._transport._session
+    request = session.request
+    timeouts = iter([(PATIENCE, 0.05)])
+
+    def hurry(*arguments: Any, **options: Any) -> Any:
+        return request(*arguments, **{**options, "timeout": next(timeouts, PATIENCE)})
+
+    monkeypatch.setattr(session, "request", hurry)
+    return hurried
+
+
+@pytest.fixture
+def closed_port() -> Iterator[str]:
+    """A host whose port is taken, so that nobody else listens there, and where nobody listens."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{sock.getsockname()[1]}"
+
+
+# What a server may do to a request that it has got, or may have.
+BREAKDOWNS: dict[str, Behaviour] = {
+    "hangs up at once": hanging_up,
+    "resets the connection": resetting,
+    "answers nothing": raw(b""),
+    "answers half a status line": raw(b"HTTP/1.1 2"),
+    "answers no HTTP": raw(b"OK 1\r\n\r\n"),
+    "answers half a head": raw(b"HTTP/1.1 200 OK\r\nContent-Length: 4"),
+    "answers half a body": raw(b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nOK 1"),
+    "answers half a chunk": raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n50\r\nOK 1"),
+    "answers no chunk": raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nOK 1"),
+    "answers two lengths": raw(b"HTTP/1.1 200 OK\r\nContent-Length: 4, 5\r\n\r\nOK 1"),
+    "answers no gzip": raw(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nOK 1"),
+    "answers an endless head": raw(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 200 + b"\r\nOK 1"),
+    "answers without end": endless(b""),
+    "answers chunks without end": endless(b"Transfer-Encoding: chunked\r\n"),
+    "answers too much": endless(b"Content-Length: 1000000000000\r\n"),
+    "answers an odd status": raw(b"HTTP/1.1 99999 OK\r\nContent-Length: 4\r\n\r\nOK 1"),
+}
+every_breakdown = pytest.mark.parametrize("behave", BREAKDOWNS.values(), ids=BREAKDOWNS)
+
+
+class TestWhatMayHaveArrived:
+    @every_breakdown
+    def test_is_not_sent_again(self, stack: ExitStack, behave: Behaviour) -> None:
+        first, backup = start(stack, behave), start(stack, answering())
+        with pytest.raises(errors.OutcomeUnknown):
+            connect(stack, first.host, backup.host).send("+37255500000", "Your parcel is here")
+        assert (first.accepted, backup.accepted) == (1, 0)
+
+    @every_breakdown
+    def test_is_asked_again_at_the_backup(self, stack: ExitStack, behave: Behaviour) -> None:
+        first, backup = start(stack, behave), start(stack, answering(b"OK 7.50"))
+        assert connect(stack, first.host, backup.host).balance() == 7.5
+        assert (first.accepted, backup.accepted) == (1, 1)
+
+    def test_is_not_sent_again_where_no_answer_comes_in_time(self, stack: ExitStack) -> None:
+        first, backup = start(stack, silent), start(stack, answering())
+        with pytest.raises(errors.OutcomeUnknown, match="ReadTimeout"):
+            connect(stack, first.host, backup.host, read_timeout=0.05).send("+37255500000", "Your parcel is here")
+        assert (first.accepted, backup.accepted) == (1, 0)
+
+    @every_question
+    def test_is_asked_again_at_the_backup_where_no_answer_comes_in_time(
+        self, stack: ExitStack, endpoint: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        first, backup = start(stack, silent), start(stack, answering())
+        CALLS[endpoint](hurry_once(connect(stack, first.host, backup.host), monkeypatch))
+        assert (first.accepted, backup.accepted) == (1, 1)
+
+    @every_breakdown
+    def test_is_one_error_for_omnimessages_too(self, stack: ExitStack, behave: Behaviour) -> None:
+        wire = start(stack, behave)
+        with pytest.raises(errors.OutcomeUnknown):
+            connect(stack, omnichannel_url=wire.host).ask_omnimessage("1")
+
+
+def test_an_answer_may_be_long_and_no_longer(stack: ExitStack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_session, "MAX_ANSWER", 30_000)
+    for size, error in ((30_000, errors.UnreadableAnswer), (30_001, errors.OutcomeUnknown)):
+        wire = start(stack, answering(b"1" * size))
+        with pytest.raises(error):
+            connect(stack, wire.host).balance()
+        assert wire.accepted == 1
+
+
+class TestWhatNeverLeft:
+    @every_call
+    def test_is_sent_to_the_backup_where_nobody_listens(
+        self, stack: ExitStack, endpoint: str, closed_port: str
+    ) -> None:
+        backup = start(stack, answering())
+        CALLS[endpoint](connect(stack, closed_port, backup.host))
+        assert backup.accepted == 1
+
+    @every_call
+    def test_is_a_failed_connection_where_nobody_listens_anywhere(
+        self, stack: ExitStack, endpoint: str, closed_port: str
+    ) -> None:
+        with pytest.raises(errors.ConnectionFailed):
+            CALLS[endpoint](connect(stack, closed_port, closed_port))
+
+    @every_call
+    def test_is_sent_to_the_backup_where_the_name_is_unknown(
+        self, stack: ExitStack, endpoint: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        backup = start(stack, answering())
+        resolve = socket.getaddrinfo
+
+        def unresolvable(host: Any, *arguments: Any, **options: Any) -> Any:
+            # Not a question to a real resolver: some answer for names that do not exist.
+            if host == "api2.invalid":
+                raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+            return resolve(host, *arguments, **options)
+
+        monkeypatch.setattr(socket, "getaddrinfo", unresolvable)
+        CALLS[endpoint](connect(stack, "https://api2.invalid", backup.host))
+        assert backup.accepted == 1
+
+    @pytest.mark.parametrize(
+        "host",
+        [
+            "api2.messente.com",
+            "",
+            "http://",
+            "http://[",
+            "http://a b",
+            "http://x:99999999",
+            "ftp://x",
+            "http://é..x",
+            "http://a..b",
+        ],
+    )
+    def test_is_sent_to_the_backup_where_the_host_is_no_address(self, stack: ExitStack, host: str) -> None:
+        backup = start(stack, answering())
+        assert connect(stack, host, backup.host).send("+37255500000", "Your parcel is here") == "1"
+
+    def test_is_a_failed_connection_for_omnimessages_too(self, stack: ExitStack, closed_port: str) -> None:
+        with pytest.raises(errors.ConnectionFailed):
+            connect(stack, omnichannel_url=closed_port).ask_omnimessage("1")
+
+
+@pytest.mark.skipif(OPENSSL is None, reason="There is no openssl to make a certificate with.")
+class TestTls:
+    @pytest.fixture
+    def certificate(self, tmp_path: Path) -> Path:
+        """A certificate of the loopback's, and its key, signed by nobody but itself."""
+        path = tmp_path / "certificate.pem"
+        subprocess.run(
+            [
+                *(
+                    OPENSSL or "",
+                    "req",
+                    "-x509",
+                    "-newkey",
+                    "rsa:2048",
+                    "-nodes",
+                    "-days",
+                    "2",
+                    "-subj",
+                    "/CN=localhost",
+                ),
+                *("-addext", "subjectAltName=IP:127.0.0.1", "-keyout", path, "-out", tmp_path / "public.pem"),
+            ],
+            check=True,
+            capture_output=True,
+        )
+        path.write_bytes(path.read_bytes() + (tmp_path / "public.pem").read_bytes())
+        return path
+
+    @pytest.fixture
+    def secure(self, stack: ExitStack, certificate: Path) -> Wire:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        return start(stack, answering(), tls=context)
+
+    def test_a_certificate_that_does_not_verify_gets_nothing_and_the_backup_is_asked(
+        self, stack: ExitStack, secure: Wire
+    ) -> None:
+        backup = start(stack, answering())
+        assert connect(stack, secure.host, backup.host).send("+37255500000", "Your parcel is here") == "1"
+        assert (secure.requests, len(backup.requests)) == ([], 1)
+
+    def test_a_certificate_that_does_not_verify_is_a_failed_connection(self, stack: ExitStack, secure: Wire) -> None:
+        with pytest.raises(errors.ConnectionFailed, match="SSLError"):
+            connect(stack, secure.host).send("+37255500000", "Your parcel is here")
+        assert secure.requests == []
+
+    def test_a_certificate_of_another_host_gets_nothing(
+        self, stack: ExitStack, secure: Wire, certificate: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+        with pytest.raises(errors.ConnectionFailed, match="SSLError"):
+            connect(stack, secure.host.replace("127.0.0.1", "localhost")).send("+37255500000", "Your parcel is here")
+        assert secure.requests == []
+
+    def test_a_certificate_that_verifies_is_answered(
+        self, stack: ExitStack, secure: Wire, certificate: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+        assert connect(stack, secure.host).send("+37255500000", "Your parcel is here") == "1"
+
+    def test_a_server_without_tls_leaves_it_open_what_has_arrived(self, stack: ExitStack) -> None:
+        """Where in the conversation TLS broke cannot be told, so that the cautious answer is the right one."""
+        plain = start(stack, hanging_up)
+        with pytest.raises(errors.OutcomeUnknown):
+            connect(stack, plain.host.replace("http:", "https:")).send("+37255500000", "Your parcel is here")
+
+
+class TestProxies:
+    """Between us and Messente: what it says of a request that it had got is no proof that the request never left."""
+
+    def through(self, proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
+            monkeypatch.setenv(name, proxy)
+
+    @pytest.mark.parametrize("scheme", ["http", "https"])
+    def test_a_proxy_that_cannot_be_reached_gets_nothing_and_the_backup_is_asked(
+        self, stack: ExitStack, scheme: str, closed_port: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        backup = start(stack, answering())
+        self.through(closed_port, monkeypatch)
+        # The backup is on the loopback, and so asked directly.
+        assert connect(stack, f"{scheme}://api2.invalid", backup.host).send("+37255500000", "Your parcel") == "1"
+
+    @every_breakdown
+    def test_a_proxy_that_has_got_a_request_may_have_passed_it_on(
+        self, stack: ExitStack, behave: Behaviour, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        proxy, backup = start(stack, behave), start(stack, answering())
+        self.through(proxy.host, monkeypatch)
+        with pytest.raises(errors.OutcomeUnknown):
+            connect(stack, "http://api2.invalid", backup.host).send("+37255500000", "Your parcel is here")
+        assert (proxy.accepted, backup.accepted) == (1, 0)
+
+    @pytest.mark.parametrize("answer", [b"HTTP/1.1 407 Who\r\n\r\n", b"HTTP/1.1 502 Bad\r\n\r\n", b"OK 1\r\n\r\n"])
+    def test_a_proxy_that_makes_no_tunnel_is_an_error_of_ours_without_its_password(
+        self, stack: ExitStack, answer: bytes, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        proxy = start(stack, raw(answer))
+        self.through(proxy.host.replace("//", "//me:a-proxys-password@"), monkeypatch)
+        with pytest.raises(errors.MessenteError) as caught:
+            connect(stack, "https://api2.invalid").send("+37255500000", "Your parcel is here")
+        assert "a-proxys-password" not in str(caught.value)
+        assert [request.split()[0] for request in proxy.requests] == [b"CONNECT"]
+
+    def test_what_the_environment_says_of_a_host_is_read_once_for_its_connection(
+        self, stack: ExitStack, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        first, second = start(stack, answering()), start(stack, answering())
+        kept = connect(stack, "http://api2.invalid")
+        for proxy in (first, second):
+            self.through(proxy.host, monkeypatch)
+            kept.send("+37255500000", "Your parcel is here")
+        assert (len(first.requests), len(second.requests)) == (2, 0)
+        kept.close()
+        kept.send("+37255500000", "Your parcel is here")
+        assert (len(first.requests), len(second.requests)) == (2, 1)
+
+
+class TestConnections:
+    def test_one_thread_keeps_its_connection_from_call_to_call(self, stack: ExitStack) -> None:
+        wire = start(stack, answering())
+        kept = connect(stack, wire.host)
+        for call in CALLS.values():
+            call(kept)
+        assert (wire.accepted, len(wire.requests)) == (1, len(CALLS))
+
+    def test_each_thread_has_a_connection_of_its_own_which_ends_with_it(self, stack: ExitStack) -> None:
+        wire = start(stack, answering())
+        shared = connect(stack, wire.host)
+        shared.balance()
+        sessions = [shared._transport._session]
+
+        def call() -> None:
+            shared.balance()
+            sessions.append(shared._transport._session)
+
+        for _ in range(3):
+            thread = threading.Thread(target=call)
+            thread.start()
+            thread.join(PATIENCE)
+        assert len({id(session) for session in sessions}) == 4
+        sessions.clear()
+        gc.collect()
+        assert wire.closed.wait(PATIENCE)
+        shared.balance()
+        assert (wire.accepted, len(wire.requests)) == (4, 5)
+
+    def test_threads_at_the_same_time_do_not_mix_up_their_answers(self, stack: ExitStack) -> None:
+        barrier = threading.Barrier(8)
+
+        def echo(wire: Wire, connection: Connection) -> None:
+            while (request := connection.request()) is not None:
+                connection.answer(b"OK " + request.rpartition(b"text=")[2])
+
+        wire = start(stack, echo)
+        shared = connect(stack, wire.host)
+        answers: dict[str, list[str]] = {}
+
+        def call(name: str) -> None:
+            barrier.wait(PATIENCE)
+            answers[name] = [shared.send("+37255500000", f"{name}x{number}") for number in range(5)]
+
+        threads = [threading.Thread(target=call, args=(f"thread{number}",)) for number in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(PATIENCE)
+        assert answers == {f"thread{a}": [f"thread{a}x{b}" for b in range(5)] for a in range(8)}
+        assert wire.accepted == 8
+
+    def test_close_ends_the_connection_and_the_next_call_opens_another(self, stack: ExitStack) -> None:
+        wire = start(stack, answering())
+        reopened = connect(stack, wire.host)
+        reopened.balance()
+        reopened.close()
+        assert wire.closed.wait(PATIENCE)
+        reopened.close()
+        reopened.balance()
+        assert wire.accepted == 2
+
+    def test_a_connection_that_the_server_has_ended_meanwhile_is_not_used_to_send(self, stack: ExitStack) -> None:
+        wire = start(stack, answering(requests=1))
+        kept = connect(stack, wire.host)
+        kept.balance()
+        assert wire.closed.wait(PATIENCE)
+        assert kept.send("+37255500000", "Your parcel is here") == "1"
+        assert wire.accepted == 2
+
+    def test_a_connection_that_the_server_wants_ended_is_not_kept(self, stack: ExitStack) -> None:
+        wire = start(stack, answering(header=b"Connection: close\r\n"))
+        kept = connect(stack, wire.host)
+        assert {kept.balance(), kept.balance()} == {Decimal(1)}
+        assert wire.accepted == 2
+
+    def test_an_answer_that_comes_too_late_is_not_taken_for_that_of_the_next_call(
+        self, stack: ExitStack, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        wire = start(stack, silent_at_first)
+        kept = hurry_once(connect(stack, wire.host), monkeypatch)
+        with pytest.raises(errors.OutcomeUnknown):
+            kept.send("+37255500000", "Your parcel is here")
+        assert kept.balance() == 1
+        assert wire.accepted == 2
+
+    def test_a_cookie_of_the_servers_is_harmless(self, stack: ExitStack) -> None:
+        wire = start(stack, answering(header=b"Set-Cookie: \xff=;;;=\r\n"))
+        kept = connect(stack, wire.host)
+        assert {kept.balance(), kept.balance()} == {Decimal(1)}
+
+    def test_an_answers_charset_is_not_believed(self, stack: ExitStack) -> None:
+        wire = start(stack, answering(header=b"Content-Type: text/plain; charset=utf-16\r\n"))
+        assert connect(stack, wire.host).balance() == 1

@@ -1,0 +1,179 @@
+"""Accounts: one that Messente refuses is stopped, says so, and keeps nobody else from being served."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import responses
+from django.core.exceptions import ImproperlyConfigured
+from django.utils import timezone
+
+from django_messente_dlr.accounts import is_held
+from django_messente_dlr.models import Account
+from django_messente_dlr.polling import Poller
+from django_messente_dlr.sandbox import Sandbox
+from django_messente_dlr.testing.callbacks import call_back
+from django_messente_dlr.testing.factories import AccountFactory, SmsMessageFactory
+from django_messente_dlr.testing.signals import SignalLog
+from django_messente_dlr.utils.poll_schedule import WINDOW
+from tests.unit.messente.answering import FIRST, OMNICHANNEL, Messente
+from tests.unit.polling.rows import REPORT, due, make_due, seen
+
+pytestmark = pytest.mark.django_db(transaction=True)
+HALF_AN_HOUR = timedelta(minutes=30)
+
+
+@pytest.mark.parametrize(
+    ("answer", "advice"),
+    [("ERROR 101", "Compare USERNAME and PASSWORD"), ("ERROR 103", "Add the address to the allowed ones")],
+)
+def test_a_refused_account_is_stopped_at_once_and_says_what_to_do(
+    answer: str, advice: str, messente: Messente, caplog: pytest.LogCaptureFixture
+) -> None:
+    messages = [due() for _ in range(5)]
+    messente.answer(FIRST, REPORT, answer)
+    with caplog.at_level(logging.ERROR, "django_messente_dlr"):
+        summary = Poller().run()
+    assert list(summary.stopped) == ["default"]
+    assert advice in summary.stopped["default"]
+    assert len(messente.calls) < len(messages)
+    assert advice in Account.objects.get(name="default").last_poll_error
+    assert caplog.text.count("Polling of account default was stopped") == 1
+    assert all(seen(message).status == "sent" for message in messages)
+
+
+def test_the_other_accounts_go_on(messente: Messente) -> None:
+    refused, other = due(), due(account="marketing")
+
+    def answer(request: object) -> tuple[int, dict[str, str], str]:
+        refuses = "username=shop" in str(getattr(request, "body", ""))
+        return 200, {}, "ERROR 101" if refuses else "OK DELIVERED"
+
+    messente.add_callback(responses.POST, f"{FIRST}/{REPORT}/", answer)
+    summary = Poller().run()
+    assert (seen(refused).status, seen(other).status) == ("sent", "delivered")
+    assert list(summary.stopped) == ["default"]
+    assert Account.objects.get(name="marketing").last_poll_error == ""
+    assert Account.objects.get(name="marketing").last_poll_at is not None
+
+
+def test_an_omnichannel_refusal_stops_the_account_too(messente: Messente) -> None:
+    due(omnimessage_id="an-omni-id")
+    messente.add(responses.GET, f"{OMNICHANNEL}/omnimessage/an-omni-id/status", status=401)
+    assert list(Poller().run().stopped) == ["default"]
+
+
+def test_the_mark_goes_when_the_account_is_served_again(messente: Messente) -> None:
+    message = due()
+    messente.answer(FIRST, REPORT, "ERROR 101")
+    messente.answer(FIRST, REPORT, "OK DELIVERED")
+    Poller().run()
+    make_due(message)
+    assert Poller().run().stopped == {}
+    assert Account.objects.get(name="default").last_poll_error == ""
+    assert seen(message).status == "delivered"
+
+
+def test_the_mark_stays_while_nobody_asks_and_goes_when_nothing_is_waited_for(messente: Messente) -> None:
+    """cron begins anew each minute, and what was refused is due when its claim has run out."""
+    message = due()
+    messente.answer(FIRST, REPORT, "ERROR 101")
+    Poller().run()
+    refused = Account.objects.get(name="default")
+    assert Poller().run().asked == 0
+    polled = Account.objects.get(name="default")
+    assert "Compare USERNAME and PASSWORD" in refused.last_poll_error
+    assert polled.last_poll_error == refused.last_poll_error
+    assert polled.last_poll_at != refused.last_poll_at
+    call_back(message, "DELIVRD")
+    assert Poller().run().asked == 0
+    assert Account.objects.get(name="default").last_poll_error == ""
+
+
+def test_only_the_accounts_that_were_named_are_polled(messente: Messente) -> None:
+    due()
+    other = due(account="marketing")
+    messente.answer(FIRST, REPORT, "OK DELIVERED")
+    assert Poller(account_names=["marketing"]).run().asked == 1
+    assert messente.body()["sms_unique_id"] == other.sms_unique_id
+    assert not Account.objects.filter(name="default").exists()
+
+
+def test_nobody_is_asked_about_messages_of_an_account_that_is_configured_no_more(
+    messente: Messente, caplog: pytest.LogCaptureFixture
+) -> None:
+    now = timezone.now()
+    waits, closing, ends = (due(account="former", ago=ago) for ago in (WINDOW / 2, WINDOW - HALF_AN_HOUR, WINDOW))
+    with caplog.at_level(logging.WARNING, "django_messente_dlr"):
+        summary = Poller().run()
+    assert (summary.asked, summary.postponed, summary.unresolved) == (0, 2, 1)
+    assert (
+        caplog.text.count("messages of account former, which is not configured. Put it back into MESSENTE_DLR") == 1
+    )
+    assert messente.hosts_asked() == []
+    again = seen(waits).next_poll_at
+    assert again is not None
+    assert timedelta(minutes=55) < again - now < timedelta(minutes=65)
+    assert seen(closing).next_poll_at == closing.created_at + WINDOW
+    assert seen(ends).error_text.endswith("nobody could ask: its account is configured no more.")
+    assert {seen(message).poll_count for message in (waits, closing, ends)} == {0}
+    assert ends.reports.get().payload == {"polls": 0}
+
+
+def test_what_waited_for_its_account_is_asked_about_when_that_is_configured_again(
+    messente: Messente, settings: Any
+) -> None:
+    message = due(account="former")
+    Poller().run()
+    accounts = {
+        **settings.MESSENTE_DLR["ACCOUNTS"],
+        "former": {"USERNAME": "former", "PASSWORD": "a-former-password"},
+    }
+    settings.MESSENTE_DLR = {**settings.MESSENTE_DLR, "ACCOUNTS": accounts}
+    messente.answer(FIRST, REPORT, "OK DELIVERED")
+    make_due(message)
+    assert Poller().run().final == 1
+    assert seen(message).status == "delivered"
+
+
+def test_an_account_that_is_not_configured_cannot_be_polled() -> None:
+    with pytest.raises(ImproperlyConfigured, match="no account «nobody»"):
+        Poller(account_names=["nobody"])
+
+
+def test_a_hold_is_lifted_once_the_balance_shows_credit(messente_sandbox: Sandbox, dlr_signals: SignalLog) -> None:
+    call_back(SmsMessageFactory.create(), "REJECTD", "4")
+    messente_sandbox.balance = Decimal(0)
+    Poller().run()
+    assert is_held("default")
+    assert Account.objects.get(name="default").balance == 0
+    assert "credits_restored" not in dlr_signals.names
+    messente_sandbox.balance = Decimal("12.5")
+    Poller().run()
+    Poller().run()
+    assert not is_held("default")
+    assert Account.objects.get(name="default").balance == Decimal("12.5")
+    assert dlr_signals.names.count("credits_restored") == 1
+    assert dlr_signals.arguments("credits_restored") == {"account": "default", "message": None, "report": None}
+
+
+@pytest.mark.parametrize("answer", ["ERROR 101", "rubbish", "OK NaN", "FAILED 209"])
+def test_a_balance_that_is_not_told_keeps_the_hold_and_is_logged(
+    answer: str, messente: Messente, caplog: pytest.LogCaptureFixture
+) -> None:
+    AccountFactory.create(held=True)
+    messente.add(responses.POST, f"{FIRST}/get_balance/", answer)
+    with caplog.at_level(logging.WARNING, "django_messente_dlr"):
+        Poller().run()
+    assert is_held("default")
+    assert "The balance of account default could not be asked for" in caplog.text
+
+
+def test_the_balance_of_an_account_that_is_not_on_hold_is_not_asked_for(messente: Messente) -> None:
+    AccountFactory.create()
+    Poller().run()
+    assert messente.hosts_asked() == []

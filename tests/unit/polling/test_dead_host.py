@@ -1,0 +1,89 @@
+"""A host that does not even refuse: nothing comes back from it, over a socket of its own."""
+
+from __future__ import annotations
+
+import socket
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+from unittest import mock
+
+import pytest
+from django.utils import timezone
+from urllib3.util import connection as urllib3_connection
+
+from django_messente_dlr.models import SmsMessage
+from django_messente_dlr.polling import Poller, Summary
+from tests.unit.messente.wire import Wire, answering
+from tests.unit.polling.rows import due, seen
+
+pytestmark = pytest.mark.django_db(transaction=True)
+THREADS, MESSAGES = 4, 40
+
+
+@pytest.fixture
+def dead_ports() -> Iterator[list[int]]:
+    """Two ports whose queues are full, so that whoever knocks is not heard."""
+    with ExitStack() as stack:
+        ports = []
+        for _ in range(2):
+            listener = stack.enter_context(socket.socket())
+            listener.bind(("127.0.0.1", 0))
+            listener.listen(0)
+            ports.append(listener.getsockname()[1])
+            for _ in range(3):
+                waiting = stack.enter_context(socket.socket())
+                waiting.setblocking(False)
+                waiting.connect_ex(listener.getsockname())
+            with pytest.raises(TimeoutError):
+                socket.create_connection(listener.getsockname(), timeout=0.2)
+        yield ports
+
+
+@pytest.fixture
+def attempts(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter[int]]:
+    """How often each port was tried to be connected to."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    # However busy the machine is, a host's rest outlasts the test.
+    monkeypatch.setattr("django_messente_dlr.messente.circuit_breaker.REST", 3600.0)
+    counted: Counter[int] = Counter()
+    connect = urllib3_connection.create_connection
+
+    def count(address: tuple[str, int], *args: Any, **options: Any) -> socket.socket:
+        counted[address[1]] += 1
+        return connect(address, *args, **options)
+
+    with mock.patch.object(urllib3_connection, "create_connection", count):
+        yield counted
+
+
+def poll(settings: Any, *hosts: str) -> Summary:
+    settings.MESSENTE_DLR = {**settings.MESSENTE_DLR, "API_HOSTS": list(hosts), "CONNECT_TIMEOUT": 0.2}
+    return Poller(concurrency=THREADS).run()
+
+
+def test_it_costs_each_thread_one_time_out_at_most_and_the_backup_answers(
+    dead_ports: list[int], attempts: Counter[int], settings: Any
+) -> None:
+    messages = [due() for _ in range(MESSAGES)]
+    with Wire(answering(b"OK DELIVERED")) as backup:
+        summary = poll(settings, f"http://127.0.0.1:{dead_ports[0]}", backup.host)
+    assert (summary.asked, summary.final, summary.failed) == (MESSAGES, MESSAGES, 0)
+    assert {seen(message).status for message in messages} == {"delivered"}
+    assert 1 <= attempts[dead_ports[0]] <= THREADS
+    assert backup.accepted <= THREADS
+
+
+def test_where_the_backup_is_as_dead_each_thread_knocks_once_at_each_and_the_run_ends(
+    dead_ports: list[int], attempts: Counter[int], settings: Any
+) -> None:
+    messages = [due() for _ in range(MESSAGES)]
+    summary = poll(settings, *(f"http://127.0.0.1:{port}" for port in dead_ports))
+    assert all(1 <= attempts[port] <= THREADS for port in dead_ports)
+    assert (summary.final, summary.asked) == (0, summary.failed)
+    assert summary.asked <= THREADS
+    # Those that could not be asked about are no nearer to their end.
+    assert sum(seen(message).poll_count for message in messages) == summary.asked
+    assert SmsMessage.objects.pending().count() == MESSAGES
+    assert not SmsMessage.objects.due(timezone.now()).exists()

@@ -1,0 +1,163 @@
+"""Every text that a person reads is there in every language, compiled, and says the same with the same placeholders.
+
+Reads the catalogues with polib and Python's own gettext, so that no test needs GNU gettext.
+"""
+
+from __future__ import annotations
+
+import ast
+import gettext
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import polib
+import pytest
+from django.conf import settings as django_settings
+from django.test import Client
+from django.utils import timezone, translation
+from django.utils.translation.template import templatize
+
+import django_messente_dlr
+from django_messente_dlr.admin import formatting
+from django_messente_dlr.messente.codes import ErrorCode, Stat
+from django_messente_dlr.models import DeliveryReport, SmsMessage, Tally
+from django_messente_dlr.models.statuses import Status
+from django_messente_dlr.testing.factories import DeliveryReportFactory, SmsMessageFactory
+from tests.unit.admin.pages import html, list_url, page_url
+
+PACKAGE = Path(django_messente_dlr.__file__).parent
+LANGUAGES = ["et", "ru", "lv", "de", "fr"]
+MARKERS = {"_", "gettext", "gettext_lazy", "ngettext", "ngettext_lazy", "pgettext", "npgettext"}
+PLACEHOLDER = re.compile(r"%\(\w+\)[sd]")
+
+
+def catalogue(language: str) -> polib.POFile:
+    return polib.pofile(str(PACKAGE / "locale" / language / "LC_MESSAGES" / "django.po"))
+
+
+def texts_in_code() -> Iterator[tuple[str, Path]]:
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in MARKERS:
+                first = node.args[0]
+                assert isinstance(first, ast.Constant), (path, ast.unparse(node))
+                yield str(first.value), path
+
+
+def texts_in_templates() -> Iterator[tuple[str, Path]]:
+    call = re.compile(r"(?:_|gettext|ngettext)\(\s*u?('(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")")
+    for path in PACKAGE.rglob("*.html"):
+        for found in call.findall(templatize(path.read_text(encoding="utf-8"))):
+            yield str(ast.literal_eval(found)).replace("%%", "%"), path
+
+
+def test_the_languages_are_those_that_are_promised() -> None:
+    assert sorted(path.name for path in (PACKAGE / "locale").iterdir()) == sorted(LANGUAGES)
+    assert set(LANGUAGES) <= {code for code, _ in django_settings.LANGUAGES}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_text_is_in_the_catalogue(language: str) -> None:
+    known = {entry.msgid for entry in catalogue(language)}
+    wanted = [*texts_in_code(), *texts_in_templates()]
+    assert len(wanted) > 250
+    assert [(text, path.name) for text, path in wanted if text not in known] == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_catalogue_is_complete_and_has_nothing_that_is_not_asked_for(language: str) -> None:
+    entries = catalogue(language)
+    wanted = {text for text, _ in (*texts_in_code(), *texts_in_templates())}
+    assert [entry.msgid for entry in entries if not entry.translated() or entry.fuzzy or entry.obsolete] == []
+    assert [entry.msgid for entry in entries if entry.msgid not in wanted] == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_translation_has_the_placeholders_and_the_end_of_what_it_translates(language: str) -> None:
+    for entry in catalogue(language):
+        for text in entry.msgstr_plural.values() if entry.msgid_plural else [entry.msgstr]:
+            assert sorted(PLACEHOLDER.findall(text)) == sorted(PLACEHOLDER.findall(entry.msgid)), entry.msgid
+            assert text.strip() == text, entry.msgid
+            assert (text[-1] in ".?…") == (entry.msgid[-1] in ".?…"), entry.msgid
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_is_compiled_is_what_is_written(language: str) -> None:
+    entries = catalogue(language)
+    with (PACKAGE / "locale" / language / "LC_MESSAGES" / "django.mo").open("rb") as file:
+        compiled = gettext.GNUTranslations(file)
+    for entry in entries:
+        if not entry.msgid_plural:
+            assert compiled.gettext(entry.msgid) == entry.msgstr
+            continue
+        said = {compiled.ngettext(entry.msgid, entry.msgid_plural, number) for number in range(200)}
+        assert said == set(entry.msgstr_plural.values())
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_meanings_and_advice_are_told_in_the_readers_language(language: str) -> None:
+    said = [*(code.meaning for code in ErrorCode), *(code.advice for code in ErrorCode), *(s.meaning for s in Stat)]
+    english = [str(text) for text in said]
+    with translation.override(language):
+        assert [word for word, text in zip(english, said, strict=True) if str(text) == word] == []
+        assert [status for status in Status if str(status.label) == status.name.capitalize()] == []
+
+
+@pytest.mark.parametrize(
+    ("language", "ago", "ahead"),
+    [
+        ("et", "3 päeva tagasi", "5 minuti pärast"),
+        ("ru", "3 дня назад", "через 5 минут"),
+        ("lv", "pirms 3 dienām", "pēc 5 minūtēm"),
+        ("de", "vor 3 Tagen", "in 5 Minuten"),
+        ("fr", "il y a 3 jours", "dans 5 minutes"),
+        ("en", "3 days ago", "in 5 minutes"),
+    ],
+)
+def test_how_long_ago_is_told_in_the_case_that_a_language_has_for_it(language: str, ago: str, ahead: str) -> None:
+    now = timezone.now()
+    with translation.override(language):
+        told = [formatting.ago(now - timedelta(days=3)), formatting.ago(now + timedelta(minutes=5, seconds=30))]
+    said = [text.partition(">")[2].removesuffix("</time>").replace("\xa0", " ") for text in told]
+    assert said == [ago, ahead]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_hears_signals_is_not_called_as_those_who_get_messages(language: str) -> None:
+    entries = catalogue(language)
+    told = [entry for entry in entries if "receiver" in entry.msgid.lower()]
+    recipient = next(entry.msgstr.lower() for entry in entries if entry.msgid == "recipient")
+    assert len(told) > 3
+    for entry in told:
+        for text in (entry.msgstr, *entry.msgstr_plural.values()):
+            assert recipient not in re.findall(r"\w+", text.lower()), entry.msgid
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("et", ("Ülevaade", "Saatja nimi ei ole lubatud", "Mis juhtus")),
+        ("ru", ("Обзор", "Имя отправителя не разрешено", "Что произошло")),
+        ("lv", ("Pārskats", "Sūtītāja vārds nav atļauts", "Kas notika")),
+        ("de", ("Übersicht", "Absendername nicht erlaubt", "Was geschehen ist")),
+        ("fr", ("Vue d’ensemble", "Nom d’expéditeur non autorisé", "Ce qui s’est passé")),
+    ],
+)
+def test_the_pages_are_in_the_readers_language(
+    admin_client: Client, settings: Any, language: str, words: tuple[str, ...]
+) -> None:
+    settings.LANGUAGE_CODE = language
+    message = SmsMessageFactory.create(status=Status.REJECTED, err=7)
+    report = DeliveryReportFactory.create(message=message, stat="REJECTD", status=Status.REJECTED, err=7)
+    pages = [list_url(Tally), list_url(SmsMessage), page_url(message), list_url(DeliveryReport), page_url(report)]
+    shown = "".join(html(admin_client, page) for page in pages)
+    for word in words:
+        assert word in shown
+    for entry in catalogue(language):
+        # A whole sentence of ours that is still in English.
+        if entry.msgid.endswith(".") and "%" not in entry.msgid and len(entry.msgid) > 20:
+            assert entry.msgid not in shown
