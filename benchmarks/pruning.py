@@ -51,7 +51,7 @@ def prune(database: str, count: int, prefix: str) -> None:
     try:
         databases.fill(database, count)
         past = timezone.now() - timedelta(days=100)
-        SmsMessage.objects.filter(pk__lte=OLD).update(status="delivered", rank=5, created_at=past, finalised_at=past)
+        SmsMessage.objects.filter(pk__lte=OLD).update(status="delivered", rank=50, created_at=past, finalised_at=past)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         began = time.perf_counter()
         call_command("prune_dlrs", days=30, verbosity=0)

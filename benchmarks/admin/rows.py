@@ -25,15 +25,15 @@ INSERT INTO django_messente_dlr_smsmessage
 SELECT 'id-' || n, '', CASE WHEN n %% 5 = 0 THEN 'marketing' ELSE 'default' END,
     (ARRAY['+372', '+371', '+370', '+358', '+46'])[1 + n %% 5] || (50000000 + n)::text, 'Shop', '', 'sms',
     s.status, s.rank, s.stat, s.err, '', '{"order": 17}',
-    s.at, s.at, CASE WHEN s.rank > 2 THEN s.at + (1 + n %% 60) * interval '1 second' END,
+    s.at, s.at, CASE WHEN s.rank > 20 THEN s.at + (1 + n %% 60) * interval '1 second' END,
     0
 FROM generate_series(1, %(size)s) AS n
 CROSS JOIN LATERAL (
     SELECT CASE WHEN n > %(size)s - 100 THEN now() - interval '30 seconds' * (%(size)s - n)
         ELSE now() - interval '1 day' * %(days)s * (%(size)s - n) / %(size)s END AS at, v.*
     FROM (VALUES
-        (0, 'rejected', 4, 'REJECTD', 7), (1, 'failed', 3, 'UNDELIV', 1), (2, 'unresolved', 2, '', NULL),
-        (3, 'sent', 1, '', NULL), (4, 'delivered', 5, 'DELIVRD', NULL)
+        (0, 'rejected', 40, 'REJECTD', 7), (1, 'failed', 30, 'UNDELIV', 1), (2, 'unresolved', 20, '', NULL),
+        (3, 'sent', 10, '', NULL), (4, 'delivered', 50, 'DELIVRD', NULL)
     ) AS v(kind, status, rank, stat, err)
     WHERE v.kind = CASE WHEN n <= 100 THEN 0 WHEN n <= 200 THEN 1 WHEN n <= 300 THEN 2
         WHEN n > %(size)s - 20 THEN 3 ELSE 4 END

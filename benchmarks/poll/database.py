@@ -77,7 +77,7 @@ def fill(name: str, *, count: int, due: int, scattered: bool = False) -> None:
         "created_at": "now() - interval '1 hour'",
         "sent_at": "now() - interval '1 hour'",
         "status": f"CASE WHEN {is_due} THEN 'sent' ELSE 'delivered' END",
-        "rank": f"CASE WHEN {is_due} THEN 1 ELSE 5 END",
+        "rank": f"CASE WHEN {is_due} THEN 10 ELSE 50 END",
     }
     names = ", ".join(connections[name].ops.quote_name(column) for column in columns)
     values = ", ".join(columns.values()).format(n="n::text")

@@ -131,7 +131,7 @@ def _fill(size: int) -> Messages:
     columns = {name: sql.format(n="n::text") for name, sql in databases.COLUMNS[OUR_TABLE].items()}
     columns |= {
         "status": f"CASE WHEN n > {old} THEN 'sent' ELSE 'delivered' END",
-        "rank": f"CASE WHEN n > {old} THEN 1 ELSE 5 END",
+        "rank": f"CASE WHEN n > {old} THEN 10 ELSE 50 END",
     }
     with connection.cursor() as cursor:
         cursor.execute(f"TRUNCATE {OUR_TABLE}, {PENDING}, django_messente_dlr_deliveryreport RESTART IDENTITY")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import models
 from django.db.models import Case, F, Q, When
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from django_messente_dlr import callbacks
@@ -41,15 +44,15 @@ class SmsMessage(models.Model):
     sender = models.CharField(_("sender"), max_length=32, blank=True, default="")
     text = models.TextField(_("text"), blank=True, default="", help_text=_("Kept only where STORE_TEXT is set."))
     channel = models.CharField(_("channel"), max_length=16, blank=True, default="sms")
-    status = models.CharField(_("status"), max_length=12, choices=Status.choices, default=Status.QUEUED)
+    status = models.CharField(_("status"), max_length=32, choices=Status.choices, default=Status.QUEUED)
     rank = models.PositiveSmallIntegerField(_("rank"), default=0, editable=False)
     stat = models.CharField(_("stat"), max_length=MAX_WORD, blank=True, default="")
-    err = models.IntegerField(_("err"), null=True, blank=True)
+    err = models.BigIntegerField(_("err"), null=True, blank=True)
     error_text = models.CharField(_("error"), max_length=255, blank=True, default="")
     parts = models.PositiveSmallIntegerField(_("parts"), null=True, blank=True)
     price = models.DecimalField(_("price"), max_digits=14, decimal_places=6, null=True, blank=True)
     metadata = models.JSONField(_("metadata"), default=dict, blank=True)
-    created_at = models.DateTimeField(_("created at"))
+    created_at = models.DateTimeField(_("created at"), default=timezone.now)
     sent_at = models.DateTimeField(_("sent at"), null=True, blank=True)
     sent_again_at = models.DateTimeField(_("sent again at"), null=True, blank=True)
     finalised_at = models.DateTimeField(_("final at"), null=True, blank=True)
@@ -59,13 +62,13 @@ class SmsMessage(models.Model):
     unusual_status = models.GeneratedField(
         verbose_name=_("status"),
         expression=Case(When(~Q(status__in=[*WAITING, Status.DELIVERED.value]), then=F("status"))),
-        output_field=models.CharField(max_length=12),
+        output_field=models.CharField(max_length=32),
         db_persist=True,
     )
     unusual_err = models.GeneratedField(
         verbose_name=_("err"),
         expression=Case(When(err__gt=0, then=F("err"))),
-        output_field=models.IntegerField(),
+        output_field=models.BigIntegerField(),
         db_persist=True,
     )
 
@@ -77,6 +80,11 @@ class SmsMessage(models.Model):
         constraints = [
             # Not unique=True: on PostgreSQL that makes a second index for LIKE, which nobody asks for.
             models.UniqueConstraint(fields=["sms_unique_id"], name="messente_dlr_sms_unique_id"),
+            # Reports are compared by rank, and people read the status: no report corrects a row in which they differ.
+            models.CheckConstraint(
+                condition=reduce(or_, (Q(status=status.value, rank=status.rank) for status in Status)),
+                name="messente_dlr_status_rank",
+            ),
         ]
         indexes = [
             models.Index(fields=["recipient"], name="messente_dlr_recipient"),  # «I got no SMS»

@@ -44,7 +44,8 @@ class Status(TextChoices):
         return self in {Status.DELIVERED, Status.SEEN}
 
 
-RANKS = {status: rank for rank, status in enumerate(Status)}
+# With room between them for statuses to come.
+RANKS = {status: 10 * position for position, status in enumerate(Status)}
 
 
 def rank_of(status: Status | None) -> int:

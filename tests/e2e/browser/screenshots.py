@@ -31,7 +31,7 @@ def season(shop: Shop) -> None:
         if chance.random() > 0.35 + 0.6 * (7 <= (now - ago).hour <= 19):
             continue
         status, rank, err = chance.choices(
-            [("delivered", 5, None), ("seen", 6, None), ("failed", 3, 1), ("failed", 3, 2), ("rejected", 4, 7)],
+            [("delivered", 50, None), ("seen", 60, None), ("failed", 30, 1), ("failed", 30, 2), ("rejected", 40, 7)],
             [85, 5, 5, 2, 1],
         )[0]
         at = now - ago

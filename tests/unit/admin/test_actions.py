@@ -138,7 +138,9 @@ class TestSendAgain:
     def test_what_was_sent_in_its_stead_can_be_sent_again_in_its_turn(self, admin_client: Client) -> None:
         self.confirm(admin_client, self.failed())
         new = SmsMessage.objects.latest("pk")
-        SmsMessage.objects.filter(pk=new.pk).update(status=Status.FAILED, text="Your code is 1234")
+        SmsMessage.objects.filter(pk=new.pk).update(
+            status=Status.FAILED, rank=Status.FAILED.rank, text="Your code is 1234"
+        )
         [line] = results(self.confirm(admin_client, new))
         assert line[1] == "Sent"
 

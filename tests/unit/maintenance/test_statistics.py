@@ -65,7 +65,7 @@ def test_days_are_the_sum_of_their_hours_in_the_projects_own_time_zone() -> None
 def test_an_hour_is_counted_again_while_its_messages_may_move() -> None:
     message = send(timedelta(minutes=1), Status.SENT)
     assert count().statuses == {"sent": 1}
-    SmsMessage.objects.filter(pk=message.pk).update(status=Status.DELIVERED)
+    SmsMessage.objects.filter(pk=message.pk).update(status=Status.DELIVERED, rank=Status.DELIVERED.rank)
     assert count(timedelta(seconds=5)).statuses == {"sent": 1}
     assert count(timedelta(seconds=30)).statuses == {"delivered": 1}
     days = Tally.objects.filter(span="day").values_list("figures", flat=True)
@@ -116,7 +116,7 @@ def test_an_hour_that_takes_long_to_count_is_counted_seldom(monkeypatch: pytest.
     monkeypatch.setattr(statistics, "monotonic", clock(seconds=4))
     message = send(timedelta(minutes=1), Status.SENT)
     count()
-    SmsMessage.objects.filter(pk=message.pk).update(status=Status.DELIVERED)
+    SmsMessage.objects.filter(pk=message.pk).update(status=Status.DELIVERED, rank=Status.DELIVERED.rank)
     assert count(timedelta(seconds=100)).statuses == {"sent": 1}
     assert count(timedelta(seconds=130)).statuses == {"delivered": 1}
 

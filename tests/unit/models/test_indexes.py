@@ -75,9 +75,9 @@ QUESTIONS: dict[str, Callable[[], QuerySet[Any]]] = {
 def test_it_is_used_by_the_question_that_it_is_for(index: str) -> None:
     """Asked of a table that is long enough for a database not to read all of it, and where most are ordinary."""
     now = timezone.now()
-    message = SmsMessageFactory.create(status="delivered", rank=5, next_poll_at=None)
+    message = SmsMessageFactory.create(status="delivered", rank=50, next_poll_at=None)
     SmsMessage.objects.bulk_create(
-        SmsMessage(account="default", created_at=now, status="delivered", rank=5, sms_unique_id=str(number))
+        SmsMessage(account="default", created_at=now, status="delivered", rank=50, sms_unique_id=str(number))
         for number in range(2000)
     )
     PendingReport.objects.bulk_create(

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync
-from django.db import DatabaseError
+from django.db import DatabaseError, IntegrityError, transaction
+from django.utils import timezone
 
 from django_messente_dlr.models import SmsMessage
+from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.testing.callbacks import call_back
 from django_messente_dlr.testing.factories import SmsMessageFactory
 
@@ -33,7 +35,7 @@ def test_metadata_is_saved_and_what_the_report_told_stays(stale: SmsMessage, how
         stale.save(**{how: True} if how == "force_update" else {})
     row = SmsMessage.objects.get()
     assert row.metadata == {"order": 17}
-    assert (row.status, row.rank, row.stat, row.err) == ("failed", 3, "UNDELIV", 1)
+    assert (row.status, row.rank, row.stat, row.err) == ("failed", 30, "UNDELIV", 1)
     assert row.finalised_at is not None
 
 
@@ -65,3 +67,20 @@ def test_a_row_that_is_gone_is_not_made_again(stale: SmsMessage) -> None:
     with pytest.raises(DatabaseError, match="did not affect any rows"):
         stale.save()
     assert not SmsMessage.objects.exists()
+
+
+def test_status_and_rank__must_agree() -> None:
+    with pytest.raises(IntegrityError, match="messente_dlr_status_rank"), transaction.atomic():
+        SmsMessageFactory.create(status="delivered", rank=Status.SENT.rank)
+
+
+def test_created_at__has_a_default() -> None:
+    before = timezone.now()
+    message = SmsMessage.objects.create(account="default", recipient="+37255500000")
+    assert before <= message.created_at <= timezone.now()
+
+
+def test_err__takes_any_number_of_64_bits() -> None:
+    message = SmsMessageFactory.create(status="failed", err=2**40)
+    message.refresh_from_db()
+    assert (message.err, SmsMessage.objects.caused_by(2**40).get()) == (2**40, message)

@@ -57,12 +57,12 @@ def test_the_way_on_which_a_report_came_does_not_change_its_status(source: Sourc
 def test_ranks_are_those_of_the_design() -> None:
     assert {status.value: status.rank for status in Status} == {
         "queued": 0,
-        "sent": 1,
-        "unresolved": 2,
-        "failed": 3,
-        "rejected": 4,
-        "delivered": 5,
-        "seen": 6,
+        "sent": 10,
+        "unresolved": 20,
+        "failed": 30,
+        "rejected": 40,
+        "delivered": 50,
+        "seen": 60,
     }
     assert RANKS[Status.SEEN] == max(RANKS.values())
 

@@ -81,7 +81,7 @@ def test_one_that_is_written_already_leaves_the_others_written_once(
     report = read_answer("OK DELIVERED", sms_unique_id=str(known.sms_unique_id))
     assert report
     receiving.record(report, account=known.account, named=known.pk)
-    SmsMessage.objects.filter(pk=known.pk).update(status="sent", rank=1)
+    SmsMessage.objects.filter(pk=known.pk).update(status="sent", rank=10)
     known.pending.save(force_insert=True)
     dlr_signals.clear()
     assert run().asked == THREADS

@@ -269,7 +269,7 @@ def test_in_a_transaction__rollback_undoes_the_report(message: SmsMessage, dlr_s
 
 def test_in_a_transaction__a_duplicate_does_not_break_it(message: SmsMessage) -> None:
     by_message(message)
-    SmsMessage.objects.filter(pk=message.pk).update(status="sent", rank=1)
+    SmsMessage.objects.filter(pk=message.pk).update(status="sent", rank=10)
     with transaction.atomic():
         by_message(message)
         assert message.reports.get().receipts == 2

@@ -185,7 +185,7 @@ def test_reports_in_every_order_end_alike(order: tuple[tuple[str, str], ...], dl
     for stat, err in order:
         assert call_back(message, stat, err).status_code == 200
     message.refresh_from_db()
-    assert (message.status, message.rank, message.err) == ("delivered", 5, 0)
+    assert (message.status, message.rank, message.err) == ("delivered", 50, 0)
     assert dlr_signals.names.count("dlr_delivered") == 1
     assert dlr_signals.names.count("dlr_failed") <= 1
     assert dlr_signals.names.count("dlr_received") == len(order)
