@@ -18,7 +18,7 @@ from django.utils import timezone
 from django_messente_dlr import signals
 from django_messente_dlr.messente.codes import ErrorCode
 from django_messente_dlr.models import Account, DeliveryReport, SmsMessage
-from django_messente_dlr.models.querysets import claim
+from django_messente_dlr.models.querysets import claim_rows
 from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.utils import db_retry
 
@@ -170,7 +170,7 @@ def sweep(now: datetime | None = None) -> int:
                 done += 1
     until = moment + _from(moment)
     restored = Account.objects.filter(restored_dispatch_due_at__lte=moment)
-    for account in claim(restored, "restored_dispatch_due_at", count=BATCH, until=until):
+    for account in claim_rows(restored, "restored_dispatch_due_at", count=BATCH, until=until):
         announce_restored(account.name, due=until)
     return done
 

@@ -27,9 +27,9 @@ TARGETS = {
     "one message": "smsmessage/{middle}/change/",
     "reports": "deliveryreport/",
     "orphans": "deliveryreport/?outcome=orphan",
-    "overview, 24 hours": "tally/?window=24h",
-    "overview, 7 days": "tally/?window=7d",
-    "overview, 30 days": "tally/?window=30d",
+    "overview, 24 hours": "messagestatistics/?window=24h",
+    "overview, 7 days": "messagestatistics/?window=7d",
+    "overview, 30 days": "messagestatistics/?window=30d",
 }
 
 

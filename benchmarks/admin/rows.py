@@ -40,13 +40,13 @@ CROSS JOIN LATERAL (
 ) AS s
 """
 PENDING = """
-INSERT INTO django_messente_dlr_pendingreport (message_id, account, due_at)
+INSERT INTO django_messente_dlr_pendingpoll (message_id, account, due_at)
 SELECT id, account, now() + interval '1 hour' FROM django_messente_dlr_smsmessage WHERE rank < 2
 """
 REPORTS = """
 INSERT INTO django_messente_dlr_deliveryreport
     (message_id, sms_unique_id, omnimessage_id, account, source, stat, status, err, received_at, payload, fingerprint,
-     url_key, signature_key, receipts, outcome, previous, signals, dispatched_at, dispatch_error)
+     url_key, signature_key, times_received, outcome, previous, signals, dispatched_at, dispatch_error)
 SELECT CASE WHEN id <= 100 THEN NULL ELSE id END, sms_unique_id, '', account, 'callback', stat, status, err,
     finalised_at, '{"stat": "DELIVRD"}', md5(id::text), '', '', 1,
     CASE WHEN id <= 100 THEN 'orphan' ELSE 'advanced' END, 'sent', '["dlr_received"]', finalised_at, ''

@@ -26,7 +26,7 @@ def main(argv: list[str]) -> None:
     setup(list(names.values()))
     from django.utils import timezone
 
-    from django_messente_dlr.models import PendingReport
+    from django_messente_dlr.models import PendingPoll
 
     told: dict[int, list[float]] = {size: [] for size in names}
     due = {size: max(size // PENDING, CLAIM * (options.rounds + 1)) for size in names}
@@ -37,7 +37,7 @@ def main(argv: list[str]) -> None:
             for size, name in names.items():
                 Router.alias = name
                 began = time.perf_counter()
-                claimed = PendingReport.objects.claim(CLAIM, now=timezone.now(), lease=timedelta(minutes=5))
+                claimed = PendingPoll.objects.claim(CLAIM, now=timezone.now(), lease=timedelta(minutes=5))
                 if number:  # the first one warms up
                     told[size].append(time.perf_counter() - began)
                 assert len(claimed) == CLAIM
@@ -50,7 +50,7 @@ def main(argv: list[str]) -> None:
             print(_row(f"{size:,}", f"{due[size]:,}", f"{median(times) * 1000:.1f}", f"{ratio:.2f}", spread))
         print(line)
         Router.alias = names[options.sizes[-1]]
-        query = PendingReport.objects.using(Router.alias).due(timezone.now())[:CLAIM]
+        query = PendingPoll.objects.using(Router.alias).due(timezone.now())[:CLAIM]
         print(f"\nThe plan among {options.sizes[-1]:,}:\n\n{query.explain(analyze=True, buffers=True)}")
 
 

@@ -13,7 +13,7 @@ import django
 from benchmarks.receive.databases import COLUMNS, entry
 
 TABLE = "django_messente_dlr_smsmessage"
-PENDING = "django_messente_dlr_pendingreport"
+PENDING = "django_messente_dlr_pendingpoll"
 
 
 class Router:

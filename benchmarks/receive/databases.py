@@ -55,10 +55,10 @@ COLUMNS = {
         "sent_at": "CURRENT_TIMESTAMP",
         "poll_count": "0",
     },
-    "django_messente_dlr_pendingreport": {"account": "'default'", "due_at": "CURRENT_TIMESTAMP"},
+    "django_messente_dlr_pendingpoll": {"account": "'default'", "due_at": "CURRENT_TIMESTAMP"},
 }
 # What a table's number is called where that is not «id».
-KEYS = {"django_messente_dlr_pendingreport": "message_id"}
+KEYS = {"django_messente_dlr_pendingpoll": "message_id"}
 
 
 def entry(database: str, name: str) -> dict[str, Any]:

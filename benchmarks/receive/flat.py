@@ -23,7 +23,7 @@ from benchmarks.receive.series import OUR_TABLE, Messages, Plan, drive, empty_da
 SIZES = (1_000, 100_000, 10_000_000)
 NEWEST = 50_000  # at the most that are not delivered yet
 CONNECTIONS = 8
-PENDING = "django_messente_dlr_pendingreport"
+PENDING = "django_messente_dlr_pendingpoll"
 REPORTS = {
     "message_id": "n",
     "sms_unique_id": "md5(n::text)",
@@ -38,7 +38,7 @@ REPORTS = {
     "fingerprint": "encode(sha256(n::text::bytea), 'hex')",
     "url_key": "''",
     "signature_key": "''",
-    "receipts": "1",
+    "times_received": "1",
     "outcome": "'advanced'",
     "previous": "'sent'",
     "signals": "'[\"dlr_received\"]'",

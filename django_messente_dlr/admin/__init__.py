@@ -14,7 +14,7 @@ from django_messente_dlr.admin.accounts import AccountAdmin
 from django_messente_dlr.admin.messages import SmsMessageAdmin
 from django_messente_dlr.admin.overview import OverviewAdmin
 from django_messente_dlr.admin.reports import DeliveryReportAdmin
-from django_messente_dlr.models import Account, DeliveryReport, SmsMessage, Tally
+from django_messente_dlr.models import Account, DeliveryReport, MessageStatistics, SmsMessage
 
 __all__ = ["AccountAdmin", "DeliveryReportAdmin", "OverviewAdmin", "SmsMessageAdmin"]
 
@@ -22,4 +22,4 @@ if apps.is_installed("django.contrib.admin"):
     admin.site.register(SmsMessage, SmsMessageAdmin)
     admin.site.register(DeliveryReport, DeliveryReportAdmin)
     admin.site.register(Account, AccountAdmin)
-    admin.site.register(Tally, OverviewAdmin)
+    admin.site.register(MessageStatistics, OverviewAdmin)

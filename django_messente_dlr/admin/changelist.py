@@ -13,7 +13,7 @@ from django.contrib.admin.views.main import ORDER_VAR, ChangeList
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
-from django_messente_dlr.models.querysets import counted
+from django_messente_dlr.models.querysets import capped_count
 
 if TYPE_CHECKING:
     from django_messente_dlr.admin.base import ReadOnlyAdmin
@@ -44,7 +44,7 @@ class KeysetChangeList(ChangeList):
         self.can_show_all = self.multi_page = False
         self.show_admin_actions = True
         self.paginator = self.model_admin.get_paginator(request, self.queryset, self.list_per_page)
-        self.result_count = counted(self.queryset, cap=CAP)
+        self.result_count = capped_count(self.queryset, cap=CAP)
         older, newer = request.GET.get(OLDER), request.GET.get(NEWER)
         rows = self.queryset
         if newer:

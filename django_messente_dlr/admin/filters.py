@@ -15,8 +15,8 @@ from django.utils.translation import gettext_lazy as _
 from django_messente_dlr import conf
 from django_messente_dlr.admin.rendering import DispatchState
 from django_messente_dlr.messente.codes import DeliveryClass, ErrorCode
-from django_messente_dlr.models import Account, DeliveryReport
-from django_messente_dlr.models.querysets import DeliveryReportQuerySet, SmsMessageQuerySet, saying
+from django_messente_dlr.models import Account, ReportOutcome
+from django_messente_dlr.models.querysets import DeliveryReportQuerySet, SmsMessageQuerySet, filter_partial_index
 from django_messente_dlr.models.statuses import Status
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ class AccountFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         # An account that was removed from the settings still has its messages: any name will do.
-        return queryset if (value := self.value()) is None else saying(queryset, "account", value)
+        return queryset if (value := self.value()) is None else filter_partial_index(queryset, "account", value)
 
 
 class ChannelFilter(admin.SimpleListFilter):
@@ -135,7 +135,7 @@ class ChannelFilter(admin.SimpleListFilter):
         ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        return queryset if (value := self.value()) is None else saying(queryset, "channel", value)
+        return queryset if (value := self.value()) is None else filter_partial_index(queryset, "channel", value)
 
 
 class OutcomeFilter(admin.SimpleListFilter):
@@ -145,14 +145,14 @@ class OutcomeFilter(admin.SimpleListFilter):
     parameter_name = "outcome"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
-        return list(DeliveryReport.Outcome.choices)
+        return list(ReportOutcome.choices)
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         value = _chosen(self)
         if value is None:
             return queryset
         assert isinstance(queryset, DeliveryReportQuerySet)
-        return saying(queryset, "outcome", value)
+        return filter_partial_index(queryset, "outcome", value)
 
 
 class DispatchFilter(admin.SimpleListFilter):

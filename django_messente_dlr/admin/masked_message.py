@@ -10,7 +10,7 @@ from django.utils.functional import Promise
 from django.utils.text import Truncator
 
 from django_messente_dlr.admin import rendering
-from django_messente_dlr.models import DeliveryReport, SmsMessage
+from django_messente_dlr.models import DeliveryReport, ReportOutcome, SmsMessage
 from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.utils import masking
 
@@ -72,7 +72,7 @@ def learnt_by(messages: Sequence[SmsMessage]) -> dict[int, str | Promise]:
     """Return how the present status of each message was learnt, by primary key: the source of its last news."""
     sources = dict(DeliveryReport.SOURCES)
     rows = DeliveryReport.objects.filter(
-        message__in=[message.pk for message in messages], outcome=DeliveryReport.Outcome.ADVANCED
+        message__in=[message.pk for message in messages], outcome=ReportOutcome.ADVANCED
     )
     return {
         pk: sources.get(source, source)

@@ -34,7 +34,7 @@ class SmsMessageAdmin(ReadOnlyAdmin[SmsMessage]):
     search_fields = ("sms_unique_id", "omnimessage_id", "recipient")
     search_help_text = _("Search by the whole message id, omnimessage id or phone number, in any spelling.")
     not_listed = ("text", "metadata")
-    actions = ("poll_now", "send_again", "export")
+    actions = ("poll_now", "resend", "export")
     fieldsets = ((_("Message"), {"fields": FIELDS}),)
     readonly_fields = ("to", "said", "reported", "error", "price_paid", "metadata_lines")
 
@@ -96,25 +96,25 @@ class SmsMessageAdmin(ReadOnlyAdmin[SmsMessage]):
                 **context_of(obj, request.user, full=_shown(obj).full),
                 "cause": _shown(obj).cause,
                 "may_poll": self.has_act_permission(request) and polling.can_be_asked(obj),
-                "may_send_again": self.has_send_again_permission(request) and not why_not(obj),
+                "may_resend": self.has_resend_permission(request) and not why_not(obj),
             }
         return super().render_change_form(request, context, add, change, form_url, obj)
 
-    def has_send_again_permission(self, request: HttpRequest) -> bool:
+    def has_resend_permission(self, request: HttpRequest) -> bool:
         """Tell whether a person may send messages again, which costs money."""
-        return bool(request.user.has_perm("django_messente_dlr.send_again"))
+        return bool(request.user.has_perm("django_messente_dlr.resend_smsmessage"))
 
     def has_export_permission(self, request: HttpRequest) -> bool:
         """Tell whether a person may take the list away."""
-        return bool(request.user.has_perm("django_messente_dlr.export"))
+        return bool(request.user.has_perm("django_messente_dlr.export_smsmessage"))
 
     @admin.action(description=_("Poll now"), permissions=["act"])
     def poll_now(self, request: HttpRequest, queryset: QuerySet[SmsMessage]) -> HttpResponse | None:
         """Ask Messente about the chosen messages now, and tell what came of it for each."""
         return poll_messages(self, request, queryset)
 
-    @admin.action(description=_("Send again …"), permissions=["send_again"])
-    def send_again(self, request: HttpRequest, queryset: QuerySet[SmsMessage]) -> HttpResponse | None:
+    @admin.action(description=_("Send again …"), permissions=["resend"])
+    def resend(self, request: HttpRequest, queryset: QuerySet[SmsMessage]) -> HttpResponse | None:
         """Ask first, then send the chosen messages' texts to their recipients once more, as new messages."""
         return send_messages_again(self, request, queryset)
 

@@ -16,7 +16,7 @@ from django_messente_dlr.admin import charts, warnings
 from django_messente_dlr.admin import statistics as admin_statistics
 from django_messente_dlr.admin.base import ReadOnlyAdmin, may_look_at
 from django_messente_dlr.maintenance import statistics
-from django_messente_dlr.models import Account, DeliveryReport, SmsMessage, Tally
+from django_messente_dlr.models import Account, DeliveryReport, MessageStatistics, SmsMessage
 from django_messente_dlr.models.statuses import Status
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ ORDER = [
 ]
 
 
-class OverviewAdmin(ReadOnlyAdmin[Tally]):
+class OverviewAdmin(ReadOnlyAdmin[MessageStatistics]):
     """The one page of the tallies: nobody reads them row by row."""
 
     def get_urls(self) -> list[URLPattern]:

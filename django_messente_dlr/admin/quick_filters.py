@@ -9,8 +9,8 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from django_messente_dlr.admin.rendering import DispatchState
-from django_messente_dlr.models import DeliveryReport
-from django_messente_dlr.models.querysets import Found, counted, saying
+from django_messente_dlr.models import DeliveryReport, ReportOutcome
+from django_messente_dlr.models.querysets import CappedCount, capped_count, filter_partial_index
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrPromise
@@ -29,21 +29,26 @@ class Chip:
 
     label: str | StrPromise
     query: str
-    count: Found
+    count: CappedCount
     chosen: bool
 
 
 def chips(request: HttpRequest) -> list[Chip]:
     """Return the links, each with how many it leads to."""
     reports = DeliveryReport.objects.all()
-    outcome = DeliveryReport.Outcome
+    outcome = ReportOutcome
     found = [
         (_("Without a message (orphans)"), "outcome", outcome.ORPHAN, reports.orphans()),
-        (_("Unreadable"), "outcome", outcome.UNREADABLE, saying(reports, "outcome", outcome.UNREADABLE)),
+        (
+            _("Unreadable"),
+            "outcome",
+            outcome.UNREADABLE,
+            filter_partial_index(reports, "outcome", outcome.UNREADABLE),
+        ),
         (_("Signals not sent yet"), "signals", DispatchState.WAITING, reports.undispatched()),
         (_("A receiver failed"), "signals", DispatchState.FAILED, reports.dispatch_failed()),
     ]
     return [
-        Chip(label, f"{name}={value.value}", counted(rows), request.GET.get(name) == value.value)
+        Chip(label, f"{name}={value.value}", capped_count(rows), request.GET.get(name) == value.value)
         for label, name, value, rows in found
     ]

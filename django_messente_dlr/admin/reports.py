@@ -44,13 +44,16 @@ class DeliveryReportAdmin(ReadOnlyAdmin[DeliveryReport]):
     actions = ("send_signals_again",)
     fieldsets = (
         (None, {"fields": ("about", "told", "amounts_to", "cause", "occurred_at")}),
-        (_("Arrival"), {"fields": ("source", "account", "received_at", "receipts", "outcome", "previous_state")}),
+        (
+            _("Arrival"),
+            {"fields": ("source", "account", "received_at", "times_received", "outcome", "previous_state")},
+        ),
         (_("Verified by"), {"fields": ("url_key", "signature_key")}),
         (
             _("Signals"),
             {"fields": ("dispatched", "signal_names", "dispatched_at", "dispatch_due_at", "receiver_errors")},
         ),
-        (_("As it came"), {"fields": ("sms_unique_id", "omnimessage_id", "named_message", "raw")}),
+        (_("As it came"), {"fields": ("sms_unique_id", "omnimessage_id", "token_message_id", "raw")}),
     )
     readonly_fields = (
         "about",
@@ -155,7 +158,7 @@ class DeliveryReportAdmin(ReadOnlyAdmin[DeliveryReport]):
     def way(self, report: DeliveryReport) -> SafeString | str:
         source = str(SOURCES.get(report.source, report.source))
         # How often it came, where that was more than once.
-        return f"{source} ×{report.receipts}" if report.receipts > 1 else source
+        return f"{source} ×{report.times_received}" if report.times_received > 1 else source
 
     @admin.display(description=_("reported"))
     def told(self, report: DeliveryReport) -> str:

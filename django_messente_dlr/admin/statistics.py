@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from django_messente_dlr.maintenance.statistics import Count, merged
 from django_messente_dlr.messente.codes import ErrorCode
-from django_messente_dlr.models import Tally
+from django_messente_dlr.models import MessageStatistics
 from django_messente_dlr.models.statuses import Status
 
 if TYPE_CHECKING:
@@ -96,11 +96,11 @@ def bars_of(window: Window, *, now: datetime) -> list[Bar]:
         last = local.replace(minute=0, second=0, microsecond=0) - timedelta(hours=local.hour % hours)
         starts = [last - window.width * ago for ago in range(window.bars)]
     bars = [Bar(start, _label(start, window)) for start in reversed(starts)]
-    span = Tally.Span.DAY if daily else Tally.Span.HOUR
-    rows = Tally.objects.filter(span=span, starts_at__gte=bars[0].starts_at).order_by("starts_at")
+    span = MessageStatistics.Span.DAY if daily else MessageStatistics.Span.HOUR
+    rows = MessageStatistics.objects.filter(span=span, starts_at__gte=bars[0].starts_at).order_by("starts_at")
     ends = [bar.starts_at for bar in bars[1:]]
     place = 0
-    for starts_at, figures in rows.values_list("starts_at", "figures"):
+    for starts_at, figures in rows.values_list("starts_at", "data"):
         while place < len(ends) and starts_at >= ends[place]:
             place += 1
         bars[place].count.add(figures)
@@ -142,7 +142,7 @@ def line_of(name: str, statuses: Counter[str]) -> Line:
 
 def whole_of(bars: Iterable[Bar]) -> Count:
     """Return what all parts of a window say together."""
-    return merged(bar.count.figures() for bar in bars)
+    return merged(bar.count.as_data() for bar in bars)
 
 
 def _sum(statuses: Counter[str], wanted: Iterable[Status]) -> int:

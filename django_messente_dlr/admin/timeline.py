@@ -18,7 +18,7 @@ from django.utils.translation import gettext, ngettext
 from django_messente_dlr import polling
 from django_messente_dlr.admin import formatting, rendering
 from django_messente_dlr.messente.reports import Source
-from django_messente_dlr.models import DeliveryReport, SmsMessage
+from django_messente_dlr.models import DeliveryReport, ReportOutcome, SmsMessage
 from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.utils import masking
 from django_messente_dlr.utils.poll_schedule import LATE
@@ -72,8 +72,8 @@ def events(message: SmsMessage, reports: Iterable[DeliveryReport], *, full: bool
         known = message.sms_unique_id or message.omnimessage_id
         taken.lines = [gettext("Messente calls it %(id)s.") % {"id": known}] if known else []
         told.append(taken)
-    if message.sent_again_at:
-        told.append(Event(at=message.sent_again_at, title=gettext("Sent again")))
+    if message.resent_at:
+        told.append(Event(at=message.resent_at, title=gettext("Sent again")))
     told += [_reported(report, message, full=full) for report in reports]
     told.sort(key=lambda event: event.at or message.created_at)
     start = message.sent_at or message.created_at
@@ -101,9 +101,9 @@ def _reported(report: DeliveryReport, message: SmsMessage, *, full: bool) -> Eve
     )
     if report.status:
         event.badge = rendering.status_badge(report.status)
-    if report.outcome == DeliveryReport.Outcome.ADVANCED and report.status:
+    if report.outcome == ReportOutcome.ADVANCED and report.status:
         event.tone = rendering.TONES[Status(report.status)]
-    elif report.outcome == DeliveryReport.Outcome.UNREADABLE:
+    elif report.outcome == ReportOutcome.UNREADABLE:
         event.tone = "warning"
     event.lines = [line for line in _lines(report) if line]
     event.errors = shown(report.dispatch_error)
@@ -119,13 +119,13 @@ def _title(report: DeliveryReport) -> str:
 def _lines(report: DeliveryReport) -> list[str]:
     told = rendering.told_in_words(report.stat, report.err)
     lines = ["" if told == formatting.EMPTY else told, rendering.err_in_words(report.err) if report.err else ""]
-    if report.receipts > 1:
+    if report.times_received > 1:
         again = ngettext(
             "It came %(count)d more time, and changed nothing.",
             "It came %(count)d more times, and changed nothing.",
-            report.receipts - 1,
+            report.times_received - 1,
         )
-        lines.append(again % {"count": report.receipts - 1})
+        lines.append(again % {"count": report.times_received - 1})
     if report.source == Source.SEND.value and report.payload.get("answer"):
         lines.append(str(report.payload["answer"]))
     return lines
@@ -141,12 +141,12 @@ def _ahead(message: SmsMessage) -> list[Event]:
         return [Event(at=None, title=gettext("Messente is not asked any more"), tone="ahead", lines=lines)]
     if why := polling.why_not_askable(message):
         # For its id or its account the poller waits no longer than Messente remembers it.
-        ends = max(message.next_poll_at, message.forgotten_at)
+        ends = max(message.next_poll_at, message.report_expires_at)
         lines = [why, *(lines if message.poll_count else [])]
         return [Event(at=ends, title=gettext("Given up, unless a report comes"), tone="ahead", lines=lines)]
     late = message.next_poll_at <= timezone.now() - LATE  # as the list's filter has it
     title = gettext("Messente should have been asked") if late else gettext("Messente is asked next")
     return [
         Event(at=message.next_poll_at, title=title, tone="warning" if late else "ahead", lines=lines),
-        Event(at=message.forgotten_at, title=gettext("Messente forgets the report"), tone="ahead"),
+        Event(at=message.report_expires_at, title=gettext("Messente forgets the report"), tone="ahead"),
     ]

@@ -11,8 +11,8 @@ from django.utils.translation import gettext
 from django_messente_dlr import conf
 from django_messente_dlr.admin.statistics import Bar
 from django_messente_dlr.maintenance import statistics
-from django_messente_dlr.models import Account, DeliveryReport, PendingReport, SmsMessage
-from django_messente_dlr.models.querysets import Found, counted, saying
+from django_messente_dlr.models import Account, DeliveryReport, PendingPoll, ReportOutcome, SmsMessage
+from django_messente_dlr.models.querysets import CappedCount, capped_count, filter_partial_index
 from django_messente_dlr.utils.poll_schedule import LATE
 
 # So many messages, and not one callback since: that is no chance.
@@ -34,24 +34,24 @@ class Waiting:
         receivers_failed: reports of which a receiver raised.
     """
 
-    pending: Found
-    overdue: Found
-    orphans: Found
-    unreadable: Found
-    undispatched: Found
-    receivers_failed: Found
+    pending: CappedCount
+    overdue: CappedCount
+    orphans: CappedCount
+    unreadable: CappedCount
+    undispatched: CappedCount
+    receivers_failed: CappedCount
 
 
 def waiting(now: datetime) -> Waiting:
     """Count what waits."""
     reports = DeliveryReport.objects.all()
     return Waiting(
-        pending=counted(SmsMessage.objects.pending()),
-        overdue=counted(SmsMessage.objects.overdue(now)),
-        orphans=counted(reports.orphans()),
-        unreadable=counted(saying(reports, "outcome", DeliveryReport.Outcome.UNREADABLE)),
-        undispatched=counted(reports.undispatched()),
-        receivers_failed=counted(reports.dispatch_failed()),
+        pending=capped_count(SmsMessage.objects.pending()),
+        overdue=capped_count(SmsMessage.objects.overdue(now)),
+        orphans=capped_count(reports.orphans()),
+        unreadable=capped_count(filter_partial_index(reports, "outcome", ReportOutcome.UNREADABLE)),
+        undispatched=capped_count(reports.undispatched()),
+        receivers_failed=capped_count(reports.dispatch_failed()),
     )
 
 
@@ -66,7 +66,7 @@ def warnings(accounts: Sequence[Account], bars: Sequence[Bar], overdue: int, *, 
     """
     said = []
     foreign = [account.name for account in accounts if account.name not in conf.accounts()]
-    waiting_for = set(PendingReport.objects.filter(account__in=foreign).values_list("account", flat=True).distinct())
+    waiting_for = set(PendingPoll.objects.filter(account__in=foreign).values_list("account", flat=True).distinct())
     for account in accounts:
         if account.name in foreign:
             # It sends nothing, and nobody asks about it: what it said last stays in its row.

@@ -36,7 +36,7 @@ class DeliveryReportSerializer(serializers.ModelSerializer[DeliveryReport]):
             "err",
             "occurred_at",
             "received_at",
-            "receipts",
+            "times_received",
             "outcome",
             "dispatched_at",
         )

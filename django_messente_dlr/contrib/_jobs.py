@@ -15,7 +15,7 @@ from django.utils import timezone
 from django_messente_dlr import polling
 from django_messente_dlr.maintenance import sweep as maintenance_sweep
 from django_messente_dlr.maintenance.pruning import prune_messages, prune_orphans
-from django_messente_dlr.models import PendingReport
+from django_messente_dlr.models import PendingPoll
 
 #: Messages in a share: some seconds of work, so that a worker that is asked to end has soon done so.
 SHARE = 500
@@ -25,7 +25,7 @@ SHARES = 20
 
 def shares_due() -> int:
     """Return the number of shares that what is due now makes, at most `SHARES`."""
-    due = PendingReport.objects.due(timezone.now()).values("pk")[: SHARES * SHARE].count()
+    due = PendingPoll.objects.due(timezone.now()).values("pk")[: SHARES * SHARE].count()
     return -(-due // SHARE)
 
 

@@ -2,7 +2,7 @@
 
 An hour is counted when nobody has counted it yet, and again while its messages may still move: the older it is, the
 more seldom. Counting it twice gives the same, so any number of processes may count at once, and nothing needs to be
-noted where a message changes. Only `Tally` is written here.
+noted where a message changes. Only `MessageStatistics` is written here.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 from django.db import IntegrityError, router, transaction
 from django.utils import timezone
 
-from django_messente_dlr.models import SmsMessage, Tally
+from django_messente_dlr.models import MessageStatistics, SmsMessage
 from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.utils.phone_numbers import calling_code
 
@@ -66,7 +66,7 @@ class Count:
         return self.statuses.total()
 
     def add(self, figures: Figures) -> None:
-        """Add what a row of `Tally` says."""
+        """Add what a row of `MessageStatistics` says."""
         for name, kept in (("accounts", self.by_account), ("prefixes", self.by_prefix)):
             for key, statuses in figures.get(name, {}).items():
                 kept.setdefault(key, Counter()).update(statuses)
@@ -74,8 +74,8 @@ class Count:
         for place, number in figures.get("times", {}).items():
             self.times[int(place)] += number
 
-    def figures(self) -> Figures:
-        """Return it as a row of `Tally` keeps it."""
+    def as_data(self) -> Figures:
+        """Return it as a row of `MessageStatistics` keeps it."""
         if not self.by_account:
             return {}
         return {
@@ -105,10 +105,10 @@ def count(now: datetime | None = None) -> int:
     """
     now = now or timezone.now()
     current = now.replace(minute=0, second=0, microsecond=0)
-    rows = Tally.objects.using(router.db_for_write(Tally))
+    rows = MessageStatistics.objects.using(router.db_for_write(MessageStatistics))
     rows.filter(starts_at__lt=now - KEPT - timedelta(days=1)).delete()
-    kept = rows.filter(span=Tally.Span.HOUR)
-    columns = kept.values_list("starts_at", "counted_at", "figures__took", "figures__open")
+    kept = rows.filter(span=MessageStatistics.Span.HOUR)
+    columns = kept.values_list("starts_at", "counted_at", "data__took", "data__open")
     counted = {at: told for at, *told in columns}
     first = SmsMessage.objects.order_by("created_at").values_list("created_at", flat=True).first() or now
     hours = [current - HOUR * ago for ago in range(int(KEPT / HOUR)) if current - HOUR * ago > first - HOUR]
@@ -118,16 +118,16 @@ def count(now: datetime | None = None) -> int:
             continue
         if (started := monotonic()) > ends:
             break
-        _write(Tally.Span.HOUR, hour, _count_messages(hour), now=now, took=monotonic() - started)
+        _write(MessageStatistics.Span.HOUR, hour, _count_messages(hour), now=now, took=monotonic() - started)
         done.append(hour)
     for day in {_day_of(hour) for hour in done}:
         of_day = kept.filter(starts_at__gte=day, starts_at__lt=_day_of(day + HOUR * 36))
-        _write(Tally.Span.DAY, day, merged(of_day.values_list("figures", flat=True)), now=now)
+        _write(MessageStatistics.Span.DAY, day, merged(of_day.values_list("data", flat=True)), now=now)
     return len(done)
 
 
 def merged(figures: Iterable[Figures]) -> Count:
-    """Return what rows of `Tally` say together."""
+    """Return what rows of `MessageStatistics` say together."""
     whole = Count()
     for part in figures:
         whole.add(part)
@@ -136,7 +136,7 @@ def merged(figures: Iterable[Figures]) -> Count:
 
 def counted_at() -> datetime | None:
     """Return when the present hour was counted last, or the newest that was; None where none was."""
-    newest = Tally.objects.filter(span=Tally.Span.HOUR).order_by("-starts_at").first()
+    newest = MessageStatistics.objects.filter(span=MessageStatistics.Span.HOUR).order_by("-starts_at").first()
     return newest.counted_at if newest else None
 
 
@@ -170,21 +170,23 @@ def _count_messages(hour: datetime) -> Count:
     return result
 
 
-def _write(span: Tally.Span, starts_at: datetime, counted: Count, *, now: datetime, took: float = 0) -> None:
+def _write(
+    span: MessageStatistics.Span, starts_at: datetime, counted: Count, *, now: datetime, took: float = 0
+) -> None:
     left = counted.statuses[Status.QUEUED] + counted.statuses[Status.SENT]
-    figures = counted.figures() | ({"took": round(took, 1)} if took else {}) | ({"open": left} if left else {})
-    using = router.db_for_write(Tally)
-    rows = Tally.objects.using(using)
+    figures = counted.as_data() | ({"took": round(took, 1)} if took else {}) | ({"open": left} if left else {})
+    using = router.db_for_write(MessageStatistics)
+    rows = MessageStatistics.objects.using(using)
     row = rows.filter(span=span, starts_at=starts_at).first()
     if row is None:
         try:
             with transaction.atomic(using=using):
-                rows.create(span=span, starts_at=starts_at, counted_at=now, figures=figures)
+                rows.create(span=span, starts_at=starts_at, counted_at=now, data=figures)
         except IntegrityError:
             pass  # somebody else has counted it this moment
         return
     row.counted_at = now
     # Messages are never moved from one hour to another: where there are fewer now, they were pruned.
-    if counted.total >= merged([row.figures]).total:
-        row.figures = figures
-    row.save(using=using, update_fields=["counted_at", "figures"])
+    if counted.total >= merged([row.data]).total:
+        row.data = figures
+    row.save(using=using, update_fields=["counted_at", "data"])

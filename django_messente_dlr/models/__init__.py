@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from django_messente_dlr.models.accounts import Account
 from django_messente_dlr.models.messages import SmsMessage
-from django_messente_dlr.models.pending import PendingReport
-from django_messente_dlr.models.reports import DeliveryReport
-from django_messente_dlr.models.statistics import Tally
+from django_messente_dlr.models.pending import PendingPoll
+from django_messente_dlr.models.reports import DeliveryReport, ReportOutcome
+from django_messente_dlr.models.statistics import MessageStatistics
 
-__all__ = ["Account", "DeliveryReport", "PendingReport", "SmsMessage", "Tally"]
+__all__ = ["Account", "DeliveryReport", "MessageStatistics", "PendingPoll", "ReportOutcome", "SmsMessage"]

@@ -16,7 +16,7 @@ else:
     _OneToOneField = models.OneToOneField
 
 
-class IdField(_CharField):
+class CaseSensitiveCharField(_CharField):
     """A text that is compared letter by letter, which MariaDB and MySQL do not do unless they are told to.
 
     Two of Messente's ids that differ by case alone are two.
@@ -29,7 +29,7 @@ class IdField(_CharField):
         return {**told, "collation": "utf8mb4_bin"} if connection.vendor == "mysql" else told
 
 
-class SharedKeyField(_OneToOneField):
+class PrimaryKeyOneToOneField(_OneToOneField):
     """A primary key that is another row's.
 
     As an «integer» it is what SQLite calls a row by itself, as Django's own keys are. As the «bigint» that other keys

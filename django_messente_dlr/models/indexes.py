@@ -9,28 +9,28 @@ from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.backends.ddl_references import Statement
 
 
-class IndexOfFew(models.Index):
+class PartialIndexIfSupported(models.Index):
     """An index of some rows alone where the database has such indexes, and of all rows where it has not.
 
     It is not Django's ``condition``: with that, Django warns every project on MariaDB (``models.W037``) of what is
     meant here.
 
     Args:
-        few: which rows are in it.
+        condition: which rows are in it.
         kwargs: those of `django.db.models.Index`.
     """
 
-    def __init__(self, *, few: models.Q, **kwargs: Any) -> None:
-        self.few = few
+    def __init__(self, *, condition: models.Q, **kwargs: Any) -> None:
+        self.partial_condition = condition
         super().__init__(**kwargs)
 
     def create_sql(
         self, model: type[models.Model], schema_editor: BaseDatabaseSchemaEditor, using: str = "", **kwargs: Any
     ) -> Statement:
-        condition = self.few if schema_editor.connection.features.supports_partial_indexes else None
+        condition = self.partial_condition if schema_editor.connection.features.supports_partial_indexes else None
         plain = models.Index(fields=self.fields, name=self.name, condition=condition)
         return plain.create_sql(model, schema_editor, using, **kwargs)
 
     def deconstruct(self) -> Any:
         path, args, kwargs = super().deconstruct()
-        return path, args, {**kwargs, "few": self.few}
+        return path, args, {**kwargs, "condition": self.partial_condition}

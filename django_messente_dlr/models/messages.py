@@ -16,9 +16,9 @@ from django.utils.translation import gettext_lazy as _
 from django_messente_dlr import callbacks
 from django_messente_dlr.messente.codes import ErrorCode
 from django_messente_dlr.messente.field_parsers import MAX_ID, MAX_WORD
-from django_messente_dlr.models.fields import IdField
-from django_messente_dlr.models.indexes import IndexOfFew
-from django_messente_dlr.models.querysets import WAITING, SmsMessageQuerySet, unusual
+from django_messente_dlr.models.fields import CaseSensitiveCharField
+from django_messente_dlr.models.indexes import PartialIndexIfSupported
+from django_messente_dlr.models.querysets import PENDING_STATUSES, SmsMessageQuerySet, is_uncommon
 from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.utils.poll_schedule import WINDOW
 
@@ -26,7 +26,7 @@ from django_messente_dlr.utils.poll_schedule import WINDOW
 WRITTEN_BY_REPORTS = frozenset(
     {
         *("status", "rank", "stat", "err", "error_text", "parts", "price", "channel", "finalised_at"),
-        *("sms_unique_id", "omnimessage_id", "sent_at", "sent_again_at", "poll_count"),
+        *("sms_unique_id", "omnimessage_id", "sent_at", "resent_at", "poll_count"),
     }
 )
 
@@ -37,8 +37,8 @@ class SmsMessage(models.Model):
     `ledger` alone writes ``status``, ``rank``, ``stat`` and ``err``.
     """
 
-    sms_unique_id = IdField(_("message id"), max_length=MAX_ID, null=True, blank=True)
-    omnimessage_id = IdField(_("omnimessage id"), max_length=MAX_ID, blank=True, default="")
+    sms_unique_id = CaseSensitiveCharField(_("message id"), max_length=MAX_ID, null=True, blank=True)
+    omnimessage_id = CaseSensitiveCharField(_("omnimessage id"), max_length=MAX_ID, blank=True, default="")
     account = models.CharField(_("account"), max_length=64)
     recipient = models.CharField(_("recipient"), max_length=32, blank=True, default="")
     sender = models.CharField(_("sender"), max_length=32, blank=True, default="")
@@ -54,18 +54,18 @@ class SmsMessage(models.Model):
     metadata = models.JSONField(_("metadata"), default=dict, blank=True)
     created_at = models.DateTimeField(_("created at"), default=timezone.now)
     sent_at = models.DateTimeField(_("sent at"), null=True, blank=True)
-    sent_again_at = models.DateTimeField(_("sent again at"), null=True, blank=True)
+    resent_at = models.DateTimeField(_("resent at"), null=True, blank=True)
     finalised_at = models.DateTimeField(_("final at"), null=True, blank=True)
     poll_count = models.PositiveIntegerField(_("polls"), default=0)
     # The database writes these two: what the admin's filters look for, which an ordinary delivery leaves as it is. So
     # none of the table's indexes changes with it, and PostgreSQL writes the new row and nothing else («HOT»).
-    unusual_status = models.GeneratedField(
+    uncommon_status = models.GeneratedField(
         verbose_name=_("status"),
-        expression=Case(When(~Q(status__in=[*WAITING, Status.DELIVERED.value]), then=F("status"))),
+        expression=Case(When(~Q(status__in=[*PENDING_STATUSES, Status.DELIVERED.value]), then=F("status"))),
         output_field=models.CharField(max_length=32),
         db_persist=True,
     )
-    unusual_err = models.GeneratedField(
+    uncommon_err = models.GeneratedField(
         verbose_name=_("err"),
         expression=Case(When(err__gt=0, then=F("err"))),
         output_field=models.BigIntegerField(),
@@ -91,20 +91,30 @@ class SmsMessage(models.Model):
             models.Index(fields=["created_at"], name="messente_dlr_created"),  # an hour's tally; age
             # An ordinary message is in none of those below. What they do not hold is most of what there is, and needs
             # no index. No index names a column that an ordinary delivery changes.
-            IndexOfFew(fields=["omnimessage_id"], few=Q(omnimessage_id__gt=""), name="messente_dlr_omnimessage"),
-            # The filters of the admin's list, each in its order: the few among the many, without reading the many.
-            IndexOfFew(
-                fields=["unusual_status", "id"], few=Q(unusual_status__isnull=False), name="messente_dlr_by_status"
+            PartialIndexIfSupported(
+                fields=["omnimessage_id"], condition=Q(omnimessage_id__gt=""), name="messente_dlr_omnimessage"
             ),
-            IndexOfFew(fields=["unusual_err", "id"], few=Q(unusual_err__isnull=False), name="messente_dlr_by_err"),
-            IndexOfFew(fields=["account", "id"], few=unusual("account"), name="messente_dlr_by_account"),
-            IndexOfFew(fields=["channel", "id"], few=unusual("channel"), name="messente_dlr_by_channel"),
+            # The filters of the admin's list, each in its order: the few among the many, without reading the many.
+            PartialIndexIfSupported(
+                fields=["uncommon_status", "id"],
+                condition=Q(uncommon_status__isnull=False),
+                name="messente_dlr_by_status",
+            ),
+            PartialIndexIfSupported(
+                fields=["uncommon_err", "id"], condition=Q(uncommon_err__isnull=False), name="messente_dlr_by_err"
+            ),
+            PartialIndexIfSupported(
+                fields=["account", "id"], condition=is_uncommon("account"), name="messente_dlr_by_account"
+            ),
+            PartialIndexIfSupported(
+                fields=["channel", "id"], condition=is_uncommon("channel"), name="messente_dlr_by_channel"
+            ),
         ]
         permissions = [
             ("view_recipient", "Can see recipients' numbers in full"),
             ("view_text", "Can see the texts of messages"),
-            ("send_again", "Can send messages again"),
-            ("export", "Can export messages"),
+            ("resend_smsmessage", "Can resend messages"),
+            ("export_smsmessage", "Can export messages"),
         ]
 
     def __str__(self) -> str:
@@ -144,7 +154,7 @@ class SmsMessage(models.Model):
             return None
 
     @property
-    def forgotten_at(self) -> datetime:
+    def report_expires_at(self) -> datetime:
         """When Messente forgets what it knows of it: 48 hours after it was sent or, as far as we know, entered."""
         return (self.sent_at or self.created_at) + WINDOW
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from django_messente_dlr.models.fields import SharedKeyField
+from django_messente_dlr.models.fields import PrimaryKeyOneToOneField
 from django_messente_dlr.models.messages import SmsMessage
-from django_messente_dlr.models.querysets import PendingReportQuerySet
+from django_messente_dlr.models.querysets import PendingPollQuerySet
 
 
-class PendingReport(models.Model):
+class PendingPoll(models.Model):
     """A message whose end is not known yet, and when to ask about it.
 
     Few messages wait at a time, and for each of them this changes more often than anything else does. In a table of
@@ -19,17 +19,17 @@ class PendingReport(models.Model):
     The row is there from the moment that its message is entered until `ledger` writes down its end.
     """
 
-    message = SharedKeyField(
+    message = PrimaryKeyOneToOneField(
         SmsMessage, verbose_name=_("message"), related_name="pending", on_delete=models.CASCADE, primary_key=True
     )
     account = models.CharField(_("account"), max_length=64)  # its message's, for a claim of some accounts alone
     due_at = models.DateTimeField(_("next poll at"))
 
-    objects = PendingReportQuerySet.as_manager()
+    objects = PendingPollQuerySet.as_manager()
 
     class Meta:
-        verbose_name = _("pending report")
-        verbose_name_plural = _("pending reports")
+        verbose_name = _("pending poll")
+        verbose_name_plural = _("pending polls")
         indexes = [models.Index(fields=["due_at"], name="messente_dlr_due")]
 
     def __str__(self) -> str:

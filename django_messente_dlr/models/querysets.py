@@ -13,15 +13,15 @@ from django_messente_dlr.utils import db_retry
 from django_messente_dlr.utils.poll_schedule import LATE
 
 if TYPE_CHECKING:
-    from django_messente_dlr.models import DeliveryReport, PendingReport, SmsMessage
+    from django_messente_dlr.models import DeliveryReport, PendingPoll, SmsMessage
 
 Row = TypeVar("Row", bound=models.Model)
 Rows = TypeVar("Rows", bound="models.QuerySet[Any]")
 
 # What nearly every row says in the end. Nobody looks for those, and no index holds them (`indexes`).
-ORDINARY = {"account": DEFAULT_ACCOUNT, "channel": "sms", "outcome": "advanced"}
+COMMON_VALUES = {"account": DEFAULT_ACCOUNT, "channel": "sms", "outcome": "advanced"}
 # The statuses of messages whose reports are waited for.
-WAITING = tuple(status.value for status in Status if status.rank < Status.UNRESOLVED.rank)
+PENDING_STATUSES = tuple(status.value for status in Status if status.rank < Status.UNRESOLVED.rank)
 
 
 class SmsMessageQuerySet(models.QuerySet["SmsMessage"]):
@@ -45,16 +45,16 @@ class SmsMessageQuerySet(models.QuerySet["SmsMessage"]):
 
     def with_status(self, *statuses: str) -> SmsMessageQuerySet:
         """Those with one of these statuses, found by an index where it is not that of most messages."""
-        if all(status in WAITING for status in statuses):
+        if all(status in PENDING_STATUSES for status in statuses):
             return self.pending().filter(status__in=statuses)
-        if any(status in {*WAITING, Status.DELIVERED} for status in statuses):
+        if any(status in {*PENDING_STATUSES, Status.DELIVERED} for status in statuses):
             return self.filter(status__in=statuses)
-        return self.filter(unusual_status__in=statuses)
+        return self.filter(uncommon_status__in=statuses)
 
     def caused_by(self, err: int) -> SmsMessageQuerySet:
         """Those of which Messente has told this ``err``."""
         # 0 says that there was none, as it does of most.
-        return self.filter(unusual_err=err) if err > 0 else self.filter(err=err)
+        return self.filter(uncommon_err=err) if err > 0 else self.filter(err=err)
 
     def of_omnimessage(self, omnimessage_id: str | models.OuterRef) -> SmsMessageQuerySet:
         """Those that belong to an omnimessage."""
@@ -70,10 +70,10 @@ class SmsMessageQuerySet(models.QuerySet["SmsMessage"]):
         return self.filter(pending__due_at__lte=now - LATE)
 
 
-class PendingReportQuerySet(models.QuerySet["PendingReport"]):
+class PendingPollQuerySet(models.QuerySet["PendingPoll"]):
     """Questions about what is waited for."""
 
-    def due(self, now: datetime) -> PendingReportQuerySet:
+    def due(self, now: datetime) -> PendingPollQuerySet:
         """Those to be asked about at ``now``, the longest overdue first."""
         return self.filter(due_at__lte=now).order_by("due_at")
 
@@ -85,7 +85,7 @@ class PendingReportQuerySet(models.QuerySet["PendingReport"]):
             now: the time at which they are due.
             lease: for how long they are ours.
         """
-        claimed: list[PendingReport] = claim(self.due(now), "due_at", count=count, until=now + lease)
+        claimed: list[PendingPoll] = claim_rows(self.due(now), "due_at", count=count, until=now + lease)
         # What the poller asks with, and no more: texts and metadata of a whole batch are memory for nothing.
         message: Any = self.model._meta.get_field("message").related_model  # noqa: SLF001 - documented as public
         messages = message._base_manager.using(router.db_for_write(self.model))  # noqa: SLF001 - this one, too
@@ -103,7 +103,7 @@ class DeliveryReportQuerySet(models.QuerySet["DeliveryReport"]):
 
     def orphans(self) -> DeliveryReportQuerySet:
         """Those whose message is not known."""
-        return saying(self, "outcome", "orphan").filter(message__isnull=True)
+        return filter_partial_index(self, "outcome", "orphan").filter(message__isnull=True)
 
     def unreadable(self) -> DeliveryReportQuerySet:
         """Those that say nothing that we know."""
@@ -123,37 +123,37 @@ class DeliveryReportQuerySet(models.QuerySet["DeliveryReport"]):
 
     def claim_dispatch(self, count: int, *, now: datetime, lease: timedelta) -> list[DeliveryReport]:
         """Take up to ``count`` reports whose signals are overdue; nobody else sends them during the lease."""
-        return claim(self.dispatch_due(now), "dispatch_due_at", count=count, until=now + lease)
+        return claim_rows(self.dispatch_due(now), "dispatch_due_at", count=count, until=now + lease)
 
 
-def unusual(column: str) -> models.Q:
-    """Return the condition that one of the columns of `ORDINARY` says something else."""
-    return ~models.Q(**{column: ORDINARY[column]})
+def is_uncommon(column: str) -> models.Q:
+    """Return the condition that one of the columns of `COMMON_VALUES` says something else."""
+    return ~models.Q(**{column: COMMON_VALUES[column]})
 
 
-def saying(rows: Rows, column: str, *values: str) -> Rows:
+def filter_partial_index(rows: Rows, column: str, *values: str) -> Rows:
     """Return those of some rows whose column says one of some values, as the column's index finds them.
 
     Args:
         rows: the rows.
-        column: one of `ORDINARY`.
+        column: one of `COMMON_VALUES`.
         values: what it may say.
     """
     found = rows.filter(**{f"{column}__in": values} if len(values) > 1 else {column: values[0]})
     # The index's own condition, without which SQLite does not see that it may use that.
-    return found if ORDINARY[column] in values else found.filter(unusual(column))
+    return found if COMMON_VALUES[column] in values else found.filter(is_uncommon(column))
 
 
-class Found(int):
+class CappedCount(int):
     """A number of rows that says «1000+» where there are more than anybody has counted."""
 
-    more: bool = False
+    is_capped: bool = False
 
     def __str__(self) -> str:
-        return f"{int(self)}+" if self.more else str(int(self))
+        return f"{int(self)}+" if self.is_capped else str(int(self))
 
 
-def counted(rows: models.QuerySet[Any], *, cap: int = 1000) -> Found:
+def capped_count(rows: models.QuerySet[Any], *, cap: int = 1000) -> CappedCount:
     """Return how many rows there are, counted no further than a person would: on millions that takes long.
 
     Args:
@@ -161,12 +161,12 @@ def counted(rows: models.QuerySet[Any], *, cap: int = 1000) -> Found:
         cap: where counting ends.
     """
     number = rows.order_by()[: cap + 1].count()
-    found = Found(min(number, cap))
-    found.more = number > cap
+    found = CappedCount(min(number, cap))
+    found.is_capped = number > cap
     return found
 
 
-def claim(due: models.QuerySet[Row], field: str, *, count: int, until: datetime) -> list[Row]:
+def claim_rows(due: models.QuerySet[Row], field: str, *, count: int, until: datetime) -> list[Row]:
     """Move ``field``, a time, of up to ``count`` rows to ``until`` and return those that nobody else moved first."""
     using = router.db_for_write(due.model)
     due = due.using(using)
@@ -182,13 +182,13 @@ def claim(due: models.QuerySet[Row], field: str, *, count: int, until: datetime)
         rows = db_retry.patiently(lock_and_move, using=using)
     else:
         # Without a transaction: each UPDATE is one by itself, and one that has read keeps SQLite from writing.
-        rows = [row for row in due[:count] if _take(rows_of, row, field, until)]
+        rows = [row for row in due[:count] if _compare_and_swap(rows_of, row, field, until)]
     for row in rows:
         setattr(row, field, until)
     return rows
 
 
-def _take(rows_of: models.QuerySet[Row], row: Row, field: str, until: datetime) -> bool:
+def _compare_and_swap(rows_of: models.QuerySet[Row], row: Row, field: str, until: datetime) -> bool:
     """Compare and swap: true for the one process whose UPDATE still finds the value that it has read."""
     seen: dict[str, Any] = {"pk": row.pk, field: getattr(row, field)}
     return bool(db_retry.patiently(lambda: rows_of.filter(**seen).update(**{field: until}), using=rows_of.db))

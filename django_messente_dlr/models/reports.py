@@ -10,10 +10,10 @@ from django.utils.translation import gettext_lazy as _
 from django_messente_dlr.callbacks.key_fingerprints import MAX_FINGERPRINT
 from django_messente_dlr.messente.field_parsers import MAX_ID, MAX_WORD
 from django_messente_dlr.messente.reports import Source
-from django_messente_dlr.models.fields import IdField
-from django_messente_dlr.models.indexes import IndexOfFew
+from django_messente_dlr.models.fields import CaseSensitiveCharField
+from django_messente_dlr.models.indexes import PartialIndexIfSupported
 from django_messente_dlr.models.messages import SmsMessage
-from django_messente_dlr.models.querysets import DeliveryReportQuerySet, unusual
+from django_messente_dlr.models.querysets import DeliveryReportQuerySet, is_uncommon
 from django_messente_dlr.models.statuses import Status
 
 ORPHAN, MATCHED = Q(message__isnull=True), Q(message__isnull=False)
@@ -23,21 +23,22 @@ UNDISPATCHED = Q(dispatch_due_at__isnull=False)
 DISPATCH_FAILED = Q(dispatch_failed_at__isnull=False)
 
 
+class ReportOutcome(models.TextChoices):
+    """What a report did."""
+
+    ADVANCED = "advanced", _("Advanced the message")
+    ENRICHED = "enriched", _("Added what was missing")
+    STALE = "stale", _("Told nothing new")
+    ORPHAN = "orphan", _("Its message is unknown")
+    UNREADABLE = "unreadable", _("Told nothing that we know")
+
+
 class DeliveryReport(models.Model):
     """One report as it came, once however often it came, and what it did. Append-only but for its dispatch.
 
-    An orphan, whose message is not known yet, has no ``message``; ``named_message`` is the primary key that its
+    An orphan, whose message is not known yet, has no ``message``; ``token_message_id`` is the primary key that its
     callback URL speaks for, if that named one.
     """
-
-    class Outcome(models.TextChoices):
-        """What a report did."""
-
-        ADVANCED = "advanced", _("Advanced the message")
-        ENRICHED = "enriched", _("Added what was missing")
-        STALE = "stale", _("Told nothing new")
-        ORPHAN = "orphan", _("Its message is unknown")
-        UNREADABLE = "unreadable", _("Told nothing that we know")
 
     SOURCES: list[tuple[str, str | Promise]] = [
         (Source.CALLBACK.value, _("Callback")),
@@ -55,9 +56,9 @@ class DeliveryReport(models.Model):
         blank=True,
         db_index=False,  # below: without the orphans, of which there may be many
     )
-    named_message = models.BigIntegerField(_("message named by the URL"), null=True, blank=True)
-    sms_unique_id = IdField(_("message id"), max_length=MAX_ID, blank=True, default="")
-    omnimessage_id = IdField(_("omnimessage id"), max_length=MAX_ID, blank=True, default="")
+    token_message_id = models.BigIntegerField(_("message named by the URL"), null=True, blank=True)
+    sms_unique_id = CaseSensitiveCharField(_("message id"), max_length=MAX_ID, blank=True, default="")
+    omnimessage_id = CaseSensitiveCharField(_("omnimessage id"), max_length=MAX_ID, blank=True, default="")
     account = models.CharField(_("account"), max_length=64)
     source = models.CharField(_("source"), max_length=32, choices=SOURCES)
     stat = models.CharField(_("stat"), max_length=MAX_WORD, blank=True, default="")
@@ -70,8 +71,8 @@ class DeliveryReport(models.Model):
     # By which keys it was verified: what `keys.fingerprint` says of them, so that an old one can be taken out safely.
     url_key = models.CharField(_("key of its URL"), max_length=MAX_FINGERPRINT, blank=True, default="")
     signature_key = models.CharField(_("key of its signature"), max_length=MAX_FINGERPRINT, blank=True, default="")
-    receipts = models.PositiveIntegerField(_("receipts"), default=1)
-    outcome = models.CharField(_("outcome"), max_length=32, choices=Outcome.choices)
+    times_received = models.PositiveIntegerField(_("times received"), default=1)
+    outcome = models.CharField(_("outcome"), max_length=32, choices=ReportOutcome.choices)
     previous = models.CharField(_("status before"), max_length=32, choices=Status.choices, blank=True, default="")
     signals = models.JSONField(_("signals"), default=list, blank=True)
     dispatch_due_at = models.DateTimeField(_("signals due at"), null=True, blank=True)
@@ -88,17 +89,24 @@ class DeliveryReport(models.Model):
             models.UniqueConstraint(fields=["fingerprint"], name="messente_dlr_fingerprint"),
         ]
         indexes = [
-            IndexOfFew(fields=["message"], few=MATCHED, name="messente_dlr_report_message"),
+            PartialIndexIfSupported(fields=["message"], condition=MATCHED, name="messente_dlr_report_message"),
             # An ordinary report is in none of these: it has its message, and its signals are sent.
-            IndexOfFew(fields=["sms_unique_id"], few=TELLS_MORE_THAN_ITS_MESSAGE, name="messente_dlr_report_id"),
-            IndexOfFew(fields=["omnimessage_id"], few=ORPHAN, name="messente_dlr_report_omni"),
-            IndexOfFew(fields=["named_message"], few=ORPHAN, name="messente_dlr_report_named"),
-            IndexOfFew(fields=["dispatch_due_at"], few=UNDISPATCHED, name="messente_dlr_dispatch_due"),  # the sweep's
-            IndexOfFew(fields=["dispatch_failed_at"], few=DISPATCH_FAILED, name="messente_dlr_dispatch_fail"),
-            IndexOfFew(fields=["outcome", "id"], few=unusual("outcome"), name="messente_dlr_by_outcome"),
+            PartialIndexIfSupported(
+                fields=["sms_unique_id"], condition=TELLS_MORE_THAN_ITS_MESSAGE, name="messente_dlr_report_id"
+            ),
+            PartialIndexIfSupported(fields=["omnimessage_id"], condition=ORPHAN, name="messente_dlr_report_omni"),
+            PartialIndexIfSupported(fields=["token_message_id"], condition=ORPHAN, name="messente_dlr_report_token"),
+            PartialIndexIfSupported(
+                fields=["dispatch_due_at"], condition=UNDISPATCHED, name="messente_dlr_dispatch_due"
+            ),  # the sweep's
+            PartialIndexIfSupported(
+                fields=["dispatch_failed_at"], condition=DISPATCH_FAILED, name="messente_dlr_dispatch_fail"
+            ),
+            PartialIndexIfSupported(
+                fields=["outcome", "id"], condition=is_uncommon("outcome"), name="messente_dlr_by_outcome"
+            ),
         ]
 
     def __str__(self) -> str:
-        return (
-            f"{self.stat or self.status or '–'} ({self.sms_unique_id or self.omnimessage_id or self.named_message})"
-        )
+        message_id = self.sms_unique_id or self.omnimessage_id or self.token_message_id
+        return f"{self.stat or self.status or '–'} ({message_id})"

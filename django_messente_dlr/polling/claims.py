@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 
 from django_messente_dlr import conf
-from django_messente_dlr.models import PendingReport, SmsMessage
+from django_messente_dlr.models import PendingPoll, SmsMessage
 from django_messente_dlr.polling.results import Result, schedule
 from django_messente_dlr.polling.status_requests import Asker, Question, questions_about
 from django_messente_dlr.polling.status_responses import unasked
@@ -72,7 +72,7 @@ class Claims:
         if self._asker.pace.is_closed or self._left == 0:
             return False
         count = self._batch_size if self._left is None else min(self._left, self._batch_size)
-        pending = PendingReport.objects.exclude(account__in=list(self._asker.refused))
+        pending = PendingPoll.objects.exclude(account__in=list(self._asker.refused))
         if self._account_names is not None:
             pending = pending.filter(account__in=self._account_names)
         # What was due when the run began, which may be long ago; but from now on it is ours.

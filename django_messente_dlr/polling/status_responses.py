@@ -66,7 +66,7 @@ def take(question: Question, answer: Callable[[], list[Report | None]], *, asker
 
 def later(message: SmsMessage, *, now: datetime, error: str = "") -> Result:
     """Decide when to ask again about a message that was asked about or, after 48 hours, that nobody will."""
-    closes = message.forgotten_at
+    closes = message.report_expires_at
     if now >= closes:
         return _give_up(message, NO_REPORT, polls=message.poll_count + 1, error=error)
     at = next_question(now=now, closes=closes, polls=message.poll_count)
@@ -75,7 +75,7 @@ def later(message: SmsMessage, *, now: datetime, error: str = "") -> Result:
 
 def unasked(message: SmsMessage, *, now: datetime) -> Result:
     """Decide how long a message waits about which nobody can be asked: for its id or its account, or no longer."""
-    closes = message.forgotten_at
+    closes = message.report_expires_at
     is_ours = message.account in conf.accounts()
     if now >= closes:
         return _give_up(message, NAMELESS if is_ours else UNCONFIGURED, polls=message.poll_count)
@@ -93,7 +93,7 @@ def _give_up(message: SmsMessage, why: str, *, polls: int, error: str = "") -> R
             rows = lookup.messages().select_for_update().only("created_at", "sent_at", "rank")
             row = rows.filter(pk=message.pk).first()
             # It may have been sent since it was claimed: then its 48 hours have only begun.
-            if row is None or timezone.now() < row.forgotten_at:
+            if row is None or timezone.now() < row.report_expires_at:
                 return Outcome.OPEN
             if row.rank > Status.UNRESOLVED.rank:  # failed by one channel, and no other has told of its end
                 return Outcome.FINAL

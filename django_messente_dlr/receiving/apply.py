@@ -9,10 +9,10 @@ from typing import Any
 from django_messente_dlr import accounts
 from django_messente_dlr.messente.codes import ErrorCode
 from django_messente_dlr.messente.reports import Report
-from django_messente_dlr.models import DeliveryReport, SmsMessage
+from django_messente_dlr.models import DeliveryReport, ReportOutcome, SmsMessage
 from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.receiving.lookup import ids_to_adopt, messages, pending
-from django_messente_dlr.receiving.transitions import Outcome, Transition, decide
+from django_messente_dlr.receiving.transitions import Transition, decide
 from django_messente_dlr.utils.poll_schedule import first_poll_at
 
 
@@ -71,7 +71,7 @@ def _credit_signals(
 ) -> list[str]:
     if transition.cause is ErrorCode.OUT_OF_CREDITS:
         return ["credits_exhausted"] if accounts.begin_hold(message.account, sent_at=sent_at, now=now) else []
-    delivered = transition.outcome is Outcome.ADVANCED and status is not None and status.is_delivery
+    delivered = transition.outcome is ReportOutcome.ADVANCED and status is not None and status.is_delivery
     hold_since: datetime | None = getattr(message, "hold_since", None)
     if delivered and hold_since and sent_at > hold_since:
         return ["credits_restored"] if accounts.end_hold(message.account, sent_at=sent_at, now=now) else []

@@ -22,12 +22,12 @@ from django.db.models.signals import post_init, post_save, pre_init, pre_save
 from django_messente_dlr import dispatch
 from django_messente_dlr.messente.codes import ErrorCode
 from django_messente_dlr.messente.reports import Report
-from django_messente_dlr.models import Account, DeliveryReport, PendingReport, SmsMessage
+from django_messente_dlr.models import Account, DeliveryReport, PendingPoll, ReportOutcome, SmsMessage
 from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.receiving import sql
 from django_messente_dlr.receiving.batch import whole
 from django_messente_dlr.receiving.lookup import Address
-from django_messente_dlr.receiving.transitions import Outcome, decide
+from django_messente_dlr.receiving.transitions import decide
 from django_messente_dlr.utils import db_retry
 
 logger = logging.getLogger(__name__)
@@ -89,14 +89,14 @@ def try_write(
         _log_once(exc)
         return False
     if row and has_receivers:
-        values |= {"outcome": Outcome.ADVANCED.value, "previous": sql.EXPECTED.value, "signals": list(signals)}
+        values |= {"outcome": ReportOutcome.ADVANCED.value, "previous": sql.EXPECTED.value, "signals": list(signals)}
         _dispatch(connection, row, values)
     return row is not None
 
 
 def _can_write(connection: BaseDatabaseWrapper) -> bool:
     """Return whether one supported database has all tables, and no receiver expects Django's signals of the row."""
-    if any(router.db_for_write(model) != connection.alias for model in (SmsMessage, PendingReport, Account)):
+    if any(router.db_for_write(model) != connection.alias for model in (SmsMessage, PendingPoll, Account)):
         return False
     if not (connection.in_atomic_block or connection.get_autocommit()):
         return False  # the project commits by itself

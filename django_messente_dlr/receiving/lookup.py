@@ -13,8 +13,8 @@ from django.db import router
 from django.db.models import Exists, OuterRef, Q, Subquery
 
 from django_messente_dlr.messente.reports import Report, Source
-from django_messente_dlr.models import Account, DeliveryReport, PendingReport, SmsMessage
-from django_messente_dlr.models.querysets import DeliveryReportQuerySet, PendingReportQuerySet, SmsMessageQuerySet
+from django_messente_dlr.models import Account, DeliveryReport, PendingPoll, SmsMessage
+from django_messente_dlr.models.querysets import DeliveryReportQuerySet, PendingPollQuerySet, SmsMessageQuerySet
 
 
 class ForeignReport(Exception):
@@ -55,9 +55,9 @@ def reports() -> DeliveryReportQuerySet:
     return DeliveryReport.objects.using(router.db_for_write(DeliveryReport))
 
 
-def pending() -> PendingReportQuerySet:
+def pending() -> PendingPollQuerySet:
     """What is waited for, as the database that is written to has it."""
-    return PendingReport.objects.using(router.db_for_write(PendingReport))
+    return PendingPoll.objects.using(router.db_for_write(PendingPoll))
 
 
 def find(address: Address, *, lock: bool = False) -> SmsMessage | None:
@@ -112,7 +112,7 @@ def orphans_of(message: SmsMessage) -> DeliveryReportQuerySet:
     """Return the orphans that are about a message, in the order in which they came."""
     # Said of each, or else SQLite uses the index of none: in those are orphans alone.
     unknown = Q(message__isnull=True)
-    about = unknown & Q(named_message=message.pk)
+    about = unknown & Q(token_message_id=message.pk)
     if message.sms_unique_id:
         about |= unknown & Q(sms_unique_id=message.sms_unique_id)
     elif message.omnimessage_id:
@@ -128,7 +128,7 @@ def orphans_with_message() -> DeliveryReportQuerySet:
         reports()
         .orphans()
         .filter(
-            Exists(known.filter(pk=OuterRef("named_message")))
+            Exists(known.filter(pk=OuterRef("token_message_id")))
             | Exists(known.filter(sms_unique_id=OuterRef("sms_unique_id")))
             | Exists(whole)
         )

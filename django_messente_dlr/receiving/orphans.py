@@ -65,12 +65,12 @@ def count_again(fingerprint: str, *, named: int | None) -> bool:
         fingerprint: the report's.
         named: the primary key of the message that it was said to be about this time, or None.
     """
-    told: dict[str, Any] = {"receipts": F("receipts") + 1}
+    told: dict[str, Any] = {"times_received": F("times_received") + 1}
     if named is not None:
         # An account's URL may have brought it before, with an id that nobody knew. Now it is said whose it is, and
         # the sweep gives it to its message.
-        unnamed = When(message__isnull=True, named_message__isnull=True, then=named)
-        told["named_message"] = Case(unnamed, default=F("named_message"), output_field=BigIntegerField())
+        unnamed = When(message__isnull=True, token_message_id__isnull=True, then=named)
+        told["token_message_id"] = Case(unnamed, default=F("token_message_id"), output_field=BigIntegerField())
     rows = reports().filter(fingerprint=fingerprint)
     with db_retry.bounded_transaction(rows.db):
         return bool(rows.update(**told))
@@ -91,7 +91,7 @@ def adopt(orphan: DeliveryReport) -> bool:
         err=orphan.err,
         occurred_at=orphan.occurred_at,
     )
-    address = Address.of(report, account=orphan.account, named=orphan.named_message)
+    address = Address.of(report, account=orphan.account, named=orphan.token_message_id)
     using = router.db_for_write(DeliveryReport)
     return db_retry.patiently(lambda: _adopt(orphan, report, address, using=using), using=using)
 
@@ -120,7 +120,7 @@ def _adopt(orphan: DeliveryReport, report: Report, address: Address, *, using: s
         told = row.dispatched_at is not None and not row.dispatch_error
         row.signals = [*([] if told else row.signals), *signals]
         row.dispatch_due_at = now + dispatch.LEASE
-        row.named_message = None
-        row.save(update_fields=["message", "named_message", "outcome", "previous", "signals", "dispatch_due_at"])
+        row.token_message_id = None
+        row.save(update_fields=["message", "token_message_id", "outcome", "previous", "signals", "dispatch_due_at"])
         dispatch.dispatch_on_commit(row)
     return True

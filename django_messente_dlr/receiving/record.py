@@ -14,13 +14,12 @@ from django.utils import timezone
 from django_messente_dlr import dispatch
 from django_messente_dlr.callbacks.key_fingerprints import NO_KEYS, Keys
 from django_messente_dlr.messente.reports import Report
-from django_messente_dlr.models import DeliveryReport, SmsMessage
+from django_messente_dlr.models import DeliveryReport, ReportOutcome, SmsMessage
 from django_messente_dlr.models.statuses import Status, status_of
 from django_messente_dlr.receiving import fast_path
 from django_messente_dlr.receiving.apply import Moved, ask_by, settle
 from django_messente_dlr.receiving.lookup import Address, find, messages, pending
 from django_messente_dlr.receiving.orphans import adopt, count_again, match
-from django_messente_dlr.receiving.transitions import Outcome
 from django_messente_dlr.utils import db_retry
 
 # The rank can only rise, and there are seven of them: whoever lost so many races is not racing.
@@ -152,8 +151,8 @@ def _write(entry: _Entry, *, lock: bool) -> None:
             message = find(entry.address, lock=True)
         row = DeliveryReport(**_columns(entry))
         if message is None:
-            row.outcome = Outcome.ORPHAN
-            row.named_message = entry.address.named
+            row.outcome = ReportOutcome.ORPHAN
+            row.token_message_id = entry.address.named
             row.signals = ["dlr_received"]
         else:
             signals = settle(row, message, entry.report, now=entry.now)

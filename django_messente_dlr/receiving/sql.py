@@ -12,9 +12,8 @@ from typing import Any
 
 from django.db.models import Model
 
-from django_messente_dlr.models import Account, DeliveryReport, PendingReport, SmsMessage
+from django_messente_dlr.models import Account, DeliveryReport, PendingPoll, ReportOutcome, SmsMessage
 from django_messente_dlr.models.statuses import Status
-from django_messente_dlr.receiving.transitions import Outcome
 
 # The status that the message is expected to have; the report is decided on this assumption.
 EXPECTED = Status.SENT
@@ -37,7 +36,7 @@ def statements(
         by_primary_key: whether the message is found by its primary key, or else by its ``sms_unique_id``.
         returning_message: whether PostgreSQL returns the message.
     """
-    message, pending, report = (model._meta.db_table for model in (SmsMessage, PendingReport, DeliveryReport))  # noqa: SLF001 - documented
+    message, pending, report = (model._meta.db_table for model in (SmsMessage, PendingPoll, DeliveryReport))  # noqa: SLF001 - documented
     columns = report_columns(status, signals, message="moved.id" if vendor == "postgresql" else "%(message_id)s")
     insert = f"INSERT INTO {report} ({', '.join(columns)})"
     values = ", ".join(columns.values())
@@ -80,7 +79,7 @@ def report_columns(status: Status, signals: tuple[str, ...], *, message: str) ->
     """
     literals = {
         "status": status.value,
-        "outcome": Outcome.ADVANCED.value,
+        "outcome": ReportOutcome.ADVANCED.value,
         "previous": EXPECTED.value,
         "signals": json.dumps(signals),
         "dispatch_error": "",
@@ -89,8 +88,8 @@ def report_columns(status: Status, signals: tuple[str, ...], *, message: str) ->
     given = ("account", "sms_unique_id", "omnimessage_id", "source", "stat", "err", "occurred_at", "payload")
     return {
         "message_id": message,
-        "named_message": "NULL",
-        "receipts": "1",
+        "token_message_id": "NULL",
+        "times_received": "1",
         "dispatch_failed_at": "NULL",
         **{name: f"'{value}'" for name, value in literals.items()},
         **{name: f"%({parameter})s" for name, parameter in times.items()},

@@ -12,10 +12,9 @@ from typing import Any
 
 from django_messente_dlr.messente.codes import ErrorCode
 from django_messente_dlr.messente.reports import Report
-from django_messente_dlr.models import DeliveryReport, SmsMessage
+from django_messente_dlr.models import ReportOutcome, SmsMessage
 from django_messente_dlr.models.statuses import Status
 
-Outcome = DeliveryReport.Outcome
 # err 4 is not here: it is the account's matter, and its signals come once an outage.
 CAUSE_SIGNALS = {
     ErrorCode.IDENTICAL_MESSAGES: "identical_messages_blocked",
@@ -38,7 +37,7 @@ class Transition:
         cause: the cause of failure that this report has made known.
     """
 
-    outcome: Outcome
+    outcome: ReportOutcome
     previous: Status | None = None
     changes: dict[str, Any] = field(default_factory=dict)
     expected: dict[str, Any] = field(default_factory=dict)
@@ -50,12 +49,12 @@ class Transition:
 def decide(message: SmsMessage, report: Report, status: Status | None, *, now: datetime) -> Transition:
     """Return what ``report``, which amounts to ``status``, does to ``message``."""
     if status is None:
-        return Transition(outcome=Outcome.UNREADABLE)
+        return Transition(outcome=ReportOutcome.UNREADABLE)
     if status.rank > message.rank:
         return _advance(message, report, status, now=now)
     if status.rank == message.rank:
         return _enrich(message, report, status)
-    return Transition(outcome=Outcome.STALE)
+    return Transition(outcome=ReportOutcome.STALE)
 
 
 def _advance(message: SmsMessage, report: Report, status: Status, *, now: datetime) -> Transition:
@@ -75,7 +74,7 @@ def _advance(message: SmsMessage, report: Report, status: Status, *, now: dateti
     if status.is_final and not previous.is_delivery:
         changes["finalised_at"] = now
     return Transition(
-        outcome=Outcome.ADVANCED,
+        outcome=ReportOutcome.ADVANCED,
         previous=previous,
         changes=changes,
         expected={"rank": message.rank},
@@ -94,10 +93,10 @@ def _enrich(message: SmsMessage, report: Report, status: Status) -> Transition:
         changes["error_text"] = report.error_text
     changes |= {name: told for name, told in _extras(report).items() if getattr(message, name) is None}
     if not changes:
-        return Transition(outcome=Outcome.STALE)
+        return Transition(outcome=ReportOutcome.STALE)
     cause = ErrorCode.known(report.err) if "err" in changes else None
     return Transition(
-        outcome=Outcome.ENRICHED,
+        outcome=ReportOutcome.ENRICHED,
         changes=changes,
         expected={"rank": message.rank, **{name: getattr(message, name) for name in changes}},
         signals=_cause_signals(cause),

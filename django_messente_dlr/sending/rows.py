@@ -12,7 +12,7 @@ from django.utils import timezone
 from django_messente_dlr import conf, receiving
 from django_messente_dlr.messente import field_parsers
 from django_messente_dlr.messente.errors import MalformedReport
-from django_messente_dlr.models import PendingReport, SmsMessage
+from django_messente_dlr.models import PendingPoll, SmsMessage
 from django_messente_dlr.utils.poll_schedule import first_poll_at
 
 NUMBER = re.compile(r"\+?[0-9]{4,20}", re.ASCII)
@@ -90,7 +90,7 @@ def build(
 def save(message: SmsMessage, *, using: str) -> None:
     """Insert a row, and the one that says when to ask about it. Must run inside a transaction."""
     message.save(using=using, force_insert=True)
-    message.pending = PendingReport.objects.using(using).create(
+    message.pending = PendingPoll.objects.using(using).create(
         message=message, account=message.account, due_at=first_poll_at(message.created_at)
     )
 

@@ -11,7 +11,7 @@ from factory.django import DjangoModelFactory
 
 from django_messente_dlr.conf import DEFAULT_ACCOUNT
 from django_messente_dlr.messente.reports import Report, Source
-from django_messente_dlr.models import Account, DeliveryReport, PendingReport, SmsMessage
+from django_messente_dlr.models import Account, DeliveryReport, PendingPoll, ReportOutcome, SmsMessage
 from django_messente_dlr.models.statuses import Status
 
 
@@ -50,7 +50,7 @@ class SmsMessageFactory(DjangoModelFactory[SmsMessage]):
         next_poll_at = kwargs.pop("next_poll_at")
         message: SmsMessage = super()._create(model_class, *args, **kwargs)
         if next_poll_at is not None:
-            PendingReport.objects.create(message=message, account=message.account, due_at=next_poll_at)
+            PendingPoll.objects.create(message=message, account=message.account, due_at=next_poll_at)
         return message
 
 
@@ -73,9 +73,7 @@ class DeliveryReportFactory(DjangoModelFactory[DeliveryReport]):
     )
     payload: Any = factory.LazyAttribute(lambda row: {"sms_unique_id": row.sms_unique_id, "stat": row.stat})
     fingerprint: Any = factory.Sequence(lambda number: Report(source=Source.CALLBACK).fingerprint("factory", number))
-    outcome: Any = factory.LazyAttribute(
-        lambda row: DeliveryReport.Outcome.ADVANCED if row.message else DeliveryReport.Outcome.ORPHAN
-    )
+    outcome: Any = factory.LazyAttribute(lambda row: ReportOutcome.ADVANCED if row.message else ReportOutcome.ORPHAN)
     signals: Any = factory.LazyFunction(lambda: ["dlr_received"])
 
 

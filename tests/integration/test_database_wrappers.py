@@ -10,7 +10,7 @@ import pytest
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
-from django_messente_dlr.models import Account, DeliveryReport, PendingReport, SmsMessage
+from django_messente_dlr.models import Account, DeliveryReport, PendingPoll, SmsMessage
 from django_messente_dlr.testing.callbacks import call_back
 from django_messente_dlr.testing.factories import SmsMessageFactory
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 postgresql = pytest.mark.skipif(connection.vendor != "postgresql", reason="uses PostgreSQL's schemas and policies")
 # More than any driver waits for before it prepares a statement, psycopg's 5 for one.
 REPORTS = 8
-TABLES = [model._meta.db_table for model in (SmsMessage, PendingReport, DeliveryReport, Account)]
+TABLES = [model._meta.db_table for model in (SmsMessage, PendingPoll, DeliveryReport, Account)]
 
 
 @pytest.fixture(params=[True, False], ids=["receivers", "no receivers"], autouse=True)

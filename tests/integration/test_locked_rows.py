@@ -114,7 +114,7 @@ def test_locked_report__is_answered_503_when_the_lock_lasts(monkeypatch: pytest.
         assert call_back(message).status_code == 503  # a duplicate is counted on the report
     assert call_back(message).status_code == 200
     report.refresh_from_db()
-    assert report.receipts == 2
+    assert report.times_received == 2
 
 
 def test_lock_wait__is_the_callers_in_its_own_transaction() -> None:

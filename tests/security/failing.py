@@ -218,7 +218,7 @@ def the_database_fails(world: World) -> None:
         world.callback(message)
         world.command("poll_dlrs")
         world.command("prune_dlrs")
-    DeliveryReportFactory.create(message=None, named_message=message.pk)
+    DeliveryReportFactory.create(message=None, token_message_id=message.pk)
     with mock.patch("django_messente_dlr.receiving.orphans.adopt", side_effect=OperationalError("gone")):
         receiving.match_orphans()
     with mock.patch.object(accounts, "note_callback", side_effect=InterfaceError("gone")):
@@ -346,7 +346,7 @@ def people_look(world: World) -> None:
         for behave in (echoing(), hanging_up, answer("ERROR 101")):
             wire = stack.enter_context(Wire(behave))
             with messente(wire.host):
-                for action in ("send_again", "poll_now", "export"):
+                for action in ("resend", "poll_now", "export"):
                     rows = [*failed, world.message()]
                     response = act(world.client, action, *rows, confirmed="yes")
                     world.told.append(b"".join(response).decode())

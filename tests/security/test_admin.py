@@ -19,7 +19,7 @@ from django.urls import NoReverseMatch, reverse
 
 from django_messente_dlr.messente.errors import ConnectionFailed
 from django_messente_dlr.messente.transport import Transport
-from django_messente_dlr.models import PendingReport
+from django_messente_dlr.models import PendingPoll
 from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.testing.factories import AccountFactory, DeliveryReportFactory, SmsMessageFactory
 from django_messente_dlr.testing.signals import SignalLog
@@ -28,16 +28,16 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 OURS = apps.get_app_config("django_messente_dlr")
 # The poller's list: what it says is shown with the messages.
-NOT_SHOWN = {PendingReport}
+NOT_SHOWN = {PendingPoll}
 SHOWN = [model for model in OURS.get_models() if model not in NOT_SHOWN]
 # What each of them asks for beside «view». The overview's button is a POST to its page.
 NEEDED = {
     ("smsmessage", "poll_now"): "change_smsmessage",
-    ("smsmessage", "send_again"): "send_again",
-    ("smsmessage", "export"): "export",
+    ("smsmessage", "resend"): "resend",
+    ("smsmessage", "export"): "export_smsmessage",
     ("deliveryreport", "send_signals_again"): "change_deliveryreport",
     ("account", "lift_credit_hold"): "change_account",
-    ("tally", ""): "view_tally",
+    ("messagestatistics", ""): "view_messagestatistics",
 }
 EVERY_ACT = sorted(NEEDED)
 each_act = pytest.mark.parametrize(("model", "action"), EVERY_ACT)

@@ -114,7 +114,7 @@ def test_each_report_that_is_verified_and_well_formed_is_one_row(shop: Shop, pla
     again = shop.door.ask(plan.request(shop.rows, id_=shop.ids[plan.account]))
     assert again.status == 200
     [repeated] = DeliveryReport.objects.values()
-    assert repeated == {**report, "receipts": 2}
+    assert repeated == {**report, "times_received": 2}
 
 
 SIGNERS = [*((account, live[0]) for account, live in PASSWORDS.items()), ("default", PASSWORDS["default"][1]), None]

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from django_messente_dlr import dispatch
-from django_messente_dlr.models import DeliveryReport, PendingReport, SmsMessage
-from django_messente_dlr.models.querysets import WAITING
+from django_messente_dlr.models import DeliveryReport, PendingPoll, SmsMessage
+from django_messente_dlr.models.querysets import PENDING_STATUSES
 from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.sandbox.scenarios import fate_of
 from tests.soak.day import Day
@@ -104,8 +104,8 @@ def _messages(day: Day, reports: Reports) -> Iterator[Line]:
     for status, number in sorted(Counter(theirs.values()).items()):
         yield exactly(f"messages that are {status}", number, counted[status])
     yield none("messages with another status than theirs", (key for key in theirs if ours.get(key) != theirs[key]))
-    waiting = set(SmsMessage.objects.filter(status__in=WAITING).values_list("pk", flat=True))
-    listed = set(PendingReport.objects.values_list("pk", flat=True))
+    waiting = set(SmsMessage.objects.filter(status__in=PENDING_STATUSES).values_list("pk", flat=True))
+    listed = set(PendingPoll.objects.values_list("pk", flat=True))
     yield none("messages waited for after their end, or not before it", waiting ^ listed)
 
 
@@ -118,11 +118,13 @@ def _reports(day: Day, reports: Reports) -> Iterator[Line]:
     yield none("of them never answered 200", (report for report in due if 200 not in told[report]))
     answered = sum(statuses.count(200) for statuses in told.values())
     unanswered = sum(statuses.count(None) for statuses in told.values())
-    receipts = {report: row.receipts for report, row in stored.items()}
-    yield Line("receipts: as many as were answered 200", answered, answered + unanswered, sum(receipts.values()))
+    times_received = {report: row.times_received for report, row in stored.items()}
+    yield Line(
+        "receipts: as many as were answered 200", answered, answered + unanswered, sum(times_received.values())
+    )
     yield none(
         "reports with fewer receipts than answers, or more than attempts",
-        (r for r, n in receipts.items() if not 0 <= n - told[r].count(200) <= told[r].count(None)),
+        (r for r, n in times_received.items() if not 0 <= n - told[r].count(200) <= told[r].count(None)),
     )
     lost = {message.message_id for message in day.messages if message.fate.needs_poll}
     polled = Counter(row.sms_unique_id for row in reports.rows if row.source == "poll")

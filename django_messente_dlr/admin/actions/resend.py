@@ -35,7 +35,7 @@ def why_not(message: SmsMessage) -> str:
     status = Status(message.status)
     if status.is_delivery:
         return gettext("It reached its recipient.")
-    if message.sent_again_at is not None:
+    if message.resent_at is not None:
         return gettext("It was sent again already.")
     if not (status.is_failure or status is Status.UNRESOLVED):
         return gettext("It may still arrive.")
@@ -65,7 +65,7 @@ def _ask(page: ReadOnlyAdmin[SmsMessage], request: HttpRequest, rows: list[SmsMe
     return render(
         page,
         request,
-        "send_again.html",
+        "resend.html",
         gettext("Send again?"),
         lines=lines,
         count=sum(not reason for *_, reason in lines),
@@ -96,13 +96,13 @@ def _take(message: SmsMessage) -> bool:
     """Take a message for sending it again; true for the one caller who did, and may."""
     rows = SmsMessage.objects.using(router.db_for_write(SmsMessage))
     # A report may have come since it was looked at: then it has perhaps reached its recipient.
-    fit = rows.filter(pk=message.pk, status__in=[*FAILURES, Status.UNRESOLVED], sent_again_at=None)
-    return bool(fit.update(sent_again_at=timezone.now()))
+    fit = rows.filter(pk=message.pk, status__in=[*FAILURES, Status.UNRESOLVED], resent_at=None)
+    return bool(fit.update(resent_at=timezone.now()))
 
 
 def _give_back(message: SmsMessage) -> None:
     """Let a message be sent again of which it is certain that it was not: nothing stands in its stead."""
-    SmsMessage.objects.using(router.db_for_write(SmsMessage)).filter(pk=message.pk).update(sent_again_at=None)
+    SmsMessage.objects.using(router.db_for_write(SmsMessage)).filter(pk=message.pk).update(resent_at=None)
 
 
 def _send_one(message: SmsMessage) -> Result:

@@ -11,8 +11,8 @@ from django.utils import timezone
 
 from django_messente_dlr import conf
 from django_messente_dlr.doctor.findings import Finding, error, ok, warning
-from django_messente_dlr.models import Account, DeliveryReport, PendingReport, SmsMessage
-from django_messente_dlr.models.querysets import counted
+from django_messente_dlr.models import Account, DeliveryReport, PendingPoll, SmsMessage
+from django_messente_dlr.models.querysets import capped_count
 from django_messente_dlr.utils.poll_schedule import LATE
 
 CAP = 10_000  # a person who is told of more need not know how many more
@@ -30,17 +30,17 @@ def examine_records() -> Iterator[Finding]:
 
 def _examine_messages() -> Iterator[Finding]:
     now = timezone.now()
-    pending = counted(SmsMessage.objects.pending(), cap=CAP)
+    pending = capped_count(SmsMessage.objects.pending(), cap=CAP)
     late = SmsMessage.objects.overdue(now)
     if late.exists():
-        overdue = counted(late, cap=CAP)
+        overdue = capped_count(late, cap=CAP)
         told = f"{pending} messages are pending, and {overdue} of them should have been asked about long ago."
         yield warning("messages", told, "Have poll_dlrs run every minute; see its exit status and the log.")
     else:
         yield ok("messages", f"{pending} messages are pending, and none is overdue.")
-    foreign = PendingReport.objects.exclude(account__in=list(conf.accounts()))
+    foreign = PendingPoll.objects.exclude(account__in=list(conf.accounts()))
     if name := foreign.values_list("account", flat=True).first():
-        number = counted(foreign, cap=CAP)
+        number = capped_count(foreign, cap=CAP)
         told = f"{number} messages are pending of accounts that are not configured, such as {name}."
         advice = f"Nobody asks about them. Put the account back into {conf.SETTING} until they have ended."
         yield warning("messages", told, advice)
@@ -69,7 +69,7 @@ def _examine_reports() -> Iterator[Finding]:
     for rows, what, advice in told:
         if rows.exists():
             well = False
-            yield warning("reports", f"{counted(rows, cap=CAP)} reports {what}.", advice)
+            yield warning("reports", f"{capped_count(rows, cap=CAP)} reports {what}.", advice)
     if well:
         yield ok("reports", "Every report has its message, and its signals were sent.")
 

@@ -20,8 +20,8 @@ from django_messente_dlr.management.arguments import above_zero, positive
 from django_messente_dlr.management.exit_codes import FAILED, MISCONFIGURED, NO_DATABASE
 from django_messente_dlr.management.progress import progress
 from django_messente_dlr.management.shutdown import pause, until_signalled
-from django_messente_dlr.models import PendingReport
-from django_messente_dlr.models.querysets import PendingReportQuerySet
+from django_messente_dlr.models import PendingPoll
+from django_messente_dlr.models.querysets import PendingPollQuerySet
 from django_messente_dlr.polling import Poller, Summary
 
 logger = logging.getLogger(__name__)
@@ -136,12 +136,12 @@ class Command(BaseCommand):
         )
 
 
-def _of(options: dict[str, Any]) -> PendingReportQuerySet:
+def _of(options: dict[str, Any]) -> PendingPollQuerySet:
     """Return what is waited for of the accounts that are to be polled."""
     names = options["account"]
     if names is None:
-        return PendingReport.objects.all()
-    return PendingReport.objects.filter(account__in=[conf.account(name).name for name in names])
+        return PendingPoll.objects.all()
+    return PendingPoll.objects.filter(account__in=[conf.account(name).name for name in names])
 
 
 def _line(summary: Summary) -> str:

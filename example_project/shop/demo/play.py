@@ -15,7 +15,7 @@ from django_messente_dlr.accounts import is_held
 from django_messente_dlr.accounts.clients import client_for
 from django_messente_dlr.callbacks import callback_url
 from django_messente_dlr.messente.errors import MessenteError
-from django_messente_dlr.models import DeliveryReport, PendingReport, SmsMessage
+from django_messente_dlr.models import DeliveryReport, PendingPoll, SmsMessage
 from django_messente_dlr.sandbox import Sandbox
 from django_messente_dlr.sending import CreditsExhausted, mark_sent, prepare_sms, send_sms, track_sms
 from shop.demo.cast import Part, Way
@@ -42,7 +42,7 @@ def send(part: Part) -> SmsMessage:
     if part.way is Way.AGED:
         past = timezone.now() - timedelta(hours=48)
         SmsMessage.objects.filter(pk=message.pk).update(created_at=past, sent_at=past)
-        PendingReport.objects.filter(pk=message.pk).update(due_at=timezone.now())
+        PendingPoll.objects.filter(pk=message.pk).update(due_at=timezone.now())
     Order.objects.filter(pk=order.pk).update(message=message)
     return message
 

@@ -13,11 +13,11 @@ from tests.e2e.browser.conftest import CHROMIUM
 from tests.e2e.browser.shop import PASSWORD, USER, Shop, open_shop
 
 PICTURES: list[tuple[str, str, int, int, Literal["light", "dark"]]] = [
-    ("admin-overview", "tally/?window=30d", 1200, 940, "light"),
-    ("admin-overview-dark", "tally/?window=7d", 1200, 940, "dark"),
+    ("admin-overview", "messagestatistics/?window=30d", 1200, 940, "light"),
+    ("admin-overview-dark", "messagestatistics/?window=7d", 1200, 940, "dark"),
     ("admin-list", "smsmessage/?age=hour", 1200, 760, "light"),
     ("admin-message", "smsmessage/7/change/", 1200, 760, "light"),
-    ("admin-narrow", "tally/?window=24h", 400, 900, "light"),
+    ("admin-narrow", "messagestatistics/?window=24h", 400, 900, "light"),
     ("admin-narrow-list", "smsmessage/?age=hour", 400, 900, "dark"),
 ]
 
@@ -50,7 +50,7 @@ def main(folder: Path) -> None:
 
     with tempfile.TemporaryDirectory() as work, open_shop(Path(work)) as shop, sync_playwright() as playwright:
         season(shop)
-        shop.execute("DELETE FROM django_messente_dlr_tally")  # the demo has counted without it
+        shop.execute("DELETE FROM django_messente_dlr_messagestatistics")  # the demo has counted without it
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         for name, path, width, height, scheme in PICTURES:
             context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
@@ -59,7 +59,7 @@ def main(folder: Path) -> None:
             page.fill("#id_username", USER)
             page.fill("#id_password", PASSWORD)
             page.click("[type=submit]")
-            page.goto(f"{shop.url}/admin/django_messente_dlr/tally/")
+            page.goto(f"{shop.url}/admin/django_messente_dlr/messagestatistics/")
             for _ in range(4):  # a month is counted in several runs
                 page.click("text=Count now")
             page.goto(f"{shop.url}/admin/django_messente_dlr/{path}")

@@ -25,9 +25,9 @@ PAGES = [
     "deliveryreport/1/change/",
     "account/",
     "account/1/change/",
-    "tally/",
-    "tally/?window=7d",
-    "tally/?window=30d",
+    "messagestatistics/",
+    "messagestatistics/?window=7d",
+    "messagestatistics/?window=30d",
 ]
 
 
@@ -50,7 +50,7 @@ def test_every_page_is_accessible_under_a_strict_policy(visit: Visit, width: int
 @pytest.mark.parametrize("language", ["et", "ru", "lv", "de", "fr"])
 def test_longer_words_fit_too(visit: Visit, language: str) -> None:
     visitor = visit(400, language=language)
-    for path in ("smsmessage/", "smsmessage/7/change/", "tally/"):
+    for path in ("smsmessage/", "smsmessage/7/change/", "messagestatistics/"):
         visitor.open(path)
         assert visitor.page.get_attribute("html", "lang") == language
         visitor.fits()
@@ -93,7 +93,7 @@ def test_the_way_from_the_list_to_the_answer_needs_no_mouse(visit: Visit) -> Non
 
 def test_the_chart_and_its_table_tell_the_same(visit: Visit) -> None:
     visitor = visit()
-    visitor.open("tally/")
+    visitor.open("messagestatistics/")
     page = visitor.page
     drawn = page.locator(".messente-dlr-plot rect")
     assert drawn.count() > 2
@@ -121,7 +121,7 @@ def test_send_again_asks_first_and_sends_once(visit: Visit, shop: Shop) -> None:
     count = "SELECT COUNT(*) FROM django_messente_dlr_smsmessage"
     before = shop.execute(count)[0][0]
     visitor = visit()
-    choose(visitor, "send_again", "+37255500999")
+    choose(visitor, "resend", "+37255500999")
     visitor.page.wait_for_selector("text=Messente charges for it.")
     visitor.is_as_it_should_be()
     assert shop.execute(count)[0][0] == before
@@ -162,7 +162,7 @@ def test_signals_are_sent_again(visit: Visit) -> None:
 def test_an_outage_shows_everywhere_until_the_hold_is_lifted(visit: Visit, shop: Shop, scheme: str) -> None:
     shop.execute("UPDATE django_messente_dlr_account SET credits_exhausted_at = '2026-01-01 00:00:00'")
     visitor = visit(400 if scheme == "dark" else 1280, scheme)
-    for path in ("", "tally/", "smsmessage/", "account/1/change/"):
+    for path in ("", "messagestatistics/", "smsmessage/", "account/1/change/"):
         visitor.open(path)
         assert "«default» is out of credits." in visitor.page.inner_text(".messente-dlr-outage")
         visitor.is_as_it_should_be()

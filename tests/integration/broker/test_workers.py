@@ -20,7 +20,7 @@ from celery import Celery
 from django.db import connection
 from django.utils import timezone
 
-from django_messente_dlr.models import PendingReport, SmsMessage
+from django_messente_dlr.models import PendingPoll, SmsMessage
 from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.polling.claims import RESERVE
 from tests.integration.broker.answering import Answering
@@ -132,8 +132,8 @@ def enter_messages() -> None:
         batch_size=1000,
     )
     due_at = now - timedelta(minutes=1)
-    PendingReport.objects.bulk_create(
-        [PendingReport(message=message, account=message.account, due_at=due_at) for message in messages],
+    PendingPoll.objects.bulk_create(
+        [PendingPoll(message=message, account=message.account, due_at=due_at) for message in messages],
         batch_size=1000,
     )
 

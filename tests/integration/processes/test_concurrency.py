@@ -14,7 +14,7 @@ from django.db import connection
 from django.utils import timezone
 
 from django_messente_dlr import callbacks
-from django_messente_dlr.models import Account, DeliveryReport, PendingReport, SmsMessage
+from django_messente_dlr.models import Account, DeliveryReport, PendingPoll, SmsMessage
 from django_messente_dlr.models.statuses import Status
 from tests.integration.processes.web import Web
 
@@ -36,8 +36,8 @@ def test_the_same_reports_from_eight_processes_are_written_and_told_of_once(data
     SmsMessage.objects.bulk_create(
         SmsMessage(sms_unique_id=f"id-{number}", **sent) for number in range(count // len(ENDS))
     )
-    PendingReport.objects.bulk_create(
-        PendingReport(message=message, account="default", due_at=now) for message in SmsMessage.objects.all()
+    PendingPoll.objects.bulk_create(
+        PendingPoll(message=message, account="default", due_at=now) for message in SmsMessage.objects.all()
     )
     with Web(tmp_path, database) as web:
         path = callbacks.callback_url().removeprefix("https://shop.example.com")
@@ -54,9 +54,9 @@ def test_the_same_reports_from_eight_processes_are_written_and_told_of_once(data
         answers = [json.loads(deliverer.communicate(timeout=600)[0]) for deliverer in deliverers]
     assert answers == [{"200": count}] * PROCESSES, web.log.read_text()[-3000:]
     assert DeliveryReport.objects.count() == count
-    assert set(DeliveryReport.objects.values_list("receipts", flat=True)) == {PROCESSES}
+    assert set(DeliveryReport.objects.values_list("times_received", flat=True)) == {PROCESSES}
     assert set(SmsMessage.objects.values_list("status", flat=True)) == {"delivered"}
-    assert not PendingReport.objects.exists()
+    assert not PendingPoll.objects.exists()
     assert not DeliveryReport.objects.undispatched().exists()
     assert Account.objects.count() == 1
     promised = Counter(

@@ -15,7 +15,7 @@ import pytest
 from django.db.models import F
 from django.utils import timezone
 
-from django_messente_dlr.models import DeliveryReport, PendingReport
+from django_messente_dlr.models import DeliveryReport, PendingPoll
 from django_messente_dlr.sandbox import Sandbox
 from django_messente_dlr.sending import send_sms
 from django_messente_dlr.testing.factories import SmsMessageFactory
@@ -74,8 +74,8 @@ def test_the_claims_of_a_killed_poller_run_out_and_are_taken_again(
     assert message.next_poll_at > timezone.now()
     now = timezone.now()
     lease = timedelta(minutes=5)
-    assert PendingReport.objects.claim(10, now=now, lease=lease) == []
-    assert PendingReport.objects.claim(10, now=now + lease + lease, lease=lease) == [message]
+    assert PendingPoll.objects.claim(10, now=now, lease=lease) == []
+    assert PendingPoll.objects.claim(10, now=now + lease + lease, lease=lease) == [message]
 
 
 def test_a_sweep_that_is_killed_is_done_by_the_next(database: str, tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def test_a_callback_that_is_a_deadlocks_victim_is_answered_200_and_stored_once(
     other.finish()
     assert ["deadlock" in str(error).lower() for error in met] == [True]
     report = DeliveryReport.objects.get(message=message)
-    assert report.receipts == (1 if undone else 2)
+    assert report.times_received == (1 if undone else 2)
     message.refresh_from_db()
     assert message.status == "delivered"
     assert dlr_signals.names.count("dlr_delivered") == (1 if undone else 0)  # else the other tells of it
@@ -89,5 +89,5 @@ def test_a_callback_that_sqlite_refuses_is_answered_200_once_the_other_writer_is
         assert call_back(message).status_code == 200
     other.close()
     assert [str(error) for error in met] == ["database is locked"] * 3
-    assert DeliveryReport.objects.get().receipts == 1
+    assert DeliveryReport.objects.get().times_received == 1
     assert dlr_signals.names == ["dlr_received", "dlr_status_changed", "dlr_delivered"]

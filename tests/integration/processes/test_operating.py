@@ -14,7 +14,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from django_messente_dlr.models import DeliveryReport, PendingReport, SmsMessage
+from django_messente_dlr.models import DeliveryReport, PendingPoll, SmsMessage
 from django_messente_dlr.sandbox import Sandbox
 from django_messente_dlr.sending import send_sms
 from tests.integration.processes.databases import url_of
@@ -27,7 +27,7 @@ SECOND = timedelta(seconds=1)
 
 def let_time_pass() -> None:
     """Leases run out."""
-    PendingReport.objects.update(due_at=timezone.now() - SECOND)
+    PendingPoll.objects.update(due_at=timezone.now() - SECOND)
     DeliveryReport.objects.undispatched().update(dispatch_due_at=timezone.now() - SECOND)
 
 

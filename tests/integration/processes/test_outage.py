@@ -75,7 +75,7 @@ def test_reports_get_503_while_the_database_is_away_and_are_stored_when_they_com
         proxy.come_back()
         assert [status(web, message, "SEEN") for message in messages] == [200] * 6
     assert DeliveryReport.objects.count() == 18
-    assert set(DeliveryReport.objects.values_list("receipts", flat=True)) == {1}
+    assert set(DeliveryReport.objects.values_list("times_received", flat=True)) == {1}
     assert set(SmsMessage.objects.values_list("status", flat=True)) == {"seen"}
     assert not DeliveryReport.objects.undispatched().exists()
     assert set(web.heard().values()) == {1}
@@ -121,9 +121,9 @@ def test_a_server_that_falls_silent_is_given_up_before_messente_gives_us_up(
         proxy.speak_again()
         assert [status(web, message, "DELIVRD") for message in messages] == [200] * 2
     # What is written in one round trip may have been written before the server fell silent: it then has come twice.
-    told = DeliveryReport.objects.values_list("stat", "receipts")
+    told = DeliveryReport.objects.values_list("stat", "times_received")
     assert sorted(stat for stat, _ in told) == ["ACCEPTD", "ACCEPTD", "DELIVRD", "DELIVRD"]
-    assert all(receipts == 1 or (stat == "DELIVRD" and receipts == 2) for stat, receipts in told)
+    assert all(times_received == 1 or (stat == "DELIVRD" and times_received == 2) for stat, times_received in told)
     assert set(SmsMessage.objects.values_list("status", flat=True)) == {"delivered"}
 
 

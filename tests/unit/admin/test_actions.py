@@ -99,13 +99,13 @@ class TestSendAgain:
         return made
 
     def confirm(self, client: Client, *rows: SmsMessage) -> HttpResponse:
-        asked = act(client, "send_again", *rows).content.decode()
+        asked = act(client, "resend", *rows).content.decode()
         assert 'name="confirmed" value="yes"' in asked
-        return act(client, "send_again", *rows, confirmed="yes")
+        return act(client, "resend", *rows, confirmed="yes")
 
     def test_nothing_is_sent_before_it_is_confirmed(self, admin_client: Client) -> None:
         message = self.failed()
-        response = act(admin_client, "send_again", message)
+        response = act(admin_client, "resend", message)
         assert "1 message will be sent again, as a new message. Messente charges for it." in response.content.decode()
         assert results(response) == [["+37255500000", "Failed", "Yes"]]
         assert SmsMessage.objects.count() == 1
@@ -128,11 +128,11 @@ class TestSendAgain:
     def test_a_second_click_sends_nothing(self, admin_client: Client) -> None:
         message = self.failed()
         self.confirm(admin_client, message)
-        [line] = results(act(admin_client, "send_again", message, confirmed="yes"))
+        [line] = results(act(admin_client, "resend", message, confirmed="yes"))
         assert line[1:4] == ["Not sent", "Failed", "It was sent again already."]
         assert SmsMessage.objects.count() == 2
         page = html(admin_client, page_url(message))
-        assert 'value="send_again"' not in page
+        assert 'value="resend"' not in page
         assert "<p>It was sent again already.</p>" in page
 
     def test_what_was_sent_in_its_stead_can_be_sent_again_in_its_turn(self, admin_client: Client) -> None:
@@ -162,7 +162,7 @@ class TestSendAgain:
             return take(looked_at)
 
         monkeypatch.setattr(resend, "_take", deliver_first)
-        [line] = results(act(admin_client, "send_again", message, confirmed="yes"))
+        [line] = results(act(admin_client, "resend", message, confirmed="yes"))
         assert line[1:4] == ["Not sent", "Delivered", "It reached its recipient."]
         assert SmsMessage.objects.count() == 1
 
@@ -175,11 +175,11 @@ class TestSendAgain:
 
         def meanwhile(looked_at: SmsMessage) -> bool:
             monkeypatch.setattr(resend, "_take", take)
-            answers.append(act(admin_client, "send_again", message, confirmed="yes"))
+            answers.append(act(admin_client, "resend", message, confirmed="yes"))
             return take(looked_at)
 
         monkeypatch.setattr(resend, "_take", meanwhile)
-        answers.append(act(admin_client, "send_again", message, confirmed="yes"))
+        answers.append(act(admin_client, "resend", message, confirmed="yes"))
         assert sorted(results(answer)[0][1] for answer in answers) == ["Not sent", "Sent"]
         assert SmsMessage.objects.count() == 2
 
@@ -191,7 +191,7 @@ class TestSendAgain:
             self.failed(text=""),
             self.failed(recipient=""),
         ]
-        reasons = [line[2] for line in results(act(admin_client, "send_again", *rows))]
+        reasons = [line[2] for line in results(act(admin_client, "resend", *rows))]
         assert reasons == [
             "No: It reached its recipient.",
             "No: It may still arrive.",
@@ -199,7 +199,7 @@ class TestSendAgain:
             "No: Its text was not stored: set STORE_TEXT for messages to come.",
             "No: Its recipient is not known.",
         ]
-        assert "Yes, send" not in act(admin_client, "send_again", *rows).content.decode()
+        assert "Yes, send" not in act(admin_client, "resend", *rows).content.decode()
         assert [line[1] for line in results(self.confirm_all(admin_client, rows))] == ["Not sent"] * 5
 
     def confirm_all(self, client: Client, rows: list[SmsMessage]) -> HttpResponse:
@@ -233,11 +233,11 @@ class TestSendAgain:
 
     def test_too_many_are_refused(self, admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(resend, "MAX_SENT", 1)
-        response = act(admin_client, "send_again", self.failed(), self.failed())
+        response = act(admin_client, "resend", self.failed(), self.failed())
         assert told(response) == [("error", "Choose at most 1 messages at a time. Nothing was done.")]
 
     def test_the_button_on_the_page_is_there_where_it_can_be_sent(self, admin_client: Client) -> None:
-        button = 'value="send_again"'
+        button = 'value="resend"'
         assert button in html(admin_client, page_url(self.failed()))
         assert button not in html(admin_client, page_url(self.failed(text="")))
 
@@ -282,10 +282,10 @@ class TestExport:
         message = SmsMessageFactory.create(
             recipient="+37255500001", status=Status.FAILED, error_text="37255500001 is no number"
         )
-        [line] = self.exported(staff("view_smsmessage", "export"), message)
+        [line] = self.exported(staff("view_smsmessage", "export_smsmessage"), message)
         assert line["recipient"] == "'+372•••••001"
         assert line["error_text"] == "372•••••001 is no number"
-        [line] = self.exported(staff("view_smsmessage", "export", "view_recipient"), message)
+        [line] = self.exported(staff("view_smsmessage", "export_smsmessage", "view_recipient"), message)
         assert line["recipient"] == "'+37255500001"
 
     def test_no_text_is_in_it(self, admin_client: Client) -> None:
@@ -311,4 +311,4 @@ class TestExport:
 @pytest.mark.django_db
 def test_the_permissions_that_actions_ask_for_can_be_given() -> None:
     names = Permission.objects.filter(content_type__model="smsmessage").values_list("codename", flat=True)
-    assert {"view_recipient", "view_text", "send_again", "export"} <= set(names)
+    assert {"view_recipient", "view_text", "resend_smsmessage", "export_smsmessage"} <= set(names)

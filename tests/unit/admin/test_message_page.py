@@ -104,7 +104,7 @@ def test_a_price_is_written_as_money_is(admin_client: Client, price: str | None,
 def test_its_reports_stand_on_it_in_the_order_in_which_they_came(admin_client: Client) -> None:
     message = SmsMessageFactory.create(status=Status.REJECTED, err=7)
     now = timezone.now()
-    late = DeliveryReportFactory.create(message=message, stat="REJECTD", err=7, received_at=now, receipts=6)
+    late = DeliveryReportFactory.create(message=message, stat="REJECTD", err=7, received_at=now, times_received=6)
     early = DeliveryReportFactory.create(
         message=message, stat="ACCEPTD", source="poll", received_at=now - timedelta(hours=1), dispatch_error="Oh."
     )
@@ -140,7 +140,7 @@ def test_reports_are_for_those_who_may_view_them(staff: Staff) -> None:
 
 def test_the_url_that_speaks_for_a_message_is_not_shown(admin_client: Client) -> None:
     message = SmsMessageFactory.create(queued=True)
-    report = DeliveryReportFactory.create(message=None, named_message=message.pk)
+    report = DeliveryReportFactory.create(message=None, token_message_id=message.pk)
     token = message_callback_url(message.pk, message.account).rstrip("/").rpartition("/")[2]
     for page in (page_url(message), page_url(report)):
         content = html(admin_client, page)

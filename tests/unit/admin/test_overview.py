@@ -13,7 +13,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from django_messente_dlr.admin import statistics as admin_statistics
 from django_messente_dlr.maintenance import statistics
-from django_messente_dlr.models import DeliveryReport, SmsMessage, Tally
+from django_messente_dlr.models import DeliveryReport, MessageStatistics, SmsMessage
 from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.testing.callbacks import call_back
 from django_messente_dlr.testing.factories import AccountFactory, DeliveryReportFactory, SmsMessageFactory
@@ -47,7 +47,7 @@ def sent(ago: timedelta, status: Status = Status.DELIVERED, *, took: int = 4, **
 
 def overview(client: Client, window: str = "") -> str:
     statistics.count()
-    return html(client, list_url(Tally) + (f"?window={window}" if window else ""))
+    return html(client, list_url(MessageStatistics) + (f"?window={window}" if window else ""))
 
 
 def cards(page: str) -> dict[str, str]:
@@ -66,7 +66,7 @@ def rows(page: str, heading: str) -> list[list[str]]:
 
 
 def test_nothing_at_all_is_an_overview_too(admin_client: Client) -> None:
-    page = html(admin_client, list_url(Tally))
+    page = html(admin_client, list_url(MessageStatistics))
     assert cards(page)["Messages"] == "0"
     assert cards(page)["Delivery rate"] == "–"
     assert "No message failed." in page
@@ -236,27 +236,27 @@ class TestWarnings:
         assert "former" not in self.warnings(admin_client)
 
     def test_when_nobody_has_counted(self, admin_client: Client) -> None:
-        assert "These figures are old." in html(admin_client, list_url(Tally))
+        assert "These figures are old." in html(admin_client, list_url(MessageStatistics))
         assert "These figures are old." not in overview(admin_client)
 
 
 def test_the_button_counts_now(admin_client: Client) -> None:
     sent(timedelta(0))
-    response = admin_client.post(list_url(Tally), follow=True)
+    response = admin_client.post(list_url(MessageStatistics), follow=True)
     assert cards(response.content.decode())["Messages"] == "1"
     assert "1 hour was counted." in response.content.decode()
 
 
 def test_looking_counts_nothing(admin_client: Client) -> None:
     sent(timedelta(minutes=1))
-    html(admin_client, list_url(Tally))
-    assert not Tally.objects.exists()
+    html(admin_client, list_url(MessageStatistics))
+    assert not MessageStatistics.objects.exists()
 
 
 def test_it_is_for_those_who_may_view_it(staff: Staff) -> None:
-    assert staff("view_smsmessage").get(list_url(Tally)).status_code == 403
-    assert staff("view_smsmessage").post(list_url(Tally)).status_code == 403
-    assert staff("view_tally").get(list_url(Tally)).status_code == 200
+    assert staff("view_smsmessage").get(list_url(MessageStatistics)).status_code == 403
+    assert staff("view_smsmessage").post(list_url(MessageStatistics)).status_code == 403
+    assert staff("view_messagestatistics").get(list_url(MessageStatistics)).status_code == 200
 
 
 @pytest.mark.parametrize("many", [1, 30])
@@ -268,7 +268,7 @@ def test_any_number_of_messages_takes_the_same_number_of_queries(
         AccountFactory.create(name=f"account-{number}")
     statistics.count()
     with django_assert_num_queries(QUERIES):
-        html(admin_client, list_url(Tally))
+        html(admin_client, list_url(MessageStatistics))
 
 
 class TestBanner:
@@ -277,7 +277,7 @@ class TestBanner:
         report = DeliveryReportFactory.create()
         account = AccountFactory.create()
         rows = [report, report.message, account]
-        lists = [list_url(model) for model in (SmsMessage, DeliveryReport, type(account), Tally)]
+        lists = [list_url(model) for model in (SmsMessage, DeliveryReport, type(account), MessageStatistics)]
         return [
             *lists,
             *(page_url(row) for row in rows),
@@ -294,7 +294,7 @@ class TestBanner:
 
     def test_it_tells_since_when(self, admin_client: Client) -> None:
         AccountFactory.create(credits_exhausted_at=timezone.now() - timedelta(hours=2))
-        banner = html(admin_client, list_url(Tally)).partition('role="alert"')[2].partition("</div>")[0]
+        banner = html(admin_client, list_url(MessageStatistics)).partition('role="alert"')[2].partition("</div>")[0]
         assert re.search(r"Since \d\d/\d\d/\d{4} [\w:]+ [ap]\.m\. \(<time [^>]*>2\xa0hours\sago</time>\)\.", banner)
 
     def test_where_there_is_none_there_is_no_banner(self, admin_client: Client, pages: list[str]) -> None:

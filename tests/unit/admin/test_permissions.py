@@ -16,7 +16,7 @@ from django.urls import reverse
 
 from django_messente_dlr import accounts
 from django_messente_dlr.maintenance import statistics
-from django_messente_dlr.models import Account, DeliveryReport, SmsMessage, Tally
+from django_messente_dlr.models import Account, DeliveryReport, MessageStatistics, SmsMessage
 from django_messente_dlr.testing.factories import AccountFactory, DeliveryReportFactory, SmsMessageFactory
 from django_messente_dlr.testing.signals import SignalLog
 from tests.unit.admin.conftest import Staff
@@ -73,7 +73,7 @@ def test_a_permission_opens_its_own_model_alone(staff: Staff, rows: list[models.
             assert client.get(page_url(other)).status_code == expected
 
 
-@pytest.mark.parametrize("model", [*MODELS, Tally])
+@pytest.mark.parametrize("model", [*MODELS, MessageStatistics])
 def test_no_link_leads_where_one_may_not_look(
     staff: Staff, rows: list[models.Model], model: type[models.Model]
 ) -> None:
@@ -88,7 +88,7 @@ def test_no_link_leads_where_one_may_not_look(
 
 
 def test_those_who_may_look_everywhere_have_all_links(admin_client: Client, rows: list[models.Model]) -> None:
-    shown = html(admin_client, list_url(Tally))
+    shown = html(admin_client, list_url(MessageStatistics))
     assert {url for url in map(list_url, MODELS[:2]) if f'href="{url}?' in shown} == set(map(list_url, MODELS[:2]))
     assert shown.count(f'href="{page_url(rows[2])}"') == 2  # in the banner, and among the accounts
     assert f'href="{page_url(rows[0])}"' not in shown
@@ -152,8 +152,8 @@ def test_actions_need_a_csrf_token(strict_superuser: Client, dlr_signals: Signal
     [
         ([], []),
         (["change_smsmessage"], ["poll_now"]),
-        (["send_again"], ["send_again"]),
-        (["export"], ["export"]),
+        (["resend_smsmessage"], ["resend"]),
+        (["export_smsmessage"], ["export"]),
         (["add_smsmessage", "delete_smsmessage", "view_recipient", "view_text"], []),
     ],
 )
@@ -164,7 +164,7 @@ def test_each_action_on_messages_is_for_those_who_have_its_permission(
     client = staff("view_smsmessage", *codenames)
     page = html(client, list_url(SmsMessage)).partition('<select name="action"')[2].partition("</select>")[0]
     assert re.findall(r'<option value="(\w+)"', page) == actions
-    for action in {"poll_now", "send_again", "export"} - set(actions):
+    for action in {"poll_now", "resend", "export"} - set(actions):
         response = act(client, action, message)
         assert "Content-Disposition" not in response
         assert "Polled now" not in html_of(response)

@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils import timezone
 
 from django_messente_dlr.admin import warnings
-from django_messente_dlr.models import DeliveryReport, PendingReport, SmsMessage
+from django_messente_dlr.models import DeliveryReport, PendingPoll, SmsMessage
 from django_messente_dlr.models.statuses import Status
 from tests.unit.admin.pages import list_url
 
@@ -47,8 +47,8 @@ def _rows() -> None:
         batch_size=5000,
     )
     waiting = SmsMessage.objects.filter(status=Status.UNRESOLVED)
-    PendingReport.objects.bulk_create(
-        PendingReport(message=message, account="marketing", due_at=now - timedelta(hours=1)) for message in waiting
+    PendingPoll.objects.bulk_create(
+        PendingPoll(message=message, account="marketing", due_at=now - timedelta(hours=1)) for message in waiting
     )
     told = {"account": "default", "source": "callback", "received_at": now}
     DeliveryReport.objects.bulk_create(

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 NUMBER = "+37255500001"
 MASKED = "+372•••••001"
 TEXT = "Your code is 1234"
-MAY = ("view_smsmessage", "view_deliveryreport", "change_smsmessage", "send_again")
+MAY = ("view_smsmessage", "view_deliveryreport", "change_smsmessage", "resend_smsmessage")
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def rows() -> list[models.Model]:
 def pages(client: Client, rows: list[models.Model]) -> list[str]:
     found = [html(client, list_url(model)) for model in (SmsMessage, DeliveryReport)]
     found += [html(client, page_url(row)) for row in rows]
-    for action in ("poll_now", "send_again"):
+    for action in ("poll_now", "resend"):
         response = act(client, action, rows[0])
         assert response.status_code == 200
         found.append(response.content.decode())

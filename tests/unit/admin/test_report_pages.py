@@ -8,7 +8,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from django_messente_dlr.admin.search import reports_about
-from django_messente_dlr.models import DeliveryReport, SmsMessage
+from django_messente_dlr.models import DeliveryReport, ReportOutcome, SmsMessage
 from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.testing.factories import DeliveryReportFactory, SmsMessageFactory
 from tests.unit.admin.pages import html, list_url, listed, page_url, search
@@ -20,7 +20,9 @@ QUERIES = 9
 
 
 def test_a_report_is_listed_with_what_it_said_and_did(admin_client: Client) -> None:
-    report = DeliveryReportFactory.create(stat="REJECTD", status=Status.REJECTED, err=7, receipts=6, source="poll")
+    report = DeliveryReportFactory.create(
+        stat="REJECTD", status=Status.REJECTED, err=7, times_received=6, source="poll"
+    )
     page = html(admin_client, list_url(DeliveryReport))
     for text in ("REJECTD", "Sender name not allowed", "Advanced the message", "Poll ×6", page_url(report)):
         assert text in page
@@ -62,7 +64,7 @@ class TestFilters:
 
     @pytest.mark.parametrize("outcome", ["advanced", "enriched", "stale", "unreadable"])
     def test_by_outcome(self, admin_client: Client, outcome: str) -> None:
-        for other in DeliveryReport.Outcome:
+        for other in ReportOutcome:
             DeliveryReportFactory.create(outcome=other)
         assert [report.outcome for report in listed(admin_client, DeliveryReport, outcome=outcome)] == [outcome]
 

@@ -9,7 +9,7 @@ import pytest
 from django.db import models
 from django.test import Client
 
-from django_messente_dlr.models import DeliveryReport, SmsMessage, Tally, querysets
+from django_messente_dlr.models import DeliveryReport, MessageStatistics, SmsMessage, querysets
 from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.testing.factories import AccountFactory, DeliveryReportFactory, SmsMessageFactory
 from tests.unit.admin.pages import act, html, list_url, page_url
@@ -36,21 +36,21 @@ def test_buttons_name_their_rows(admin_client: Client) -> None:
     for row, named in rows:
         chosen = re.findall(r'name="_selected_action" value="(.*?)"', html(admin_client, page_url(row)))
         assert sorted(chosen) == sorted(str(each.pk) for each in named)
-    asked = act(admin_client, "send_again", failed).content.decode()
+    asked = act(admin_client, "resend", failed).content.decode()
     assert 'name="_selected_action" value="1234"' in asked
 
 
 def test_a_number_that_nobody_has_counted_to_its_end_is_told_as_it_is(
     admin_client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = querysets.Found(1000)
-    found.more = True
+    found = querysets.CappedCount(1000)
+    found.is_capped = True
     for module in ("changelist", "quick_filters", "warnings"):
-        monkeypatch.setattr(f"django_messente_dlr.admin.{module}.counted", lambda *_args, **_options: found)
+        monkeypatch.setattr(f"django_messente_dlr.admin.{module}.capped_count", lambda *_args, **_options: found)
     SmsMessageFactory.create()
     messages, reports = html(admin_client, list_url(SmsMessage)), html(admin_client, list_url(DeliveryReport))
     assert "1000+ SMS messages" in messages
     assert "Select all 1000+ SMS messages" in messages
-    for page in (messages, reports, html(admin_client, list_url(Tally))):
+    for page in (messages, reports, html(admin_client, list_url(MessageStatistics))):
         assert "1000+" in page
         assert "10,00+" not in page

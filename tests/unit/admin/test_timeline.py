@@ -79,7 +79,7 @@ def test_its_reports_follow_with_what_they_did_and_how_long_that_took(admin_clie
         status=Status.SENT,
         outcome="stale",
         received_at=sent + timedelta(seconds=30),
-        receipts=3,
+        times_received=3,
         payload={"answer": "OK SENT"},
     )
     entered, taken, poll, callback = timeline(admin_client, message)
@@ -127,7 +127,7 @@ def test_one_that_messente_was_told_to_send_later_is_not_sent_yet(admin_client: 
 def test_one_that_was_sent_again_says_when(admin_client: Client) -> None:
     sent = timezone.now() - timedelta(minutes=10)
     message = SmsMessageFactory.create(
-        status=Status.FAILED, err=999, created_at=sent, sent_again_at=sent + timedelta(seconds=75)
+        status=Status.FAILED, err=999, created_at=sent, resent_at=sent + timedelta(seconds=75)
     )
     _entered, _taken, again = timeline(admin_client, message)
     assert again.startswith("Sent again ")
@@ -139,7 +139,13 @@ def test_times_are_told_with_and_without_time_zones(admin_client: Client, settin
     settings.USE_TZ = use_tz
     message = SmsMessageFactory.create(created_at=timezone.now() - timedelta(minutes=3))
     assert "3 minutes ago" in timeline(admin_client, message)[0]
-    for page in ("smsmessage/", "smsmessage/?age=hour", "tally/", "tally/?window=7d", "tally/?window=30d"):
+    for page in (
+        "smsmessage/",
+        "smsmessage/?age=hour",
+        "messagestatistics/",
+        "messagestatistics/?window=7d",
+        "messagestatistics/?window=30d",
+    ):
         html(admin_client, f"/admin/django_messente_dlr/{page}")
-    assert admin_client.post("/admin/django_messente_dlr/tally/").status_code == 302
-    assert "<dd>1</dd>" in html(admin_client, "/admin/django_messente_dlr/tally/?window=7d")
+    assert admin_client.post("/admin/django_messente_dlr/messagestatistics/").status_code == 302
+    assert "<dd>1</dd>" in html(admin_client, "/admin/django_messente_dlr/messagestatistics/?window=7d")

@@ -77,7 +77,7 @@ def test_a_report_that_comes_in_the_middle_is_kept_without_its_message(dlr_signa
             assert prune_messages(BEFORE) == 1
         late[0].result(GENEROUS)
     report = DeliveryReport.objects.get()
-    assert (report.message, report.outcome, report.named_message) == (None, "orphan", message.pk)
+    assert (report.message, report.outcome, report.token_message_id) == (None, "orphan", message.pk)
     assert dlr_signals.names == ["dlr_received"]
 
 

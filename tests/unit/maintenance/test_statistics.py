@@ -9,7 +9,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from django_messente_dlr.maintenance import statistics
-from django_messente_dlr.models import SmsMessage, Tally
+from django_messente_dlr.models import MessageStatistics, SmsMessage
 from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.testing.factories import SmsMessageFactory
 
@@ -35,7 +35,7 @@ def clock(*, seconds: float) -> Callable[[], float]:
 def count(later: timedelta = timedelta(0)) -> statistics.Count:
     """Count, and return what the hours say together."""
     statistics.count(NOW + later)
-    return statistics.merged(Tally.objects.filter(span="hour").values_list("figures", flat=True))
+    return statistics.merged(MessageStatistics.objects.filter(span="hour").values_list("data", flat=True))
 
 
 def test_what_became_of_messages_is_counted_by_account_prefix_and_cause() -> None:
@@ -54,12 +54,12 @@ def test_days_are_the_sum_of_their_hours_in_the_projects_own_time_zone() -> None
     send(timedelta(hours=14, minutes=20))  # 22:20 UTC is 00:20 in Tallinn: today
     send(timedelta(hours=14, minutes=50))  # 23:50 the day before
     count()
-    days = Tally.objects.filter(span="day").order_by("starts_at")
+    days = MessageStatistics.objects.filter(span="day").order_by("starts_at")
     assert [timezone.localtime(day.starts_at).isoformat() for day in days] == [
         "2026-03-03T00:00:00+02:00",
         "2026-03-04T00:00:00+02:00",
     ]
-    assert [statistics.merged([day.figures]).total for day in days] == [1, 1]
+    assert [statistics.merged([day.data]).total for day in days] == [1, 1]
 
 
 def test_an_hour_is_counted_again_while_its_messages_may_move() -> None:
@@ -68,7 +68,7 @@ def test_an_hour_is_counted_again_while_its_messages_may_move() -> None:
     SmsMessage.objects.filter(pk=message.pk).update(status=Status.DELIVERED, rank=Status.DELIVERED.rank)
     assert count(timedelta(seconds=5)).statuses == {"sent": 1}
     assert count(timedelta(seconds=30)).statuses == {"delivered": 1}
-    days = Tally.objects.filter(span="day").values_list("figures", flat=True)
+    days = MessageStatistics.objects.filter(span="day").values_list("data", flat=True)
     assert statistics.merged(days).statuses == {"delivered": 1}
 
 
@@ -78,9 +78,9 @@ def test_an_hour_is_counted_until_the_last_of_its_messages_has_ended() -> None:
     assert count(timedelta(hours=71)).statuses == {"sent": 1}
     SmsMessage.objects.filter(pk=message.pk).update(status=Status.UNRESOLVED, rank=Status.UNRESOLVED.rank)
     assert count(timedelta(hours=78)).statuses == {"unresolved": 1}
-    before = Tally.objects.filter(span="hour", figures__accounts__has_key="default").get().counted_at
+    before = MessageStatistics.objects.filter(span="hour", data__accounts__has_key="default").get().counted_at
     count(timedelta(hours=90))
-    assert Tally.objects.filter(span="hour", figures__accounts__has_key="default").get().counted_at == before
+    assert MessageStatistics.objects.filter(span="hour", data__accounts__has_key="default").get().counted_at == before
 
 
 def test_what_was_counted_lately_is_left_alone(django_assert_num_queries: DjangoAssertNumQueries) -> None:
@@ -100,9 +100,9 @@ def test_what_was_pruned_stays_counted() -> None:
 
 def test_more_than_a_month_is_neither_counted_nor_kept() -> None:
     send(timedelta(days=40))
-    Tally.objects.create(span="hour", starts_at=NOW - timedelta(days=33), counted_at=NOW)
+    MessageStatistics.objects.create(span="hour", starts_at=NOW - timedelta(days=33), counted_at=NOW)
     count()
-    assert Tally.objects.filter(span="hour").earliest("starts_at").starts_at > NOW - timedelta(days=32)
+    assert MessageStatistics.objects.filter(span="hour").earliest("starts_at").starts_at > NOW - timedelta(days=32)
 
 
 def test_a_long_past_is_counted_in_several_runs(monkeypatch: pytest.MonkeyPatch) -> None:

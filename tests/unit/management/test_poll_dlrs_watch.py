@@ -21,7 +21,7 @@ from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 
 from django_messente_dlr.models import Account, SmsMessage
-from django_messente_dlr.models.querysets import PendingReportQuerySet
+from django_messente_dlr.models.querysets import PendingPollQuerySet
 from tests.processes import django_admin, environment, run
 from tests.unit.messente.answering import FIRST, Messente
 from tests.unit.polling.rows import REPORT, due, seen
@@ -124,16 +124,16 @@ def test_trouble_with_the_database_is_logged_and_outlived(
 ) -> None:
     message = due()
     messente.answer(FIRST, REPORT, "OK DELIVERED")
-    real, raised = PendingReportQuerySet.claim, list[Exception]()
+    real, raised = PendingPollQuerySet.claim, list[Exception]()
 
-    def claim(self: PendingReportQuerySet, *args: Any, **kwargs: Any) -> list[SmsMessage]:
+    def claim(self: PendingPollQuerySet, *args: Any, **kwargs: Any) -> list[SmsMessage]:
         if not raised:
             raised.append(trouble)
             raise trouble
         return real(self, *args, **kwargs)
 
     with (
-        mock.patch.object(PendingReportQuerySet, "claim", claim),
+        mock.patch.object(PendingPollQuerySet, "claim", claim),
         caplog.at_level(logging.WARNING, "django_messente_dlr"),
     ):
         watch(Ending(1))
@@ -165,7 +165,7 @@ def test_a_connection_that_the_server_ends_is_made_anew(messente: Messente, capl
 
 def test_a_single_run_says_with_its_exit_status_that_there_is_no_database(messente: Messente) -> None:
     with (
-        mock.patch.object(PendingReportQuerySet, "claim", side_effect=OperationalError("could not connect")),
+        mock.patch.object(PendingPollQuerySet, "claim", side_effect=OperationalError("could not connect")),
         pytest.raises(CommandError, match="The database cannot be used: could not connect") as raised,
     ):
         call_command("poll_dlrs")

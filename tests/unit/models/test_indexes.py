@@ -12,8 +12,8 @@ from django.db import connection
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from django_messente_dlr.models import DeliveryReport, PendingReport, SmsMessage
-from django_messente_dlr.models.indexes import IndexOfFew
+from django_messente_dlr.models import DeliveryReport, PendingPoll, SmsMessage
+from django_messente_dlr.models.indexes import PartialIndexIfSupported
 from django_messente_dlr.receiving.lookup import orphans_of, orphans_with_message
 from django_messente_dlr.testing.callbacks import call_back
 from django_messente_dlr.testing.factories import DeliveryReportFactory, SmsMessageFactory
@@ -24,25 +24,27 @@ OF_FEW = [
     (model, index)
     for model in (SmsMessage, DeliveryReport)
     for index in model._meta.indexes
-    if isinstance(index, IndexOfFew) and index.name != "messente_dlr_report_message"
+    if isinstance(index, PartialIndexIfSupported) and index.name != "messente_dlr_report_message"
 ]
 
 
-def sql_of(index: IndexOfFew, model: type[Any]) -> str:
+def sql_of(index: PartialIndexIfSupported, model: type[Any]) -> str:
     with connection.schema_editor(collect_sql=True) as editor:
         return str(index.create_sql(model, editor))
 
 
 @pytest.mark.parametrize(("model", "index"), OF_FEW, ids=[index.name for _, index in OF_FEW])
 class TestOfFew:
-    def test_an_ordinary_message_and_its_report_are_in_none(self, model: type[Any], index: IndexOfFew) -> None:
+    def test_an_ordinary_message_and_its_report_are_in_none(
+        self, model: type[Any], index: PartialIndexIfSupported
+    ) -> None:
         message = SmsMessageFactory.create()
         call_back(message, "DELIVRD", "000")
         assert message.reports.get().outcome == "advanced"
         assert model.objects.count() == 1
-        assert not model.objects.filter(index.few).exists()
+        assert not model.objects.filter(index.partial_condition).exists()
 
-    def test_it_holds_few_where_the_database_can(self, model: type[Any], index: IndexOfFew) -> None:
+    def test_it_holds_few_where_the_database_can(self, model: type[Any], index: PartialIndexIfSupported) -> None:
         can = connection.features.supports_partial_indexes
         assert (" WHERE " in sql_of(index, model)) is can
         # The database has it as it should be made.
@@ -57,7 +59,7 @@ def test_nobody_is_warned_of_a_database_that_has_none_of_few() -> None:
 
 
 QUESTIONS: dict[str, Callable[[], QuerySet[Any]]] = {
-    "messente_dlr_due": lambda: PendingReport.objects.due(timezone.now()),
+    "messente_dlr_due": lambda: PendingPoll.objects.due(timezone.now()),
     "messente_dlr_by_err": lambda: SmsMessage.objects.caused_by(7).order_by("-pk"),
     "messente_dlr_omnimessage": lambda: SmsMessage.objects.of_omnimessage("an-omni-id"),
     "messente_dlr_by_status": lambda: SmsMessage.objects.unresolved().order_by("-pk"),
@@ -65,7 +67,7 @@ QUESTIONS: dict[str, Callable[[], QuerySet[Any]]] = {
     "messente_dlr_dispatch_due": lambda: DeliveryReport.objects.dispatch_due(timezone.now()),
     "messente_dlr_dispatch_fail": DeliveryReport.objects.dispatch_failed,
     "messente_dlr_report_message": lambda: DeliveryReport.objects.filter(message=1),
-    "messente_dlr_report_named": lambda: orphans_of(SmsMessage(pk=7, account="default")),
+    "messente_dlr_report_token": lambda: orphans_of(SmsMessage(pk=7, account="default")),
     "messente_dlr_report_omni": lambda: orphans_of(SmsMessage(pk=7, omnimessage_id="an-omni-id", account="default")),
     "messente_dlr_report_id": lambda: orphans_of(SmsMessage(pk=7, sms_unique_id="an-id", account="default")),
 }
@@ -80,8 +82,8 @@ def test_it_is_used_by_the_question_that_it_is_for(index: str) -> None:
         SmsMessage(account="default", created_at=now, status="delivered", rank=50, sms_unique_id=str(number))
         for number in range(2000)
     )
-    PendingReport.objects.bulk_create(
-        PendingReport(message=each, account="default", due_at=now + timedelta(hours=1))
+    PendingPoll.objects.bulk_create(
+        PendingPoll(message=each, account="default", due_at=now + timedelta(hours=1))
         for each in SmsMessage.objects.exclude(pk=message.pk)
     )
     DeliveryReport.objects.bulk_create(
@@ -92,7 +94,7 @@ def test_it_is_used_by_the_question_that_it_is_for(index: str) -> None:
             message=message if number % 8 else None,
             sms_unique_id=str(number),
             omnimessage_id=str(number),
-            named_message=None if number % 8 else number + 100,
+            token_message_id=None if number % 8 else number + 100,
             received_at=now,
             fingerprint=str(number),
         )
@@ -100,7 +102,7 @@ def test_it_is_used_by_the_question_that_it_is_for(index: str) -> None:
     )
     SmsMessageFactory.create(omnimessage_id="an-omni-id", status="unresolved", err=7, next_poll_at=now)
     wanted = {"dispatch_due_at": now - timedelta(hours=1), "dispatch_failed_at": now, "outcome": "orphan"}
-    DeliveryReportFactory.create(message=None, named_message=7, **wanted)
+    DeliveryReportFactory.create(message=None, token_message_id=7, **wanted)
     if connection.vendor == "mysql":
         tables = ", ".join(model._meta.db_table for model in (SmsMessage, DeliveryReport))
         with connection.cursor() as cursor:

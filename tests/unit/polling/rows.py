@@ -7,7 +7,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from django_messente_dlr.models import PendingReport, SmsMessage
+from django_messente_dlr.models import PendingPoll, SmsMessage
 from django_messente_dlr.testing.factories import SmsMessageFactory
 
 REPORT = "get_dlr_response"
@@ -24,7 +24,7 @@ def due(*, ago: timedelta = timedelta(hours=1), **attributes: Any) -> SmsMessage
 
 def make_due(*messages: SmsMessage) -> None:
     """Let the time of the next question come."""
-    PendingReport.objects.filter(pk__in=[message.pk for message in messages]).update(
+    PendingPoll.objects.filter(pk__in=[message.pk for message in messages]).update(
         due_at=timezone.now() - timedelta(seconds=1)
     )
 

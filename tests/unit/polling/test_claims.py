@@ -12,7 +12,7 @@ import pytest
 from django.db import connection, connections
 from django.utils import timezone
 
-from django_messente_dlr.models import PendingReport, SmsMessage
+from django_messente_dlr.models import PendingPoll, SmsMessage
 from django_messente_dlr.polling import Poller
 from django_messente_dlr.signals import dlr_delivered
 from tests.unit.messente.answering import FIRST, Messente
@@ -23,7 +23,7 @@ LEASE = timedelta(minutes=5)
 
 
 def claim(count: int = 10) -> list[SmsMessage]:
-    return PendingReport.objects.claim(count, now=timezone.now(), lease=LEASE)
+    return PendingPoll.objects.claim(count, now=timezone.now(), lease=LEASE)
 
 
 def test_what_is_claimed_nobody_else_gets_until_the_lease_has_run_out() -> None:
@@ -33,7 +33,7 @@ def test_what_is_claimed_nobody_else_gets_until_the_lease_has_run_out() -> None:
     assert claimed.next_poll_at == seen(message).next_poll_at
     assert claim() == []
     later = timezone.now() + LEASE + timedelta(seconds=1)
-    assert PendingReport.objects.claim(10, now=later, lease=LEASE) == [message]
+    assert PendingPoll.objects.claim(10, now=later, lease=LEASE) == [message]
 
 
 def test_the_longest_overdue_are_claimed_first_and_no_more_than_asked_for() -> None:
@@ -46,7 +46,7 @@ def test_the_longest_overdue_are_claimed_first_and_no_more_than_asked_for() -> N
 def test_a_claim_keeps_to_what_the_query_selects() -> None:
     due(account="marketing")
     message = due()
-    assert PendingReport.objects.filter(account="default").claim(10, now=timezone.now(), lease=LEASE) == [message]
+    assert PendingPoll.objects.filter(account="default").claim(10, now=timezone.now(), lease=LEASE) == [message]
 
 
 def test_of_two_pollers_that_read_the_same_row_one_gets_it() -> None:
@@ -54,14 +54,14 @@ def test_of_two_pollers_that_read_the_same_row_one_gets_it() -> None:
     now = timezone.now()
     from django_messente_dlr.models import querysets
 
-    real = querysets._take
+    real = querysets._compare_and_swap
 
     def another_was_quicker(rows: Any, row: Any, field: str, until: Any) -> bool:
-        PendingReport.objects.filter(pk=row.pk).update(due_at=now + LEASE)
+        PendingPoll.objects.filter(pk=row.pk).update(due_at=now + LEASE)
         return real(rows, row, field, until)
 
     with (
-        mock.patch.object(querysets, "_take", another_was_quicker),
+        mock.patch.object(querysets, "_compare_and_swap", another_was_quicker),
         mock.patch.object(connection.features, "has_select_for_update_skip_locked", new=False),
     ):
         assert claim() == []

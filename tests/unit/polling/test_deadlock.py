@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from django_messente_dlr import receiving
 from django_messente_dlr.messente.parsers import read_answer
-from django_messente_dlr.models import DeliveryReport, PendingReport, SmsMessage
+from django_messente_dlr.models import DeliveryReport, PendingPoll, SmsMessage
 from django_messente_dlr.polling import Outcome, Poller, Result, poll_now
 from django_messente_dlr.receiving import apply
 from django_messente_dlr.testing.signals import SignalLog
@@ -62,7 +62,9 @@ def test_answers_that_are_a_deadlocks_victim_together_are_each_written_once(
     assert "deadlock" in str(met[0]).lower()
     assert (summary.asked, summary.final, summary.failed) == (THREADS, THREADS, 0)
     assert {seen(message).status for message in SmsMessage.objects.all()} == {"delivered"}
-    assert list(DeliveryReport.objects.filter(source="poll").values_list("receipts", flat=True)) == [1] * THREADS
+    assert (
+        list(DeliveryReport.objects.filter(source="poll").values_list("times_received", flat=True)) == [1] * THREADS
+    )
     assert dlr_signals.names.count("dlr_delivered") == THREADS
 
 
@@ -70,7 +72,7 @@ def test_a_person_who_asks_is_nobodys_victim(messente: Messente) -> None:
     one, two = due(), due()
     for _ in range(2):
         messente.answer(FIRST, REPORT, "OK SENT")
-    rows = PendingReport.objects.all()
+    rows = PendingPoll.objects.all()
     other = Other(
         lambda: rows.filter(pk=two.pk).update(due_at=timezone.now()),
         lambda: rows.filter(pk=one.pk).update(due_at=timezone.now()),
@@ -141,5 +143,5 @@ def test_an_answer_that_is_a_deadlocks_victim_by_itself_is_written_once(
     assert len(met) == 1
     assert (summary.asked, summary.final, summary.failed) == (1, 1, 0)
     assert seen(message).status == "delivered"
-    assert DeliveryReport.objects.get(message=message).receipts == 1
+    assert DeliveryReport.objects.get(message=message).times_received == 1
     assert dlr_signals.names.count("dlr_delivered") == 1

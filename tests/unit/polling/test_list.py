@@ -137,7 +137,7 @@ def test_a_word_that_an_older_release_did_not_know_does_not_end_the_waiting(mess
         Poller().run()
     make_due(message)
     Poller().run()
-    assert message.reports.get().receipts == 2
+    assert message.reports.get().times_received == 2
     assert (seen(message).status, seen(message).next_poll_at is None) == ("sent", False)
 
 

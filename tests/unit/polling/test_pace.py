@@ -11,7 +11,7 @@ import pytest
 import responses
 from django.utils import timezone
 
-from django_messente_dlr.models import PendingReport
+from django_messente_dlr.models import PendingPoll
 from django_messente_dlr.polling import Poller
 from django_messente_dlr.utils import rate_limiter
 from django_messente_dlr.utils.rate_limiter import NotAsked, Pace
@@ -180,7 +180,7 @@ class TestMessenteWantsFewerQuestions:
         summary = Poller(concurrency=1).run()
         assert (summary.asked, summary.postponed) == (1, 2)
         in_an_hour = timezone.now() + timedelta(hours=1)
-        assert PendingReport.objects.due(in_an_hour).count() == 3
+        assert PendingPoll.objects.due(in_an_hour).count() == 3
 
     def test_the_wish_of_one_thread_holds_all_of_them(self, messente: Messente) -> None:
         for _ in range(20):

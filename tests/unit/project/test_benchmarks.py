@@ -7,7 +7,7 @@ from django.db import connection
 
 from benchmarks.admin.rows import MESSAGES, PENDING, REPORTS
 from benchmarks.receive.medians import sure
-from django_messente_dlr.models import DeliveryReport, PendingReport, SmsMessage
+from django_messente_dlr.models import DeliveryReport, PendingPoll, SmsMessage
 
 
 @pytest.mark.django_db
@@ -18,7 +18,7 @@ def test_the_rows_of_the_admins_benchmark_fit() -> None:
         cursor.execute(PENDING)
         cursor.execute(REPORTS)
     assert SmsMessage.objects.count() == 500
-    assert PendingReport.objects.count() == SmsMessage.objects.filter(status="sent").count() == 20
+    assert PendingPoll.objects.count() == SmsMessage.objects.filter(status="sent").count() == 20
     assert DeliveryReport.objects.count() == SmsMessage.objects.exclude(finalised_at=None).count() > 300
 
 

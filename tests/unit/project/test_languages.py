@@ -23,7 +23,7 @@ from django.utils.translation.template import templatize
 import django_messente_dlr
 from django_messente_dlr.admin import formatting
 from django_messente_dlr.messente.codes import ErrorCode, Stat
-from django_messente_dlr.models import DeliveryReport, SmsMessage, Tally
+from django_messente_dlr.models import DeliveryReport, MessageStatistics, SmsMessage
 from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.testing.factories import DeliveryReportFactory, SmsMessageFactory
 from tests.unit.admin.pages import html, list_url, page_url
@@ -153,7 +153,13 @@ def test_the_pages_are_in_the_readers_language(
     settings.LANGUAGE_CODE = language
     message = SmsMessageFactory.create(status=Status.REJECTED, err=7)
     report = DeliveryReportFactory.create(message=message, stat="REJECTD", status=Status.REJECTED, err=7)
-    pages = [list_url(Tally), list_url(SmsMessage), page_url(message), list_url(DeliveryReport), page_url(report)]
+    pages = [
+        list_url(MessageStatistics),
+        list_url(SmsMessage),
+        page_url(message),
+        list_url(DeliveryReport),
+        page_url(report),
+    ]
     shown = "".join(html(admin_client, page) for page in pages)
     for word in words:
         assert word in shown

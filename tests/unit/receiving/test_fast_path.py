@@ -15,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 
 from django_messente_dlr import callbacks, receiving, signals
 from django_messente_dlr.messente.parsers import read_callback
-from django_messente_dlr.models import DeliveryReport, PendingReport, SmsMessage
+from django_messente_dlr.models import DeliveryReport, PendingPoll, SmsMessage
 from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.receiving import fast_path, sql
 from django_messente_dlr.testing.callbacks import call_back, call_back_omnichannel
@@ -111,7 +111,7 @@ def rows(message: SmsMessage) -> tuple[dict[str, Any], bool, list[dict[str, Any]
     told = SmsMessage.objects.filter(pk=message.pk).values().get()
     return (
         {name: value if name not in own else value is None for name, value in told.items()},
-        PendingReport.objects.filter(pk=message.pk).exists(),
+        PendingPoll.objects.filter(pk=message.pk).exists(),
         [
             {name: value if name not in own else value is None for name, value in report.items()}
             for report in message.reports.order_by("pk").values()
@@ -272,7 +272,7 @@ def test_in_a_transaction__a_duplicate_does_not_break_it(message: SmsMessage) ->
     SmsMessage.objects.filter(pk=message.pk).update(status="sent", rank=10)
     with transaction.atomic():
         by_message(message)
-        assert message.reports.get().receipts == 2
+        assert message.reports.get().times_received == 2
 
 
 def test_report_columns__are_all_columns_of_the_model() -> None:
@@ -287,7 +287,7 @@ def test_try_write__changes_no_message_of_another_account(message: SmsMessage) -
         receiving.record(read_callback("sms_unique_id=an-id&stat=DELIVRD"), account="default")
     message.refresh_from_db()
     assert (message.status, message.reports.count()) == ("sent", 0)
-    assert PendingReport.objects.filter(pk=message.pk).exists()
+    assert PendingPoll.objects.filter(pk=message.pk).exists()
 
 
 @contextmanager

@@ -206,7 +206,7 @@ def test_six_equal_callbacks_are_one_report_one_transition_and_one_round_of_sign
     message = SmsMessageFactory.create()
     answers: list[HttpResponse] = [call_back(message) for _ in range(6)]
     assert [(answer.status_code, answer.content) for answer in answers] == [(200, b"OK")] * 6
-    assert DeliveryReport.objects.get().receipts == 6
+    assert DeliveryReport.objects.get().times_received == 6
     assert dlr_signals.names == DELIVERED
     message.refresh_from_db()
     assert message.status == "delivered"
@@ -217,14 +217,14 @@ def test_the_same_report_by_the_messages_url_and_by_the_accounts_is_one() -> Non
     call_back(message)
     path = callback_url().removeprefix("https://shop.example.com")
     assert Client().get(path, {"sms_unique_id": "an-id", "stat": "DELIVRD", "err": ""}).status_code == 200
-    assert DeliveryReport.objects.get().receipts == 2
+    assert DeliveryReport.objects.get().times_received == 2
 
 
 def test_reports_that_tell_no_id_are_as_many_as_the_messages_whose_urls_were_called() -> None:
     for message in SmsMessageFactory.create_batch(2):
         assert call_back(message, sms_unique_id="").status_code == 200
         message.refresh_from_db()
-        assert (message.status, message.reports.get().receipts) == ("delivered", 1)
+        assert (message.status, message.reports.get().times_received) == ("delivered", 1)
 
 
 def test_signals_carry_what_they_promise(dlr_signals: SignalLog) -> None:

@@ -113,7 +113,7 @@ def test_an_orphan_that_comes_again_by_its_messages_own_url_is_given_to_it(dlr_s
     message.refresh_from_db()
     orphan.refresh_from_db()
     assert (message.status, message.sms_unique_id) == ("delivered", "an-id")
-    assert (orphan.message, orphan.receipts) == (message, 2)
+    assert (orphan.message, orphan.times_received) == (message, 2)
     assert dlr_signals.names == ["dlr_status_changed", "dlr_delivered"]
 
 
@@ -125,7 +125,7 @@ def test_a_report_by_the_url_of_a_row_that_is_not_committed_yet_is_matched_when_
     SmsMessage.objects.filter(pk=pk).delete()
     assert Client().get(path, {"stat": "DELIVRD"}).status_code == 200
     orphan = DeliveryReport.objects.get()
-    assert (orphan.outcome, orphan.named_message, orphan.account) == ("orphan", pk, "default")
+    assert (orphan.outcome, orphan.token_message_id, orphan.account) == ("orphan", pk, "default")
     with transaction.atomic():
         message.pk = pk
         message.save(force_insert=True)
@@ -133,7 +133,7 @@ def test_a_report_by_the_url_of_a_row_that_is_not_committed_yet_is_matched_when_
     message.refresh_from_db()
     orphan.refresh_from_db()
     assert message.status == "delivered"
-    assert orphan.named_message is None
+    assert orphan.token_message_id is None
 
 
 def test_the_sweep_matches_what_both_sides_have_missed(dlr_signals: SignalLog) -> None:
@@ -216,7 +216,7 @@ def test_an_orphan_is_not_matched_with_another_accounts_message() -> None:
 def test_a_named_orphan_is_not_matched_with_a_message_that_has_another_id() -> None:
     message = SmsMessageFactory.create(sms_unique_id="another-id")
     orphan = report()
-    DeliveryReport.objects.filter(pk=orphan.pk).update(named_message=message.pk)
+    DeliveryReport.objects.filter(pk=orphan.pk).update(token_message_id=message.pk)
     assert receiving.match_orphans() == 0
     message.refresh_from_db()
     assert message.status == "sent"
@@ -225,7 +225,7 @@ def test_a_named_orphan_is_not_matched_with_a_message_that_has_another_id() -> N
 def test_a_named_orphan_of_another_message_keeps_no_other_from_its_message(caplog: pytest.LogCaptureFixture) -> None:
     message = prepare_sms(NUMBER)
     foreign = report("ACCEPTD")
-    DeliveryReport.objects.filter(pk=foreign.pk).update(sms_unique_id="another-id", named_message=message.pk)
+    DeliveryReport.objects.filter(pk=foreign.pk).update(sms_unique_id="another-id", token_message_id=message.pk)
     report("DELIVRD")
     mark_sent(message, "an-id")
     message.refresh_from_db()
@@ -237,7 +237,7 @@ def test_a_named_orphan_of_another_message_keeps_no_other_from_its_message(caplo
 
 def test_a_named_orphan_whose_id_is_another_messages_stays_an_orphan(caplog: pytest.LogCaptureFixture) -> None:
     orphan, message = report(), prepare_sms(NUMBER)
-    DeliveryReport.objects.filter(pk=orphan.pk).update(named_message=message.pk)
+    DeliveryReport.objects.filter(pk=orphan.pk).update(token_message_id=message.pk)
     SmsMessageFactory.create(sms_unique_id="an-id")
     assert receiving.match_orphans() == 0
     message.refresh_from_db()
@@ -322,13 +322,13 @@ def test_what_a_match_has_changed_is_told_by_the_sweep_where_its_process_died(dl
 
 def test_a_repeated_orphan_is_counted_and_stays_one() -> None:
     report()
-    assert report().receipts == 2
+    assert report().times_received == 2
     assert DeliveryReport.objects.count() == 1
 
 
 def test_two_accounts_reports_of_the_same_id_are_two() -> None:
     report()
-    assert report(account="marketing").receipts == 1
+    assert report(account="marketing").times_received == 1
     assert DeliveryReport.objects.count() == 2
 
 

@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from django_messente_dlr.messente.reports import Report, Source
-from django_messente_dlr.models import PendingReport, SmsMessage
+from django_messente_dlr.models import PendingPoll, SmsMessage
 from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.receiving import record_end
 from django_messente_dlr.sending import mark_sent, prepare_sms, track_sms
@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 
 def is_waited_for(message: SmsMessage) -> bool:
     """Tell whether it is on the poller's list; what it says itself must agree with that."""
-    listed = PendingReport.objects.filter(pk=message.pk, account=message.account).exists()
+    listed = PendingPoll.objects.filter(pk=message.pk, account=message.account).exists()
     now = SmsMessage.objects.get(pk=message.pk)
     assert listed is (now.next_poll_at is not None) is SmsMessage.objects.pending().filter(pk=message.pk).exists()
     return listed
@@ -78,7 +78,7 @@ def test_an_end_that_overtook_the_answer_to_sending_stays_the_end() -> None:
 def test_an_end_that_comes_while_it_is_being_claimed_is_the_end_of_waiting_too() -> None:
     message = SmsMessageFactory.create()
     later = timezone.now() + timedelta(minutes=5)
-    claim = Other(lambda: PendingReport.objects.update(due_at=later), lambda: None)
+    claim = Other(lambda: PendingPoll.objects.update(due_at=later), lambda: None)
     claim.start()
     assert claim.holds.wait(GENEROUS)
 
@@ -126,7 +126,7 @@ def test_no_index_names_a_column_that_an_ordinary_delivery_changes() -> None:
     }
     named = {name for index in SmsMessage._meta.indexes for name in index.fields}
     assert changed.isdisjoint(indexed | named)
-    assert {"recipient", "sms_unique_id", "unusual_status"} <= indexed
+    assert {"recipient", "sms_unique_id", "uncommon_status"} <= indexed
 
 
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="PostgreSQL alone writes rows without their indexes")
@@ -147,13 +147,13 @@ def test_postgresql_writes_an_ordinary_delivery_without_touching_an_index() -> N
 
 def test_a_message_that_is_only_built_is_waited_for_by_nobody() -> None:
     assert SmsMessageFactory.build().next_poll_at is None
-    assert not PendingReport.objects.exists()
+    assert not PendingPoll.objects.exists()
 
 
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="SQLite's own index of a primary key")
 def test_pending_table__has_one_index_and_its_foreign_key() -> None:
     with connection.cursor() as cursor:
-        cursor.execute(f"PRAGMA index_list({PendingReport._meta.db_table})")
+        cursor.execute(f"PRAGMA index_list({PendingPoll._meta.db_table})")
         assert [name for _, name, *_ in cursor.fetchall()] == ["messente_dlr_due"]
-        cursor.execute(f"PRAGMA foreign_key_list({PendingReport._meta.db_table})")
+        cursor.execute(f"PRAGMA foreign_key_list({PendingPoll._meta.db_table})")
         assert [table for _, _, table, *_ in cursor.fetchall()] == [SmsMessage._meta.db_table]

@@ -16,7 +16,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connections
 from rich.console import Console
 
-from django_messente_dlr.models import DeliveryReport, SmsMessage
+from django_messente_dlr.models import DeliveryReport, ReportOutcome, SmsMessage
 from django_messente_dlr.polling import Poller
 from django_messente_dlr.sandbox import Sandbox
 from shop.demo.cast import AFTERWARDS, CAST, EXPECTED_SIGNALS, OUT_OF_CREDIT, Part
@@ -101,7 +101,7 @@ class Command(BaseCommand):
                 f"  {signal:<27}{heard[signal]:>3} times, such as: {example.sentence if example else '–'}"
             )
         reports = DeliveryReport.objects.count()
-        repeated = sum(DeliveryReport.objects.values_list("receipts", flat=True)) - reports
+        repeated = sum(DeliveryReport.objects.values_list("times_received", flat=True)) - reports
         self.stdout.write(
             f"\n{len(shown)} messages, {reports} reports; {repeated} more were told again and changed nothing."
         )
@@ -130,7 +130,7 @@ def lines(parts: list[Part], messages: list[SmsMessage]) -> list[Line]:
     """Return what the table shows of the messages now."""
     rows = SmsMessage.objects.in_bulk([message.pk for message in messages])
     last = dict(
-        DeliveryReport.objects.filter(message__in=rows, outcome=DeliveryReport.Outcome.ADVANCED)
+        DeliveryReport.objects.filter(message__in=rows, outcome=ReportOutcome.ADVANCED)
         .order_by("pk")
         .values_list("message", "source")
     )
