@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.receive.__main__ import DATABASES
+from benchmarks.receive.databases import REPORTED
 from benchmarks.receive.series import Plan, database
 
 
@@ -32,7 +33,7 @@ def take(count: int) -> None:
 
     said: list[str] = []
     for number in range(1, count + 1):
-        environ = environ_of(HANDLERS["ours"].request(number))
+        environ = environ_of(HANDLERS["ours"].request(REPORTED + number))
         response = application(environ, lambda status, headers, exc_info=None: said.append(status))
         b"".join(response)
         response.close()

@@ -10,12 +10,13 @@ import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
+from benchmarks.receive.databases import PG_OPTIONS
 from benchmarks.receive.series import Plan, Turn
 from benchmarks.receive.servers import SHAPES
 from benchmarks.receive.table import machine, table
 
 DATABASES = ("postgres", "mariadb", "sqlite")
-STANDARD = ("a", "e", "c", "c2", "d", "g", "f", "ours", "ours, receivers")
+STANDARD = ("a", "e", "c", "c2", "d", "g", "f", "orm", "orm, receivers", "ours", "ours, receivers")
 OTHERS = ("ours, account", "ours, POST", "ours, POST, receivers")
 
 
@@ -39,8 +40,12 @@ def main() -> None:
                 messages=arguments.messages,
                 prefix=arguments.prefix,
                 peer=arguments.peer,
+                pg_options=arguments.pg_options,
             )
-            print(f"{database}, {shape}\n\n{table(plan, _series(plan))}\n", flush=True)
+            title = f"{database}, {shape}"
+            if database == "postgres" and arguments.pg_options:
+                title += f", OPTIONS = {PG_OPTIONS}"
+            print(f"{title}\n\n{table(plan, _series(plan))}\n", flush=True)
 
 
 def _series(plan: Plan) -> list[Turn]:
@@ -60,7 +65,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--requests", type=int, default=3000, help="a round and handler")
     parser.add_argument("--connections", type=int, default=8)
-    parser.add_argument("--messages", type=int, default=100_000, help="in the tables")
+    parser.add_argument("--messages", type=int, default=100_000, help="without a report, in the tables")
+    parser.add_argument("--pg-options", action="store_true", help=f"set PostgreSQL's OPTIONS to {PG_OPTIONS}")
     parser.add_argument("--prefix", default="bench_", help="of the names of the databases that are made and dropped")
     parser.add_argument("--quick", action="store_true", help="3 rounds of 500 requests: a look, no measurement")
     arguments = parser.parse_args()

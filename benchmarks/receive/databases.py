@@ -20,25 +20,50 @@ SQLITE = {
     "transaction_mode": "IMMEDIATE",
     "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
 }
-# The number n of a message, from 1 to N, in each database's own words.
+# Django documents both for PostgreSQL: parameters are bound by the server, which keeps the plan of a statement.
+PG_OPTIONS = {"server_side_binding": True, "prepare_threshold": 5}
+# Messages that are delivered before a measurement begins, each with its report. A plan that PostgreSQL prepares while
+# the table of reports is empty reads the whole table later.
+REPORTED = 20_000
+# The numbers n of messages, in the SQL of each database.
 SERIES = {
-    "postgres": "FROM generate_series(1, {count}) AS series (n)",
-    "mariadb": "FROM (SELECT seq AS n FROM seq_1_to_{count}) AS series",
-    "sqlite": "FROM (WITH RECURSIVE counted (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counted WHERE n < {count})"
-    " SELECT n FROM counted) AS series",
+    "postgres": "FROM generate_series({first}, {last}) AS series (n)",
+    "mariadb": "FROM (SELECT seq AS n FROM seq_{first}_to_{last}) AS series",
+    "sqlite": "FROM (WITH RECURSIVE counted (n) AS"
+    " (SELECT {first} UNION ALL SELECT n + 1 FROM counted WHERE n < {last}) SELECT n FROM counted) AS series",
+}
+# The number n as text, and a fingerprint made of it.
+TEXTS = {"postgres": "n::text", "mariadb": "n", "sqlite": "n"}
+FINGERPRINTS = {
+    "postgres": "encode(sha256(n::text::bytea), 'hex')",
+    "mariadb": "SHA2(n, 256)",
+    "sqlite": "sha256(n)",
+}
+DELIVERED = {
+    "status": "CASE WHEN n > {reported} THEN 'sent' ELSE 'delivered' END",
+    "rank": "CASE WHEN n > {reported} THEN 10 ELSE 50 END",
 }
 COLUMNS = {
     "byhand_sms": {
+        "id": "n",
         "sms_unique_id": "md5({n})",
         "recipient": "'+37255500000'",
         "sender": "'Shop'",
         "text": "''",
-        "status": "'sent'",
-        "rank": "1",
+        **DELIVERED,
         "stat": "''",
         "created_at": "CURRENT_TIMESTAMP",
     },
+    "byhand_log": {
+        "sms_unique_id": "md5({n})",
+        "stat": "'DELIVRD'",
+        "err": "0",
+        "received_at": "CURRENT_TIMESTAMP",
+        "payload": "'{{}}'",
+        "fingerprint": "{fingerprint}",
+    },
     "django_messente_dlr_smsmessage": {
+        "id": "n",
         "sms_unique_id": "md5({n})",
         "omnimessage_id": "''",
         "account": "'default'",
@@ -46,8 +71,7 @@ COLUMNS = {
         "sender": "'Shop'",
         "text": "''",
         "channel": "'sms'",
-        "status": "'sent'",
-        "rank": "1",
+        **DELIVERED,
         "stat": "''",
         "error_text": "''",
         "metadata": "'{{}}'",
@@ -55,16 +79,44 @@ COLUMNS = {
         "sent_at": "CURRENT_TIMESTAMP",
         "poll_count": "0",
     },
-    "django_messente_dlr_pendingpoll": {"account": "'default'", "due_at": "CURRENT_TIMESTAMP"},
+    "django_messente_dlr_pendingpoll": {
+        "message_id": "n",
+        "account": "'default'",
+        "due_at": "CURRENT_TIMESTAMP",
+    },
+    "django_messente_dlr_deliveryreport": {
+        "message_id": "n",
+        "sms_unique_id": "md5({n})",
+        "omnimessage_id": "''",
+        "account": "'default'",
+        "source": "'callback'",
+        "stat": "'DELIVRD'",
+        "status": "'delivered'",
+        "err": "0",
+        "received_at": "CURRENT_TIMESTAMP",
+        "payload": "'{{}}'",
+        "fingerprint": "{fingerprint}",
+        "url_key": "''",
+        "signature_key": "''",
+        "times_received": "1",
+        "outcome": "'advanced'",
+        "previous": "'sent'",
+        "signals": "'[\"dlr_received\"]'",
+        "dispatched_at": "CURRENT_TIMESTAMP",
+        "dispatch_error": "''",
+    },
 }
-# What a table's number is called where that is not «id».
-KEYS = {"django_messente_dlr_pendingpoll": "message_id"}
 
 
-def entry(database: str, name: str) -> dict[str, Any]:
-    """Return the entry of ``DATABASES`` for a new database called ``name`` (for SQLite: its path).
+def entry(database: str, name: str, *, pg_options: bool = False) -> dict[str, Any]:
+    """Return the entry of ``DATABASES`` for a new database.
 
     The server is that of ``BENCH_POSTGRES_URL`` or ``BENCH_MARIADB_URL``, or the one on this machine.
+
+    Args:
+        database: postgres, mariadb or sqlite.
+        name: the name of the new database; for SQLite, its path.
+        pg_options: whether PostgreSQL has `PG_OPTIONS`.
     """
     engine = f"django.db.backends.{ENGINES[database]}"
     if database == "sqlite":
@@ -77,6 +129,7 @@ def entry(database: str, name: str) -> dict[str, Any]:
         "PORT": str(url.port or ""),
         "USER": unquote(url.username or ""),
         "PASSWORD": unquote(url.password or ""),
+        "OPTIONS": PG_OPTIONS if pg_options and database == "postgres" else {},
         "CONN_MAX_AGE": None,
     }
 
@@ -110,27 +163,70 @@ def drop() -> None:
         cursor.execute(f"DROP DATABASE {connection.settings_dict['NAME']}{force}")
 
 
-def fill(database: str, count: int) -> None:
-    """Put ``count`` messages into an empty table of theirs and into one of ours, and forget all reports."""
+def fill(database: str, count: int, *, reported: int = 0) -> None:
+    """Fill the tables of this package and those of the handlers beside it, and remove what they contain.
+
+    Args:
+        database: postgres, mariadb or sqlite.
+        count: how many messages without a report to write, numbered from ``reported + 1``.
+        reported: how many delivered messages to write before them, each with its report.
+    """
     from django.db import connection
 
-    quote = connection.ops.quote_name
-    number = {"postgres": "n::text", "mariadb": "n", "sqlite": "n"}[database]
+    last = reported + count
+    add_functions()
+    with connection.cursor() as cursor:
+        for table in reversed(COLUMNS):
+            truncate = {"postgres": "TRUNCATE {} RESTART IDENTITY CASCADE"}.get(database, "DELETE FROM {}")
+            cursor.execute(truncate.format(table))
+        for table in COLUMNS:
+            first = reported + 1 if table == "django_messente_dlr_pendingpoll" else 1
+            until = reported if table in {"byhand_log", "django_messente_dlr_deliveryreport"} else last
+            if first <= until:
+                cursor.execute(insert(database, table, first, until, reported=reported))
+        analyze = {
+            "postgres": "VACUUM ANALYZE",
+            "mariadb": f"ANALYZE TABLE {', '.join(COLUMNS)}",
+            "sqlite": "ANALYZE",
+        }
+        cursor.execute(analyze[database])
+        cursor.fetchall() if cursor.description else None
+    connection.close()
+
+
+def insert(database: str, table: str, first: int, last: int, *, reported: int) -> str:
+    """Return the SQL that writes the rows of some messages into one table.
+
+    Args:
+        database: postgres, mariadb or sqlite.
+        table: one of `COLUMNS`.
+        first: the number of the first message.
+        last: the number of the last message.
+        reported: up to which number messages are delivered.
+    """
+    from django.db import connection
+
+    columns = COLUMNS[table]
+    names = ", ".join(connection.ops.quote_name(name) for name in columns)
+    values = ", ".join(columns.values()).format(
+        n=TEXTS[database], fingerprint=FINGERPRINTS[database], reported=reported
+    )
+    return f"INSERT INTO {table} ({names}) SELECT {values} {SERIES[database].format(first=first, last=last)}"
+
+
+def add_functions() -> None:
+    """Add the functions that `insert` uses and SQLite does not have to the current connection."""
+    from django.db import connection
+
     if connection.vendor == "sqlite":
         connection.ensure_connection()
         raw: sqlite3.Connection = connection.connection
         raw.create_function("md5", 1, message_id, deterministic=True)
-    with connection.cursor() as cursor:
-        for table in ("byhand_log", "django_messente_dlr_deliveryreport", *reversed(COLUMNS)):
-            truncate = {"postgres": "TRUNCATE {} RESTART IDENTITY CASCADE"}.get(database, "DELETE FROM {}")
-            cursor.execute(truncate.format(table))
-        for table, columns in COLUMNS.items():
-            names = ", ".join(quote(name) for name in (KEYS.get(table, "id"), *columns))
-            values = ", ".join(["n", *columns.values()]).format(n=number)
-            cursor.execute(f"INSERT INTO {table} ({names}) SELECT {values} {SERIES[database].format(count=count)}")
-        cursor.execute({"postgres": "VACUUM ANALYZE", "sqlite": "ANALYZE"}.get(database, "SELECT 1"))
-        cursor.fetchall() if cursor.description else None
-    connection.close()
+        raw.create_function("sha256", 1, _sha256, deterministic=True)
+
+
+def _sha256(number: int) -> str:
+    return hashlib.sha256(str(number).encode()).hexdigest()
 
 
 def done(table: str, first: int, last: int) -> int:
@@ -143,14 +239,14 @@ def done(table: str, first: int, last: int) -> int:
     """
     from django.db import connection
 
-    where = f"id BETWEEN %s AND %s AND {connection.ops.quote_name('rank')} = 5 AND status = 'delivered'"
+    where = f"id BETWEEN %s AND %s AND {connection.ops.quote_name('rank')} = 50 AND status = 'delivered'"
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT COUNT(*) FROM {table} WHERE {where}", [first, last])
         return int(cursor.fetchone()[0])
 
 
 def reports() -> int:
-    """Return how many reports ours has written and, where it needed to, told its receivers of."""
+    """Return how many reports this package has written and, if a receiver is connected, dispatched."""
     from django_messente_dlr.models import DeliveryReport
 
     return DeliveryReport.objects.filter(dispatched_at__isnull=False, dispatch_due_at=None).count()

@@ -24,27 +24,7 @@ SIZES = (1_000, 100_000, 10_000_000)
 NEWEST = 50_000  # at the most that are not delivered yet
 CONNECTIONS = 8
 PENDING = "django_messente_dlr_pendingpoll"
-REPORTS = {
-    "message_id": "n",
-    "sms_unique_id": "md5(n::text)",
-    "omnimessage_id": "''",
-    "account": "'default'",
-    "source": "'callback'",
-    "stat": "'DELIVRD'",
-    "status": "'delivered'",
-    "err": "0",
-    "received_at": "CURRENT_TIMESTAMP",
-    "payload": "'{}'",
-    "fingerprint": "encode(sha256(n::text::bytea), 'hex')",
-    "url_key": "''",
-    "signature_key": "''",
-    "times_received": "1",
-    "outcome": "'advanced'",
-    "previous": "'sent'",
-    "signals": "'[\"dlr_received\"]'",
-    "dispatched_at": "CURRENT_TIMESTAMP",
-    "dispatch_error": "''",
-}
+REPORTS = "django_messente_dlr_deliveryreport"
 
 
 def main() -> None:
@@ -128,27 +108,15 @@ def _fill(size: int) -> Messages:
     from django.db import connection
 
     old = size - min(size // 2, NEWEST)
-    columns = {name: sql.format(n="n::text") for name, sql in databases.COLUMNS[OUR_TABLE].items()}
-    columns |= {
-        "status": f"CASE WHEN n > {old} THEN 'sent' ELSE 'delivered' END",
-        "rank": f"CASE WHEN n > {old} THEN 10 ELSE 50 END",
-    }
     with connection.cursor() as cursor:
-        cursor.execute(f"TRUNCATE {OUR_TABLE}, {PENDING}, django_messente_dlr_deliveryreport RESTART IDENTITY")
-        _insert(cursor, OUR_TABLE, {"id": "n", **columns}, size)
-        _insert(cursor, "django_messente_dlr_deliveryreport", REPORTS, old)
-        pending = {"message_id": f"n + {old}", **databases.COLUMNS[PENDING]}
-        _insert(cursor, PENDING, pending, size - old)
+        cursor.execute(f"TRUNCATE {OUR_TABLE}, {PENDING}, {REPORTS} RESTART IDENTITY")
+        for table, first, last in ((OUR_TABLE, 1, size), (REPORTS, 1, old), (PENDING, old + 1, size)):
+            cursor.execute(databases.insert("postgres", table, first, last, reported=old))
         cursor.execute("VACUUM ANALYZE")
         # What filling a table has left to write to the disk is not for the reports to wait for.
         cursor.execute("CHECKPOINT")
     connection.close()
-    return Messages(size, {True: old + 1, False: 1})
-
-
-def _insert(cursor: Any, table: str, columns: dict[str, str], count: int) -> None:
-    series = databases.SERIES["postgres"].format(count=count)
-    cursor.execute(f"INSERT INTO {table} ({', '.join(columns)}) SELECT {', '.join(columns.values())} {series}")
+    return Messages(old + 1, size)
 
 
 if __name__ == "__main__":

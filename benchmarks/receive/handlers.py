@@ -20,7 +20,8 @@ class Handler:
         about: what it is.
         path: where it answers; "" for our own URLs.
         databases: where it works.
-        receivers: whether it is asked where every signal has a receiver.
+        receivers: whether a receiver is connected to every signal in its server.
+        fast_path: whether the fast path is on in its server.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Handler:
     path: str = ""
     databases: tuple[str, ...] = ("postgres", "mariadb", "sqlite")
     receivers: bool = False
+    fast_path: bool = True
 
     def request(self, number: int) -> bytes:
         """Return the request that tells that the message of this number was delivered."""
@@ -50,6 +52,8 @@ HANDLERS = {
         Handler("d", "objects.get(), set fields, .save(): no log, no duplicates, no order", "/d/"),
         Handler("g", "a plain Django view doing c through the ORM", "/g/"),
         Handler("f", "a DRF APIView with a serializer doing c through the ORM", "/f/"),
+        Handler("orm", "ours with the fast path switched off, no receiver connected", fast_path=False),
+        Handler("orm, receivers", "the same, a receiver connected to every signal", receivers=True, fast_path=False),
         Handler("ours", "the message's signed URL, no receiver connected"),
         Handler("ours, receivers", "the same, a receiver connected to every signal", receivers=True),
         Handler("ours, account", "the account's signed URL, no receiver connected"),
@@ -57,8 +61,8 @@ HANDLERS = {
         Handler("ours, POST, receivers", "the same, a receiver connected to every signal", receivers=True),
     )
 }
-# Those that write to our tables.
-OURS = tuple(name for name in HANDLERS if name.startswith("ours"))
+# The handlers that write to the tables of this package.
+OURS = tuple(handler.name for handler in HANDLERS.values() if not handler.path)
 
 
 def _our_path(whose: int | str) -> str:

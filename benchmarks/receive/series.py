@@ -12,9 +12,8 @@ import random
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,6 @@ from benchmarks.receive.handlers import HANDLERS, OURS
 
 OUR_TABLE = "django_messente_dlr_smsmessage"
 THEIR_TABLE = "byhand_sms"
-NOTED_WITHIN = 10  # seconds
 
 
 @dataclass
@@ -37,9 +35,10 @@ class Plan:
         rounds: how often each has its turn.
         requests: how many requests a turn has.
         connections: how many of them are under way at a time.
-        messages: how many messages the tables have.
+        messages: how many messages without a report the tables have.
         prefix: what the database's name begins with.
-        peer: the handler by which the others are told.
+        peer: the handler to which the ratios are.
+        pg_options: whether PostgreSQL has `databases.PG_OPTIONS`.
     """
 
     database: str
@@ -51,6 +50,7 @@ class Plan:
     messages: int
     prefix: str
     peer: str = "c"
+    pg_options: bool = False
 
 
 @dataclass
@@ -64,17 +64,17 @@ class Turn:
     p99: float
 
 
-@dataclass
 class Messages:
     """Hands out the numbers of messages not reported about yet, in the order of sending, a little shuffled."""
 
-    count: int
-    next: dict[bool, int] = field(default_factory=lambda: {True: 1, False: 1})
+    def __init__(self, first: int, last: int) -> None:
+        self.last = last
+        self.next = {True: first, False: first}
 
     def take(self, count: int, *, ours: bool) -> list[int] | None:
         """Return the next ``count`` numbers, or None where there are not so many any more."""
         first = self.next[ours]
-        if first + count > self.count + 1:
+        if first + count > self.last + 1:
             return None
         self.next[ours] = first + count
         numbers = list(range(first, first + count))
@@ -86,8 +86,14 @@ class Messages:
 def database(plan: Plan) -> Iterator[None]:
     """Have a database of that kind, filled, for as long as the series runs."""
     with empty_database(plan):
-        databases.fill(plan.database, plan.messages)
+        fill(plan)
         yield
+
+
+def fill(plan: Plan) -> Messages:
+    """Fill the tables; return the messages without a report."""
+    databases.fill(plan.database, plan.messages, reported=databases.REPORTED)
+    return Messages(databases.REPORTED + 1, databases.REPORTED + plan.messages)
 
 
 @contextlib.contextmanager
@@ -95,7 +101,8 @@ def empty_database(plan: Plan) -> Iterator[None]:
     """Have a database of that kind with all tables, and Django set up with it."""
     with tempfile.TemporaryDirectory() as folder:
         name = f"{plan.prefix}receive_{os.getpid()}"
-        entry = databases.entry(plan.database, f"{folder}/db.sqlite3" if plan.database == "sqlite" else name)
+        path = f"{folder}/db.sqlite3" if plan.database == "sqlite" else name
+        entry = databases.entry(plan.database, path, pg_options=plan.pg_options)
         os.environ["BENCH_DATABASE"] = json.dumps(entry)
         os.environ["DJANGO_SETTINGS_MODULE"] = "benchmarks.receive.settings"
         import django
@@ -115,29 +122,27 @@ def run(plan: Plan) -> list[Turn]:
         RuntimeError: a handler did not answer 200, or what ours answered is not what it has written.
     """
     turns: list[Turn] = []
-    messages = Messages(plan.messages)
-    with (
-        database(plan),
-        servers.server(plan.shape, receivers=False) as plain,
-        servers.server(plan.shape, receivers=True) as heard,
-    ):
-        written = 0
+    handlers = [HANDLERS[name] for name in plan.handlers if plan.database in HANDLERS[name].databases]
+    with empty_database(plan), contextlib.ExitStack() as stack:
+        messages, written = fill(plan), 0
+        ports = {
+            switches: stack.enter_context(servers.server(plan.shape, receivers=switches[0], fast_path=switches[1]))
+            for switches in sorted({(handler.receivers, handler.fast_path) for handler in handlers})
+        }
         for number in range(-1, plan.rounds):
             # The first round is not counted: connections are made, code is compiled, caches fill.
             count = plan.requests if number >= 0 else max(plan.requests // 5, plan.connections * 10)
-            order = [HANDLERS[name] for name in plan.handlers if plan.database in HANDLERS[name].databases]
-            random.shuffle(order)
-            for handler in order:
+            random.shuffle(handlers)
+            for handler in handlers:
                 ours = handler.name in OURS
                 numbers = messages.take(count, ours=ours)
                 if numbers is None:
-                    databases.fill(plan.database, plan.messages)
-                    messages, written = Messages(plan.messages), 0
+                    messages, written = fill(plan), 0
                     numbers = messages.take(count, ours=ours)
                     if numbers is None:
                         raise RuntimeError("There are fewer messages than a turn has requests.")
-                port = heard if handler.receivers else plain
-                result = drive([handler.request(told) for told in numbers], port, plan.connections)
+                port = ports[handler.receivers, handler.fast_path]
+                result = drive([handler.request(sent) for sent in numbers], port, plan.connections)
                 if set(result["statuses"]) != {"200"}:
                     raise RuntimeError(f"{handler.name} answered {result['statuses']}")
                 written += count if ours else 0
@@ -153,15 +158,9 @@ def _check(name: str, numbers: Sequence[int], written: int, *, ours: bool) -> No
         return
     table = OUR_TABLE if ours else THEIR_TABLE
     if (done := databases.done(table, min(numbers), max(numbers))) != len(numbers):
-        raise RuntimeError(f"{name} was told of {len(numbers)} deliveries and has written {done}.")
-    if not ours:
-        return
-    # What no later report has taken along is noted within a second.
-    ends = time.monotonic() + NOTED_WITHIN
-    while (reports := databases.reports()) != written:
-        if time.monotonic() > ends:
-            raise RuntimeError(f"{name} has kept {reports} reports of {written}.")
-        time.sleep(0.1)
+        raise RuntimeError(f"{name} answered 200 to {len(numbers)} deliveries and has written {done}.")
+    if ours and (reports := databases.reports() - databases.REPORTED) != written:
+        raise RuntimeError(f"The handlers of this package have dispatched {reports} reports of {written}.")
 
 
 def drive(requests: Sequence[bytes], port: int, connections: int) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""gunicorn, once without receivers and once with a receiver for every signal."""
+"""gunicorn, with or without a receiver for every signal and the fast path."""
 
 from __future__ import annotations
 
@@ -17,13 +17,20 @@ SHAPES = {
 
 
 @contextlib.contextmanager
-def server(shape: str, *, receivers: bool) -> Iterator[int]:
-    """Run gunicorn in one of the shapes; yield its port."""
+def server(shape: str, *, receivers: bool, fast_path: bool = True) -> Iterator[int]:
+    """Run gunicorn and yield its port.
+
+    Args:
+        shape: one of `SHAPES`.
+        receivers: whether a receiver is connected to every signal.
+        fast_path: whether the fast path is on.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "gunicorn", "benchmarks.receive.wsgi", "--bind", f"127.0.0.1:{port}"]
-    environment = {**os.environ, "BENCH_RECEIVERS": "1" if receivers else "0"}
+    switches = {"BENCH_RECEIVERS": receivers, "BENCH_FAST_PATH": fast_path}
+    environment = {**os.environ, **{name: str(int(value)) for name, value in switches.items()}}
     process = subprocess.Popen([*command, "--log-level", "warning", *SHAPES[shape]], env=environment)
     try:
         _wait_for(port, process)

@@ -33,7 +33,7 @@ SHOWN = [model for model in OURS.get_models() if model not in NOT_SHOWN]
 # What each of them asks for beside «view». The overview's button is a POST to its page.
 NEEDED = {
     ("smsmessage", "poll_now"): "change_smsmessage",
-    ("smsmessage", "resend"): "resend",
+    ("smsmessage", "resend"): "resend_smsmessage",
     ("smsmessage", "export"): "export_smsmessage",
     ("deliveryreport", "send_signals_again"): "change_deliveryreport",
     ("account", "lift_credit_hold"): "change_account",

@@ -14,7 +14,7 @@ class Sms(models.Model):
     sender = models.CharField(max_length=32)
     text = models.TextField(default="")
     status = models.CharField(max_length=12, default="sent")
-    rank = models.PositiveSmallIntegerField(default=1)
+    rank = models.PositiveSmallIntegerField(default=10)
     stat = models.CharField(max_length=32, default="")
     err = models.IntegerField(null=True)
     created_at = models.DateTimeField()

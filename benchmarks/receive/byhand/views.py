@@ -19,7 +19,12 @@ from rest_framework.views import APIView
 
 from benchmarks.receive.byhand.models import Log, Sms
 
-STATUSES = {"DELIVRD": ("delivered", 5), "UNDELIV": ("failed", 3), "REJECTD": ("rejected", 4), "ACCEPTD": ("sent", 1)}
+STATUSES = {
+    "DELIVRD": ("delivered", 50),
+    "UNDELIV": ("failed", 30),
+    "REJECTD": ("rejected", 40),
+    "ACCEPTD": ("sent", 10),
+}
 ONE_STATEMENT = """
 WITH logged AS (
     INSERT INTO byhand_log (sms_unique_id, stat, err, received_at, payload, fingerprint)
@@ -75,7 +80,7 @@ def get_and_save(request: HttpRequest) -> HttpResponse:
 def on_tracking(sender: Any, event: Any, **kwargs: Any) -> None:
     """e: Anymail's own view, and this receiver. No log, no duplicates, no order."""
     Sms.objects.filter(sms_unique_id=event.message_id).update(
-        status="delivered", rank=5, stat=event.event_type, finalised_at=timezone.now()
+        status="delivered", rank=50, stat=event.event_type, finalised_at=timezone.now()
     )
 
 

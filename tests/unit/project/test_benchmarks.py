@@ -6,6 +6,7 @@ import pytest
 from django.db import connection
 
 from benchmarks.admin.rows import MESSAGES, PENDING, REPORTS
+from benchmarks.receive import databases
 from benchmarks.receive.medians import sure
 from django_messente_dlr.models import DeliveryReport, PendingPoll, SmsMessage
 
@@ -20,6 +21,26 @@ def test_the_rows_of_the_admins_benchmark_fit() -> None:
     assert SmsMessage.objects.count() == 500
     assert PendingPoll.objects.count() == SmsMessage.objects.filter(status="sent").count() == 20
     assert DeliveryReport.objects.count() == SmsMessage.objects.exclude(finalised_at=None).count() > 300
+
+
+@pytest.mark.django_db
+def test_receive_rows__fit_the_tables() -> None:
+    name = {"postgresql": "postgres", "mysql": "mariadb", "sqlite": "sqlite"}[connection.vendor]
+    databases.add_functions()
+    tables = {
+        "django_messente_dlr_smsmessage": (1, 50),
+        "django_messente_dlr_pendingpoll": (21, 50),
+        "django_messente_dlr_deliveryreport": (1, 20),
+    }
+    with connection.cursor() as cursor:
+        for table, (first, last) in tables.items():
+            cursor.execute(databases.insert(name, table, first, last, reported=20))
+    delivered = SmsMessage.objects.filter(status="delivered", rank=50)
+    assert set(delivered.values_list("reports__sms_unique_id", flat=True)) == set(
+        delivered.values_list("sms_unique_id", flat=True)
+    )
+    assert delivered.count() == databases.reports() == 20
+    assert PendingPoll.objects.filter(message__status="sent", message__rank=10).count() == 30
 
 
 @pytest.mark.parametrize(
