@@ -146,7 +146,7 @@ def create() -> None:
 
     creation = connection.creation
     if connection.vendor != "sqlite":
-        with creation._nodb_cursor() as cursor:
+        with creation._nodb_cursor() as cursor:  # type: ignore[attr-defined]
             cursor.execute(f"CREATE DATABASE {connection.settings_dict['NAME']}")
     call_command("migrate", run_syncdb=True, verbosity=0)
 
@@ -158,7 +158,7 @@ def drop() -> None:
     connection.close()
     if connection.vendor == "sqlite":
         return  # its folder goes with the run
-    with connection.creation._nodb_cursor() as cursor:
+    with connection.creation._nodb_cursor() as cursor:  # type: ignore[attr-defined]
         force = " WITH (FORCE)" if connection.vendor == "postgresql" else ""
         cursor.execute(f"DROP DATABASE {connection.settings_dict['NAME']}{force}")
 
