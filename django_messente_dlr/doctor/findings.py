@@ -22,33 +22,33 @@ class Finding:
     Attributes:
         level: how bad it is.
         topic: what was looked at, in a word or two.
-        told: what was found, in a sentence without secrets.
-        advice: what to do, in a sentence; "" where nothing is to be done.
+        msg: what was found, in a sentence without secrets.
+        hint: what to do, in a sentence; "" where nothing is to be done.
         secret: what only a person at the terminal is to see of it, and no log.
     """
 
     level: Level
     topic: str
-    told: str
-    advice: str = ""
+    msg: str
+    hint: str = ""
     secret: str = ""
 
 
-def ok(topic: str, told: str, *, secret: str = "") -> Finding:
+def ok(topic: str, msg: str, *, secret: str = "") -> Finding:
     """Return a finding that all is well."""
-    return Finding(Level.OK, topic, told, secret=secret)
+    return Finding(Level.OK, topic, msg, secret=secret)
 
 
-def warning(topic: str, told: str, advice: str) -> Finding:
+def warning(topic: str, msg: str, hint: str) -> Finding:
     """Return a finding that somebody should look at."""
-    return Finding(Level.WARNING, topic, told, advice)
+    return Finding(Level.WARNING, topic, msg, hint)
 
 
-def error(topic: str, told: str, advice: str) -> Finding:
+def error(topic: str, msg: str, hint: str) -> Finding:
     """Return a finding that loses reports, or messages."""
-    return Finding(Level.ERROR, topic, told, advice)
+    return Finding(Level.ERROR, topic, msg, hint)
 
 
-def worst(findings: Iterable[Finding]) -> Level:
+def max_level(findings: Iterable[Finding]) -> Level:
     """Return the level of the worst of the findings."""
     return max((finding.level for finding in findings), default=Level.OK)

@@ -31,9 +31,9 @@ BALANCE = re.compile(r"(-?[0-9]{1,12}(?:\.[0-9]{1,6})?)(?:(?<=\.[0-9]{6})[0-9]{1
 SHORTEST_HIDDEN = 6
 
 
-_REFUSALS: Mapping[AnswerCode | None, type[errors.Refused]] = {
+_REFUSALS: Mapping[AnswerCode | None, type[errors.RequestRefused]] = {
     AnswerCode.WRONG_CREDENTIALS: errors.CredentialsRefused,
-    AnswerCode.IP_NOT_ALLOWED: errors.AddressRefused,
+    AnswerCode.IP_NOT_ALLOWED: errors.IpAddressRefused,
 }
 
 
@@ -108,7 +108,7 @@ class MessenteClient:
 
         Raises:
             UnknownMessage: Messente does not know the id, yet or any more: it keeps reports for 48 hours.
-            HostResting: all hosts have failed a moment ago and are left alone; ask again later.
+            HostUnavailable: all hosts have failed a moment ago and are left alone; ask again later.
             MessenteError: the question could not be answered.
         """
         answer = self._call("get_dlr_response", {"sms_unique_id": sms_unique_id}, patient=True)
@@ -127,7 +127,7 @@ class MessenteClient:
 
         Raises:
             UnknownMessage: Messente does not know the id.
-            HostResting: the host has failed a moment ago and is left alone; ask again later.
+            HostUnavailable: the host has failed a moment ago and is left alone; ask again later.
             MessenteError: the question could not be answered.
         """
         response = self._transport.get(
@@ -144,7 +144,7 @@ class MessenteClient:
         try:
             return read_status(response.content)
         except errors.MalformedReport as exc:
-            raise errors.UnreadableAnswer(f"Messente's status of an omnimessage cannot be read: {exc}.") from exc
+            raise errors.UnreadableResponse(f"Messente's status of an omnimessage cannot be read: {exc}.") from exc
 
     def balance(self) -> Decimal:
         """Return the account's credit in EUR (documentation: ``get_balance``).
@@ -193,5 +193,5 @@ class MessenteClient:
 def _refuse(answer: str) -> NoReturn:
     """Raise the error that an answer other than the one hoped for stands for."""
     if answer.split(maxsplit=1)[0].upper() not in {"ERROR", "FAILED"}:
-        raise errors.UnreadableAnswer(f"Messente answered «{answer[:80]}».")
-    raise _REFUSALS.get(AnswerCode.known(answer), errors.Refused)(answer[:80])
+        raise errors.UnreadableResponse(f"Messente answered «{answer[:80]}».")
+    raise _REFUSALS.get(AnswerCode.known(answer), errors.RequestRefused)(answer[:80])

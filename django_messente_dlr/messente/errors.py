@@ -25,7 +25,7 @@ class ConnectionFailed(MessenteError):
     """No host could be reached: the request has certainly not arrived."""
 
 
-class HostResting(ConnectionFailed):
+class HostUnavailable(ConnectionFailed):
     """Every host has failed a moment ago and is left alone for a while; nobody was asked.
 
     Attributes:
@@ -57,11 +57,11 @@ class RateLimited(MessenteError):
         self.retry_after = retry_after
 
 
-class UnreadableAnswer(MessenteError):
+class UnreadableResponse(MessenteError):
     """Messente answered something that we do not understand; the message quotes its beginning."""
 
 
-class Refused(MessenteError):
+class RequestRefused(MessenteError):
     """Messente answered, and refused.
 
     Attributes:
@@ -81,17 +81,17 @@ class Refused(MessenteError):
         return f"Messente answered «{self.answer}». {told}"
 
 
-class CredentialsRefused(Refused):
+class CredentialsRefused(RequestRefused):
     """The user name or the password is wrong (``ERROR 101``, HTTP 401). Every further call would fail too."""
 
     usual = AnswerCode.WRONG_CREDENTIALS
 
 
-class AddressRefused(Refused):
+class IpAddressRefused(RequestRefused):
     """This server's IP address is not allowed (``ERROR 103``). Every further call would fail too."""
 
 
-class UnknownMessage(Refused):
+class UnknownMessage(RequestRefused):
     """Messente does not know the id (``ERROR 107``, HTTP 404): not yet, or not any more."""
 
     usual = AnswerCode.CREDIT_OR_UNKNOWN_ID

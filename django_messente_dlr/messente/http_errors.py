@@ -26,7 +26,7 @@ NO_ADDRESS = (
 )
 
 
-class Unclear(errors.UnreadableAnswer):
+class Unclear(errors.UnreadableResponse):
     """A success that says nothing: whatever was asked for may have been done."""
 
 
@@ -41,7 +41,7 @@ def check_http(response: requests.Response, *, where: str) -> None:
     if status >= 500:
         raise errors.ServerFailure(f"{where} answered HTTP {status}.")
     if status != 200:
-        unreadable = Unclear if status < 300 else errors.UnreadableAnswer
+        unreadable = Unclear if status < 300 else errors.UnreadableResponse
         raise unreadable(f"{where} answered HTTP {status}.")
 
 

@@ -53,7 +53,7 @@ class Transport:
 
         Raises:
             OutcomeUnknown: a call that may not be repeated may have arrived.
-            HostResting: a patient call was not made.
+            HostUnavailable: a patient call was not made.
             MessenteError: what went wrong with the last host.
         """
         failure: errors.MessenteError = errors.ConnectionFailed("No host of Messente's is configured.")
@@ -86,7 +86,7 @@ class Transport:
             arguments: further arguments of ``Session.request``.
 
         Raises:
-            HostResting: it has failed a moment ago and was not asked.
+            HostUnavailable: it has failed a moment ago and was not asked.
             MessenteError: it could not be asked, or its server failed.
         """
         if rest := self._health.rest_of(base):
@@ -164,7 +164,7 @@ class Transport:
         return answer
 
 
-def _resting(seconds: float) -> errors.HostResting:
-    return errors.HostResting(
+def _resting(seconds: float) -> errors.HostUnavailable:
+    return errors.HostUnavailable(
         f"Messente has failed a moment ago and is left alone for {seconds:.0f} seconds more.", retry_after=seconds
     )

@@ -82,11 +82,11 @@ class Asker:
                 raise NotAsked("Its claim has run out.")
             try:
                 return _ask(question.messages[0])
-            except (errors.CredentialsRefused, errors.AddressRefused):
+            except (errors.CredentialsRefused, errors.IpAddressRefused):
                 # Here, not when the answer is taken: the next question would be refused too.
                 self.refused.add(question.account)
                 raise
-            except errors.HostResting as exc:
+            except errors.HostUnavailable as exc:
                 raise NotAsked(str(exc), again_in=exc.retry_after) from None
             except errors.RateLimited as exc:
                 self.pace.pause(PAUSE if exc.retry_after is None else min(exc.retry_after, LONGEST_PAUSE))

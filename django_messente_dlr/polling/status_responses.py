@@ -48,7 +48,7 @@ def take(question: Question, answer: Callable[[], list[Report | None]], *, asker
         reports = answer()
     except NotAsked as exc:
         return put_off(question.messages, exc, now=now)
-    except (errors.CredentialsRefused, errors.AddressRefused) as exc:
+    except (errors.CredentialsRefused, errors.IpAddressRefused) as exc:
         _note_refusal(question.account, str(exc), asker=asker, now=now)
         return [Result(message, Outcome.REFUSED, str(exc)) for message in question.messages]
     except errors.UnknownMessage:  # no failure, only nothing new: not known yet, or not any more

@@ -18,7 +18,7 @@ import urllib3
 from django_messente_dlr.messente import signatures
 from django_messente_dlr.messente.codes import DeliveryClass, ErrorCode
 from django_messente_dlr.sandbox.addresses import may_be_called
-from django_messente_dlr.sandbox.messages import CallbackAttempt, Happened, SandboxMessage
+from django_messente_dlr.sandbox.messages import CallbackAttempt, ReportEvent, SandboxMessage
 
 # More of an answer than this is not read; what it says does not matter.
 MAX_ANSWER = 65536
@@ -43,7 +43,7 @@ class Callback:
     """
 
     message: SandboxMessage
-    event: Happened
+    event: ReportEvent
     method: str
     url: str = field(repr=False)
     body: bytes = b""
@@ -95,7 +95,7 @@ class Callback:
             return response.status_code, ""
 
 
-def callback_for(message: SandboxMessage, event: Happened, *, url: str, password: str) -> Callback:
+def callback_for(message: SandboxMessage, event: ReportEvent, *, url: str, password: str) -> Callback:
     """Return the callback that tells ``event`` the way of the API that the message was sent with.
 
     Args:
@@ -115,7 +115,7 @@ def callback_for(message: SandboxMessage, event: Happened, *, url: str, password
     return Callback(message=message, event=event, method="POST", url=url, body=body, headers=headers)
 
 
-def url_for(url: str, message: SandboxMessage, event: Happened) -> str:
+def url_for(url: str, message: SandboxMessage, event: ReportEvent) -> str:
     """Return a GET callback's URL (documentation: «Delivery Report», SMS API).
 
     Nobody says how Messente merges its parameters into a query string that is there already; here they follow it.
@@ -133,7 +133,7 @@ def url_for(url: str, message: SandboxMessage, event: Happened) -> str:
     return urlunsplit((parts.scheme, parts.netloc, parts.path, query, ""))
 
 
-def status_of(message: SandboxMessage, event: Happened | None) -> dict[str, Any]:
+def status_of(message: SandboxMessage, event: ReportEvent | None) -> dict[str, Any]:
     """Return what the Omnichannel API says of one channel's message, in a callback as well as to a question.
 
     Args:

@@ -10,15 +10,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from django_messente_dlr.messente.codes import DeliveryClass
-from django_messente_dlr.sandbox.scenario import Fate, Step, amount_to, most_telling
-from django_messente_dlr.sandbox.scenarios import fate_of
+from django_messente_dlr.sandbox.scenario import Scenario, Step, amount_to, most_telling
+from django_messente_dlr.sandbox.scenarios import scenario_of
 
 # What a recipient looks like: E.164, with or without its plus.
 NUMBER = re.compile(r"\+?[0-9]{7,15}", re.ASCII)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Happened:
+class ReportEvent:
     """A report that has come about: `step`, and when."""
 
     step: Step
@@ -39,7 +39,7 @@ class SandboxMessage:
         channel: sms, viber, whatsapp, rcs …
         omnimessage_id: the omnimessage that it belongs to; "" for one of the SMS API.
         send_at: when it is to be sent, in UTC; None for at once.
-        happened: the reports that have come about, whether or not a callback told them.
+        events: the reports that have come about, whether or not a callback told them.
         questions: how many times somebody asked for its report.
         cancelled: whether it was cancelled before anything happened.
     """
@@ -53,25 +53,25 @@ class SandboxMessage:
     channel: str = "sms"
     omnimessage_id: str = ""
     send_at: datetime | None = None
-    happened: tuple[Happened, ...] = ()
+    events: tuple[ReportEvent, ...] = ()
     questions: int = 0
     cancelled: bool = False
 
     @property
-    def fate(self) -> Fate:
+    def scenario(self) -> Scenario:
         """What becomes of it."""
-        return fate_of(self.recipient)
+        return scenario_of(self.recipient)
 
     @property
     def delivery_class(self) -> DeliveryClass | None:
         """Messente's class for what has happened so far; None where that says nothing."""
-        return amount_to(event.step for event in self.happened)
+        return amount_to(event.step for event in self.events)
 
     @property
-    def report(self) -> Happened | None:
+    def report(self) -> ReportEvent | None:
         """The report that says most of what has happened so far, or None before any."""
-        best = most_telling(event.step for event in self.happened)
-        return next((event for event in reversed(self.happened) if event.step is best), None)
+        best = most_telling(event.step for event in self.events)
+        return next((event for event in reversed(self.events) if event.step is best), None)
 
     @property
     def parts(self) -> int:

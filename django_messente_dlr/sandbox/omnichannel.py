@@ -13,9 +13,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from django_messente_dlr.sandbox.callback_sender import Courier
+from django_messente_dlr.sandbox.callback_sender import CallbackSender
 from django_messente_dlr.sandbox.callbacks import status_of
-from django_messente_dlr.sandbox.messages import Happened, SandboxMessage
+from django_messente_dlr.sandbox.messages import ReportEvent, SandboxMessage
 from django_messente_dlr.sandbox.omnichannel_parser import InvalidOmnimessageError, read_omnimessage
 from django_messente_dlr.sandbox.scenarios import ACCEPTED
 from django_messente_dlr.sandbox.server import JSON, Answer, Request, plain
@@ -41,12 +41,12 @@ class OmnichannelApi:
 
     Args:
         state: what the sandbox knows.
-        courier: tells the reports of what is sent.
+        callback_sender: tells the reports of what is sent.
     """
 
-    def __init__(self, state: State, courier: Courier) -> None:
+    def __init__(self, state: State, callback_sender: CallbackSender) -> None:
         self._state = state
-        self._courier = courier
+        self._callback_sender = callback_sender
 
     def answer(self, request: Request) -> Answer | None:
         """Return the answer to a call, or None if the path is none of this API's."""
@@ -84,7 +84,7 @@ class OmnichannelApi:
             kind = INVALID if refusal == "ERROR 107" else TRANSLATED.get(refusal, INVALID)
             return replace(told_as(refusal, kind), recipient=first.recipient)
         self._state.add_omnimessage(first.omnimessage_id, messages)
-        then = self._courier.accept(first)
+        then = self._callback_sender.accept(first)
         told = {
             "messages": [
                 {"message_id": message.message_id, "channel": message.channel, "sender": message.sender}
@@ -94,7 +94,11 @@ class OmnichannelApi:
             "omnimessage_id": first.omnimessage_id,
         }
         return replace(
-            as_json(told, status=201), recipient=first.recipient, hangs=first.fate.hangs, then=then, summary="OK"
+            as_json(told, status=201),
+            recipient=first.recipient,
+            times_out=first.scenario.times_out,
+            then=then,
+            summary="OK",
         )
 
     def _status(self, omnimessage_id: str, messages: tuple[SandboxMessage, ...]) -> Answer:
@@ -102,7 +106,7 @@ class OmnichannelApi:
         scripted = self._state.asked(first)
         event = first.report
         if scripted == "OK SENT":
-            event = Happened(step=ACCEPTED, at=datetime.now(UTC))
+            event = ReportEvent(step=ACCEPTED, at=datetime.now(UTC))
         elif scripted == "FAILED 102":
             event = None
         elif scripted is not None:

@@ -11,11 +11,11 @@ from typing import Self
 
 from django_messente_dlr.messente.reports import CALLBACK_TIMEOUTS
 from django_messente_dlr.sandbox.addresses import loopback_address
-from django_messente_dlr.sandbox.callback_sender import Courier
+from django_messente_dlr.sandbox.callback_sender import CallbackSender
 from django_messente_dlr.sandbox.log_lines import request_line
 from django_messente_dlr.sandbox.messages import CallbackAttempt, SandboxMessage
 from django_messente_dlr.sandbox.omnichannel import OmnichannelApi
-from django_messente_dlr.sandbox.scheduler import Timetable
+from django_messente_dlr.sandbox.scheduler import Scheduler
 from django_messente_dlr.sandbox.server import Answer, Request, Server, plain
 from django_messente_dlr.sandbox.sms_api import SmsApi
 from django_messente_dlr.sandbox.state import State
@@ -43,7 +43,7 @@ class Sandbox:
             with a copy of real settings does not report to the real site by mistake.
         callback_timeouts: seconds to wait for a callback's connection and for its answer.
         hang: seconds by which the fate that answers too late is late.
-        watch: is told a line about each request and each callback, from many threads.
+        on_event: is told a line about each request and each callback, from many threads.
 
     Raises:
         ValueError: one of these makes no sense; its sentence says which.
@@ -62,7 +62,7 @@ class Sandbox:
         callback_hosts: Collection[str] = (),
         callback_timeouts: tuple[float, float] = CALLBACK_TIMEOUTS,
         hang: float = 60.0,
-        watch: Callable[[str], None] | None = None,
+        on_event: Callable[[str], None] | None = None,
     ) -> None:
         if not accounts or not all(username and password for username, password in accounts.items()):
             raise ValueError("The sandbox needs at least one account, and a password for each user name.")
@@ -71,23 +71,23 @@ class Sandbox:
                 raise ValueError(f"{name} is a number of seconds, 0 or more, not {value}.")
         self._address = loopback_address(host, port)
         self._hang = hang
-        self._watch = watch or (lambda line: None)
+        self._on_event = on_event or (lambda line: None)
         self._stopping = threading.Event()
         self._server: Server | None = None
         self._thread: threading.Thread | None = None
-        self._timetable = Timetable()
+        self._scheduler = Scheduler()
         self._state = State(accounts, balance=Decimal(balance))
-        courier = Courier(
+        callback_sender = CallbackSender(
             self._state,
-            self._timetable,
+            self._scheduler,
             delay=delay,
             retry_delay=retry_delay,
             timeouts=callback_timeouts,
             default_url=default_dlr_url,
             hosts=callback_hosts,
-            watch=self._watch,
+            on_event=self._on_event,
         )
-        self._apis = (SmsApi(self._state, courier), OmnichannelApi(self._state, courier))
+        self._apis = (SmsApi(self._state, callback_sender), OmnichannelApi(self._state, callback_sender))
 
     def start(self) -> Self:
         """Listen and serve, in daemon threads, until `stop`.
@@ -98,10 +98,10 @@ class Sandbox:
         """
         if self._server is not None:
             raise RuntimeError("A sandbox is started only once. Make a new one.")
-        self._server = Server(self._address, answer=self._answer, busy=self._timetable.busy, hold=self._hold)
+        self._server = Server(self._address, answer=self._answer, busy=self._scheduler.busy, hold=self._hold)
         # A short interval, because it is how long stopping has to wait.
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
-        self._timetable.start()
+        self._scheduler.start()
         self._thread.start()
         return self
 
@@ -113,7 +113,7 @@ class Sandbox:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
-        self._timetable.stop(timeout=GRACE)
+        self._scheduler.stop(timeout=GRACE)
         self._server.hang_up(timeout=GRACE)
 
     def __enter__(self) -> Self:
@@ -173,7 +173,7 @@ class Sandbox:
         Returns:
             False if that was not long enough.
         """
-        return self._timetable.wait_until_idle(timeout)
+        return self._scheduler.wait_until_idle(timeout)
 
     def _answer(self, request: Request) -> Answer:
         for api in self._apis:
@@ -182,13 +182,13 @@ class Sandbox:
                 break
         else:
             answer = plain("HTTP 404")
-        self._watch(
+        self._on_event(
             request_line(
                 method=request.method,
                 endpoint=answer.endpoint,
                 recipient=answer.recipient,
                 status=answer.status,
-                answer=answer.summary + (" (too late)" if answer.hangs else ""),
+                answer=answer.summary + (" (too late)" if answer.times_out else ""),
             )
         )
         return answer

@@ -1,4 +1,4 @@
-"""What can become of a message in the sandbox: `Step`, one report, and `Fate`, the whole story. No data in here.
+"""What can become of a message in the sandbox: `Step`, one report, and `Scenario`, the whole story. No data in here.
 
 In comes the table of `fates`; out goes what a fate amounts to: to a receiver of its callbacks, and to one who asks.
 """
@@ -31,7 +31,7 @@ class Step:
     Attributes:
         stat: the word for the state, as the GET callback and the Omnichannel JSON tell it.
         err: the cause as the GET callback spells it: "" for a blank one, None for no parameter at all.
-        told: whether a callback is made. If not, only asking brings the report to light.
+        callback: whether a callback is made. If not, only asking brings the report to light.
         times: how many equal callbacks are made, all at once.
         get: what the GET callback says instead of ``stat`` and ``err``, for the older spellings.
     """
@@ -39,7 +39,7 @@ class Step:
     stat: str
     err: str | None = ""
     _: KW_ONLY
-    told: bool = True
+    callback: bool = True
     times: int = 1
     get: Mapping[str, str] | None = None
 
@@ -58,7 +58,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Fate:
+class Scenario:
     """What becomes of a message whose recipient ends in these three digits.
 
     Attributes:
@@ -68,9 +68,9 @@ class Fate:
         steps: the reports, in the order in which they are told.
         refusal: what sending is answered with instead of the id: an ``ERROR`` or ``FAILED`` answer, or ``HTTP`` and
             a status. A message that is refused has no steps.
-        relents: whether the refusal is for the first call only: the next one to the same recipient is accepted.
-        overtakes: whether the first callback is made before the call of ``send_sms`` is answered.
-        hangs: whether that answer comes only when the client has long given up waiting.
+        recovers: whether the refusal is for the first call only: the next one to the same recipient is accepted.
+        before_response: whether the first callback is made before the call of ``send_sms`` is answered.
+        times_out: whether that answer comes only when the client has long given up waiting.
         poll_first: what the first questions for the report are answered with, one by one, whatever has happened.
     """
 
@@ -80,15 +80,15 @@ class Fate:
     steps: tuple[Step, ...] = ()
     _: KW_ONLY
     refusal: str | None = None
-    relents: bool = False
-    overtakes: bool = False
-    hangs: bool = False
+    recovers: bool = False
+    before_response: bool = False
+    times_out: bool = False
     poll_first: tuple[str, ...] = ()
 
     @property
     def needs_poll(self) -> bool:
         """Whether the callbacks alone do not tell the end, so that somebody has to ask for it."""
-        return amount_to(step for step in self.steps if step.told) != amount_to(self.steps)
+        return amount_to(step for step in self.steps if step.callback) != amount_to(self.steps)
 
 
 def amount_to(steps: Iterable[Step]) -> DeliveryClass | None:

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 Job = Callable[[], None]
 
 
-class Timetable:
+class Scheduler:
     """Runs jobs in due time. Safe to share between threads.
 
     Args:

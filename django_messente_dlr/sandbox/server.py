@@ -63,7 +63,7 @@ class Answer:
         endpoint: the sandbox's name for what was called, for the line that is shown about it.
         recipient: the number of the message that it is about, for the same line.
         summary: what is answered, in a word or two and without ids, for the same line.
-        hangs: whether it is held back until the client has given up.
+        times_out: whether it is held back until the client has given up.
         then: what is to be done when it is on its way.
     """
 
@@ -74,7 +74,7 @@ class Answer:
     endpoint: str = "an unknown path"
     recipient: str = ""
     summary: str = ""
-    hangs: bool = False
+    times_out: bool = False
     then: Callable[[], None] | None = None
 
 
@@ -122,7 +122,7 @@ class Handler(BaseHTTPRequestHandler):
                 self._write(Answer(body=str(exc), status=exc.status, headers=(("Connection", "close"),)))
                 return
             answer = self.server.answer(request)
-            if answer.hangs:
+            if answer.times_out:
                 self._go_on(answer)
                 self.server.hold()
                 self._write(answer)

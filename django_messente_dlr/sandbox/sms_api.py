@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from urllib.parse import parse_qsl
 
 from django_messente_dlr.messente.codes import DeliveryClass
-from django_messente_dlr.sandbox.callback_sender import Courier
+from django_messente_dlr.sandbox.callback_sender import CallbackSender
 from django_messente_dlr.sandbox.messages import NUMBER, SandboxMessage
 from django_messente_dlr.sandbox.server import Answer, Request, plain
 from django_messente_dlr.sandbox.state import State
@@ -46,12 +46,12 @@ class SmsApi:
 
     Args:
         state: what the sandbox knows.
-        courier: tells the reports of what is sent.
+        callback_sender: tells the reports of what is sent.
     """
 
-    def __init__(self, state: State, courier: Courier) -> None:
+    def __init__(self, state: State, callback_sender: CallbackSender) -> None:
         self._state = state
-        self._courier = courier
+        self._callback_sender = callback_sender
         self._endpoints = {
             "/send_sms": self._send,
             "/get_dlr_response": self._report,
@@ -83,9 +83,9 @@ class SmsApi:
         if refusal is not None:
             return plain(refusal, recipient=message.recipient)
         self._state.add_sms(message)
-        then = self._courier.accept(message)
+        then = self._callback_sender.accept(message)
         answer = plain(f"OK {message.message_id}", recipient=message.recipient)
-        return replace(answer, summary="OK", hangs=message.fate.hangs, then=then)
+        return replace(answer, summary="OK", times_out=message.scenario.times_out, then=then)
 
     def _report(self, told: Mapping[str, str]) -> Answer:
         message = self._find(told)

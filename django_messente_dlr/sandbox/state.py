@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from django_messente_dlr.sandbox.messages import CallbackAttempt, Happened, SandboxMessage
+from django_messente_dlr.sandbox.messages import CallbackAttempt, ReportEvent, SandboxMessage
 from django_messente_dlr.sandbox.scenario import Step
-from django_messente_dlr.sandbox.scenarios import fate_of
+from django_messente_dlr.sandbox.scenarios import scenario_of
 
 
 class State:
@@ -58,15 +58,15 @@ class State:
 
     def refusal_for(self, recipient: str) -> str | None:
         """Return what sending to ``recipient`` is answered with instead of an id, or None if it is accepted."""
-        fate = fate_of(recipient)
-        if fate.refusal is None or not fate.relents:
-            return fate.refusal
+        scenario = scenario_of(recipient)
+        if scenario.refusal is None or not scenario.recovers:
+            return scenario.refusal
         with self._lock:
             if recipient in self._refused:
                 self._refused.remove(recipient)
                 return None
             self._refused.add(recipient)
-            return fate.refusal
+            return scenario.refusal
 
     def add_sms(self, message: SandboxMessage) -> None:
         """Remember a message of the SMS API that was accepted."""
@@ -96,22 +96,22 @@ class State:
         """Count a question for a report; return the answer that the fate prescribes for it, if it does."""
         with self._lock:
             message.questions += 1
-            scripted = message.fate.poll_first
+            scripted = message.scenario.poll_first
             return scripted[message.questions - 1] if message.questions <= len(scripted) else None
 
-    def happen(self, message: SandboxMessage, step: Step) -> Happened | None:
+    def happen(self, message: SandboxMessage, step: Step) -> ReportEvent | None:
         """Let a report come about; return it, or None if the message was cancelled."""
-        event = Happened(step=step, at=datetime.now(UTC))
+        event = ReportEvent(step=step, at=datetime.now(UTC))
         with self._lock:
             if message.cancelled:
                 return None
-            message.happened += (event,)
+            message.events += (event,)
             return event
 
     def cancel(self, *messages: SandboxMessage) -> bool:
         """Cancel messages; return False if it is too late: something happened, or they were cancelled before."""
         with self._lock:
-            if not messages or any(message.cancelled or message.happened for message in messages):
+            if not messages or any(message.cancelled or message.events for message in messages):
                 return False
             for message in messages:
                 message.cancelled = True

@@ -6,7 +6,7 @@ message that is already sent.
 
 from __future__ import annotations
 
-from django_messente_dlr.sending.send import CreditsExhausted, mark_sent, prepare_sms, send_sms
+from django_messente_dlr.sending.send import mark_sent, prepare_sms, send_sms
 from django_messente_dlr.sending.track import track_sms
 
-__all__ = ["CreditsExhausted", "mark_sent", "prepare_sms", "send_sms", "track_sms"]
+__all__ = ["mark_sent", "prepare_sms", "send_sms", "track_sms"]

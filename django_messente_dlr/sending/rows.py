@@ -10,6 +10,7 @@ from django.db import router, transaction
 from django.utils import timezone
 
 from django_messente_dlr import conf, receiving
+from django_messente_dlr.exceptions import SendInsideTransaction
 from django_messente_dlr.messente import field_parsers
 from django_messente_dlr.messente.errors import MalformedReport
 from django_messente_dlr.models import PendingPoll, SmsMessage
@@ -17,10 +18,6 @@ from django_messente_dlr.utils.poll_schedule import first_poll_at
 
 NUMBER = re.compile(r"\+?[0-9]{4,20}", re.ASCII)
 SEPARATORS = str.maketrans("", "", " -.()\t\u00a0")
-
-
-class InTransaction(RuntimeError):
-    """``send_sms`` was called inside a transaction, which could still undo the row of a message that was sent."""
 
 
 def known(sms_unique_id: str, omnimessage_id: str, account: str, *, lock: bool = False) -> SmsMessage | None:
@@ -105,14 +102,14 @@ def enter(message: SmsMessage) -> SmsMessage:
 
 
 def enter_durably(to: str, **attributes: Any) -> SmsMessage:
-    """Build a row and commit it at once; raise `InTransaction` where that cannot be."""
+    """Build a row and commit it at once; raise `SendInsideTransaction` where that cannot be."""
     message = build(to, **attributes)
     using = router.db_for_write(SmsMessage)
     try:
         with transaction.atomic(using=using, durable=True):
             save(message, using=using)
     except RuntimeError:
-        raise InTransaction(
+        raise SendInsideTransaction(
             "send_sms was called inside a transaction. If that is rolled back, a message was sent of which nobody "
             "knows. Call it after the commit: transaction.on_commit(lambda: send_sms(…)), or from a view that is "
             "exempt from ATOMIC_REQUESTS."

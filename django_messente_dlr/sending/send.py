@@ -18,7 +18,8 @@ from django.utils import timezone
 
 from django_messente_dlr import accounts, conf, receiving
 from django_messente_dlr.accounts.clients import client_for
-from django_messente_dlr.messente.errors import MessenteError, OutcomeUnknown, Refused
+from django_messente_dlr.exceptions import CreditsExhausted
+from django_messente_dlr.messente.errors import MessenteError, OutcomeUnknown, RequestRefused
 from django_messente_dlr.messente.reports import Report, Source
 from django_messente_dlr.messente.send_options import check_options, time_to_send
 from django_messente_dlr.models import SmsMessage
@@ -32,13 +33,6 @@ logger = logging.getLogger(__name__)
 
 # Nobody sends later than that on purpose; and times have an end, behind which nothing can be reckoned.
 FARTHEST = timedelta(days=366)
-
-
-class CreditsExhausted(MessenteError):
-    """The account is known to be out of credits, so Messente was not called and nothing was stored.
-
-    Add credit; the hold ends with the next balance check (``poll_dlrs``), or in the admin.
-    """
 
 
 def send_sms(
@@ -172,7 +166,7 @@ def _check_text(text: str) -> None:
 def _refused(message: SmsMessage, error: MessenteError) -> None:
     """Write down that Messente did not take a message: that is its end, unless a report says otherwise."""
     report = Report(source=Source.SEND, error_text=str(error)[:255], payload={"answer": str(error)})
-    receiving.record_end(message, report, Status.REJECTED if isinstance(error, Refused) else Status.FAILED)
+    receiving.record_end(message, report, Status.REJECTED if isinstance(error, RequestRefused) else Status.FAILED)
     message.refresh_from_db(using=router.db_for_write(SmsMessage))
 
 

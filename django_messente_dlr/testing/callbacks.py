@@ -16,7 +16,9 @@ from django_messente_dlr.messente import signatures
 from django_messente_dlr.models import SmsMessage
 
 
-def call_back(message: SmsMessage, stat: str = "DELIVRD", err: str | int = "", **parameters: str) -> HttpResponse:
+def simulate_callback(
+    message: SmsMessage, stat: str = "DELIVRD", err: str | int = "", **parameters: str
+) -> HttpResponse:
     """Report about a message by GET, as the SMS API does with the message's own URL.
 
     Signals are sent on commit: under a test case that never commits, wrap this in
@@ -33,7 +35,7 @@ def call_back(message: SmsMessage, stat: str = "DELIVRD", err: str | int = "", *
     return Client(enforce_csrf_checks=True).get(path, told, secure=_is_secure())  # type: ignore[return-value]
 
 
-def call_back_omnichannel(
+def simulate_omnichannel_callback(
     payload: Mapping[str, Any], *, account: str = conf.DEFAULT_ACCOUNT, url: str = ""
 ) -> HttpResponse:
     """Report by POST, as the Omnichannel API does, signed with the account's password.

@@ -9,9 +9,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
-from django_messente_dlr.messente.errors import MessenteError, OutcomeUnknown
+from django_messente_dlr.exceptions import CreditsExhausted, MessenteError, OutcomeUnknown
 from django_messente_dlr.models import SmsMessage
-from django_messente_dlr.sending import CreditsExhausted, send_sms
+from django_messente_dlr.sending import send_sms
 from shop.models import Note, Order
 
 

@@ -11,7 +11,7 @@ from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
 from django_messente_dlr.models import Account, DeliveryReport, PendingPoll, SmsMessage
-from django_messente_dlr.testing.callbacks import call_back
+from django_messente_dlr.testing.callbacks import simulate_callback
 from django_messente_dlr.testing.factories import SmsMessageFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -70,10 +70,10 @@ def test_row_level_security__applies_to_each_statement(tenant: Callable[[str], N
         run("SET ROLE dlr_tenant")
         for message in messages:
             tenant(f"SELECT set_config('dlr.account', '{message.account}', false)")
-            assert call_back(message).status_code == 200
+            assert simulate_callback(message).status_code == 200
         foreign = SmsMessage(pk=messages[0].pk, account="default", sms_unique_id="an-id")
         tenant("SELECT set_config('dlr.account', 'marketing', false)")
-        assert call_back(foreign).status_code == 200
+        assert simulate_callback(foreign).status_code == 200
     finally:
         run(
             "RESET ROLE",
@@ -94,7 +94,7 @@ def test_search_path__applies_to_each_statement(tenant: Callable[[str], None]) -
     try:
         for number in range(REPORTS):
             tenant(f"SET search_path = {schemas[number % 2]}")
-            assert call_back(SmsMessageFactory.create(sms_unique_id=f"id-{number}")).status_code == 200
+            assert simulate_callback(SmsMessageFactory.create(sms_unique_id=f"id-{number}")).status_code == 200
         ids = {}
         for schema in schemas:
             tenant(f"SET search_path = {schema}")
@@ -178,7 +178,7 @@ def test_tracer__sees_the_statement_of_each_report(
     messages = SmsMessageFactory.create_batch(REPORTS)
     seen: list[str] = []
     with tracer(seen, monkeypatch):
-        answers = [call_back(message).status_code for message in messages]
+        answers = [simulate_callback(message).status_code for message in messages]
     assert answers == [200] * REPORTS
     assert sum("INSERT INTO django_messente_dlr_deliveryreport" in sql for sql in seen) == REPORTS
 
@@ -192,7 +192,7 @@ def test_server_side_binding__records_each_report(options: dict[str, Any], monke
     monkeypatch.setitem(connection.settings_dict, "OPTIONS", {**connection.settings_dict["OPTIONS"], **options})
     connection.close()
     answers = [
-        call_back(message, *(("DELIVRD", "0"), ("UNDELIV", "1"))[n % 2]).status_code
+        simulate_callback(message, *(("DELIVRD", "0"), ("UNDELIV", "1"))[n % 2]).status_code
         for n, message in enumerate(messages)
     ]
     connection.close()
@@ -213,5 +213,5 @@ def test_failing_driver_call__is_answered_200_with_one_row(
         return execute(self, sql, params)
 
     monkeypatch.setattr(CursorWrapper, "execute", fail)
-    assert call_back(message).status_code == 200
+    assert simulate_callback(message).status_code == 200
     assert message.reports.get().outcome == "advanced"

@@ -12,7 +12,7 @@ from django.db import connection, transaction
 
 from django_messente_dlr.models import DeliveryReport, SmsMessage
 from django_messente_dlr.receiving import fast_path
-from django_messente_dlr.testing.callbacks import call_back
+from django_messente_dlr.testing.callbacks import simulate_callback
 from django_messente_dlr.testing.factories import SmsMessageFactory
 from django_messente_dlr.testing.signals import SignalLog
 from django_messente_dlr.utils import db_retry
@@ -62,7 +62,7 @@ def test_locked_message__is_waited_for_by_the_orm_path(written: list[bool], dlr_
 
     with locked(lock(message), change) as other:
         other.may_go_on.set()
-        assert call_back(message).status_code == 200
+        assert simulate_callback(message).status_code == 200
     assert written == [False]
     delivered = dlr_signals.arguments("dlr_delivered")["message"]
     assert (delivered.status, delivered.metadata) == ("delivered", {"order": 18})
@@ -77,7 +77,7 @@ def test_uncommitted_message__is_not_waited_for(
         request.getfixturevalue("dlr_signals")
     created: list[SmsMessage] = []
     with locked(lambda: created.append(SmsMessageFactory.create())):
-        assert call_back(created[0]).status_code == 200
+        assert simulate_callback(created[0]).status_code == 200
         report = DeliveryReport.objects.exclude(account="other").get()
         assert (written, report.outcome) == ([False], "orphan")
 
@@ -97,22 +97,22 @@ def test_locked_message__is_answered_503_when_the_lock_lasts(
         return execute(sql, params, many, context)
 
     with locked(lock(message)), connection.execute_wrapper(count):
-        assert call_back(message).status_code == 503
+        assert simulate_callback(message).status_code == 503
     assert len(attempts) == 1  # the wait is not repeated
     assert not message.reports.exists()
     assert settings_of_the_connection() == before
-    assert call_back(message).status_code == 200
+    assert simulate_callback(message).status_code == 200
     assert message.reports.get().outcome == "advanced"
 
 
 def test_locked_report__is_answered_503_when_the_lock_lasts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(db_retry, "MAX_LOCK_WAIT", 1)
     message = SmsMessageFactory.create()
-    assert call_back(message).status_code == 200
+    assert simulate_callback(message).status_code == 200
     report = message.reports.get()
     with locked(lambda: DeliveryReport.objects.select_for_update().get(pk=report.pk)):
-        assert call_back(message).status_code == 503  # a duplicate is counted on the report
-    assert call_back(message).status_code == 200
+        assert simulate_callback(message).status_code == 503  # a duplicate is counted on the report
+    assert simulate_callback(message).status_code == 200
     report.refresh_from_db()
     assert report.times_received == 2
 

@@ -18,7 +18,7 @@ from django_messente_dlr import dispatch
 from django_messente_dlr.models import DeliveryReport, PendingPoll, SmsMessage
 from django_messente_dlr.models.querysets import PENDING_STATUSES
 from django_messente_dlr.models.statuses import Status
-from django_messente_dlr.sandbox.scenarios import fate_of
+from django_messente_dlr.sandbox.scenarios import scenario_of
 from tests.soak.day import Day
 from tests.soak.plan import DUPLICATED, FATES, LOST, REORDERED, STRANGER_EVERY
 
@@ -88,7 +88,7 @@ def _shares(day: Day, reports: Reports) -> Iterator[Line]:
     shares = {"told six times": DUPLICATED, "told in the wrong order": REORDERED, "told only when asked": LOST}
     yield exactly("messages accepted by the sandbox", len(day.planned), len(day.messages))
     for what, share in shares.items():
-        yield exactly(f"of them {what}", len(share) * hundreds, sum(digits[fate] for fate in set(share)))
+        yield exactly(f"of them {what}", len(share) * hundreds, sum(digits[scenario] for scenario in set(share)))
     strangers = sum(planned.stranger for planned in day.planned)
     yield exactly("of them sent without us", len(day.planned) // STRANGER_EVERY, strangers)
     yield Line("workers killed", 1, None, len(set(day.deaths)))
@@ -97,7 +97,7 @@ def _shares(day: Day, reports: Reports) -> Iterator[Line]:
 def _messages(day: Day, reports: Reports) -> Iterator[Line]:
     """Whether each message is here once, with the status that it has there."""
     ours = dict(SmsMessage.objects.values_list("sms_unique_id", "status"))
-    theirs = {message.message_id: fate_of(message.recipient).expected for message in day.messages}
+    theirs = {message.message_id: scenario_of(message.recipient).expected for message in day.messages}
     yield exactly("messages stored", len(theirs), SmsMessage.objects.count())
     yield none("of them with another id than the sandbox's", ours.keys() ^ theirs.keys())
     counted = Counter(ours.values())
@@ -112,7 +112,12 @@ def _messages(day: Day, reports: Reports) -> Iterator[Line]:
 def _reports(day: Day, reports: Reports) -> Iterator[Line]:
     """Whether each report is here once, counted as often as it came."""
     told, stored = reports.told, reports.stored
-    due = {(message.message_id, step.stat) for message in day.messages for step in message.fate.steps if step.told}
+    due = {
+        (message.message_id, step.stat)
+        for message in day.messages
+        for step in message.scenario.steps
+        if step.callback
+    }
     yield exactly("reports called back", len(due), sum(row.source == "callback" for row in reports.rows))
     yield none("of them other ones than were to be told", stored.keys() ^ due)
     yield none("of them never answered 200", (report for report in due if 200 not in told[report]))
@@ -126,7 +131,7 @@ def _reports(day: Day, reports: Reports) -> Iterator[Line]:
         "reports with fewer receipts than answers, or more than attempts",
         (r for r, n in times_received.items() if not 0 <= n - told[r].count(200) <= told[r].count(None)),
     )
-    lost = {message.message_id for message in day.messages if message.fate.needs_poll}
+    lost = {message.message_id for message in day.messages if message.scenario.needs_poll}
     polled = Counter(row.sms_unique_id for row in reports.rows if row.source == "poll")
     cut_off = {sms_unique_id for (sms_unique_id, _), statuses in told.items() if None in statuses}
     early = polled.keys() & cut_off - lost

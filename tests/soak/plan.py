@@ -40,6 +40,6 @@ def plan(count: int, *, seed: int) -> list[Planned]:
     digits = FATES * (count // len(FATES))
     random.Random(seed).shuffle(digits)
     return [
-        Planned(f"+372{5_000_000 + number}{fate}", stranger=number % STRANGER_EVERY == STRANGER_EVERY - 1)
-        for number, fate in enumerate(digits)
+        Planned(f"+372{5_000_000 + number}{scenario}", stranger=number % STRANGER_EVERY == STRANGER_EVERY - 1)
+        for number, scenario in enumerate(digits)
     ]

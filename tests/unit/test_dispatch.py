@@ -19,7 +19,7 @@ from django.utils import timezone
 from django_messente_dlr import accounts, dispatch, receiving, signals
 from django_messente_dlr.messente.reports import Report, Source
 from django_messente_dlr.models import Account, DeliveryReport, SmsMessage
-from django_messente_dlr.testing.callbacks import call_back
+from django_messente_dlr.testing.callbacks import simulate_callback
 from django_messente_dlr.testing.factories import AccountFactory, DeliveryReportFactory, SmsMessageFactory
 from django_messente_dlr.testing.signals import SignalLog
 
@@ -66,7 +66,7 @@ def undo_a_report(message: SmsMessage) -> None:
 def stranded(message: SmsMessage) -> DeliveryReport:
     """A report as a process leaves it that dies between the commit and its signals."""
     with mock.patch.object(dispatch, "dispatch_report"):
-        call_back(message)
+        simulate_callback(message)
     return DeliveryReport.objects.get()
 
 
@@ -85,7 +85,7 @@ class TestAfterTheCommit:
             seen.append((SmsMessage.objects.get(pk=message.pk).status, connection.in_atomic_block))
 
         signals.dlr_delivered.connect(receiver)
-        call_back(message)
+        simulate_callback(message)
         assert seen == [("delivered", False)]
 
     def test_nothing_is_told_of_what_was_rolled_back(self, message: SmsMessage, dlr_signals: SignalLog) -> None:
@@ -106,13 +106,13 @@ class TestAfterTheCommit:
         self, message: SmsMessage, around: Callable[[], Any], dlr_signals: SignalLog
     ) -> None:
         with mock.patch.object(dispatch, "dispatch_report", side_effect=OperationalError("gone")), around():
-            assert call_back(message).status_code == 200
+            assert simulate_callback(message).status_code == 200
         assert dlr_signals == []
         assert dispatch.sweep(late(DeliveryReport.objects.get())) == 1
         assert dlr_signals.names == DELIVERED
 
     def test_what_was_sent_is_noted_on_the_report(self, message: SmsMessage) -> None:
-        call_back(message)
+        simulate_callback(message)
         report = DeliveryReport.objects.get()
         assert report.signals == DELIVERED
         assert report.dispatched_at is not None
@@ -138,7 +138,7 @@ class TestReceiversThatRaise:
         self, message: SmsMessage, failing: Any, dlr_signals: SignalLog, caplog: pytest.LogCaptureFixture
     ) -> None:
         with caplog.at_level(logging.ERROR):
-            assert call_back(message).status_code == 200
+            assert simulate_callback(message).status_code == 200
         message.refresh_from_db()
         assert message.status == "delivered"
         assert dlr_signals.names == DELIVERED
@@ -151,7 +151,7 @@ class TestReceiversThatRaise:
     def test_its_signals_can_be_sent_again_and_then_all_is_well(
         self, message: SmsMessage, failing: Any, dlr_signals: SignalLog
     ) -> None:
-        call_back(message)
+        simulate_callback(message)
         report = DeliveryReport.objects.get()
         assert dispatch.dispatch_report(report.pk) is False
         signals.dlr_delivered.disconnect(failing)
@@ -195,7 +195,7 @@ class TestReceiversThatRaise:
         }
         receiver, name = receivers[kind]
         signals.dlr_received.connect(receiver)
-        assert call_back(message).status_code == 200
+        assert simulate_callback(message).status_code == 200
         report = DeliveryReport.objects.get()
         assert report.dispatch_error.endswith(f"{name}: {told}")
         assert report.dispatch_error.startswith(f"{__name__}.")
@@ -302,7 +302,7 @@ class TestInATestCaseOfAProject(TestCase):
         signals.dlr_delivered.connect(receiver)
         message = SmsMessageFactory.create()
         with self.captureOnCommitCallbacks(execute=True):
-            assert call_back(message).status_code == 200
+            assert simulate_callback(message).status_code == 200
         assert heard == [message]
 
 
@@ -312,13 +312,13 @@ class TestDeliveredMeanwhile:
     @pytest.fixture
     def failed(self, message: SmsMessage, each_path: str, dlr_signals: SignalLog) -> DeliveryReport:
         with mock.patch.object(dispatch, "dispatch_report"):
-            call_back(message, "UNDELIV", 999)
+            simulate_callback(message, "UNDELIV", 999)
         return message.reports.get()
 
     def test_dlr_failed__is_not_sent(
         self, message: SmsMessage, failed: DeliveryReport, dlr_signals: SignalLog
     ) -> None:
-        call_back(message, "DELIVRD")
+        simulate_callback(message, "DELIVRD")
         dlr_signals.clear()
         assert dispatch.sweep(late(failed)) == 1
         assert dlr_signals.names == ["dlr_received", "dlr_status_changed"]
@@ -342,9 +342,9 @@ class TestDeliveredMeanwhile:
     ) -> None:
         def delivers(report: DeliveryReport, **kwargs: Any) -> None:
             if report.stat == "UNDELIV":
-                call_back(message, "DELIVRD")
+                simulate_callback(message, "DELIVRD")
 
         signals.dlr_received.connect(delivers)
-        call_back(message, "UNDELIV", 1)
+        simulate_callback(message, "UNDELIV", 1)
         assert "dlr_failed" not in dlr_signals.names
         assert dlr_signals.names.count("dlr_delivered") == 1

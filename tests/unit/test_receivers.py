@@ -13,7 +13,7 @@ from django_messente_dlr import signals
 from django_messente_dlr.models import DeliveryReport, SmsMessage
 from django_messente_dlr.sandbox import Sandbox
 from django_messente_dlr.sending import send_sms
-from django_messente_dlr.testing.callbacks import call_back
+from django_messente_dlr.testing.callbacks import simulate_callback
 from django_messente_dlr.testing.factories import SmsMessageFactory
 from django_messente_dlr.testing.signals import SignalLog
 
@@ -43,7 +43,7 @@ def test_one_that_fails_is_logged_and_noted_and_keeps_nobody_back(
     message = SmsMessageFactory.create()
     signals.dlr_received.connect(receiver)
     signals.dlr_failed.connect(receiver)
-    assert call_back(message, "UNDELIV", 1).status_code == 200
+    assert simulate_callback(message, "UNDELIV", 1).status_code == 200
     message.refresh_from_db()
     report = DeliveryReport.objects.get()
     assert (message.status, message.metadata) == ("failed", {})
@@ -64,7 +64,7 @@ def test_one_with_a_transaction_of_its_own_has_it_committed() -> None:
             transaction.on_commit(lambda: seen.append("committed"))
 
     signals.dlr_failed.connect(writes)
-    assert call_back(message, "UNDELIV", 1).status_code == 200
+    assert simulate_callback(message, "UNDELIV", 1).status_code == 200
     message.refresh_from_db()
     assert (message.metadata, seen) == ({"told": "failed"}, ["committed"])
 
@@ -78,7 +78,7 @@ def test_one_that_sends_another_sms_sends_it_once(messente_sandbox: Sandbox) -> 
         again.append(send_sms(message.recipient, "Once more", metadata={"again": message.pk}))
 
     signals.dlr_failed.connect(sends)
-    assert call_back(message, "UNDELIV", 999).status_code == 200
+    assert simulate_callback(message, "UNDELIV", 999).status_code == 200
     assert [sent.metadata for sent in again] == [{"again": message.pk}]
     assert [sent.message_id for sent in messente_sandbox.messages] == [again[0].sms_unique_id]
     assert DeliveryReport.objects.get().dispatch_error == ""
@@ -95,7 +95,7 @@ def test_a_slow_one_keeps_no_lock_and_no_other_report_waiting(dlr_signals: Signa
             return
 
         def another() -> None:
-            answers.append(call_back(message, "DELIVRD").status_code)
+            answers.append(simulate_callback(message, "DELIVRD").status_code)
             connection.close()
 
         other = threading.Thread(target=another, daemon=True)
@@ -103,7 +103,7 @@ def test_a_slow_one_keeps_no_lock_and_no_other_report_waiting(dlr_signals: Signa
         other.join(60)  # as long as it takes that another report about the same message is answered
 
     signals.dlr_received.connect(is_slow)
-    assert call_back(message, "UNDELIV", 1).status_code == 200
+    assert simulate_callback(message, "UNDELIV", 1).status_code == 200
     message.refresh_from_db()
     assert answers == [200]
     assert message.status == "delivered"

@@ -17,10 +17,11 @@ from django.utils.translation import gettext
 
 from django_messente_dlr.admin.action_results import Result, chosen, render, result_page
 from django_messente_dlr.admin.masked_message import shown_of
+from django_messente_dlr.exceptions import CreditsExhausted
 from django_messente_dlr.messente.errors import MessenteError, OutcomeUnknown
 from django_messente_dlr.models import SmsMessage
 from django_messente_dlr.models.statuses import Status
-from django_messente_dlr.sending import CreditsExhausted, send_sms
+from django_messente_dlr.sending import send_sms
 
 if TYPE_CHECKING:
     from django_messente_dlr.admin.base import ReadOnlyAdmin

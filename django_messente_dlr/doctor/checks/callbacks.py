@@ -30,10 +30,10 @@ class _Unanswered(Exception):
 
     def __init__(self, told: str, advice: str) -> None:
         super().__init__(told)
-        self.advice = advice
+        self.hint = advice
 
 
-def examine_callbacks() -> Iterator[Finding]:
+def check_callbacks() -> Iterator[Finding]:
     """Yield findings about the callback URL of each account."""
     config = conf.current()
     if not config.callback_base_url:
@@ -41,21 +41,21 @@ def examine_callbacks() -> Iterator[Finding]:
     for name in config.accounts:
         yield ok(TOPIC, f"For Messente's dashboard, account {name}:", secret=callbacks.callback_url(name))
     try:
-        yield from _examine_answer(_probe("GET"), config)
+        yield from _check_answer(_probe("GET"), config)
     except _Unanswered as exc:
-        yield error(TOPIC, str(exc), exc.advice)
+        yield error(TOPIC, str(exc), exc.hint)
         return
     for name, account in config.accounts.items():
         headers = {signatures.HEADER: signatures.sign(BODY, account.password), "Content-Type": "application/json"}
         try:
             _probe("POST", data=BODY, headers=headers)
         except _Unanswered as exc:
-            yield error(TOPIC, f"By a POST that account {name} has signed: {exc}", exc.advice)
+            yield error(TOPIC, f"By a POST that account {name} has signed: {exc}", exc.hint)
         else:
             yield ok(TOPIC, f"It takes a POST that account {name} has signed.")
 
 
-def _examine_answer(answer: dict[str, Any], config: conf.Config) -> Iterator[Finding]:
+def _check_answer(answer: dict[str, Any], config: conf.Config) -> Iterator[Finding]:
     yield ok(TOPIC, f"It is answered by this project under {config.callback_base_url}.")
     if config.callback_allowed_ips and answer.get("forwarded") != config.trusted_proxy_count:
         yield warning(

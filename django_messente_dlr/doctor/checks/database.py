@@ -14,7 +14,7 @@ TOPIC = "database"
 APP = "django_messente_dlr"
 
 
-def examine_database() -> Iterator[Finding]:
+def check_database() -> Iterator[Finding]:
     """Yield findings about the database that reports are written to."""
     connection = connections[router.db_for_write(DeliveryReport)]
     try:

@@ -10,7 +10,7 @@ from django_messente_dlr.doctor.findings import Finding, ok
 from django_messente_dlr.models import Account
 
 
-def examine_keys() -> Iterator[Finding]:
+def check_keys() -> Iterator[Finding]:
     """Yield when each key of callback URLs, and each password that may sign, was used last. No key is shown."""
     rows = Account.objects.in_bulk(list(conf.accounts()), field_name="name")
     used: dict[str, str] = {}

@@ -16,7 +16,7 @@ from django_messente_dlr.sending import send_sms
 TEXT = "This is a test: the SMS arrived, and its delivery report should follow."
 
 
-def examine_messente() -> Iterator[Finding]:
+def check_messente() -> Iterator[Finding]:
     """Yield a finding for each account: whether Messente takes its credentials, and what credit it has."""
     for name in conf.accounts():
         topic = f"account {name}"

@@ -19,16 +19,16 @@ CAP = 10_000  # a person who is told of more need not know how many more
 CALLED_WITHIN = timedelta(days=1)
 
 
-def examine_records() -> Iterator[Finding]:
+def check_records() -> Iterator[Finding]:
     """Yield findings about the rows."""
-    yield from _examine_messages()
-    yield from _examine_reports()
+    yield from _check_messages()
+    yield from _check_reports()
     rows = {account.name: account for account in Account.objects.all()}
     for name in conf.accounts():
-        yield from _examine_account(name, rows.get(name) or Account(name=name))
+        yield from _check_account(name, rows.get(name) or Account(name=name))
 
 
-def _examine_messages() -> Iterator[Finding]:
+def _check_messages() -> Iterator[Finding]:
     now = timezone.now()
     pending = capped_count(SmsMessage.objects.pending(), cap=CAP)
     late = SmsMessage.objects.overdue(now)
@@ -46,7 +46,7 @@ def _examine_messages() -> Iterator[Finding]:
         yield warning("messages", told, advice)
 
 
-def _examine_reports() -> Iterator[Finding]:
+def _check_reports() -> Iterator[Finding]:
     reports = DeliveryReport.objects
     told: list[tuple[QuerySet[Any], str, str]] = [
         (
@@ -74,7 +74,7 @@ def _examine_reports() -> Iterator[Finding]:
         yield ok("reports", "Every report has its message, and its signals were sent.")
 
 
-def _examine_account(name: str, row: Account) -> Iterator[Finding]:
+def _check_account(name: str, row: Account) -> Iterator[Finding]:
     topic, now = f"account {name}", timezone.now()
     if row.credits_exhausted_at:
         yield error(topic, f"It is on hold since {row.credits_exhausted_at:%Y-%m-%d %H:%M %Z}.", "Add credit.")

@@ -13,7 +13,7 @@ TOPIC = "settings"
 CHECKS = {check_settings: TOPIC, check_callback_url: TOPIC, check_deployment: "deployment"}
 
 
-def examine_settings() -> Iterator[Finding]:
+def run_system_checks() -> Iterator[Finding]:
     """Yield a finding for each message of our own system checks that is not silenced."""
     well = True
     for check, topic in CHECKS.items():

@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from django_messente_dlr import conf
-from django_messente_dlr.doctor import Finding, Level, examine, send_one, worst
+from django_messente_dlr.doctor import Finding, Level, max_level, run_checks, send_one
 
 
 class Command(BaseCommand):
@@ -28,22 +28,22 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         findings = []
-        for finding in self._examine(options):
+        for finding in self._run_checks(options):
             findings.append(finding)
             if not options["json"]:
                 self._show(finding)
-        level = worst(findings)
+        level = max_level(findings)
         if options["json"]:
             told = [
-                {"level": item.level.name.lower(), "topic": item.topic, "told": item.told, "advice": item.advice}
+                {"level": item.level.name.lower(), "topic": item.topic, "message": item.msg, "hint": item.hint}
                 for item in findings
             ]
-            self.stdout.write(json.dumps({"worst": level.name.lower(), "findings": told}, ensure_ascii=False))
+            self.stdout.write(json.dumps({"status": level.name.lower(), "findings": told}, ensure_ascii=False))
         if level:
             raise SystemExit(int(level))
 
-    def _examine(self, options: dict[str, Any]) -> Iterator[Finding]:
-        yield from examine()
+    def _run_checks(self, options: dict[str, Any]) -> Iterator[Finding]:
+        yield from run_checks()
         if options["send"]:
             yield send_one(options["send"], account=options["account"])
 
@@ -54,6 +54,6 @@ class Command(BaseCommand):
             Level.ERROR: self.style.ERROR,
         }
         mark = styles[finding.level](f"{finding.level.name.lower():<8}")
-        self.stdout.write(f"{mark} {finding.topic}: {finding.told} {finding.secret}".rstrip())
-        if finding.advice:
-            self.stdout.write(f"         → {finding.advice}")
+        self.stdout.write(f"{mark} {finding.topic}: {finding.msg} {finding.secret}".rstrip())
+        if finding.hint:
+            self.stdout.write(f"         → {finding.hint}")

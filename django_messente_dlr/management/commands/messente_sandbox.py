@@ -94,7 +94,7 @@ class Command(BaseCommand):
                 balance=options["balance"],
                 default_dlr_url=options["dlr_url"],
                 callback_hosts=options["callback_host"],
-                watch=lambda line: self._show(line, ended),
+                on_event=lambda line: self._show(line, ended),
             )
         except ValueError as exc:
             raise CommandError(str(exc)) from exc

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-from django_messente_dlr.sandbox import FATES
+from django_messente_dlr.sandbox import SCENARIOS
 
 # Every one of these digits ends a number in a fate of the sandbox's table.
 BY_SMS = (
@@ -50,8 +50,8 @@ class Part:
 
 def part(digits: str, way: Way = Way.SEND, *, expected: str = "", story: str = "") -> Part:
     """Return a message whose end and story are its fate's, where nothing else is said."""
-    fate = FATES[digits]
-    return Part(digits, way, expected or fate.expected, story or fate.description)
+    scenario = SCENARIOS[digits]
+    return Part(digits, way, expected or scenario.expected, story or scenario.description)
 
 
 CAST = (

@@ -14,10 +14,10 @@ from django_messente_dlr import conf
 from django_messente_dlr.accounts import is_held
 from django_messente_dlr.accounts.clients import client_for
 from django_messente_dlr.callbacks import callback_url
-from django_messente_dlr.messente.errors import MessenteError
+from django_messente_dlr.exceptions import CreditsExhausted, MessenteError
 from django_messente_dlr.models import DeliveryReport, PendingPoll, SmsMessage
 from django_messente_dlr.sandbox import Sandbox
-from django_messente_dlr.sending import CreditsExhausted, mark_sent, prepare_sms, send_sms, track_sms
+from django_messente_dlr.sending import mark_sent, prepare_sms, send_sms, track_sms
 from shop.demo.cast import Part, Way
 from shop.models import Order
 

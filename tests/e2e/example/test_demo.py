@@ -13,7 +13,7 @@ from shop.demo.cast import AFTERWARDS, CAST, EXPECTED_SIGNALS, OUT_OF_CREDIT
 from shop.demo.table import Board, Line, table
 from shop.demo.verdict import differences
 
-from django_messente_dlr.sandbox import FATES
+from django_messente_dlr.sandbox import SCENARIOS
 from django_messente_dlr.signals import BY_NAME
 
 PROJECT = Path(__file__).resolve().parents[3] / "example_project"
@@ -78,7 +78,7 @@ def test_the_cast_is_some_thirty_messages_that_end_in_every_way() -> None:
     cast = [*CAST, OUT_OF_CREDIT, AFTERWARDS]
     assert len(cast) >= 30
     assert {part.expected for part in cast} == {"sent", "unresolved", "failed", "rejected", "delivered", "seen"}
-    assert {part.digits for part in cast} <= set(FATES)
+    assert {part.digits for part in cast} <= set(SCENARIOS)
 
 
 def test_every_signal_is_expected() -> None:

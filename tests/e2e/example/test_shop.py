@@ -12,7 +12,7 @@ from shop.models import Note, Order
 
 from django_messente_dlr.models import SmsMessage
 from django_messente_dlr.sandbox import Sandbox
-from django_messente_dlr.testing.callbacks import call_back
+from django_messente_dlr.testing.callbacks import simulate_callback
 from django_messente_dlr.testing.factories import AccountFactory
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.urls("tests.e2e.example.urls")]
@@ -33,7 +33,7 @@ def test_a_sent_sms_is_shown_with_what_became_of_it(client: Client, messente_san
     order = Order.objects.get()
     assert order.message is not None
     assert order.message.metadata == {"order": order.pk}
-    assert call_back(order.message).status_code == 200
+    assert simulate_callback(order.message).status_code == 200
     page = client.get(reverse("orders")).content.decode()
     assert "Delivered" in page
     assert "Customer informed" in page
@@ -73,5 +73,5 @@ def test_an_incomplete_form_comes_back(client: Client) -> None:
 
 def test_a_report_about_nobodys_order_is_only_noted() -> None:
     message = SmsMessage.objects.create(account="default", created_at="2026-01-01T00:00Z", recipient="+37255500000")
-    assert call_back(message, "REJECTD", 7, sms_unique_id="an-id").status_code == 200
+    assert simulate_callback(message, "REJECTD", 7, sms_unique_id="an-id").status_code == 200
     assert Note.objects.filter(signal="sender_not_allowed", order=None).exists()

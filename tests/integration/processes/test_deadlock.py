@@ -13,7 +13,7 @@ from django.utils import timezone
 from django_messente_dlr.messente.parsers import read_callback
 from django_messente_dlr.models import DeliveryReport, SmsMessage
 from django_messente_dlr.models.statuses import Status
-from django_messente_dlr.testing.callbacks import call_back
+from django_messente_dlr.testing.callbacks import simulate_callback
 from django_messente_dlr.testing.factories import SmsMessageFactory
 from django_messente_dlr.testing.signals import SignalLog
 from tests.locking import GENEROUS, Other, contentions, wait_until_somebody_waits
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def report_of(message: SmsMessage) -> dict[str, Any]:
-    """The row of the report that `call_back` brings, as another process would write it."""
+    """The row of the report that `simulate_callback` brings, as another process would write it."""
     told = read_callback(f"sms_unique_id={message.sms_unique_id}&stat=DELIVRD")
     now = timezone.now()
     return {
@@ -59,7 +59,7 @@ def test_a_callback_that_is_a_deadlocks_victim_is_answered_200_and_stored_once(
     assert other.holds.wait(GENEROUS)
     other.may_go_on.set()
     with contentions() as met:
-        assert call_back(message).status_code == 200
+        assert simulate_callback(message).status_code == 200
     other.finish()
     assert ["deadlock" in str(error).lower() for error in met] == [True]
     report = DeliveryReport.objects.get(message=message)
@@ -86,7 +86,7 @@ def test_a_callback_that_sqlite_refuses_is_answered_200_once_the_other_writer_is
         return execute(sql, params, many, context)
 
     with contentions() as met, connection.execute_wrapper(let_go):
-        assert call_back(message).status_code == 200
+        assert simulate_callback(message).status_code == 200
     other.close()
     assert [str(error) for error in met] == ["database is locked"] * 3
     assert DeliveryReport.objects.get().times_received == 1

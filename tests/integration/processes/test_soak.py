@@ -20,9 +20,9 @@ def test_every_count_agrees_with_what_the_sandbox_sent(database: str, tmp_path: 
 
 def test_the_shares_of_a_day_are_exact() -> None:
     planned = plan(20_000, seed=1)
-    fates = Counter(message.recipient[-3:] for message in planned)
-    assert fates["106"] == fates["104"] + fates["105"] == 4_000
-    assert fates["141"] + fates["142"] == 1_000
+    scenarios = Counter(message.recipient[-3:] for message in planned)
+    assert scenarios["106"] == scenarios["104"] + scenarios["105"] == 4_000
+    assert scenarios["141"] + scenarios["142"] == 1_000
     assert sum(message.stranger for message in planned) == 400
     assert len({message.recipient for message in planned}) == len(planned)
 

@@ -10,9 +10,10 @@ import pytest
 from django.utils import timezone
 
 from django_messente_dlr import accounts
+from django_messente_dlr.exceptions import CreditsExhausted
 from django_messente_dlr.models import Account
-from django_messente_dlr.sending import CreditsExhausted, send_sms
-from django_messente_dlr.testing.callbacks import call_back
+from django_messente_dlr.sending import send_sms
+from django_messente_dlr.testing.callbacks import simulate_callback
 from django_messente_dlr.testing.factories import AccountFactory, SmsMessageFactory
 from django_messente_dlr.testing.signals import SignalLog
 
@@ -24,7 +25,7 @@ BROKE = ("REJECTD", 4)
 def exhaust(*, sent_at: datetime | None = None, **attributes: Any) -> None:
     """Have Messente report that a message failed for want of credit."""
     times = {"created_at": sent_at} if sent_at else {}
-    assert call_back(SmsMessageFactory.create(**times, **attributes), *BROKE).status_code == 200
+    assert simulate_callback(SmsMessageFactory.create(**times, **attributes), *BROKE).status_code == 200
 
 
 def test_the_hold_begins_once_an_outage_however_many_messages_fail(dlr_signals: SignalLog) -> None:
@@ -49,9 +50,9 @@ def test_accounts_are_held_one_by_one(dlr_signals: SignalLog) -> None:
 
 def test_a_cause_that_becomes_known_later_begins_the_hold_too(dlr_signals: SignalLog) -> None:
     message = SmsMessageFactory.create()
-    call_back(message, "REJECTD")
+    simulate_callback(message, "REJECTD")
     assert not accounts.is_held("default")
-    call_back(message, *BROKE)
+    simulate_callback(message, *BROKE)
     assert accounts.is_held("default")
     assert dlr_signals.names.count("dlr_failed") == 1
     assert dlr_signals.names.count("credits_exhausted") == 1
@@ -60,7 +61,7 @@ def test_a_cause_that_becomes_known_later_begins_the_hold_too(dlr_signals: Signa
 def test_a_delivery_of_a_message_that_was_sent_later_ends_the_hold_once(dlr_signals: SignalLog) -> None:
     exhaust()
     for _ in range(2):
-        assert call_back(SmsMessageFactory.create()).status_code == 200
+        assert simulate_callback(SmsMessageFactory.create()).status_code == 200
     assert not accounts.is_held("default")
     assert dlr_signals.names.count("credits_restored") == 1
     arguments = dlr_signals.arguments("credits_restored")
@@ -70,7 +71,7 @@ def test_a_delivery_of_a_message_that_was_sent_later_ends_the_hold_once(dlr_sign
 def test_a_delivery_of_a_message_that_was_sent_before_says_nothing_of_the_credit_now() -> None:
     earlier = SmsMessageFactory.create()
     exhaust()
-    call_back(earlier)
+    simulate_callback(earlier)
     assert accounts.is_held("default")
 
 
@@ -80,7 +81,7 @@ def test_what_was_sent_later_but_not_delivered_says_nothing_of_the_credit(
 ) -> None:
     exhaust()
     message = SmsMessageFactory.create(queued=True, sent_at=timezone.now())
-    assert call_back(message, stat, err, sms_unique_id="an-id").status_code == 200
+    assert simulate_callback(message, stat, err, sms_unique_id="an-id").status_code == 200
     assert accounts.is_held("default")
     assert "credits_restored" not in dlr_signals.names
 
@@ -88,7 +89,7 @@ def test_what_was_sent_later_but_not_delivered_says_nothing_of_the_credit(
 def test_a_message_that_was_entered_before_the_outage_and_sent_after_it_began_tells_of_credit() -> None:
     entered = timezone.now() - timedelta(hours=1)
     exhaust()
-    call_back(SmsMessageFactory.create(created_at=entered, sent_at=timezone.now()))
+    simulate_callback(SmsMessageFactory.create(created_at=entered, sent_at=timezone.now()))
     assert not accounts.is_held("default")
 
 

@@ -20,7 +20,7 @@ from django_messente_dlr.models import SmsMessage
 from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.sandbox import Sandbox
 from django_messente_dlr.sending import send_sms
-from django_messente_dlr.testing.callbacks import call_back
+from django_messente_dlr.testing.callbacks import simulate_callback
 from django_messente_dlr.testing.factories import AccountFactory, SmsMessageFactory
 from tests.unit.admin.conftest import Staff
 from tests.unit.admin.pages import act, html, list_url, page_url, told
@@ -158,7 +158,7 @@ class TestSendAgain:
         take = resend._take
 
         def deliver_first(looked_at: SmsMessage) -> bool:
-            call_back(message)
+            simulate_callback(message)
             return take(looked_at)
 
         monkeypatch.setattr(resend, "_take", deliver_first)

@@ -15,7 +15,7 @@ from django_messente_dlr.admin import statistics as admin_statistics
 from django_messente_dlr.maintenance import statistics
 from django_messente_dlr.models import DeliveryReport, MessageStatistics, SmsMessage
 from django_messente_dlr.models.statuses import Status
-from django_messente_dlr.testing.callbacks import call_back
+from django_messente_dlr.testing.callbacks import simulate_callback
 from django_messente_dlr.testing.factories import AccountFactory, DeliveryReportFactory, SmsMessageFactory
 from tests.unit.admin.conftest import Staff
 from tests.unit.admin.pages import html, list_url, page_url
@@ -203,7 +203,7 @@ class TestWarnings:
         assert said not in self.warnings(admin_client)
         message = SmsMessageFactory.create(account="gone")
         assert said in self.warnings(admin_client)
-        call_back(message)
+        simulate_callback(message)
         assert said not in self.warnings(admin_client)
 
     @pytest.mark.parametrize("case", ["heard of since", "few", "just sent", "no callbacks"])

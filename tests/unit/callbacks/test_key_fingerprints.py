@@ -13,7 +13,7 @@ from django.utils import timezone
 from django_messente_dlr import accounts
 from django_messente_dlr.callbacks import callback_url, key_fingerprints
 from django_messente_dlr.models import Account, DeliveryReport, SmsMessage
-from django_messente_dlr.testing.callbacks import call_back, call_back_omnichannel
+from django_messente_dlr.testing.callbacks import simulate_callback, simulate_omnichannel_callback
 from django_messente_dlr.testing.factories import SmsMessageFactory
 from tests.unit.admin.pages import html, page_url
 
@@ -49,7 +49,7 @@ def test_a_fingerprint_can_be_tried_out_only_by_who_has_the_secret_key(settings:
 
 
 def test_a_get_callback_tells_the_key_of_its_url(message: SmsMessage, settings: Any) -> None:
-    assert call_back(message).status_code == 200
+    assert simulate_callback(message).status_code == 200
     assert verified_by() == (key_fingerprints.fingerprint(settings.SECRET_KEY), "")
     assert list(Account.objects.get().key_uses) == [key_fingerprints.fingerprint(settings.SECRET_KEY)]
 
@@ -110,7 +110,7 @@ def test_a_key_that_was_just_noted_does_not_keep_another_from_being_noted() -> N
 
 
 def test_the_admin_shows_fingerprints_and_no_key(message: SmsMessage, settings: Any, admin_client: Client) -> None:
-    assert call_back_omnichannel(PAYLOAD, url=message.callback_url).status_code == 200
+    assert simulate_omnichannel_callback(PAYLOAD, url=message.callback_url).status_code == 200
     for row in (DeliveryReport.objects.get(), Account.objects.get()):
         page = html(admin_client, page_url(row))
         for key in (settings.SECRET_KEY, "a-password"):

@@ -17,7 +17,7 @@ from django_messente_dlr import dispatch
 from django_messente_dlr.maintenance.pruning import prune_messages, prune_orphans
 from django_messente_dlr.models import DeliveryReport, SmsMessage
 from django_messente_dlr.sending import track_sms
-from django_messente_dlr.testing.callbacks import call_back
+from django_messente_dlr.testing.callbacks import simulate_callback
 from django_messente_dlr.testing.factories import DeliveryReportFactory, SmsMessageFactory
 from django_messente_dlr.testing.signals import SignalLog
 from tests.isolation import elsewhere
@@ -55,7 +55,7 @@ def undispatched(work: Callable[[], object]) -> None:
 
 def test_a_report_that_comes_first_keeps_its_message_until_its_signals_are_sent(dlr_signals: SignalLog) -> None:
     message = SmsMessageFactory.create(status="unresolved", created_at=OLD)
-    with just_before("FOR UPDATE", lambda: undispatched(lambda: call_back(message))):
+    with just_before("FOR UPDATE", lambda: undispatched(lambda: simulate_callback(message))):
         assert prune_messages(BEFORE) == 0
     assert SmsMessage.objects.get().status == "delivered"
     dispatch.sweep(timezone.now() + timedelta(hours=1))
@@ -69,7 +69,7 @@ def test_a_report_that_comes_in_the_middle_is_kept_without_its_message(dlr_signa
     with ThreadPoolExecutor(1) as others:
 
         def begin() -> None:
-            late.append(others.submit(elsewhere, lambda: call_back(message)))
+            late.append(others.submit(elsewhere, lambda: simulate_callback(message)))
             wait_until_somebody_waits()
 
         late: list[Any] = []

@@ -23,7 +23,7 @@ from django_messente_dlr import callbacks, dispatch
 from django_messente_dlr.callbacks import key_fingerprints
 from django_messente_dlr.models import Account, DeliveryReport, SmsMessage
 from django_messente_dlr.sandbox import Sandbox
-from django_messente_dlr.testing.callbacks import call_back
+from django_messente_dlr.testing.callbacks import simulate_callback
 from django_messente_dlr.testing.factories import AccountFactory, DeliveryReportFactory, SmsMessageFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -88,8 +88,8 @@ def test_json_tells_the_same_to_programs_but_no_secret() -> None:
     SmsMessageFactory.create(next_poll_at=timezone.now() - timedelta(hours=1))
     status, printed = examine("--json")
     told = json.loads(printed)
-    assert (status, told["worst"]) == (1, "warning")
-    assert {"level", "topic", "told", "advice"} == set(told["findings"][0])
+    assert (status, told["status"]) == (1, "warning")
+    assert {"level", "topic", "message", "hint"} == set(told["findings"][0])
     assert callbacks.callback_url() not in printed
     assert [finding["topic"] for finding in told["findings"] if finding["level"] == "warning"] == ["messages"]
 
@@ -185,7 +185,7 @@ def orphan() -> None:
 
 def undispatched() -> None:
     with mock.patch.object(dispatch, "dispatch_report"):
-        call_back(SmsMessageFactory.create())
+        simulate_callback(SmsMessageFactory.create())
     DeliveryReport.objects.update(dispatch_due_at=timezone.now() - timedelta(minutes=1))
 
 
@@ -279,7 +279,7 @@ def test_an_sms_is_sent_only_where_a_person_asks_for_it(messente: Sandbox) -> No
     assert "is not a phone number" in printed
     status, printed = examine("--send", "+37255500143", "--account", "later", "--json")
     assert status == 2
-    assert "no account «later»" in json.loads(printed)["findings"][-1]["told"]
+    assert "no account «later»" in json.loads(printed)["findings"][-1]["message"]
     assert len(messente.messages) == 1
 
 

@@ -18,7 +18,7 @@ import pytest
 import requests
 from django.core.management import CommandError, call_command
 
-from django_messente_dlr.sandbox import FATES
+from django_messente_dlr.sandbox import SCENARIOS
 
 ROOT = Path(__file__).resolve().parents[3]
 CREDENTIALS = {"username": "shop", "password": "a-password"}
@@ -88,8 +88,8 @@ def test_help_shows_what_every_number_ends_in(capsys: pytest.CaptureFixture[str]
         call_command("messente_sandbox", "--help")
     assert ended.value.code == 0
     told = capsys.readouterr().out
-    for digits, fate in FATES.items():
-        assert re.search(rf"^ +{digits} +{fate.expected}\b", told, re.MULTILINE), digits
+    for digits, scenario in SCENARIOS.items():
+        assert re.search(rf"^ +{digits} +{scenario.expected}\b", told, re.MULTILINE), digits
 
 
 def test_a_port_that_is_taken_is_told_with_a_way_out() -> None:

@@ -202,25 +202,25 @@ class TestSending:
         ("text", "error", "code"),
         [
             ("ERROR 101", errors.CredentialsRefused, AnswerCode.WRONG_CREDENTIALS),
-            ("ERROR 102", errors.Refused, AnswerCode.WRONG_PARAMETERS),
-            ("ERROR 103", errors.AddressRefused, AnswerCode.IP_NOT_ALLOWED),
-            ("ERROR 104", errors.Refused, AnswerCode.COUNTRY_NOT_FOUND),
-            ("ERROR 105", errors.Refused, AnswerCode.DESTINATION_105),
-            ("ERROR 106", errors.Refused, AnswerCode.DESTINATION_106),
-            ("ERROR 107", errors.Refused, AnswerCode.CREDIT_OR_UNKNOWN_ID),
-            ("ERROR 108", errors.Refused, AnswerCode.BLACKLISTED),
-            ("ERROR 111", errors.Refused, AnswerCode.SENDER_NOT_ACTIVATED),
-            ("FAILED 102", errors.Refused, AnswerCode.NO_REPORT_YET),
-            ("ERROR 999", errors.Refused, None),
-            ("ERROR", errors.Refused, None),
-            ("error 111 sender", errors.Refused, AnswerCode.SENDER_NOT_ACTIVATED),
+            ("ERROR 102", errors.RequestRefused, AnswerCode.WRONG_PARAMETERS),
+            ("ERROR 103", errors.IpAddressRefused, AnswerCode.IP_NOT_ALLOWED),
+            ("ERROR 104", errors.RequestRefused, AnswerCode.COUNTRY_NOT_FOUND),
+            ("ERROR 105", errors.RequestRefused, AnswerCode.DESTINATION_105),
+            ("ERROR 106", errors.RequestRefused, AnswerCode.DESTINATION_106),
+            ("ERROR 107", errors.RequestRefused, AnswerCode.CREDIT_OR_UNKNOWN_ID),
+            ("ERROR 108", errors.RequestRefused, AnswerCode.BLACKLISTED),
+            ("ERROR 111", errors.RequestRefused, AnswerCode.SENDER_NOT_ACTIVATED),
+            ("FAILED 102", errors.RequestRefused, AnswerCode.NO_REPORT_YET),
+            ("ERROR 999", errors.RequestRefused, None),
+            ("ERROR", errors.RequestRefused, None),
+            ("error 111 sender", errors.RequestRefused, AnswerCode.SENDER_NOT_ACTIVATED),
         ],
     )
     def test_a_refusal_says_what_messente_answered_and_what_to_do(
-        self, messente: Messente, text: str, error: type[errors.Refused], code: AnswerCode | None
+        self, messente: Messente, text: str, error: type[errors.RequestRefused], code: AnswerCode | None
     ) -> None:
         messente.answer(FIRST, "send_sms", text)
-        with pytest.raises(errors.Refused) as caught:
+        with pytest.raises(errors.RequestRefused) as caught:
             call("send_sms")
         assert type(caught.value) is error
         assert (caught.value.answer, caught.value.code) == (text, code)
@@ -230,7 +230,7 @@ class TestSending:
 
     def test_107_speaks_of_credit_as_well_as_of_the_id(self, messente: Messente) -> None:
         messente.answer(FIRST, "send_sms", "ERROR 107")
-        with pytest.raises(errors.Refused, match=r"ERROR 107.*credit"):
+        with pytest.raises(errors.RequestRefused, match=r"ERROR 107.*credit"):
             call("send_sms")
 
 
@@ -251,19 +251,19 @@ class TestAsking:
         ("text", "error"),
         [
             ("ERROR 101", errors.CredentialsRefused),
-            ("ERROR 102", errors.Refused),
-            ("ERROR 103", errors.AddressRefused),
+            ("ERROR 102", errors.RequestRefused),
+            ("ERROR 103", errors.IpAddressRefused),
             ("ERROR 107", errors.UnknownMessage),
             ("error 107 not found", errors.UnknownMessage),
-            ("ERROR 999", errors.Refused),
-            ("FAILED 103", errors.Refused),
+            ("ERROR 999", errors.RequestRefused),
+            ("FAILED 103", errors.RequestRefused),
         ],
     )
     def test_each_refusal_is_its_own_error(
         self, messente: Messente, text: str, error: type[errors.MessenteError]
     ) -> None:
         messente.answer(FIRST, "get_dlr_response", text)
-        with pytest.raises(errors.Refused) as caught:
+        with pytest.raises(errors.RequestRefused) as caught:
             client().ask(ID)
         assert type(caught.value) is error
         assert messente.hosts_asked() == [FIRST]
@@ -273,7 +273,7 @@ class TestAsking:
     )
     def test_what_cannot_be_read_says_so_and_quotes_its_beginning(self, messente: Messente, body: bytes) -> None:
         messente.answer(FIRST, "get_dlr_response", body)
-        with pytest.raises(errors.UnreadableAnswer) as caught:
+        with pytest.raises(errors.UnreadableResponse) as caught:
             client().ask(ID)
         assert len(str(caught.value)) < 200
         assert messente.hosts_asked() == [FIRST]
@@ -284,7 +284,7 @@ class TestAsking:
         self, messente: Messente, endpoint: str, body: bytes
     ) -> None:
         messente.answer(FIRST, endpoint, body)
-        with pytest.raises(errors.UnreadableAnswer, match="nothing"):
+        with pytest.raises(errors.UnreadableResponse, match="nothing"):
             call(endpoint)
         assert messente.hosts_asked() == [FIRST]
 
@@ -323,20 +323,22 @@ class TestBalance:
     )
     def test_what_is_no_amount_cannot_be_read(self, messente: Messente, text: str) -> None:
         messente.answer(FIRST, "get_balance", text.encode())
-        with pytest.raises(errors.UnreadableAnswer):
+        with pytest.raises(errors.UnreadableResponse):
             client().balance()
 
     @pytest.mark.parametrize(
         ("text", "error"),
         [
             ("ERROR 101", errors.CredentialsRefused),
-            ("ERROR 103", errors.AddressRefused),
-            ("ERROR 107", errors.Refused),
+            ("ERROR 103", errors.IpAddressRefused),
+            ("ERROR 107", errors.RequestRefused),
         ],
     )
-    def test_a_refusal_is_its_own_error(self, messente: Messente, text: str, error: type[errors.Refused]) -> None:
+    def test_a_refusal_is_its_own_error(
+        self, messente: Messente, text: str, error: type[errors.RequestRefused]
+    ) -> None:
         messente.answer(FIRST, "get_balance", text)
-        with pytest.raises(errors.Refused) as caught:
+        with pytest.raises(errors.RequestRefused) as caught:
             client().balance()
         assert type(caught.value) is error
 
@@ -351,11 +353,11 @@ class TestCancelling:
         ("text", "error"),
         [
             ("ERROR 101", errors.CredentialsRefused),
-            ("ERROR 102", errors.Refused),
-            ("ERROR 103", errors.AddressRefused),
+            ("ERROR 102", errors.RequestRefused),
+            ("ERROR 103", errors.IpAddressRefused),
             ("ERROR 107", errors.UnknownMessage),
-            ("FAILED 102", errors.Refused),
-            ("DELETED", errors.UnreadableAnswer),
+            ("FAILED 102", errors.RequestRefused),
+            ("DELETED", errors.UnreadableResponse),
         ],
     )
     def test_anything_else_is_an_error(
@@ -374,7 +376,7 @@ class TestHttp:
         self, messente: Messente, endpoint: str, status: int
     ) -> None:
         messente.answer(FIRST, endpoint, "OK 1", status=status, headers={"Location": f"{BACKUP}/{endpoint}/"})
-        with pytest.raises(errors.UnreadableAnswer, match=f"HTTP {status}"):
+        with pytest.raises(errors.UnreadableResponse, match=f"HTTP {status}"):
             call(endpoint)
         assert messente.hosts_asked() == [FIRST]
 
@@ -382,16 +384,16 @@ class TestHttp:
     def test_where_a_redirect_points_to_does_not_matter(self, messente: Messente, location: str) -> None:
         messente.answer(FIRST, "send_sms", status=302, headers={"Location": location})
         messente.add(responses.GET, STATUS_URL, status=302, headers={"Location": location})
-        with pytest.raises(errors.UnreadableAnswer):
+        with pytest.raises(errors.UnreadableResponse):
             call("send_sms")
-        with pytest.raises(errors.UnreadableAnswer):
+        with pytest.raises(errors.UnreadableResponse):
             client().ask_omnimessage(OMNIMESSAGE)
 
     @every_question
     @pytest.mark.parametrize("status", [201, 204])
     def test_a_success_without_an_answer_cannot_be_read(self, messente: Messente, endpoint: str, status: int) -> None:
         messente.answer(FIRST, endpoint, status=status)
-        with pytest.raises(errors.UnreadableAnswer):
+        with pytest.raises(errors.UnreadableResponse):
             call(endpoint)
         assert messente.hosts_asked() == [FIRST]
 
@@ -433,8 +435,8 @@ class TestOmnimessages:
         [
             (401, errors.CredentialsRefused),
             (404, errors.UnknownMessage),
-            (302, errors.UnreadableAnswer),
-            (403, errors.UnreadableAnswer),
+            (302, errors.UnreadableResponse),
+            (403, errors.UnreadableResponse),
             (429, errors.RateLimited),
             (500, errors.ServerFailure),
             (503, errors.ServerFailure),
@@ -450,9 +452,9 @@ class TestOmnimessages:
 
     @pytest.mark.parametrize("body", [b"", b"OK", b"[]", b"{}", b"\xff", b'{"statuses": null}'])
     def test_what_cannot_be_read_says_so(self, messente: Messente, body: bytes) -> None:
-        with pytest.raises(errors.UnreadableAnswer):
+        with pytest.raises(errors.UnreadableResponse):
             self.ask(messente, body=body)
 
     def test_a_success_without_an_answer_cannot_be_read(self, messente: Messente) -> None:
-        with pytest.raises(errors.UnreadableAnswer):
+        with pytest.raises(errors.UnreadableResponse):
             self.ask(messente, status=204)

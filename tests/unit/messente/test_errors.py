@@ -13,16 +13,16 @@ from django_messente_dlr.messente.response_codes import AnswerCode
 ERRORS = [
     errors.MalformedReport("it has no stat"),
     errors.ConnectionFailed("https://api2.messente.com could not be reached."),
-    errors.HostResting("Messente has failed a moment ago.", retry_after=12.5),
+    errors.HostUnavailable("Messente has failed a moment ago.", retry_after=12.5),
     errors.OutcomeUnknown("https://api2.messente.com did not answer."),
     errors.ServerFailure("https://api2.messente.com answered HTTP 500."),
     errors.RateLimited("https://api2.messente.com asks for fewer requests.", retry_after=30),
-    errors.UnreadableAnswer("Messente answered «<html>»."),
-    errors.Refused("ERROR 111"),
-    errors.Refused("ERROR 999"),
+    errors.UnreadableResponse("Messente answered «<html>»."),
+    errors.RequestRefused("ERROR 111"),
+    errors.RequestRefused("ERROR 999"),
     errors.CredentialsRefused("ERROR 101"),
     errors.CredentialsRefused("HTTP 401"),
-    errors.AddressRefused("ERROR 103"),
+    errors.IpAddressRefused("ERROR 103"),
     errors.UnknownMessage("ERROR 107"),
     errors.UnknownMessage("HTTP 404"),
 ]
@@ -48,24 +48,24 @@ def test_a_copy_says_the_same_as_the_error(error: errors.MessenteError) -> None:
 @pytest.mark.parametrize(
     ("error", "code"),
     [
-        (errors.Refused("ERROR 111"), AnswerCode.SENDER_NOT_ACTIVATED),
+        (errors.RequestRefused("ERROR 111"), AnswerCode.SENDER_NOT_ACTIVATED),
         (errors.CredentialsRefused("ERROR 101"), AnswerCode.WRONG_CREDENTIALS),
         (errors.CredentialsRefused("HTTP 401"), AnswerCode.WRONG_CREDENTIALS),
-        (errors.AddressRefused("ERROR 103"), AnswerCode.IP_NOT_ALLOWED),
+        (errors.IpAddressRefused("ERROR 103"), AnswerCode.IP_NOT_ALLOWED),
         (errors.UnknownMessage("ERROR 107"), AnswerCode.CREDIT_OR_UNKNOWN_ID),
         (errors.UnknownMessage("HTTP 404"), AnswerCode.CREDIT_OR_UNKNOWN_ID),
     ],
     ids=repr,
 )
 def test_a_refusal_quotes_the_answer_and_says_what_it_means_and_what_to_do(
-    error: errors.Refused, code: AnswerCode
+    error: errors.RequestRefused, code: AnswerCode
 ) -> None:
     assert error.code is code
     assert str(error) == f"Messente answered «{error.answer}». {code.meaning} {code.advice}"
 
 
 def test_a_refusal_that_we_do_not_know_says_so() -> None:
-    error = errors.Refused("ERROR 999")
+    error = errors.RequestRefused("ERROR 999")
     assert error.code is None
     assert str(error) == "Messente answered «ERROR 999». Its code is not in our table."
 

@@ -108,7 +108,7 @@ def test_where_all_rest_a_question_says_when_to_come_again(messente: Messente, c
     with pytest.raises(errors.ConnectionFailed):
         ask(one)
     clock.now += 10
-    with pytest.raises(errors.HostResting, match="left alone for 20 seconds more") as raised:
+    with pytest.raises(errors.HostUnavailable, match="left alone for 20 seconds more") as raised:
         ask(one)
     assert raised.value.retry_after == 20
     assert len(messente.calls) == 2
@@ -155,6 +155,6 @@ def test_the_omnichannel_host_is_left_alone_too(failures: int, messente: Messent
     for _ in range(failures):
         with pytest.raises((errors.ConnectionFailed, errors.ServerFailure)):
             one.ask_omnimessage("1")
-    with pytest.raises(errors.HostResting):
+    with pytest.raises(errors.HostUnavailable):
         one.ask_omnimessage("1")
     assert len(messente.calls) == failures

@@ -10,7 +10,7 @@ from django.test import Client
 from django_messente_dlr import callbacks
 from django_messente_dlr.models import DeliveryReport
 from django_messente_dlr.sending import track_sms
-from django_messente_dlr.testing.callbacks import call_back_omnichannel
+from django_messente_dlr.testing.callbacks import simulate_omnichannel_callback
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -21,7 +21,7 @@ def test_two_ids_that_differ_by_case_are_two_messages(by: str) -> None:
     lower, upper = (track_sms(**told) for told in ids)
     assert lower != upper
     report = {"message_id": "", "omnimessage_id": "", "status": "DELIVRD", "err": 0}
-    assert call_back_omnichannel({**report, by.replace("sms_unique", "message"): "AN-ID"}).status_code == 200
+    assert simulate_omnichannel_callback({**report, by.replace("sms_unique", "message"): "AN-ID"}).status_code == 200
     for message in (lower, upper):
         message.refresh_from_db()
     assert (lower.status, upper.status) == ("sent", "delivered")

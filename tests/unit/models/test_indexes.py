@@ -15,7 +15,7 @@ from django.utils import timezone
 from django_messente_dlr.models import DeliveryReport, PendingPoll, SmsMessage
 from django_messente_dlr.models.indexes import PartialIndexIfSupported
 from django_messente_dlr.receiving.lookup import orphans_of, orphans_with_message
-from django_messente_dlr.testing.callbacks import call_back
+from django_messente_dlr.testing.callbacks import simulate_callback
 from django_messente_dlr.testing.factories import DeliveryReportFactory, SmsMessageFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -39,7 +39,7 @@ class TestOfFew:
         self, model: type[Any], index: PartialIndexIfSupported
     ) -> None:
         message = SmsMessageFactory.create()
-        call_back(message, "DELIVRD", "000")
+        simulate_callback(message, "DELIVRD", "000")
         assert message.reports.get().outcome == "advanced"
         assert model.objects.count() == 1
         assert not model.objects.filter(index.partial_condition).exists()

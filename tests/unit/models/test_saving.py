@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from django_messente_dlr.models import SmsMessage
 from django_messente_dlr.models.statuses import Status
-from django_messente_dlr.testing.callbacks import call_back
+from django_messente_dlr.testing.callbacks import simulate_callback
 from django_messente_dlr.testing.factories import SmsMessageFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -22,7 +22,7 @@ def stale() -> SmsMessage:
     """A row as it was read before a report came."""
     message = SmsMessageFactory.create(sms_unique_id="an-id")
     row = SmsMessage.objects.get()
-    assert call_back(message, "UNDELIV", err=1).status_code == 200
+    assert simulate_callback(message, "UNDELIV", err=1).status_code == 200
     return row
 
 

@@ -16,7 +16,7 @@ from django_messente_dlr.accounts import is_held
 from django_messente_dlr.models import Account
 from django_messente_dlr.polling import Poller
 from django_messente_dlr.sandbox import Sandbox
-from django_messente_dlr.testing.callbacks import call_back
+from django_messente_dlr.testing.callbacks import simulate_callback
 from django_messente_dlr.testing.factories import AccountFactory, SmsMessageFactory
 from django_messente_dlr.testing.signals import SignalLog
 from django_messente_dlr.utils.poll_schedule import WINDOW
@@ -89,7 +89,7 @@ def test_the_mark_stays_while_nobody_asks_and_goes_when_nothing_is_waited_for(me
     assert "Compare USERNAME and PASSWORD" in refused.last_poll_error
     assert polled.last_poll_error == refused.last_poll_error
     assert polled.last_poll_at != refused.last_poll_at
-    call_back(message, "DELIVRD")
+    simulate_callback(message, "DELIVRD")
     assert Poller().run().asked == 0
     assert Account.objects.get(name="default").last_poll_error == ""
 
@@ -146,7 +146,7 @@ def test_an_account_that_is_not_configured_cannot_be_polled() -> None:
 
 
 def test_a_hold_is_lifted_once_the_balance_shows_credit(messente_sandbox: Sandbox, dlr_signals: SignalLog) -> None:
-    call_back(SmsMessageFactory.create(), "REJECTD", "4")
+    simulate_callback(SmsMessageFactory.create(), "REJECTD", "4")
     messente_sandbox.balance = Decimal(0)
     Poller().run()
     assert is_held("default")

@@ -16,7 +16,7 @@ from django_messente_dlr.messente.reports import Report, Source
 from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.polling import Poller, status_responses
 from django_messente_dlr.polling.status_requests import Question
-from django_messente_dlr.testing.callbacks import call_back
+from django_messente_dlr.testing.callbacks import simulate_callback
 from django_messente_dlr.testing.factories import SmsMessageFactory
 from django_messente_dlr.testing.signals import SignalLog
 from tests.unit.messente.answering import (
@@ -242,7 +242,7 @@ def test_an_omnimessage_without_a_sensible_answer_stays_open(body: str, status: 
 
 def test_what_somebody_has_left_on_the_list_is_not_asked_about_for_ever(messente: Messente) -> None:
     message = due()
-    call_back(message, "DELIVRD")
+    simulate_callback(message, "DELIVRD")
     message.pending.save(force_insert=True)
     messente.answer(FIRST, REPORT, "OK DELIVERED")
     assert Poller().run().asked == 1

@@ -14,7 +14,7 @@ from django_messente_dlr.models import SmsMessage
 from django_messente_dlr.polling import Poller, claims, status_responses
 from django_messente_dlr.polling.results import Result
 from django_messente_dlr.sending import mark_sent, prepare_sms, track_sms
-from django_messente_dlr.testing.callbacks import call_back, call_back_omnichannel
+from django_messente_dlr.testing.callbacks import simulate_callback, simulate_omnichannel_callback
 from django_messente_dlr.testing.signals import SignalLog
 from django_messente_dlr.utils.poll_schedule import WINDOW
 from tests.unit.messente.answering import FIRST, OMNICHANNEL, Messente
@@ -72,10 +72,10 @@ def test_an_omnimessage_that_one_channel_failed_to_deliver_is_waited_for_until_a
     whole = prepare_sms(NUMBER, channel="viber")
     failed = {"message_id": "V", "omnimessage_id": "X", "channel": "viber", "status": "UNDELIV", "err": 1}
     if first == "a callback before mark_sent":
-        assert call_back_omnichannel(failed, url=whole.callback_url).status_code == 200
+        assert simulate_omnichannel_callback(failed, url=whole.callback_url).status_code == 200
     mark_sent(whole, omnimessage_id="X")
     if first == "a callback":
-        assert call_back_omnichannel(failed, url=whole.callback_url).status_code == 200
+        assert simulate_omnichannel_callback(failed, url=whole.callback_url).status_code == 200
     make_due(whole)
     answered(messente, ("V", "UNDELIV"), ("S", "ACK"))
     assert Poller().run().open == 1
@@ -88,7 +88,7 @@ def test_an_omnimessage_that_one_channel_failed_to_deliver_is_waited_for_until_a
 
 def test_a_failure_that_does_not_name_the_omnimessage_is_not_the_end_of_the_whole_either() -> None:
     whole = mark_sent(prepare_sms(NUMBER), omnimessage_id="X")
-    assert call_back(whole, "UNDELIV", "1", sms_unique_id="V").status_code == 200
+    assert simulate_callback(whole, "UNDELIV", "1", sms_unique_id="V").status_code == 200
     assert (seen(whole).status, seen(whole).next_poll_at is None) == ("failed", False)
 
 
@@ -96,7 +96,7 @@ def test_a_failure_that_does_not_name_the_omnimessage_is_not_the_end_of_the_whol
 def test_a_channel_that_is_entered_by_its_own_id_has_ended_where_it_failed() -> None:
     channel = track_sms("V", omnimessage_id="X", channel="viber")
     failed = {"message_id": "V", "omnimessage_id": "X", "channel": "viber", "status": "UNDELIV", "err": 1}
-    assert call_back_omnichannel(failed).status_code == 200
+    assert simulate_omnichannel_callback(failed).status_code == 200
     assert (seen(channel).status, seen(channel).next_poll_at) == ("failed", None)
 
 
@@ -122,7 +122,7 @@ def test_a_delivery_by_the_next_channel_ends_the_waiting(messente: Messente) -> 
     whole = mark_sent(prepare_sms(NUMBER), omnimessage_id="X")
     for name, status in (("V", "UNDELIV"), ("S", "DELIVRD")):
         told = {"message_id": name, "omnimessage_id": "X", "status": status, "err": 0}
-        assert call_back_omnichannel(told, url=whole.callback_url).status_code == 200
+        assert simulate_omnichannel_callback(told, url=whole.callback_url).status_code == 200
     assert (seen(whole).status, seen(whole).next_poll_at) == ("delivered", None)
 
 
@@ -153,7 +153,7 @@ def test_a_message_that_was_put_off_for_want_of_an_id_is_asked_about_soon_after_
     assert due_at(message) == message.created_at + WINDOW
     if by != "mark_sent":
         told = "" if by.endswith("without an id") else "an-id"
-        assert call_back(message, "ACCEPTD", sms_unique_id=told).status_code == 200
+        assert simulate_callback(message, "ACCEPTD", sms_unique_id=told).status_code == 200
     if by != "a report":
         mark_sent(message, "an-id")
     assert due_at(message) < timezone.now() + SOON
@@ -163,21 +163,21 @@ def test_a_report_that_tells_the_id_does_not_put_off_a_question(messente: Messen
     message = prepare_sms(NUMBER)
     make_due(message)
     before = due_at(message)
-    call_back(message, "ACCEPTD", sms_unique_id="an-id")
+    simulate_callback(message, "ACCEPTD", sms_unique_id="an-id")
     assert due_at(message) == before
 
 
 def test_a_report_that_ends_nothing_leaves_the_next_question_where_it_is() -> None:
     later = timezone.now() + 3 * SOON
     message = due(next_poll_at=later)
-    call_back(message, "ACCEPTD")
+    simulate_callback(message, "ACCEPTD")
     assert due_at(message) == later
 
 
 def test_an_id_that_becomes_known_brings_no_other_message_forward() -> None:
     other = due(next_poll_at=timezone.now() + 3 * SOON)
     before = due_at(other)
-    call_back(prepare_sms(NUMBER), "ACCEPTD", sms_unique_id="an-id")
+    simulate_callback(prepare_sms(NUMBER), "ACCEPTD", sms_unique_id="an-id")
     assert due_at(other) == before
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from django_messente_dlr.polling import Poller
-from django_messente_dlr.sandbox import FATES, Sandbox
+from django_messente_dlr.sandbox import SCENARIOS, Sandbox
 from django_messente_dlr.sending import send_sms
 from tests.unit.polling.rows import make_due, seen
 
@@ -21,10 +21,10 @@ def test_what_no_callback_tells_is_learnt_by_asking(digits: str, messente_sandbo
     settings.MESSENTE_DLR = {**settings.MESSENTE_DLR, "CALLBACK_BASE_URL": None}
     message = send_sms(f"+37255500{digits}", "Your parcel is here")
     assert messente_sandbox.wait_until_idle()
-    for _ in range(1 + len(FATES[digits].poll_first)):
+    for _ in range(1 + len(SCENARIOS[digits].poll_first)):
         make_due(message)
         Poller().run()
-    assert seen(message).status == FATES[digits].expected
+    assert seen(message).status == SCENARIOS[digits].expected
 
 
 def test_many_are_asked_about_at_the_same_time(messente_sandbox: Sandbox, settings: Any) -> None:

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django_messente_dlr.polling import Poller
 from django_messente_dlr.sending import mark_sent, prepare_sms
 from django_messente_dlr.signals import dlr_failed
-from django_messente_dlr.testing.callbacks import call_back
+from django_messente_dlr.testing.callbacks import simulate_callback
 from django_messente_dlr.testing.signals import SignalLog
 from django_messente_dlr.utils.poll_schedule import WINDOW
 from tests.unit.messente.answering import BACKUP, FIRST, Messente
@@ -97,7 +97,7 @@ def test_a_late_report_corrects_an_unresolved_message(
     messente.answer(FIRST, REPORT, "FAILED 102")
     Poller().run()
     dlr_signals.clear()
-    assert call_back(seen(message), stat, err).status_code == 200
+    assert simulate_callback(seen(message), stat, err).status_code == 200
     assert (seen(message).status, seen(message).next_poll_at) == (status, None)
     assert dlr_signals.arguments("dlr_status_changed")["previous"] == "unresolved"
 
@@ -109,7 +109,7 @@ def test_a_report_that_comes_while_messente_is_asked_is_not_undone(messente: Mes
     messente.answer(FIRST, REPORT, "OK SENT")
 
     def tell_of_the_second(**kwargs: object) -> None:
-        call_back(second)  # which is claimed by now
+        simulate_callback(second)  # which is claimed by now
 
     dlr_failed.connect(tell_of_the_second)
     Poller().run()

@@ -18,7 +18,7 @@ from django_messente_dlr.messente.parsers import read_callback
 from django_messente_dlr.models import DeliveryReport, PendingPoll, SmsMessage
 from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.receiving import fast_path, sql
-from django_messente_dlr.testing.callbacks import call_back, call_back_omnichannel
+from django_messente_dlr.testing.callbacks import simulate_callback, simulate_omnichannel_callback
 from django_messente_dlr.testing.factories import AccountFactory, SmsMessageFactory
 from django_messente_dlr.testing.signals import SignalLog
 
@@ -38,13 +38,13 @@ POST = {
 @pytest.fixture
 def message() -> SmsMessage:
     # The process notes once a minute that it was called and by which key, which is not to be counted here.
-    call_back(SmsMessageFactory.create())
-    call_back_omnichannel({"message_id": "a-stranger", "status": "ACK"})
+    simulate_callback(SmsMessageFactory.create())
+    simulate_omnichannel_callback({"message_id": "a-stranger", "status": "ACK"})
     return SmsMessageFactory.create(sms_unique_id="an-id")
 
 
 def by_message(message: SmsMessage, stat: str = "DELIVRD", err: str = "") -> None:
-    assert call_back(message, stat, err).status_code == 200
+    assert simulate_callback(message, stat, err).status_code == 200
 
 
 def by_account(message: SmsMessage) -> None:
@@ -53,7 +53,7 @@ def by_account(message: SmsMessage) -> None:
 
 
 def by_post(message: SmsMessage) -> None:
-    assert call_back_omnichannel(POST).status_code == 200
+    assert simulate_omnichannel_callback(POST).status_code == 200
 
 
 # The first word of each statement of a report that ends its message.
@@ -120,16 +120,18 @@ def rows(message: SmsMessage) -> tuple[dict[str, Any], bool, list[dict[str, Any]
 
 
 REPORTS: list[Callable[[SmsMessage], Any]] = [
-    lambda message: call_back(message, "DELIVRD", "000"),
-    lambda message: call_back(message, "UNDELIV", "1"),
-    lambda message: call_back(message, "REJECTD", "7"),
-    lambda message: call_back(message, "REJECTD", "4"),
-    lambda message: call_back(message, "ACCEPTD"),
-    lambda message: call_back(message, "PONDERD", "x"),
-    lambda message: call_back(message, "SEEN", "10"),
-    lambda message: [call_back(message, stat) for stat in ("FAILED", "DELIVRD", "DELIVRD", "SEEN", "UNDELIV")],
-    lambda message: call_back_omnichannel({**POST, "message_id": message.sms_unique_id}),
-    lambda message: call_back_omnichannel(
+    lambda message: simulate_callback(message, "DELIVRD", "000"),
+    lambda message: simulate_callback(message, "UNDELIV", "1"),
+    lambda message: simulate_callback(message, "REJECTD", "7"),
+    lambda message: simulate_callback(message, "REJECTD", "4"),
+    lambda message: simulate_callback(message, "ACCEPTD"),
+    lambda message: simulate_callback(message, "PONDERD", "x"),
+    lambda message: simulate_callback(message, "SEEN", "10"),
+    lambda message: [
+        simulate_callback(message, stat) for stat in ("FAILED", "DELIVRD", "DELIVRD", "SEEN", "UNDELIV")
+    ],
+    lambda message: simulate_omnichannel_callback({**POST, "message_id": message.sms_unique_id}),
+    lambda message: simulate_omnichannel_callback(
         {**POST, "message_id": message.sms_unique_id, "status": "FAILED", "err": 6}
     ),
 ]

@@ -13,7 +13,7 @@ from django_messente_dlr.callbacks import callback_url
 from django_messente_dlr.messente.parsers import read_answer
 from django_messente_dlr.models import DeliveryReport, SmsMessage
 from django_messente_dlr.receiving import record
-from django_messente_dlr.testing.callbacks import call_back, call_back_omnichannel
+from django_messente_dlr.testing.callbacks import simulate_callback, simulate_omnichannel_callback
 from django_messente_dlr.testing.factories import SmsMessageFactory
 from django_messente_dlr.testing.signals import SignalLog
 
@@ -78,7 +78,7 @@ def test_a_get_callback_ends_in_the_right_status_and_signals(
     stat: str, err: str, status: str, signals: list[str], dlr_signals: SignalLog
 ) -> None:
     message = SmsMessageFactory.create(queued=True)
-    response = call_back(message, stat, err, sms_unique_id="an-id")
+    response = simulate_callback(message, stat, err, sms_unique_id="an-id")
     assert (response.status_code, response.content) == (200, b"OK")
     assert outcome(message, dlr_signals) == (status, signals)
     assert message.sms_unique_id == "an-id"
@@ -94,7 +94,7 @@ def test_a_signed_post_ends_in_the_right_status_and_signals(
     if as_number and told is None and not stat:
         pytest.skip("There is nothing to tell.")
     payload = {"message_id": "an-id", "omnimessage_id": "an-omni-id", "status": stat, "err": told}
-    assert call_back_omnichannel(payload).status_code == 200
+    assert simulate_omnichannel_callback(payload).status_code == 200
     assert outcome(message, dlr_signals) == (status, signals)
 
 
@@ -153,7 +153,7 @@ def test_the_documentations_example_url_is_taken() -> None:
 
 def test_the_documentations_example_json_is_taken() -> None:
     message = SmsMessageFactory.create(sms_unique_id="11111111-1111-4111-8111-111111111111")
-    response = call_back_omnichannel(
+    response = simulate_omnichannel_callback(
         {
             "status": "DELIVRD",
             "sender": "Shop",
@@ -183,7 +183,7 @@ REPORTS = [("ACCEPTD", ""), ("UNDELIV", "1"), ("REJECTD", "7"), ("DELIVRD", "0")
 def test_reports_in_every_order_end_alike(order: tuple[tuple[str, str], ...], dlr_signals: SignalLog) -> None:
     message = SmsMessageFactory.create()
     for stat, err in order:
-        assert call_back(message, stat, err).status_code == 200
+        assert simulate_callback(message, stat, err).status_code == 200
     message.refresh_from_db()
     assert (message.status, message.rank, message.err) == ("delivered", 50, 0)
     assert dlr_signals.names.count("dlr_delivered") == 1
@@ -195,7 +195,7 @@ def test_reports_in_every_order_end_alike(order: tuple[tuple[str, str], ...], dl
 def test_failures_in_every_order_end_alike(order: tuple[tuple[str, str], ...], dlr_signals: SignalLog) -> None:
     message = SmsMessageFactory.create()
     for stat, err in order:
-        call_back(message, stat, err)
+        simulate_callback(message, stat, err)
     message.refresh_from_db()
     assert (message.status, message.err) == ("rejected", 7)
     assert dlr_signals.names.count("dlr_failed") == 1
@@ -204,7 +204,7 @@ def test_failures_in_every_order_end_alike(order: tuple[tuple[str, str], ...], d
 
 def test_six_equal_callbacks_are_one_report_one_transition_and_one_round_of_signals(dlr_signals: SignalLog) -> None:
     message = SmsMessageFactory.create()
-    answers: list[HttpResponse] = [call_back(message) for _ in range(6)]
+    answers: list[HttpResponse] = [simulate_callback(message) for _ in range(6)]
     assert [(answer.status_code, answer.content) for answer in answers] == [(200, b"OK")] * 6
     assert DeliveryReport.objects.get().times_received == 6
     assert dlr_signals.names == DELIVERED
@@ -214,7 +214,7 @@ def test_six_equal_callbacks_are_one_report_one_transition_and_one_round_of_sign
 
 def test_the_same_report_by_the_messages_url_and_by_the_accounts_is_one() -> None:
     message = SmsMessageFactory.create(sms_unique_id="an-id")
-    call_back(message)
+    simulate_callback(message)
     path = callback_url().removeprefix("https://shop.example.com")
     assert Client().get(path, {"sms_unique_id": "an-id", "stat": "DELIVRD", "err": ""}).status_code == 200
     assert DeliveryReport.objects.get().times_received == 2
@@ -222,14 +222,14 @@ def test_the_same_report_by_the_messages_url_and_by_the_accounts_is_one() -> Non
 
 def test_reports_that_tell_no_id_are_as_many_as_the_messages_whose_urls_were_called() -> None:
     for message in SmsMessageFactory.create_batch(2):
-        assert call_back(message, sms_unique_id="").status_code == 200
+        assert simulate_callback(message, sms_unique_id="").status_code == 200
         message.refresh_from_db()
         assert (message.status, message.reports.get().times_received) == ("delivered", 1)
 
 
 def test_signals_carry_what_they_promise(dlr_signals: SignalLog) -> None:
     message = SmsMessageFactory.create()
-    call_back(message, "UNDELIV", "999")
+    simulate_callback(message, "UNDELIV", "999")
     report = message.reports.get()
     rows = {"message": message, "report": report}
     assert dlr_signals == [
@@ -240,7 +240,7 @@ def test_signals_carry_what_they_promise(dlr_signals: SignalLog) -> None:
     ]
     dlr_signals.clear()
     other = SmsMessageFactory.create()
-    call_back(other, "REJECTD", "4")
+    simulate_callback(other, "REJECTD", "4")
     assert dlr_signals.arguments("dlr_failed")["temporary"] is False
     assert dlr_signals.arguments("credits_exhausted") == {
         "message": other,

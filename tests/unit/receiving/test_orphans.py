@@ -20,7 +20,7 @@ from django_messente_dlr.polling import Poller
 from django_messente_dlr.receiving import lookup
 from django_messente_dlr.sending import mark_sent, prepare_sms, track_sms
 from django_messente_dlr.signals import dlr_received
-from django_messente_dlr.testing.callbacks import call_back, call_back_omnichannel
+from django_messente_dlr.testing.callbacks import simulate_callback, simulate_omnichannel_callback
 from django_messente_dlr.testing.factories import AccountFactory, SmsMessageFactory
 from django_messente_dlr.testing.signals import SignalLog
 
@@ -68,7 +68,10 @@ def test_an_orphan_is_kept_and_matched_when_its_message_is_known(
 
 def test_an_orphan_tells_its_message_all_that_it_has_told() -> None:
     told = {"message_id": "an-id", "status": "UNDELIV", "err": 1, "error": "Unknown subscriber", "channel": "viber"}
-    assert call_back_omnichannel({**told, "price_info": {"total_price": "0.2", "parts_count": 2}}).status_code == 200
+    assert (
+        simulate_omnichannel_callback({**told, "price_info": {"total_price": "0.2", "parts_count": 2}}).status_code
+        == 200
+    )
     message = tracked()
     message.refresh_from_db()
     assert (message.status, message.stat, message.err) == ("failed", "UNDELIV", 1)
@@ -108,7 +111,7 @@ def test_an_orphan_that_comes_again_by_its_messages_own_url_is_given_to_it(dlr_s
     orphan = report()
     message = prepare_sms(NUMBER)  # the answer to sending got lost: its id is not known
     dlr_signals.clear()
-    assert call_back(message, sms_unique_id="an-id").status_code == 200
+    assert simulate_callback(message, sms_unique_id="an-id").status_code == 200
     sweep()
     message.refresh_from_db()
     orphan.refresh_from_db()
@@ -353,7 +356,7 @@ def test_a_receiver_that_raised_hears_of_the_report_again_when_it_is_matched() -
 
 def omni(message_id: str, status: str, omnimessage_id: str = "an-omni-id") -> int:
     payload = {"message_id": message_id, "omnimessage_id": omnimessage_id, "status": status, "err": 0}
-    return call_back_omnichannel(payload).status_code
+    return simulate_omnichannel_callback(payload).status_code
 
 
 def test_a_row_that_stands_for_a_whole_omnimessage_takes_the_reports_of_all_its_channels() -> None:
@@ -399,7 +402,7 @@ def test_orphans_of_an_omnimessage_are_matched() -> None:
 
 def test_a_report_that_overtakes_the_answer_tells_its_id() -> None:
     message = prepare_sms(NUMBER)
-    assert call_back(message, "ACCEPTD", sms_unique_id="an-id").status_code == 200
+    assert simulate_callback(message, "ACCEPTD", sms_unique_id="an-id").status_code == 200
     message.refresh_from_db()
     assert (message.sms_unique_id, message.status) == ("an-id", "sent")
     mark_sent(message, "an-id")
@@ -409,7 +412,7 @@ def test_a_report_that_overtakes_the_answer_tells_its_id() -> None:
 def test_an_id_that_is_another_messages_is_not_adopted() -> None:
     SmsMessageFactory.create(sms_unique_id="an-id")
     message = prepare_sms(NUMBER)
-    assert call_back(message, sms_unique_id="an-id").status_code == 403
+    assert simulate_callback(message, sms_unique_id="an-id").status_code == 403
     assert not DeliveryReport.objects.exists()
 
 
@@ -424,7 +427,7 @@ def test_an_id_that_became_known_meanwhile_is_not_replaced() -> None:
 
     message = prepare_sms(NUMBER)
     with mock.patch("django_messente_dlr.receiving.record.find", find_and_be_overtaken):
-        assert call_back(message, "PONDERD", sms_unique_id="another-id").status_code == 403
+        assert simulate_callback(message, "PONDERD", sms_unique_id="another-id").status_code == 403
     message.refresh_from_db()
     assert message.sms_unique_id == "an-id"
     assert not message.reports.exists()
@@ -433,7 +436,7 @@ def test_an_id_that_became_known_meanwhile_is_not_replaced() -> None:
 def test_an_omnichannel_report_that_overtakes_the_answer_tells_the_omnimessage() -> None:
     message = prepare_sms(NUMBER)
     payload = {"message_id": "sms-id", "omnimessage_id": "an-omni-id", "status": "ACK", "err": None}
-    assert call_back_omnichannel(payload, url=message.callback_url).status_code == 200
+    assert simulate_omnichannel_callback(payload, url=message.callback_url).status_code == 200
     message.refresh_from_db()
     assert (message.sms_unique_id, message.omnimessage_id) == (None, "an-omni-id")
     assert mark_sent(message, "sms-id", omnimessage_id="an-omni-id").sms_unique_id == "sms-id"

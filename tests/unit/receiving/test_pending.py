@@ -15,7 +15,7 @@ from django_messente_dlr.models import PendingPoll, SmsMessage
 from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.receiving import record_end
 from django_messente_dlr.sending import mark_sent, prepare_sms, track_sms
-from django_messente_dlr.testing.callbacks import call_back
+from django_messente_dlr.testing.callbacks import simulate_callback
 from django_messente_dlr.testing.factories import SmsMessageFactory
 from tests.locking import GENEROUS, Other, wait_until_somebody_waits
 
@@ -47,7 +47,7 @@ def test_it_is_waited_for_until_a_report_tells_its_end(stats: list[str], waited_
     message = SmsMessageFactory.create()
     assert is_waited_for(message)
     for stat in stats:
-        assert call_back(message, stat).status_code == 200
+        assert simulate_callback(message, stat).status_code == 200
     assert is_waited_for(message) is waited_for
 
 
@@ -69,7 +69,7 @@ def test_what_is_prepared_and_what_is_tracked_is_waited_for() -> None:
 
 def test_an_end_that_overtook_the_answer_to_sending_stays_the_end() -> None:
     message = prepare_sms("+37255500000")
-    assert call_back(message, "DELIVRD", sms_unique_id="an-id").status_code == 200
+    assert simulate_callback(message, "DELIVRD", sms_unique_id="an-id").status_code == 200
     mark_sent(message, "an-id")
     assert not is_waited_for(message)
 
@@ -84,7 +84,7 @@ def test_an_end_that_comes_while_it_is_being_claimed_is_the_end_of_waiting_too()
 
     def report() -> int:
         try:
-            return call_back(message, "DELIVRD").status_code
+            return simulate_callback(message, "DELIVRD").status_code
         finally:
             connection.close()
 
@@ -112,7 +112,7 @@ def test_no_index_names_a_column_that_an_ordinary_delivery_changes() -> None:
         return dict(SmsMessage.objects.filter(pk=message.pk).values().get())
 
     before = columns()
-    call_back(message, "DELIVRD", "000")
+    simulate_callback(message, "DELIVRD", "000")
     after = columns()
     changed = {name for name in before if before[name] != after[name]}
     assert {"status", "rank", "err"} <= changed
@@ -133,7 +133,7 @@ def test_no_index_names_a_column_that_an_ordinary_delivery_changes() -> None:
 def test_postgresql_writes_an_ordinary_delivery_without_touching_an_index() -> None:
     message = SmsMessageFactory.create()
     with transaction.atomic():
-        assert call_back(message, "DELIVRD", "000").status_code == 200
+        assert simulate_callback(message, "DELIVRD", "000").status_code == 200
         with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT pg_stat_get_xact_tuples_updated(oid), pg_stat_get_xact_tuples_hot_updated(oid)"

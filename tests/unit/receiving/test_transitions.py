@@ -11,7 +11,7 @@ import pytest
 
 from django_messente_dlr.models import SmsMessage
 from django_messente_dlr.receiving import lookup
-from django_messente_dlr.testing.callbacks import call_back, call_back_omnichannel
+from django_messente_dlr.testing.callbacks import simulate_callback, simulate_omnichannel_callback
 from django_messente_dlr.testing.factories import SmsMessageFactory
 from django_messente_dlr.testing.signals import SignalLog
 
@@ -26,7 +26,7 @@ def message() -> SmsMessage:
 def tell(message: SmsMessage, status: str, err: int | None = None, **more: Any) -> str:
     """Have Messente post a report, and return what that did."""
     payload = {"message_id": message.sms_unique_id, "status": status, "err": err, **more}
-    assert call_back_omnichannel(payload).status_code == 200
+    assert simulate_omnichannel_callback(payload).status_code == 200
     message.refresh_from_db()
     return message.reports.latest("pk").outcome
 
@@ -73,33 +73,33 @@ def test_of_price_and_parts_a_report_adds_what_is_missing(
 
 class TestWhenItIsFinal:
     def test_is_when_its_end_was_received(self, message: SmsMessage) -> None:
-        call_back(message, "UNDELIV", "1")
+        simulate_callback(message, "UNDELIV", "1")
         assert final_at(message) == message.reports.get().received_at
 
     @pytest.mark.parametrize("stat", ["ACCEPTD", "PONDERD"])
     def test_is_not_known_as_long_as_it_may_be_delivered(self, stat: str) -> None:
         message = SmsMessageFactory.create(queued=True)
-        call_back(message, stat)
+        simulate_callback(message, stat)
         assert final_at(message) is None
 
     def test_is_when_it_was_delivered_where_that_corrects_a_failure(self, message: SmsMessage) -> None:
-        call_back(message, "UNDELIV", "1")
-        call_back(message, "DELIVRD")
+        simulate_callback(message, "UNDELIV", "1")
+        simulate_callback(message, "DELIVRD")
         assert final_at(message) == message.reports.latest("pk").received_at
 
     def test_is_when_it_was_delivered_where_it_is_seen_afterwards(self, message: SmsMessage) -> None:
-        call_back(message, "DELIVRD")
-        call_back(message, "SEEN")
+        simulate_callback(message, "DELIVRD")
+        simulate_callback(message, "SEEN")
         assert final_at(message) == message.reports.earliest("pk").received_at
 
     def test_is_when_it_was_seen_where_its_delivery_was_not_told(self, message: SmsMessage) -> None:
-        call_back(message, "SEEN")
+        simulate_callback(message, "SEEN")
         assert final_at(message) == message.reports.get().received_at
 
 
 class TestAtTheSameRank:
     def test_a_cause_is_added_and_told(self, message: SmsMessage, dlr_signals: SignalLog) -> None:
-        call_back(message, "FAILED")
+        simulate_callback(message, "FAILED")
         ended = final_at(message)
         dlr_signals.clear()
         assert tell(message, "UNDELIV", 999) == "enriched"
@@ -108,7 +108,7 @@ class TestAtTheSameRank:
 
     @pytest.mark.parametrize("err", [None, 0, 2, 999])
     def test_a_cause_that_is_known_stays(self, message: SmsMessage, err: int | None, dlr_signals: SignalLog) -> None:
-        call_back(message, "UNDELIV", "1")
+        simulate_callback(message, "UNDELIV", "1")
         ended = final_at(message)
         dlr_signals.clear()
         assert tell(message, "EXPIRED", err) == "stale"
@@ -117,7 +117,7 @@ class TestAtTheSameRank:
 
     @pytest.mark.parametrize("err", [None, 0])
     def test_that_there_is_no_cause_is_no_news(self, message: SmsMessage, err: int | None) -> None:
-        call_back(message, "FAILED")
+        simulate_callback(message, "FAILED")
         assert tell(message, "UNDELIV", err) == "stale"
         assert message.err is None
 
@@ -148,13 +148,13 @@ class TestAtTheSameRank:
             found = lookup.find(address, **options)
             if not overtaken:
                 overtaken.append(stat)
-                call_back(message, stat, err)
+                simulate_callback(message, stat, err)
             return found
 
         overtaken: list[str] = []
-        call_back(message, "FAILED")
+        simulate_callback(message, "FAILED")
         with mock.patch("django_messente_dlr.receiving.record.find", find_and_be_overtaken):
-            assert call_back(message, "UNDELIV", "1").status_code == 200
+            assert simulate_callback(message, "UNDELIV", "1").status_code == 200
         message.refresh_from_db()
         assert overtaken
         assert (message.status, message.err) == ends

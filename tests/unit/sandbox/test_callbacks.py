@@ -15,12 +15,12 @@ import requests
 
 from django_messente_dlr.messente.parsers import read_callback, read_omnichannel
 from django_messente_dlr.messente.signatures import Signer, find_signer
-from django_messente_dlr.sandbox import FATES, Fate
+from django_messente_dlr.sandbox import SCENARIOS, Scenario
 from tests.unit.sandbox.conftest import CREDENTIALS, Start, ask, call, omni, send, send_omni
 from tests.unit.sandbox.receivers import Receiver
 
 PASSWORDS = {"shop": ["a-password"], "news": ["another-password"]}
-TOLD = [fate for fate in FATES.values() if not fate.refusal and not fate.hangs]
+TOLD = [scenario for scenario in SCENARIOS.values() if not scenario.refusal and not scenario.times_out]
 
 QUERIES = [
     ("000", ["stat=DELIVRD&err="]),
@@ -61,13 +61,15 @@ def test_the_get_callback_appends_its_parameters(
     assert {(received.method, received.path) for received in receiver.received} <= {("GET", "/dlr/a-secret-token/")}
 
 
-@pytest.mark.parametrize("fate", TOLD, ids=lambda fate: fate.digits)
-def test_every_fates_callbacks_can_be_read_by_the_package(start: Start, receiver: Receiver, fate: Fate) -> None:
+@pytest.mark.parametrize("scenario", TOLD, ids=lambda scenario: scenario.digits)
+def test_every_fates_callbacks_can_be_read_by_the_package(
+    start: Start, receiver: Receiver, scenario: Scenario
+) -> None:
     sandbox = start()
-    sms_unique_id = send(sandbox, fate.digits, dlr_url=receiver.url)
-    sent = send_omni(sandbox, fate.digits, dlr_url=receiver.url)
+    sms_unique_id = send(sandbox, scenario.digits, dlr_url=receiver.url)
+    sent = send_omni(sandbox, scenario.digits, dlr_url=receiver.url)
     assert sandbox.wait_until_idle()
-    count = sum(step.times for step in fate.steps if step.told)
+    count = sum(step.times for step in scenario.steps if step.callback)
     gets = [read_callback(received.query) for received in receiver.received if received.method == "GET"]
     posts = [read_omnichannel(received.body) for received in receiver.received if received.method == "POST"]
     assert (len(gets), len(posts)) == (count, count)

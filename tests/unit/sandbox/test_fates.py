@@ -9,46 +9,46 @@ import pytest
 from django_messente_dlr.messente.codes import ErrorCode, Stat
 from django_messente_dlr.messente.parsers import read_callback
 from django_messente_dlr.models.statuses import Status, status_of
-from django_messente_dlr.sandbox import FATES, Fate, SandboxMessage, Step, fate_of
+from django_messente_dlr.sandbox import SCENARIOS, SandboxMessage, Scenario, Step, scenario_of
 from django_messente_dlr.sandbox.callbacks import url_for
 from django_messente_dlr.sandbox.scenarios import table
 from django_messente_dlr.sandbox.state import State
 
-every_fate = pytest.mark.parametrize("fate", FATES.values(), ids=FATES.keys())
-STEPS = [step for fate in FATES.values() for step in fate.steps]
+every_fate = pytest.mark.parametrize("scenario", SCENARIOS.values(), ids=SCENARIOS.keys())
+STEPS = [step for scenario in SCENARIOS.values() for step in scenario.steps]
 
 
 @every_fate
-def test_a_fate_is_named_by_three_digits_and_one_sentence(fate: Fate) -> None:
-    assert len(fate.digits) == 3
-    assert fate.digits.isdigit()
-    assert fate.description[0].isalpha()
-    assert fate.description.endswith(".")
-    assert f"  {fate.digits}  {fate.expected}" in table()
+def test_a_fate_is_named_by_three_digits_and_one_sentence(scenario: Scenario) -> None:
+    assert len(scenario.digits) == 3
+    assert scenario.digits.isdigit()
+    assert scenario.description[0].isalpha()
+    assert scenario.description.endswith(".")
+    assert f"  {scenario.digits}  {scenario.expected}" in table()
 
 
 @every_fate
-def test_a_fate_ends_as_it_says(fate: Fate) -> None:
+def test_a_fate_ends_as_it_says(scenario: Scenario) -> None:
     """Each step is made into a callback and read by the package's own reader: the greatest status is the end."""
-    if fate.refusal and not fate.relents:
-        assert not fate.steps
-        refused = Status.REJECTED if fate.refusal.startswith("ERROR") else Status.FAILED
-        assert fate.expected == (Status.QUEUED if fate.refusal == "HTTP 500" else refused)
+    if scenario.refusal and not scenario.recovers:
+        assert not scenario.steps
+        refused = Status.REJECTED if scenario.refusal.startswith("ERROR") else Status.FAILED
+        assert scenario.expected == (Status.QUEUED if scenario.refusal == "HTTP 500" else refused)
         return
     state = State({"shop": "a-password"}, balance="0")  # type: ignore[arg-type]
-    message = SandboxMessage(message_id="an-id", account="shop", recipient=f"+37255500{fate.digits}")
+    message = SandboxMessage(message_id="an-id", account="shop", recipient=f"+37255500{scenario.digits}")
     told = [Status.SENT]
-    for step in fate.steps:
+    for step in scenario.steps:
         event = state.happen(message, step)
         assert event is not None
         report = read_callback(urlsplit(url_for("http://localhost/", message, event)).query)
         told.append(status_of(report) or Status.SENT)
-    assert fate.expected == max(told, key=lambda status: status.rank)
+    assert scenario.expected == max(told, key=lambda status: status.rank)
 
 
 def test_every_documented_error_code_has_the_fate_of_its_number() -> None:
     for code in ErrorCode:
-        assert FATES[f"{code:03}"].steps[-1].code == code
+        assert SCENARIOS[f"{code:03}"].steps[-1].code == code
 
 
 def test_every_word_is_told_by_some_fate() -> None:
@@ -67,14 +67,14 @@ def test_every_spelling_of_err_and_of_the_state_is_told_by_some_fate() -> None:
     [("+37255500004", "004"), ("37255500999", "999"), ("+37255500888", "000"), ("", "000"), ("+3725550000x", "000")],
 )
 def test_the_last_three_digits_choose_and_all_others_are_delivered(recipient: str, digits: str) -> None:
-    assert fate_of(recipient).digits == digits
+    assert scenario_of(recipient).digits == digits
 
 
 @pytest.mark.parametrize(
     ("digits", "needed"), [("000", False), ("101", False), ("141", True), ("143", False), ("144", True)]
 )
 def test_a_fate_knows_whether_only_asking_tells_its_end(digits: str, *, needed: bool) -> None:
-    assert FATES[digits].needs_poll is needed
+    assert SCENARIOS[digits].needs_poll is needed
 
 
 def test_a_word_that_nobody_knows_has_no_class() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from django_messente_dlr.messente.parsers import read_status
-from django_messente_dlr.sandbox import FATES, Fate, Sandbox
+from django_messente_dlr.sandbox import SCENARIOS, Sandbox, Scenario
 from tests.unit.sandbox.conftest import Start, omni, send_omni
 
 MESSAGE = {"to": "+37255500000", "messages": [{"channel": "sms", "sender": "Shop", "text": "Your parcel is here."}]}
@@ -83,17 +83,21 @@ POLLED = {
 
 
 @pytest.mark.parametrize(
-    "fate",
-    [fate for fate in FATES.values() if not fate.refusal and not fate.hangs and not fate.poll_first],
-    ids=lambda fate: fate.digits,
+    "scenario",
+    [
+        scenario
+        for scenario in SCENARIOS.values()
+        if not scenario.refusal and not scenario.times_out and not scenario.poll_first
+    ],
+    ids=lambda scenario: scenario.digits,
 )
-def test_the_status_tells_what_the_fate_says(sandbox: Sandbox, fate: Fate) -> None:
-    sent = send_omni(sandbox, fate.digits)
+def test_the_status_tells_what_the_fate_says(sandbox: Sandbox, scenario: Scenario) -> None:
+    sent = send_omni(sandbox, scenario.digits)
     assert sandbox.wait_until_idle()
     answer = omni(sandbox, "GET", f"/{sent['omnimessage_id']}/status")
     reports = read_status(answer.content)
-    told = [report and report.stat in POLLED[fate.expected] for report in reports]
-    assert told == ([True] if fate.steps else [None])
+    told = [report and report.stat in POLLED[scenario.expected] for report in reports]
+    assert told == ([True] if scenario.steps else [None])
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import time
 import pytest
 import requests
 
-from django_messente_dlr.sandbox import FATES, Fate, Sandbox
+from django_messente_dlr.sandbox import SCENARIOS, Sandbox, Scenario
 from tests.unit.sandbox.conftest import CREDENTIALS, Start, ask, call, send
 
 MESSAGE = {"to": "+37255500000", "text": "Your parcel is here."}
@@ -46,7 +46,7 @@ def test_a_message_is_kept_as_it_was_sent(sandbox: Sandbox) -> None:
     assert message.text == "Your parcel is here."
     assert message.dlr_url == "http://localhost/dlr/a-secret-token/"
     assert (message.channel, message.omnimessage_id, message.cancelled) == ("sms", "", False)
-    assert message.fate is FATES["143"]
+    assert message.scenario is SCENARIOS["143"]
     assert "a-secret-token" not in repr(message)
 
 
@@ -132,17 +132,19 @@ POLLED = {
 
 
 @pytest.mark.parametrize(
-    "fate", [fate for fate in FATES.values() if not fate.refusal and not fate.hangs], ids=lambda fate: fate.digits
+    "scenario",
+    [scenario for scenario in SCENARIOS.values() if not scenario.refusal and not scenario.times_out],
+    ids=lambda scenario: scenario.digits,
 )
-def test_asking_tells_what_the_fate_says(sandbox: Sandbox, fate: Fate) -> None:
-    sms_unique_id = send(sandbox, fate.digits)
+def test_asking_tells_what_the_fate_says(sandbox: Sandbox, scenario: Scenario) -> None:
+    sms_unique_id = send(sandbox, scenario.digits)
     assert sandbox.wait_until_idle()
-    for answer in fate.poll_first:
+    for answer in scenario.poll_first:
         response = call(sandbox, "get_dlr_response", sms_unique_id=sms_unique_id)
         expected = (int(answer[5:]), response.reason) if answer.startswith("HTTP ") else (200, answer)
         assert (response.status_code, response.text) == expected
-    assert ask(sandbox, sms_unique_id) == (POLLED[fate.expected] if fate.steps else "FAILED 102")
-    assert sandbox.messages[0].questions == len(fate.poll_first) + 1
+    assert ask(sandbox, sms_unique_id) == (POLLED[scenario.expected] if scenario.steps else "FAILED 102")
+    assert sandbox.messages[0].questions == len(scenario.poll_first) + 1
 
 
 def test_there_is_no_report_before_anything_happened(start: Start) -> None:
@@ -150,15 +152,15 @@ def test_there_is_no_report_before_anything_happened(start: Start) -> None:
     assert ask(sandbox, send(sandbox)) == "FAILED 102"
 
 
-REFUSED = [fate for fate in FATES.values() if fate.refusal and not fate.relents]
+REFUSED = [scenario for scenario in SCENARIOS.values() if scenario.refusal and not scenario.recovers]
 
 
-@pytest.mark.parametrize("fate", REFUSED, ids=lambda fate: fate.digits)
-def test_a_refused_message_is_refused_each_time_and_never_kept(sandbox: Sandbox, fate: Fate) -> None:
-    assert fate.refusal
+@pytest.mark.parametrize("scenario", REFUSED, ids=lambda scenario: scenario.digits)
+def test_a_refused_message_is_refused_each_time_and_never_kept(sandbox: Sandbox, scenario: Scenario) -> None:
+    assert scenario.refusal
     for _ in range(2):
-        answer = call(sandbox, "send_sms", **(MESSAGE | {"to": f"+37255500{fate.digits}"}))
-        expected = fate.refusal.removeprefix("HTTP ")
+        answer = call(sandbox, "send_sms", **(MESSAGE | {"to": f"+37255500{scenario.digits}"}))
+        expected = scenario.refusal.removeprefix("HTTP ")
         assert (answer.text if answer.status_code == 200 else str(answer.status_code)) == expected
     assert not sandbox.messages
 

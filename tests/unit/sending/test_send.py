@@ -16,20 +16,20 @@ from django.db import transaction
 from django.utils import timezone
 from urllib3.exceptions import ProtocolError
 
+from django_messente_dlr.exceptions import CreditsExhausted, SendInsideTransaction
 from django_messente_dlr.messente.errors import (
     ConnectionFailed,
     CredentialsRefused,
     MessenteError,
     OutcomeUnknown,
     RateLimited,
-    Refused,
+    RequestRefused,
     ServerFailure,
 )
 from django_messente_dlr.models import DeliveryReport, SmsMessage
 from django_messente_dlr.sandbox import Sandbox
-from django_messente_dlr.sending import CreditsExhausted, mark_sent, prepare_sms, send_sms, track_sms
-from django_messente_dlr.sending.rows import InTransaction
-from django_messente_dlr.testing.callbacks import call_back
+from django_messente_dlr.sending import mark_sent, prepare_sms, send_sms, track_sms
+from django_messente_dlr.testing.callbacks import simulate_callback
 from django_messente_dlr.testing.factories import AccountFactory, SmsMessageFactory
 from django_messente_dlr.testing.signals import SignalLog
 from django_messente_dlr.utils.poll_schedule import first_poll_at
@@ -123,8 +123,8 @@ def test_a_text_is_kept_only_where_the_project_wants_it(
     ("answer", "error", "status"),
     [
         ({"body": "ERROR 101"}, CredentialsRefused, "rejected"),
-        ({"body": "ERROR 111"}, Refused, "rejected"),
-        ({"body": "ERROR 107"}, Refused, "rejected"),
+        ({"body": "ERROR 111"}, RequestRefused, "rejected"),
+        ({"body": "ERROR 107"}, RequestRefused, "rejected"),
         ({"body": "FAILED 209"}, ServerFailure, "failed"),
         ({"body": requests.ConnectionError(ProtocolError("reset"))}, OutcomeUnknown, "queued"),
         ({"body": requests.ReadTimeout()}, OutcomeUnknown, "queued"),
@@ -165,21 +165,21 @@ def test_a_report_tells_what_a_time_out_left_open(mocked_responses: responses.Re
         send_sms(NUMBER, "Hello")
     message = raised.value.sms_message
     assert len(mocked_responses.calls) == 1  # the backup host was not asked: that could send twice
-    assert call_back(message, sms_unique_id="an-id").status_code == 200
+    assert simulate_callback(message, sms_unique_id="an-id").status_code == 200
     message.refresh_from_db()
     assert (message.status, message.sms_unique_id) == ("delivered", "an-id")
 
 
 def test_a_late_delivery_corrects_a_refusal(mocked_responses: responses.RequestsMock) -> None:
     mocked_responses.post(URL, "ERROR 111")
-    with pytest.raises(Refused) as raised:
+    with pytest.raises(RequestRefused) as raised:
         send_sms(NUMBER, "Hello")
-    call_back(raised.value.sms_message, sms_unique_id="an-id")
+    simulate_callback(raised.value.sms_message, sms_unique_id="an-id")
     assert SmsMessage.objects.get().status == "delivered"
 
 
 def test_nothing_is_sent_or_stored_inside_a_transaction() -> None:
-    with pytest.raises(InTransaction, match=r"transaction.on_commit"), transaction.atomic():
+    with pytest.raises(SendInsideTransaction, match=r"transaction.on_commit"), transaction.atomic():
         send_sms(NUMBER, "Hello")
     assert not SmsMessage.objects.exists()
 
@@ -263,13 +263,13 @@ def test_mark_sent_marks_its_own_message_alone() -> None:
 
 def test_what_is_marked_as_sent_is_not_sent_once_more(dlr_signals: SignalLog) -> None:
     message = mark_sent(prepare_sms(NUMBER), "an-id")
-    call_back(message, "ACCEPTD")
+    simulate_callback(message, "ACCEPTD")
     assert dlr_signals.names == ["dlr_received"]
 
 
 def test_mark_sent_does_not_set_back_what_a_report_has_told() -> None:
     message = prepare_sms(NUMBER)
-    call_back(message, sms_unique_id="an-id")
+    simulate_callback(message, sms_unique_id="an-id")
     assert mark_sent(message, "an-id").status == "delivered"
     assert message.next_poll_at is None
 
@@ -297,7 +297,7 @@ def test_mark_sent_refuses_what_is_no_id_of_this_message(ids: tuple[str, ...], s
 def test_an_id_with_blanks_around_it_is_that_of_its_reports() -> None:
     prepared = mark_sent(prepare_sms(NUMBER), " an-id\r\n")
     assert prepared.sms_unique_id == "an-id"
-    assert call_back(prepared, sms_unique_id="an-id").status_code == 200
+    assert simulate_callback(prepared, sms_unique_id="an-id").status_code == 200
     assert track_sms("an-id\n") == track_sms("an-id") == prepared
     whole = track_sms(omnimessage_id="an-omni-id ")
     assert (whole.omnimessage_id, track_sms(omnimessage_id="an-omni-id")) == ("an-omni-id", whole)

@@ -10,7 +10,7 @@ from django.test import TestCase
 from django_messente_dlr.models import SmsMessage
 from django_messente_dlr.sandbox import Sandbox
 from django_messente_dlr.sending import send_sms
-from django_messente_dlr.testing.callbacks import call_back, call_back_omnichannel
+from django_messente_dlr.testing.callbacks import simulate_callback, simulate_omnichannel_callback
 from django_messente_dlr.testing.factories import SmsMessageFactory
 from django_messente_dlr.testing.signals import record_signals
 from tests.settings import MESSENTE_DLR
@@ -31,10 +31,10 @@ def test_a_callback_arrives_however_the_project_is_served(settings: Any, base: s
     for name, value in more.items():
         setattr(settings, name, value)
     by_get, by_post, by_webhook = SmsMessageFactory.create_batch(3)
-    assert call_back(by_get).status_code == 200
+    assert simulate_callback(by_get).status_code == 200
     told = {**BY_POST, "message_id": by_post.sms_unique_id}
-    assert call_back_omnichannel(told, url=by_post.callback_url).status_code == 200
-    assert call_back_omnichannel({**BY_POST, "message_id": by_webhook.sms_unique_id}).status_code == 200
+    assert simulate_omnichannel_callback(told, url=by_post.callback_url).status_code == 200
+    assert simulate_omnichannel_callback({**BY_POST, "message_id": by_webhook.sms_unique_id}).status_code == 200
     assert {message.status for message in SmsMessage.objects.all()} == {"delivered"}
 
 
@@ -44,7 +44,7 @@ class WithoutPytestTests(TestCase):
     def test_receivers_are_called_where_the_commit_would_be(self) -> None:
         message = SmsMessageFactory.create(metadata={"order": 17})
         with record_signals() as dlr_signals, self.captureOnCommitCallbacks(execute=True):
-            call_back(message, "REJECTD", err=7)
+            simulate_callback(message, "REJECTD", err=7)
         assert "dlr_failed" in dlr_signals.names
         assert dlr_signals.arguments("dlr_failed")["message"] == message
 
@@ -52,7 +52,7 @@ class WithoutPytestTests(TestCase):
         with record_signals() as dlr_signals:
             pass
         with self.captureOnCommitCallbacks(execute=True):
-            call_back(SmsMessageFactory.create())
+            simulate_callback(SmsMessageFactory.create())
         assert dlr_signals == []
 
     def test_the_sandbox_tells_what_was_sent(self) -> None:

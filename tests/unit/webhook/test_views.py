@@ -17,7 +17,7 @@ from django.test import Client, RequestFactory
 from django_messente_dlr import callbacks, receiving
 from django_messente_dlr.messente.signatures import HEADER, sign
 from django_messente_dlr.models import Account, DeliveryReport, SmsMessage
-from django_messente_dlr.testing.callbacks import call_back, call_back_omnichannel
+from django_messente_dlr.testing.callbacks import simulate_callback, simulate_omnichannel_callback
 from django_messente_dlr.testing.factories import SmsMessageFactory
 from django_messente_dlr.webhook.verification import MAX_BODY
 from django_messente_dlr.webhook.views import callback
@@ -201,7 +201,7 @@ def test_a_database_that_is_down_is_a_503_and_the_report_is_taken_when_it_comes_
 @pytest.mark.usefixtures("orm_path")
 def test_a_message_that_keeps_changing_is_a_503(message: SmsMessage) -> None:
     with mock.patch("django_messente_dlr.receiving.record.settle", side_effect=receiving.apply.Moved):
-        assert call_back(message).status_code == 503
+        assert simulate_callback(message).status_code == 503
     assert not DeliveryReport.objects.exists()
 
 
@@ -210,7 +210,7 @@ def test_a_message_that_changed_once_meanwhile_is_looked_at_again(message: SmsMe
     from django_messente_dlr.receiving.apply import Moved, settle
 
     with mock.patch("django_messente_dlr.receiving.record.settle", side_effect=[Moved, mock.DEFAULT], wraps=settle):
-        assert call_back(message).status_code == 200
+        assert simulate_callback(message).status_code == 200
     message.refresh_from_db()
     assert message.status == "delivered"
 
@@ -232,7 +232,7 @@ def test_atomic_requests_do_not_keep_signals_back_or_undo_a_report(message: SmsM
 
     try:
         with mock.patch("django_messente_dlr.webhook.views.receiving.record", side_effect=look):
-            assert call_back(message).status_code == 200
+            assert simulate_callback(message).status_code == 200
     finally:
         connections["default"].settings_dict["ATOMIC_REQUESTS"] = False
     assert inside == [False]
@@ -257,15 +257,15 @@ def test_a_project_that_takes_only_small_bodies_answers_413(settings: Any) -> No
 @pytest.mark.parametrize(("use_tz", "stored"), [(True, "2024-05-06T07:08:09+00:00"), (False, "2024-05-06T10:08:09")])
 def test_times_are_stored_as_the_project_takes_them(settings: Any, stored: str, *, use_tz: bool) -> None:
     settings.USE_TZ = use_tz  # and TIME_ZONE is Europe/Tallinn, three hours ahead in summer
-    assert call_back_omnichannel({**REPORT, "timestamp": "2024-05-06T07:08:09"}).status_code == 200
+    assert simulate_omnichannel_callback({**REPORT, "timestamp": "2024-05-06T07:08:09"}).status_code == 200
     occurred_at = DeliveryReport.objects.get().occurred_at
     assert isinstance(occurred_at, datetime)
     assert occurred_at.isoformat() == stored
 
 
 def test_a_callback_is_noted_on_its_account_once_a_minute(message: SmsMessage) -> None:
-    call_back(message, "ACCEPTD")
+    simulate_callback(message, "ACCEPTD")
     noted = Account.objects.get(name="default").last_callback_at
     assert noted is not None
-    call_back(message, "DELIVRD")
+    simulate_callback(message, "DELIVRD")
     assert Account.objects.get(name="default").last_callback_at == noted
