@@ -25,7 +25,7 @@ from django_messente_dlr.utils import db_retry
 logger = logging.getLogger(__name__)
 
 # Longer than receivers may take while Messente waits for its answer (10 s), shorter than anybody likes to wait.
-LEASE = timedelta(minutes=2)
+DISPATCH_LEASE = timedelta(minutes=2)
 BATCH = 100
 # Not sent for a message that was delivered between the report of its failure and its dispatch: their receivers would
 # send it again.
@@ -47,7 +47,7 @@ def dispatch_fields(*, now: datetime, has_receivers: bool) -> dict[str, datetime
         has_receivers: whether one of its signals has a receiver.
     """
     return {
-        "dispatch_due_at": now + LEASE if has_receivers else None,
+        "dispatch_due_at": now + DISPATCH_LEASE if has_receivers else None,
         "dispatched_at": None if has_receivers else now,
     }
 
@@ -90,7 +90,7 @@ def dispatch_report(
     using = router.db_for_write(DeliveryReport)
     if report is None:
         rows = DeliveryReport.objects.using(using).select_related("message")
-        report = db_retry.patiently(lambda: rows.get(pk=report_pk), using=using)
+        report = db_retry.retry_on_contention(lambda: rows.get(pk=report_pk), using=using)
         if due_at not in {None, report.dispatch_due_at}:
             return True
     else:
@@ -129,7 +129,7 @@ def mark_dispatched(report: DeliveryReport, *, due_at: datetime | None, errors: 
         "dispatch_error": errors or note,
         "dispatch_failed_at": now if errors else None,
     }
-    db_retry.patiently(lambda: rows.update(**fields), using=using)
+    db_retry.retry_on_contention(lambda: rows.update(**fields), using=using)
 
 
 def _is_delivered_meanwhile(report: DeliveryReport) -> bool:
@@ -140,7 +140,7 @@ def _is_delivered_meanwhile(report: DeliveryReport) -> bool:
     return Status(report.message.status).is_delivery
 
 
-def announce_restored(account: str, *, due: datetime) -> None:
+def send_credits_restored(account: str, *, due: datetime) -> None:
     """Send ``credits_restored`` for an account whose hold was ended by a balance check or a person.
 
     Args:
@@ -152,7 +152,7 @@ def announce_restored(account: str, *, due: datetime) -> None:
     Account.objects.filter(name=account, restored_dispatch_due_at=due).update(restored_dispatch_due_at=None)
 
 
-def sweep(now: datetime | None = None) -> int:
+def dispatch_overdue(now: datetime | None = None) -> int:
     """Send the signals that a process that died has left unsent; return the number of reports dispatched.
 
     Args:
@@ -171,13 +171,13 @@ def sweep(now: datetime | None = None) -> int:
     until = moment + _from(moment)
     restored = Account.objects.filter(restored_dispatch_due_at__lte=moment)
     for account in claim_rows(restored, "restored_dispatch_due_at", count=BATCH, until=until):
-        announce_restored(account.name, due=until)
+        send_credits_restored(account.name, due=until)
     return done
 
 
 def _from(moment: datetime) -> timedelta:
     """Return how long after ``moment``, when a sweep began, a claim of now has to last."""
-    return max(timezone.now() - moment, timedelta(0)) + LEASE
+    return max(timezone.now() - moment, timedelta(0)) + DISPATCH_LEASE
 
 
 def _arguments(name: str, report: DeliveryReport) -> dict[str, Any]:

@@ -48,7 +48,7 @@ def _flush_what_tests_write() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _forget_what_the_process_remembers() -> None:
     """Clear when a callback was noted last, which another database does not know, and what was logged once."""
-    activity._callback_noted_at.clear()
+    activity._callback_recorded_at.clear()
     fast_path._logged_errors.clear()
 
 

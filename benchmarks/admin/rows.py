@@ -106,7 +106,7 @@ def fill(alias: str, size: int) -> None:
             cursor.execute(REPORTS)
             cursor.execute("ANALYZE")
         # The sweep does this every minute; here it has a month to catch up with.
-        while statistics.count(timezone.now()):
+        while statistics.update_statistics(timezone.now()):
             pass
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from django_messente_dlr.accounts.activity import note_balance, note_callback, note_poll
-from django_messente_dlr.accounts.credit import begin_hold, end_hold, is_held, lift_hold, lock
+from django_messente_dlr.accounts.activity import record_balance, record_callback, record_poll
+from django_messente_dlr.accounts.credit import end_hold, is_held, lock, release_hold, start_hold
 
 __all__ = [
-    "begin_hold",
     "end_hold",
     "is_held",
-    "lift_hold",
     "lock",
-    "note_balance",
-    "note_callback",
-    "note_poll",
+    "record_balance",
+    "record_callback",
+    "record_poll",
+    "release_hold",
+    "start_hold",
 ]

@@ -18,7 +18,7 @@ def client_for(account: str) -> MessenteClient:
     Raises:
         ImproperlyConfigured: there is no such account.
     """
-    config = conf.current()
+    config = conf.get_config()
     credentials = conf.account(account)
     return MessenteClient(
         credentials.username,

@@ -17,7 +17,7 @@ from django_messente_dlr.models import Account
 
 def lock(name: str) -> None:
     """Let nobody else lock an account until the transaction ends."""
-    _entered(name).select_for_update().get()
+    get_or_create_row(name).select_for_update().get()
 
 
 def is_held(name: str) -> bool:
@@ -25,7 +25,7 @@ def is_held(name: str) -> bool:
     return Account.objects.filter(name=name, credits_exhausted_at__isnull=False).exists()
 
 
-def begin_hold(name: str, *, sent_at: datetime, now: datetime) -> bool:
+def start_hold(name: str, *, sent_at: datetime, now: datetime) -> bool:
     """Begin the hold of an account; true for the one caller who did.
 
     A message that was sent before credit was last restored tells of the outage before, however late it is.
@@ -36,7 +36,7 @@ def begin_hold(name: str, *, sent_at: datetime, now: datetime) -> bool:
         now: when that became known.
     """
     return bool(
-        _entered(name)
+        get_or_create_row(name)
         .filter(Q(credits_restored_at__isnull=True) | Q(credits_restored_at__lt=sent_at))
         .filter(credits_exhausted_at__isnull=True)
         .update(credits_exhausted_at=now)
@@ -58,7 +58,7 @@ def end_hold(name: str, *, sent_at: datetime, now: datetime) -> bool:
     )
 
 
-def lift_hold(name: str, *, now: datetime) -> bool:
+def release_hold(name: str, *, now: datetime) -> bool:
     """End the hold of an account because credit was seen or a person says so; true for who ended it.
 
     ``credits_restored`` is sent after the commit; a crash before that leaves it to the sweep.
@@ -68,17 +68,17 @@ def lift_hold(name: str, *, now: datetime) -> bool:
         now: when that was so. A hold that has begun since then is not ended.
     """
     using = router.db_for_write(Account)
-    due = now + dispatch.LEASE
+    due = now + dispatch.DISPATCH_LEASE
     with transaction.atomic(using=using):
         lifted = Account.objects.filter(name=name, credits_exhausted_at__lte=now).update(
             credits_exhausted_at=None, credits_restored_at=now, restored_dispatch_due_at=due
         )
         if lifted:
-            transaction.on_commit(lambda: dispatch.announce_restored(name, due=due), using=using, robust=True)
+            transaction.on_commit(lambda: dispatch.send_credits_restored(name, due=due), using=using, robust=True)
     return bool(lifted)
 
 
-def _entered(name: str) -> QuerySet[Account]:
+def get_or_create_row(name: str) -> QuerySet[Account]:
     """Return an account's row, which is made where there is none yet."""
     rows = Account.objects.using(router.db_for_write(Account))
     if not rows.filter(name=name).exists():

@@ -60,7 +60,7 @@ class AccountAdmin(ReadOnlyAdmin[Account]):
         """Let the chosen accounts send again; ``credits_restored`` is sent for each that was on hold."""
         for account in queryset.order_by("name"):
             named = {"account": account.name}
-            if accounts.lift_hold(account.name, now=timezone.now()):
+            if accounts.release_hold(account.name, now=timezone.now()):
                 self.log_change(request, account, gettext("Lifted the credit hold."))
                 lifted = gettext("The credit hold of «%(account)s» is lifted: messages may be sent from it again.")
                 self.message_user(request, lifted % named, messages.SUCCESS)
@@ -84,12 +84,12 @@ class AccountAdmin(ReadOnlyAdmin[Account]):
 
     @admin.display(description=_("out of credits since"))
     def held_since(self, account: Account) -> SafeString | str:
-        return formatting.ago(account.credits_exhausted_at)
+        return formatting.timesince_tag(account.credits_exhausted_at)
 
     @admin.display(description=_("last callback at"))
     def called(self, account: Account) -> SafeString | str:
-        return formatting.ago(account.last_callback_at)
+        return formatting.timesince_tag(account.last_callback_at)
 
     @admin.display(description=_("last poll at"))
     def polled(self, account: Account) -> SafeString | str:
-        return formatting.ago(account.last_poll_at)
+        return formatting.timesince_tag(account.last_poll_at)

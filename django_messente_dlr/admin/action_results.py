@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext
 
-from django_messente_dlr.admin.masked_message import shown_of
+from django_messente_dlr.admin.masked_message import mask_for
 from django_messente_dlr.models import SmsMessage
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
+class ActionResult:
     """What came of an action for one message.
 
     Attributes:
@@ -51,7 +51,7 @@ def chosen(
 
 
 def result_page(
-    page: ReadOnlyAdmin[SmsMessage], request: HttpRequest, title: str, results: Sequence[Result]
+    page: ReadOnlyAdmin[SmsMessage], request: HttpRequest, title: str, results: Sequence[ActionResult]
 ) -> TemplateResponse:
     """Return the page that shows results."""
     return render(page, request, "results.html", title, results=_with_numbers(results, request.user))
@@ -72,5 +72,5 @@ def render(
     return TemplateResponse(request, f"admin/django_messente_dlr/{template}", whole)
 
 
-def _with_numbers(results: Sequence[Result], user: Any) -> list[tuple[Result, str]]:
-    return [(result, shown_of(result.message, user).recipient) for result in results]
+def _with_numbers(results: Sequence[ActionResult], user: Any) -> list[tuple[ActionResult, str]]:
+    return [(result, mask_for(result.message, user).recipient) for result in results]

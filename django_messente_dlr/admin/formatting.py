@@ -33,13 +33,13 @@ AHEAD: dict[str, Any] = {
 }
 
 
-def stamp(value: datetime) -> str:
+def short_datetime(value: datetime) -> str:
     """Return a time in the current time zone, as short as a list needs it."""
     local = timezone.localtime(value) if timezone.is_aware(value) else value
     return f"{date_format(local, 'SHORT_DATE_FORMAT')} {time_format(local, 'TIME_FORMAT')}"
 
 
-def ago(value: datetime | None) -> SafeString | str:
+def timesince_tag(value: datetime | None) -> SafeString | str:
     """Return how long ago a time was, with the time itself for those who point at it; a dash for none."""
     if value is None:
         return EMPTY

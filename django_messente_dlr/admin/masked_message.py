@@ -18,7 +18,7 @@ HIDDEN_TEXT = masking.HIDDEN * 5
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class MaskedMessage:
     """A message's columns for one reader; what the list does not fetch is read when it is asked for.
 
     Attributes:
@@ -62,13 +62,13 @@ class Shown:
         return noted if self.full else masking.mask_in_json(noted, self.message.recipient)
 
 
-def shown_of(message: SmsMessage, user: Any) -> Shown:
+def mask_for(message: SmsMessage, user: Any) -> MaskedMessage:
     """Return what ``user`` may see of a message; None may see what everybody may."""
     full = user is not None and masking.may_see_recipients(user)
-    return Shown(message, full, user is not None and masking.may_see_texts(user))
+    return MaskedMessage(message, full, user is not None and masking.may_see_texts(user))
 
 
-def learnt_by(messages: Sequence[SmsMessage]) -> dict[int, str | Promise]:
+def latest_sources(messages: Sequence[SmsMessage]) -> dict[int, str | Promise]:
     """Return how the present status of each message was learnt, by primary key: the source of its last news."""
     sources = dict(DeliveryReport.SOURCES)
     rows = DeliveryReport.objects.filter(

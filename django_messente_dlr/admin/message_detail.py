@@ -10,9 +10,9 @@ from django_messente_dlr.models import DeliveryReport, SmsMessage
 from django_messente_dlr.models.statuses import Status
 
 FIELDS = (
-    "to",
+    "masked_recipient",
     "sender",
-    "said",
+    "masked_text",
     "account",
     "channel",
     "sms_unique_id",

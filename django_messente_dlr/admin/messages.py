@@ -19,7 +19,7 @@ from django_messente_dlr.admin.actions.resend import send_messages_again, why_no
 from django_messente_dlr.admin.base import ReadOnlyAdmin
 from django_messente_dlr.admin.changelist import KeysetChangeList
 from django_messente_dlr.admin.filters import AGE, AccountFilter, AgeFilter, CauseFilter, ChannelFilter, StatusFilter
-from django_messente_dlr.admin.masked_message import Shown, learnt_by, shown_of
+from django_messente_dlr.admin.masked_message import MaskedMessage, latest_sources, mask_for
 from django_messente_dlr.admin.message_detail import FIELDS, context_of
 from django_messente_dlr.admin.search import messages_about
 from django_messente_dlr.models import SmsMessage
@@ -28,7 +28,7 @@ from django_messente_dlr.models import SmsMessage
 class SmsMessageAdmin(ReadOnlyAdmin[SmsMessage]):
     """Messages: listed with what became of them, found by id or number, shown with all that happened to them."""
 
-    list_display = ("receiver", "state", "cause", "account", "created", "finalised")
+    list_display = ("recipient_and_id", "status_badge", "cause", "account", "created", "finalised")
     list_filter = (StatusFilter, AgeFilter, CauseFilter, AccountFilter, ChannelFilter)
     # These show the box; what it finds is `messages_about`.
     search_fields = ("sms_unique_id", "omnimessage_id", "recipient")
@@ -36,7 +36,7 @@ class SmsMessageAdmin(ReadOnlyAdmin[SmsMessage]):
     not_listed = ("text", "metadata")
     actions = ("poll_now", "resend", "export")
     fieldsets = ((_("Message"), {"fields": FIELDS}),)
-    readonly_fields = ("to", "said", "reported", "error", "price_paid", "metadata_lines")
+    readonly_fields = ("masked_recipient", "masked_text", "reported", "error", "price_paid", "metadata_lines")
 
     def get_fieldsets(self, request: HttpRequest, obj: SmsMessage | None = None) -> Any:
         """Return what is known of a message, without the lines that would be empty."""
@@ -72,14 +72,14 @@ class SmsMessageAdmin(ReadOnlyAdmin[SmsMessage]):
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> SmsMessage | None:
         message = super().get_object(request, object_id, from_field)
         if message is not None:
-            message.shown = shown_of(message, request.user)  # type: ignore[attr-defined]
+            message.shown = mask_for(message, request.user)  # type: ignore[attr-defined]
         return message
 
     def prepared(self, request: HttpRequest, rows: list[SmsMessage]) -> list[SmsMessage]:
-        sources = learnt_by(rows)
+        sources = latest_sources(rows)
         for message in rows:
-            message.shown = shown_of(message, request.user)  # type: ignore[attr-defined]
-            message.learnt_by = sources.get(message.pk, "")  # type: ignore[attr-defined]
+            message.shown = mask_for(message, request.user)  # type: ignore[attr-defined]
+            message.latest_source = sources.get(message.pk, "")  # type: ignore[attr-defined]
         return rows
 
     def render_change_form(  # noqa: PLR0917 - Django's own signature
@@ -95,7 +95,7 @@ class SmsMessageAdmin(ReadOnlyAdmin[SmsMessage]):
             context |= {
                 **context_of(obj, request.user, full=_shown(obj).full),
                 "cause": _shown(obj).cause,
-                "may_poll": self.has_act_permission(request) and polling.can_be_asked(obj),
+                "may_poll": self.has_act_permission(request) and polling.can_poll(obj),
                 "may_resend": self.has_resend_permission(request) and not why_not(obj),
             }
         return super().render_change_form(request, context, add, change, form_url, obj)
@@ -124,7 +124,7 @@ class SmsMessageAdmin(ReadOnlyAdmin[SmsMessage]):
         return export_messages(request, queryset)
 
     @admin.display(description=_("recipient"))
-    def receiver(self, message: SmsMessage) -> SafeString:
+    def recipient_and_id(self, message: SmsMessage) -> SafeString:
         number, known = _shown(message).recipient, message.sms_unique_id or message.omnimessage_id
         if number and known:
             under = '{} <span class="messente-dlr-under messente-dlr-wide">{}</span>'
@@ -136,10 +136,12 @@ class SmsMessageAdmin(ReadOnlyAdmin[SmsMessage]):
         return format_html(dash, formatting.EMPTY, message)
 
     @admin.display(description=_("status"))
-    def state(self, message: SmsMessage) -> SafeString | str:
+    def status_badge(self, message: SmsMessage) -> SafeString | str:
         # Where there is no room for a column of its own, the age stands here.
         under = '{} <span class="messente-dlr-under messente-dlr-narrow">{}</span>'
-        return format_html(under, rendering.status_badge(message.status), formatting.ago(message.created_at))
+        return format_html(
+            under, rendering.status_badge(message.status), formatting.timesince_tag(message.created_at)
+        )
 
     @admin.display(description=_("cause"))
     def cause(self, message: SmsMessage) -> SafeString | str:
@@ -148,9 +150,9 @@ class SmsMessageAdmin(ReadOnlyAdmin[SmsMessage]):
 
     @admin.display(description=_("age"))
     def created(self, message: SmsMessage) -> SafeString:
-        stamp = formatting.stamp(message.created_at)
+        stamp = formatting.short_datetime(message.created_at)
         under = '{}<span class="messente-dlr-under messente-dlr-wide">{}</span>'
-        return format_html(under, formatting.ago(message.created_at), stamp)
+        return format_html(under, formatting.timesince_tag(message.created_at), stamp)
 
     @admin.display(description=_("final after"))
     def finalised(self, message: SmsMessage) -> SafeString | str:
@@ -160,19 +162,21 @@ class SmsMessageAdmin(ReadOnlyAdmin[SmsMessage]):
                 max((message.finalised_at - (message.sent_at or message.created_at)).total_seconds(), 0)
             )
         # How its status was learnt stands under it, whether that is final or not.
-        return format_html('{} <span class="messente-dlr-under">{}</span>', took, getattr(message, "learnt_by", ""))
+        return format_html(
+            '{} <span class="messente-dlr-under">{}</span>', took, getattr(message, "latest_source", "")
+        )
 
     @admin.display(description=_("recipient"))
-    def to(self, message: SmsMessage) -> str:
+    def masked_recipient(self, message: SmsMessage) -> str:
         return _shown(message).recipient or formatting.EMPTY
 
     @admin.display(description=_("text"))
-    def said(self, message: SmsMessage) -> SafeString | str:
+    def masked_text(self, message: SmsMessage) -> SafeString | str:
         return rendering.preformatted(_shown(message).text)
 
     @admin.display(description=_("reported"))
     def reported(self, message: SmsMessage) -> str:
-        return rendering.told_in_words(message.stat, message.err)
+        return rendering.describe_report(message.stat, message.err)
 
     @admin.display(description=_("error"))
     def error(self, message: SmsMessage) -> str:
@@ -187,6 +191,6 @@ class SmsMessageAdmin(ReadOnlyAdmin[SmsMessage]):
         return rendering.pretty_json(_shown(message).metadata)
 
 
-def _shown(message: SmsMessage) -> Shown:
+def _shown(message: SmsMessage) -> MaskedMessage:
     """Return what the reader may see of a message; of one that nobody prepared, as little as anybody."""
-    return getattr(message, "shown", None) or shown_of(message, None)
+    return getattr(message, "shown", None) or mask_for(message, None)

@@ -48,11 +48,11 @@ class OverviewAdmin(ReadOnlyAdmin[MessageStatistics]):
         if request.method == "POST":
             # For whoever may look: it makes the page newer and changes nothing that anybody has written. How often
             # and for how long it counts, `tallies` limits, whoever asks.
-            hours = statistics.count()
+            hours = statistics.update_statistics()
             text = ngettext("%(count)d hour was counted.", "%(count)d hours were counted.", hours)
             self.message_user(request, text % {"count": hours})
             return HttpResponseRedirect(request.get_full_path())
-        window = admin_statistics.WINDOWS.get(request.GET.get("window", ""), admin_statistics.WINDOWS["24h"])
+        window = admin_statistics.PERIODS.get(request.GET.get("window", ""), admin_statistics.PERIODS["24h"])
         request.current_app = self.admin_site.name
         context = {
             **self.admin_site.each_context(request),
@@ -75,18 +75,18 @@ class OverviewAdmin(ReadOnlyAdmin[MessageStatistics]):
         return reverse(name, current_app=self.admin_site.name)
 
 
-def _figures(window: admin_statistics.Window) -> dict[str, Any]:
+def _figures(window: admin_statistics.Period) -> dict[str, Any]:
     now = timezone.now()
-    bars = admin_statistics.bars_of(window, now=now)
-    day = bars if window.name == "24h" else admin_statistics.bars_of(admin_statistics.WINDOWS["24h"], now=now)
-    whole = admin_statistics.whole_of(bars)
+    bars = admin_statistics.buckets_of(window, now=now)
+    day = bars if window.name == "24h" else admin_statistics.buckets_of(admin_statistics.PERIODS["24h"], now=now)
+    whole = admin_statistics.total(bars)
     accounts = list(Account.objects.order_by("name"))
-    waiting = warnings.waiting(now)
+    waiting = warnings.count_backlog(now)
     causes = admin_statistics.causes_of(whole)
     return {
         "window": window,
-        "windows": list(admin_statistics.WINDOWS.values()),
-        "whole": admin_statistics.line_of("", whole.statuses),
+        "windows": list(admin_statistics.PERIODS.values()),
+        "whole": admin_statistics.row_of("", whole.statuses),
         "median": whole.seconds_within(0.5),
         "slowest": whole.seconds_within(0.95),
         "statuses": [(status, status.label) for status in ORDER],
@@ -100,10 +100,10 @@ def _figures(window: admin_statistics.Window) -> dict[str, Any]:
         ),
         "causes": causes,
         "most": max((number for *_, number in causes), default=0),
-        "by_account": admin_statistics.lines_of(whole.by_account),
-        "by_prefix": admin_statistics.lines_of(whole.by_prefix),
+        "by_account": admin_statistics.rows_of(whole.by_account),
+        "by_prefix": admin_statistics.rows_of(whole.by_prefix),
         "waiting": waiting,
         "accounts": accounts,
         "warnings": warnings.warnings(accounts, day, waiting.overdue, now=now),
-        "counted_at": statistics.counted_at(),
+        "counted_at": statistics.last_updated_at(),
     }

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Chip:
+class QuickFilter:
     """One link.
 
     Attributes:
@@ -33,7 +33,7 @@ class Chip:
     chosen: bool
 
 
-def chips(request: HttpRequest) -> list[Chip]:
+def quick_filters(request: HttpRequest) -> list[QuickFilter]:
     """Return the links, each with how many it leads to."""
     reports = DeliveryReport.objects.all()
     outcome = ReportOutcome
@@ -49,6 +49,6 @@ def chips(request: HttpRequest) -> list[Chip]:
         (_("A receiver failed"), "signals", DispatchState.FAILED, reports.dispatch_failed()),
     ]
     return [
-        Chip(label, f"{name}={value.value}", capped_count(rows), request.GET.get(name) == value.value)
+        QuickFilter(label, f"{name}={value.value}", capped_count(rows), request.GET.get(name) == value.value)
         for label, name, value, rows in found
     ]

@@ -107,14 +107,14 @@ def err_in_words(err: int | None) -> str:
     """Return what a report's number means, or a dash where it tells of no error."""
     if not err:
         return EMPTY
-    known = ErrorCode.known(err)
+    known = ErrorCode.from_code(err)
     return str(known.meaning) if known else _unknown(err)
 
 
-def told_in_words(word: str, err: int | None) -> str:
+def describe_report(word: str, err: int | None) -> str:
     """Return the word for the state and the number of the cause as they came, and what the word means."""
     raw = ", ".join([*([word] if word else []), *([] if err is None else [f"err {err}"])])
-    known = Stat.known(word)
+    known = Stat.from_code(word)
     return f"{raw}: {known.meaning}" if known else raw or EMPTY
 
 

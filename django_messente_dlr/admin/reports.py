@@ -18,7 +18,7 @@ from django_messente_dlr.admin import formatting, rendering
 from django_messente_dlr.admin.base import ReadOnlyAdmin, may_look_at
 from django_messente_dlr.admin.changelist import KeysetChangeList
 from django_messente_dlr.admin.filters import DispatchFilter, OutcomeFilter
-from django_messente_dlr.admin.quick_filters import chips
+from django_messente_dlr.admin.quick_filters import quick_filters
 from django_messente_dlr.admin.search import reports_about
 from django_messente_dlr.models import DeliveryReport, SmsMessage
 from django_messente_dlr.utils import masking
@@ -34,7 +34,7 @@ SOURCES = dict(DeliveryReport.SOURCES)
 class DeliveryReportAdmin(ReadOnlyAdmin[DeliveryReport]):
     """Reports as they came, with what they did, and an action that sends their signals again."""
 
-    list_display = ("received", "about", "word", "outcome", "dispatched", "way")
+    list_display = ("received", "about", "reported_short", "outcome", "dispatched", "source_label")
     list_filter = (OutcomeFilter, DispatchFilter)
     not_listed = ("payload", "signals")
     list_per_page = MAX_SELECTED
@@ -43,7 +43,7 @@ class DeliveryReportAdmin(ReadOnlyAdmin[DeliveryReport]):
     search_help_text = _("Search by the whole message id.")
     actions = ("send_signals_again",)
     fieldsets = (
-        (None, {"fields": ("about", "told", "amounts_to", "cause", "occurred_at")}),
+        (None, {"fields": ("about", "reported", "resulting_status", "cause", "occurred_at")}),
         (
             _("Arrival"),
             {"fields": ("source", "account", "received_at", "times_received", "outcome", "previous_state")},
@@ -57,8 +57,8 @@ class DeliveryReportAdmin(ReadOnlyAdmin[DeliveryReport]):
     )
     readonly_fields = (
         "about",
-        "told",
-        "amounts_to",
+        "reported",
+        "resulting_status",
         "cause",
         "previous_state",
         "dispatched",
@@ -91,7 +91,7 @@ class DeliveryReportAdmin(ReadOnlyAdmin[DeliveryReport]):
         return rows
 
     def list_context(self, request: HttpRequest) -> dict[str, Any]:
-        return {"chips": chips(request)}
+        return {"quick_filters": quick_filters(request)}
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[DeliveryReport], search_term: str
@@ -136,7 +136,7 @@ class DeliveryReportAdmin(ReadOnlyAdmin[DeliveryReport]):
 
     @admin.display(description=_("received at"))
     def received(self, report: DeliveryReport) -> SafeString | str:
-        return formatting.ago(report.received_at)
+        return formatting.timesince_tag(report.received_at)
 
     @admin.display(description=_("message"))
     def about(self, report: DeliveryReport) -> SafeString | str:
@@ -148,24 +148,24 @@ class DeliveryReportAdmin(ReadOnlyAdmin[DeliveryReport]):
         return rendering.link(SmsMessage, report.message_id, text, site=self.admin_site.name)
 
     @admin.display(description=_("reported"))
-    def word(self, report: DeliveryReport) -> SafeString | str:
+    def reported_short(self, report: DeliveryReport) -> SafeString | str:
         if not report.err:
             return report.stat or formatting.EMPTY
         under = '{} <span class="messente-dlr-under">{}</span>'
         return format_html(under, report.stat, rendering.err_in_words(report.err))
 
     @admin.display(description=_("source"))
-    def way(self, report: DeliveryReport) -> SafeString | str:
+    def source_label(self, report: DeliveryReport) -> SafeString | str:
         source = str(SOURCES.get(report.source, report.source))
         # How often it came, where that was more than once.
         return f"{source} ×{report.times_received}" if report.times_received > 1 else source
 
     @admin.display(description=_("reported"))
-    def told(self, report: DeliveryReport) -> str:
-        return rendering.told_in_words(report.stat, report.err)
+    def reported(self, report: DeliveryReport) -> str:
+        return rendering.describe_report(report.stat, report.err)
 
     @admin.display(description=_("status"))
-    def amounts_to(self, report: DeliveryReport) -> SafeString | str:
+    def resulting_status(self, report: DeliveryReport) -> SafeString | str:
         return rendering.status_badge(report.status)
 
     @admin.display(description=_("cause"))

@@ -13,7 +13,7 @@ from django.utils.formats import date_format, time_format
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from django_messente_dlr.maintenance.statistics import Count, merged
+from django_messente_dlr.maintenance.statistics import StatusCounts, merge
 from django_messente_dlr.messente.codes import ErrorCode
 from django_messente_dlr.models import MessageStatistics
 from django_messente_dlr.models.statuses import Status
@@ -29,7 +29,7 @@ RANKED = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Window:
+class Period:
     """A stretch of time up to now that the overview shows.
 
     Attributes:
@@ -47,27 +47,27 @@ class Window:
     width: timedelta
 
 
-WINDOWS = {
+PERIODS = {
     window.name: window
     for window in (
-        Window(name="24h", age="day", label=_("24 hours"), bars=24, width=timedelta(hours=1)),
-        Window(name="7d", age="week", label=_("7 days"), bars=28, width=timedelta(hours=6)),
-        Window(name="30d", age="month", label=_("30 days"), bars=30, width=timedelta(days=1)),
+        Period(name="24h", age="day", label=_("24 hours"), bars=24, width=timedelta(hours=1)),
+        Period(name="7d", age="week", label=_("7 days"), bars=28, width=timedelta(hours=6)),
+        Period(name="30d", age="month", label=_("30 days"), bars=30, width=timedelta(days=1)),
     )
 }
 
 
 @dataclass(slots=True)
-class Bar:
+class Bucket:
     """One part of a window."""
 
     starts_at: datetime
     label: str
-    count: Count = field(default_factory=Count)
+    count: StatusCounts = field(default_factory=StatusCounts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class Row:
     """One line of a table: an account, a country or a cause."""
 
     name: str
@@ -84,7 +84,7 @@ class Line:
         return self.delivered / ended if ended else None
 
 
-def bars_of(window: Window, *, now: datetime) -> list[Bar]:
+def buckets_of(window: Period, *, now: datetime) -> list[Bucket]:
     """Return the parts of a window up to ``now``, the oldest first, with what became of their messages."""
     daily = window.width >= timedelta(days=1)
     local = timezone.localtime(now) if timezone.is_aware(now) else now
@@ -95,7 +95,7 @@ def bars_of(window: Window, *, now: datetime) -> list[Bar]:
         hours = window.width // timedelta(hours=1)
         last = local.replace(minute=0, second=0, microsecond=0) - timedelta(hours=local.hour % hours)
         starts = [last - window.width * ago for ago in range(window.bars)]
-    bars = [Bar(start, _label(start, window)) for start in reversed(starts)]
+    bars = [Bucket(start, _label(start, window)) for start in reversed(starts)]
     span = MessageStatistics.Span.DAY if daily else MessageStatistics.Span.HOUR
     rows = MessageStatistics.objects.filter(span=span, starts_at__gte=bars[0].starts_at).order_by("starts_at")
     ends = [bar.starts_at for bar in bars[1:]]
@@ -107,20 +107,20 @@ def bars_of(window: Window, *, now: datetime) -> list[Bar]:
     return bars
 
 
-def lines_of(groups: dict[str, Counter[str]]) -> list[Line]:
+def rows_of(groups: dict[str, Counter[str]]) -> list[Row]:
     """Return a line for each of the greatest groups of statuses, and one for all others together."""
     ranked = sorted(groups.items(), key=lambda group: (-group[1].total(), group[0]))
-    lines = [line_of(name, statuses) for name, statuses in ranked[:RANKED]]
+    lines = [row_of(name, statuses) for name, statuses in ranked[:RANKED]]
     if others := [statuses for _name, statuses in ranked[RANKED:]]:
-        lines.append(line_of(gettext("All others"), sum(others, Counter[str]())))
+        lines.append(row_of(gettext("All others"), sum(others, Counter[str]())))
     return lines
 
 
-def causes_of(count: Count) -> list[tuple[str | StrPromise, str, int]]:
+def causes_of(count: StatusCounts) -> list[tuple[str | StrPromise, str, int]]:
     """Return why messages failed, the most frequent first: in words, as the list's filter takes it, how many."""
     known: Counter[ErrorCode | None] = Counter()
     for err, number in count.causes.items():
-        code = ErrorCode.known(int(err)) if err else None
+        code = ErrorCode.from_code(int(err)) if err else None
         known[code if code else None] += number
     return [
         (code.meaning, str(code.value), number) if code else (_("Unknown or not told"), "unknown", number)
@@ -128,9 +128,9 @@ def causes_of(count: Count) -> list[tuple[str | StrPromise, str, int]]:
     ]
 
 
-def line_of(name: str, statuses: Counter[str]) -> Line:
+def row_of(name: str, statuses: Counter[str]) -> Row:
     """Return one line for all of them together."""
-    return Line(
+    return Row(
         name=name,
         total=statuses.total(),
         delivered=_sum(statuses, DELIVERED),
@@ -140,16 +140,16 @@ def line_of(name: str, statuses: Counter[str]) -> Line:
     )
 
 
-def whole_of(bars: Iterable[Bar]) -> Count:
+def total(bars: Iterable[Bucket]) -> StatusCounts:
     """Return what all parts of a window say together."""
-    return merged(bar.count.as_data() for bar in bars)
+    return merge(bar.count.as_data() for bar in bars)
 
 
 def _sum(statuses: Counter[str], wanted: Iterable[Status]) -> int:
     return sum(statuses[status.value] for status in wanted)
 
 
-def _label(start: datetime, window: Window) -> str:
+def _label(start: datetime, window: Period) -> str:
     if window.width >= timedelta(days=1):
         return date_format(start, "SHORT_DATE_FORMAT")
     hour = time_format(start, "TIME_FORMAT")

@@ -21,7 +21,7 @@ from django_messente_dlr.messente.reports import Source
 from django_messente_dlr.models import DeliveryReport, ReportOutcome, SmsMessage
 from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.utils import masking
-from django_messente_dlr.utils.poll_schedule import LATE
+from django_messente_dlr.utils.poll_schedule import OVERDUE_AFTER
 
 SOURCES = dict(DeliveryReport.SOURCES)
 
@@ -117,7 +117,7 @@ def _title(report: DeliveryReport) -> str:
 
 
 def _lines(report: DeliveryReport) -> list[str]:
-    told = rendering.told_in_words(report.stat, report.err)
+    told = rendering.describe_report(report.stat, report.err)
     lines = ["" if told == formatting.EMPTY else told, rendering.err_in_words(report.err) if report.err else ""]
     if report.times_received > 1:
         again = ngettext(
@@ -139,12 +139,12 @@ def _ahead(message: SmsMessage) -> list[Event]:
         if not message.poll_count:
             return []
         return [Event(at=None, title=gettext("Messente is not asked any more"), tone="ahead", lines=lines)]
-    if why := polling.why_not_askable(message):
+    if why := polling.unpollable_reason(message):
         # For its id or its account the poller waits no longer than Messente remembers it.
         ends = max(message.next_poll_at, message.report_expires_at)
         lines = [why, *(lines if message.poll_count else [])]
         return [Event(at=ends, title=gettext("Given up, unless a report comes"), tone="ahead", lines=lines)]
-    late = message.next_poll_at <= timezone.now() - LATE  # as the list's filter has it
+    late = message.next_poll_at <= timezone.now() - OVERDUE_AFTER  # as the list's filter has it
     title = gettext("Messente should have been asked") if late else gettext("Messente is asked next")
     return [
         Event(at=message.next_poll_at, title=title, tone="warning" if late else "ahead", lines=lines),

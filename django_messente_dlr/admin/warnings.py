@@ -9,11 +9,11 @@ from datetime import datetime, timedelta
 from django.utils.translation import gettext
 
 from django_messente_dlr import conf
-from django_messente_dlr.admin.statistics import Bar
+from django_messente_dlr.admin.statistics import Bucket
 from django_messente_dlr.maintenance import statistics
 from django_messente_dlr.models import Account, DeliveryReport, PendingPoll, ReportOutcome, SmsMessage
 from django_messente_dlr.models.querysets import CappedCount, capped_count, filter_partial_index
-from django_messente_dlr.utils.poll_schedule import LATE
+from django_messente_dlr.utils.poll_schedule import OVERDUE_AFTER
 
 # So many messages, and not one callback since: that is no chance.
 TELLING = 5
@@ -22,7 +22,7 @@ STALE = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Waiting:
+class Backlog:
     """What still waits for something, counted up to a cap.
 
     Attributes:
@@ -42,10 +42,10 @@ class Waiting:
     receivers_failed: CappedCount
 
 
-def waiting(now: datetime) -> Waiting:
+def count_backlog(now: datetime) -> Backlog:
     """Count what waits."""
     reports = DeliveryReport.objects.all()
-    return Waiting(
+    return Backlog(
         pending=capped_count(SmsMessage.objects.pending()),
         overdue=capped_count(SmsMessage.objects.overdue(now)),
         orphans=capped_count(reports.orphans()),
@@ -55,7 +55,7 @@ def waiting(now: datetime) -> Waiting:
     )
 
 
-def warnings(accounts: Sequence[Account], bars: Sequence[Bar], overdue: int, *, now: datetime) -> list[str]:
+def warnings(accounts: Sequence[Account], bars: Sequence[Bucket], overdue: int, *, now: datetime) -> list[str]:
     """Return what somebody should look at, a sentence or two each.
 
     Args:
@@ -78,21 +78,21 @@ def warnings(accounts: Sequence[Account], bars: Sequence[Bar], overdue: int, *, 
                 said.append(text % {"account": account.name})
             continue
         sent = _sent_since(account.last_callback_at, account.name, bars)
-        if conf.current().callback_base_url and sent >= TELLING and _older(account.last_callback_at, now):
+        if conf.get_config().callback_base_url and sent >= TELLING and _older(account.last_callback_at, now):
             said.append(_silence(account, bars) % {"account": account.name, "count": sent})
         if account.last_poll_error:
             text = gettext("Messente could not be asked about «%(account)s»: %(error)s")
             said.append(text % {"account": account.name, "error": account.last_poll_error})
     polled = max((account.last_poll_at for account in accounts if account.last_poll_at), default=None)
-    if overdue and (polled is None or now - polled > LATE):
+    if overdue and (polled is None or now - polled > OVERDUE_AFTER):
         said.append(gettext("Messages are overdue and nobody asks about them. Have poll_dlrs run every minute."))
-    counted = statistics.counted_at()
+    counted = statistics.last_updated_at()
     if counted is None or now - counted > STALE:
         said.append(gettext("These figures are old. poll_dlrs counts them; the button counts them now."))
     return said
 
 
-def _silence(account: Account, bars: Sequence[Bar]) -> str:
+def _silence(account: Account, bars: Sequence[Bucket]) -> str:
     if account.last_callback_at is None or account.last_callback_at < bars[0].starts_at:  # no older ones were counted
         return gettext(
             "No callback has come for «%(account)s» within the last 24 hours, and %(count)d messages were sent. Look "
@@ -108,7 +108,7 @@ def _older(moment: datetime | None, now: datetime) -> bool:
     return moment is None or now - moment > CALLBACK_PATIENCE
 
 
-def _sent_since(moment: datetime | None, account: str, bars: Sequence[Bar]) -> int:
+def _sent_since(moment: datetime | None, account: str, bars: Sequence[Bucket]) -> int:
     # The present hour is left out: its messages' reports may be on their way.
     whole = [bar for bar in bars[:-1] if moment is None or bar.starts_at > moment]
     return sum(bar.count.by_account[account].total() for bar in whole if account in bar.count.by_account)

@@ -16,7 +16,7 @@ SALT = "django_messente_dlr.keys"
 MAX_FINGERPRINT = 8
 
 
-class Keys(NamedTuple):
+class KeyFingerprints(NamedTuple):
     """By which keys a callback was verified, each by its fingerprint; "" where it needed none.
 
     Attributes:
@@ -28,7 +28,7 @@ class Keys(NamedTuple):
     signature: str = ""
 
 
-NO_KEYS = Keys()
+NO_KEYS = KeyFingerprints()
 
 
 def fingerprint(key: str | bytes) -> str:
@@ -36,7 +36,7 @@ def fingerprint(key: str | bytes) -> str:
     return _made_with(settings.SECRET_KEY, key)
 
 
-def fingerprints(key: str | bytes) -> list[str]:
+def all_fingerprints(key: str | bytes) -> list[str]:
     """Return what has stood for ``key``, now and under the SECRET_KEYs before, as far as those are still known."""
     return [_made_with(secret, key) for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)]
 

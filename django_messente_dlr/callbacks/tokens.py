@@ -30,7 +30,7 @@ TOKEN = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Token:
+class CallbackToken:
     """What a callback URL speaks for.
 
     Attributes:
@@ -45,7 +45,7 @@ class Token:
 
 
 @dataclass(frozen=True, slots=True)
-class Probe:
+class ProbeToken:
     """What a probe URL speaks for: nothing. It only asks whether the callback view is to be reached.
 
     Attributes:
@@ -88,27 +88,27 @@ def webhook_path() -> str:
     return _path("webhook")
 
 
-def probe_url() -> tuple[str, Probe]:
+def probe_url() -> tuple[str, ProbeToken]:
     """Return a URL that the callback view answers without storing anything, and the probe that it carries.
 
     Raises:
         ImproperlyConfigured: there is no ``CALLBACK_BASE_URL``.
     """
-    probe = Probe(secrets.token_hex(16))
+    probe = ProbeToken(secrets.token_hex(16))
     return _absolute(f"p.{probe.nonce}"), probe
 
 
-def prove(probe: Probe) -> str:
+def sign_probe(probe: ProbeToken) -> str:
     """Return what only a site with our keys can answer to a probe."""
     return _signers(PROBE_SALT)[0].sign(probe.nonce)
 
 
-def is_proof(proof: str, probe: Probe) -> bool:
+def check_probe(proof: str, probe: ProbeToken) -> bool:
     """Tell whether an answer to a probe was made with one of our keys."""
     return len(proof) <= MAX_TOKEN and any(_unsigned(signer, proof) == probe.nonce for signer in _signers(PROBE_SALT))
 
 
-def read_token(token: str) -> Token | Probe | None:
+def read_token(token: str) -> CallbackToken | ProbeToken | None:
     """Return what a token from a callback URL speaks for, or None if it was not signed by us."""
     if len(token) > MAX_TOKEN or not token.isascii():
         return None
@@ -121,18 +121,20 @@ def read_token(token: str) -> Token | Probe | None:
     if match is None:
         return None
     if match["probe"]:
-        return Probe(match["probe"])
+        return ProbeToken(match["probe"])
     message_pk = int(match["message"]) if match["message"] else None
-    return Token(account=match["account"], message_pk=message_pk, key=key_fingerprints.fingerprint(signer.key))
+    return CallbackToken(
+        account=match["account"], message_pk=message_pk, key=key_fingerprints.fingerprint(signer.key)
+    )
 
 
-def live_keys() -> tuple[str | bytes, ...]:
+def signing_keys() -> tuple[str | bytes, ...]:
     """Return the keys of callback URLs: the first signs, all verify."""
-    return conf.current().callback_keys or (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
+    return conf.get_config().callback_keys or (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
 
 
 def _absolute(value: str) -> str:
-    base = conf.current().callback_base_url
+    base = conf.get_config().callback_base_url
     if not base:
         raise ImproperlyConfigured(
             f"{conf.SETTING} has no CALLBACK_BASE_URL. Set it to the scheme and host under which Messente reaches "
@@ -167,7 +169,7 @@ def _language() -> str:
 
 def _signers(salt: str) -> list[Signer]:
     """Return a signer for each live key: Django's own fallbacks do not tell which of them has matched."""
-    return _signers_with(salt, live_keys())
+    return _signers_with(salt, signing_keys())
 
 
 @lru_cache(maxsize=8)  # every callback needs the same

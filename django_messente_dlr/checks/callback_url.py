@@ -22,7 +22,7 @@ OF = "django_messente_dlr"
 def check_callback_url(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     """Check that Messente can be told where to report."""
     try:
-        base = conf.current().callback_base_url
+        base = conf.get_config().callback_base_url
         if not base:
             return [
                 Warning(

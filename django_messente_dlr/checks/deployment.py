@@ -41,7 +41,7 @@ PROXY_SETTINGS = ("SECURE_PROXY_SSL_HEADER", "USE_X_FORWARDED_HOST", "USE_X_FORW
 def check_deployment(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     """Check what matters once real reports come."""
     try:
-        config = conf.current()
+        config = conf.get_config()
     except ImproperlyConfigured:
         return []  # E001 tells
     messages = [*_check_secrets(config), *_check_hosts(config), *_check_allow_list(config)]

@@ -30,7 +30,7 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
                 id=f"{OF}.E006",
             )
         ]
-    written = conf.raw()
+    written = conf.raw_settings()
     known = conf.known_keys()
     if written.get("ACCOUNTS") is not None:
         known -= set(conf.ACCOUNT_KEYS)  # each account has its own

@@ -100,21 +100,21 @@ def known_keys() -> set[str]:
     return {item.name.upper() for item in fields(Config)} | set(ACCOUNT_KEYS)
 
 
-def raw() -> dict[str, Any]:
+def raw_settings() -> dict[str, Any]:
     """Return ``MESSENTE_DLR`` as the project wrote it; {} where it did not, or wrote no dict."""
     written = getattr(settings, SETTING, {})
     return written if isinstance(written, dict) else {}
 
 
 @cache
-def current() -> Config:
+def get_config() -> Config:
     """Return the settings as they are now; a key whose value is None counts as left out.
 
     Raises:
         ImproperlyConfigured: a value is not what its key asks for; the message names the key alone, never the value.
     """
     try:
-        return _read(raw())
+        return _read(raw_settings())
     except ImproperlyConfigured as exc:
         trouble = exc.with_traceback(None)
     # Out here, where the traceback begins anew: the variables below hold what was written, passwords among it.
@@ -123,7 +123,7 @@ def current() -> Config:
 
 def accounts() -> Mapping[str, AccountSettings]:
     """Return the accounts by their names; empty where none is configured."""
-    return current().accounts
+    return get_config().accounts
 
 
 def account(name: str) -> AccountSettings:
@@ -169,7 +169,7 @@ def _account(name: str, entry: Mapping[str, Any], *, of: str) -> AccountSettings
         name=name,
         username=converters.text(f"USERNAME{of}", entry.get("USERNAME") or ""),
         password=converters.text(f"PASSWORD{of}", entry.get("PASSWORD") or ""),
-        previous_passwords=converters.texts(f"PREVIOUS_PASSWORDS{of}", entry.get("PREVIOUS_PASSWORDS") or ()),
+        previous_passwords=converters.to_str_list(f"PREVIOUS_PASSWORDS{of}", entry.get("PREVIOUS_PASSWORDS") or ()),
     )
 
 
@@ -179,17 +179,17 @@ def _value(item: Field[Any], value: Any) -> Any:
     if key in READERS:
         return READERS[key](key, value)
     if isinstance(default, tuple):
-        return converters.filled_texts(key, value)
+        return converters.to_nonempty_str_list(key, value)
     if isinstance(default, str):
         return converters.text(key, value)
     if isinstance(default, bool):
-        return converters.truth(key, value)
+        return converters.to_bool(key, value)
     return converters.number(key, value, whole=isinstance(default, int), or_zero=key.startswith(MAY_BE_ZERO))
 
 
 def _forget(*, setting: str, **kwargs: Any) -> None:
     if setting == SETTING:
-        current.cache_clear()
+        get_config.cache_clear()
 
 
 setting_changed.connect(_forget, dispatch_uid=f"{__name__}._forget")

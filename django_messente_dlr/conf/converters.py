@@ -18,7 +18,7 @@ SETTING = "MESSENTE_DLR"
 Network = IPv4Network | IPv6Network
 
 
-def truth(key: str, value: Any) -> bool:
+def to_bool(key: str, value: Any) -> bool:
     """Return True or False, and nothing that only counts as either."""
     if not isinstance(value, bool):
         raise ImproperlyConfigured(f"{SETTING}: {key} must be True or False.")
@@ -49,7 +49,7 @@ def text(key: str, value: Any) -> str:
     return value
 
 
-def texts(key: str, value: Any) -> tuple[str, ...]:
+def to_str_list(key: str, value: Any) -> tuple[str, ...]:
     """Return a list of strings."""
     # A bare string is iterable too: its letters would silently become keys, hosts or passwords.
     if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
@@ -57,9 +57,9 @@ def texts(key: str, value: Any) -> tuple[str, ...]:
     return tuple(value)
 
 
-def filled_texts(key: str, value: Any) -> tuple[str, ...]:
+def to_nonempty_str_list(key: str, value: Any) -> tuple[str, ...]:
     """Return a list of strings none of which is empty."""
-    told = texts(key, value)
+    told = to_str_list(key, value)
     if "" in told:
         raise ImproperlyConfigured(f"{SETTING}: {key} has an empty string. Take it out, or fill it.")
     return told
@@ -67,7 +67,7 @@ def filled_texts(key: str, value: Any) -> tuple[str, ...]:
 
 def networks(key: str, value: Any) -> tuple[Network, ...]:
     """Return a list of IP networks; a single address is a network of one."""
-    told = filled_texts(key, value)
+    told = to_nonempty_str_list(key, value)
     with suppress(ValueError):
         return tuple(ip_network(item) for item in told)
     # Out here, where nothing is chained: the ValueError quotes what was written.
@@ -89,4 +89,4 @@ def url(key: str, value: Any) -> str:
 
 def urls(key: str, value: Any) -> tuple[str, ...]:
     """Return a list of URLs of APIs."""
-    return tuple(url(key, item) for item in filled_texts(key, value))
+    return tuple(url(key, item) for item in to_nonempty_str_list(key, value))

@@ -37,7 +37,7 @@ def prune_messages(before: datetime, *, size: int = 1000, dry_run: bool = False)
             waiting = reports.undispatched().filter(message=OuterRef("pk"))
             pruned += settled.exclude(Exists(waiting)).count()
         else:
-            pruned += db_retry.patiently(partial(_delete, settled, reports), using=using)
+            pruned += db_retry.retry_on_contention(partial(_delete, settled, reports), using=using)
     return pruned
 
 
@@ -52,7 +52,7 @@ def prune_orphans(before: datetime, *, size: int = 1000, dry_run: bool = False) 
         last = doomed[-1]
         # Asked once more: somebody may have found the message of one since we looked.
         rows = reports.filter(pk__in=doomed, **told)
-        pruned += rows.count() if dry_run else db_retry.patiently(rows.delete, using=using)[0]
+        pruned += rows.count() if dry_run else db_retry.retry_on_contention(rows.delete, using=using)[0]
     return pruned
 
 

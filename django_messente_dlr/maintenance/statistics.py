@@ -27,27 +27,27 @@ KEPT = timedelta(days=31)
 # Messente keeps reports for 48 hours from when it sends; a day more for those who come late. An hour some of whose
 # messages were to be sent later, or that nobody has asked about, is counted until they have ended.
 OPEN = timedelta(hours=72)
-AGAIN = timedelta(seconds=20)  # at the earliest
+MIN_REFRESH_INTERVAL = timedelta(seconds=20)  # at the earliest
 AGAIN_PER_AGE = 20  # an hour that is a day old is counted again after a twentieth of that
 # Of the time that passes, counting takes this share at most: a busy hour is counted the more seldom.
 AGAIN_PER_SECOND = 30
 SECONDS_IN_A_RUN = 10.0  # the poller, or a person, waits meanwhile
 
 # Seconds, each about a sixth more than the one before: what is told of times is at most that much off.
-BOUNDS = [round(1.17**step, 1) for step in range(78)]
+BUCKETS = [round(1.17**step, 1) for step in range(78)]
 
 Figures = dict[str, Any]
 
 
 @dataclass(slots=True)
-class Count:
+class StatusCounts:
     """What some messages came to.
 
     Attributes:
         by_account: statuses, by the account's name.
         by_prefix: statuses, by the country's calling code.
         causes: failures by ``err``, as text; "" where it is unknown.
-        times: times from sending to the end, by their place among ``BOUNDS``.
+        times: times from sending to the end, by their place among ``BUCKETS``.
     """
 
     by_account: dict[str, Counter[str]] = field(default_factory=dict)
@@ -91,11 +91,11 @@ class Count:
         for place in sorted(self.times):
             wanted -= self.times[place]
             if wanted <= 0:
-                return BOUNDS[min(place, len(BOUNDS) - 1)]
+                return BUCKETS[min(place, len(BUCKETS) - 1)]
         return None
 
 
-def count(now: datetime | None = None) -> int:
+def update_statistics(now: datetime | None = None) -> int:
     """Count the hours of the last month that are due, and their days; return how many hours that were.
 
     The newest come first. What is not done within ``SECONDS_IN_A_RUN`` is left to the next run.
@@ -122,19 +122,19 @@ def count(now: datetime | None = None) -> int:
         done.append(hour)
     for day in {_day_of(hour) for hour in done}:
         of_day = kept.filter(starts_at__gte=day, starts_at__lt=_day_of(day + HOUR * 36))
-        _write(MessageStatistics.Span.DAY, day, merged(of_day.values_list("data", flat=True)), now=now)
+        _write(MessageStatistics.Span.DAY, day, merge(of_day.values_list("data", flat=True)), now=now)
     return len(done)
 
 
-def merged(figures: Iterable[Figures]) -> Count:
+def merge(figures: Iterable[Figures]) -> StatusCounts:
     """Return what rows of `MessageStatistics` say together."""
-    whole = Count()
+    whole = StatusCounts()
     for part in figures:
         whole.add(part)
     return whole
 
 
-def counted_at() -> datetime | None:
+def last_updated_at() -> datetime | None:
     """Return when the present hour was counted last, or the newest that was; None where none was."""
     newest = MessageStatistics.objects.filter(span=MessageStatistics.Span.HOUR).order_by("-starts_at").first()
     return newest.counted_at if newest else None
@@ -145,7 +145,7 @@ def _is_due(hour: datetime, counted: datetime | None, took: float | None, left: 
         return True
     ended = max(now - hour - HOUR, timedelta(0))
     rest = timedelta(seconds=(took or 0) * AGAIN_PER_SECOND)
-    return (ended <= OPEN or bool(left)) and now - counted >= max(AGAIN, ended / AGAIN_PER_AGE, rest)
+    return (ended <= OPEN or bool(left)) and now - counted >= max(MIN_REFRESH_INTERVAL, ended / AGAIN_PER_AGE, rest)
 
 
 def _day_of(moment: datetime) -> datetime:
@@ -154,8 +154,8 @@ def _day_of(moment: datetime) -> datetime:
     return local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
 
 
-def _count_messages(hour: datetime) -> Count:
-    result = Count()
+def _count_messages(hour: datetime) -> StatusCounts:
+    result = StatusCounts()
     messages = SmsMessage.objects.using(router.db_for_write(SmsMessage))
     rows = messages.filter(created_at__gte=hour, created_at__lt=hour + HOUR).order_by()
     columns = rows.values_list("account", "recipient", "status", "err", "created_at", "sent_at", "finalised_at")
@@ -166,12 +166,12 @@ def _count_messages(hour: datetime) -> Count:
             result.causes[str(err or "")] += 1
         if finalised_at is not None:
             took = (finalised_at - (sent_at or created_at)).total_seconds()
-            result.times[bisect_left(BOUNDS, took)] += 1
+            result.times[bisect_left(BUCKETS, took)] += 1
     return result
 
 
 def _write(
-    span: MessageStatistics.Span, starts_at: datetime, counted: Count, *, now: datetime, took: float = 0
+    span: MessageStatistics.Span, starts_at: datetime, counted: StatusCounts, *, now: datetime, took: float = 0
 ) -> None:
     left = counted.statuses[Status.QUEUED] + counted.statuses[Status.SENT]
     figures = counted.as_data() | ({"took": round(took, 1)} if took else {}) | ({"open": left} if left else {})
@@ -187,6 +187,6 @@ def _write(
         return
     row.counted_at = now
     # Messages are never moved from one hour to another: where there are fewer now, they were pruned.
-    if counted.total >= merged([row.data]).total:
+    if counted.total >= merge([row.data]).total:
         row.data = figures
     row.save(using=using, update_fields=["counted_at", "data"])

@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Swept:
+class SweepResult:
     """What one sweep did.
 
     Attributes:
@@ -30,19 +30,19 @@ class Swept:
     dispatched: int
 
 
-def sweep(account_names: Collection[str] | None = None) -> Swept:
+def sweep(account_names: Collection[str] | None = None) -> SweepResult:
     """Match orphans, send signals that were left unsent, tally, and ask the balance of accounts that are on hold.
 
     Args:
         account_names: the accounts whose balance to ask for; None for all that are configured.
     """
-    swept = Swept(matched=receiving.match_orphans(), dispatched=dispatch.sweep())
-    statistics.count()
+    swept = SweepResult(matched=receiving.match_orphans(), dispatched=dispatch.dispatch_overdue())
+    statistics.update_statistics()
     names = list(conf.accounts()) if account_names is None else account_names
     for account in Account.objects.filter(name__in=names, credits_exhausted_at__isnull=False):
         asked_at = timezone.now()
         try:
-            accounts.note_balance(account.name, client_for(account.name).balance(), now=asked_at)
+            accounts.record_balance(account.name, client_for(account.name).get_balance(), now=asked_at)
         except errors.MessenteError as exc:
             logger.warning("The balance of account %s could not be asked for: %s", account.name, exc)
     return swept

@@ -20,7 +20,7 @@ class _State:
     rests_until: float = 0.0
 
 
-class Health:
+class CircuitBreaker:
     """Remembers which hosts fail.
 
     A host that cannot be connected to rests at once; one that does not answer, or answers with failures, after a
@@ -31,7 +31,7 @@ class Health:
         self._lock = threading.Lock()
         self._states: dict[str, _State] = {}
 
-    def rest_of(self, host: str) -> float:
+    def seconds_until_retry(self, host: str) -> float:
         """Return the seconds for which a host is still to be left alone; 0 if it may be asked now."""
         with self._lock:
             state = self._states.get(host)

@@ -16,9 +16,9 @@ from requests.auth import HTTPBasicAuth
 from django_messente_dlr.messente import errors, field_parsers
 from django_messente_dlr.messente.http_errors import check_http
 from django_messente_dlr.messente.http_session import Body
-from django_messente_dlr.messente.parsers import read_answer, read_status
+from django_messente_dlr.messente.parsers import parse_answer, parse_status
 from django_messente_dlr.messente.reports import Report
-from django_messente_dlr.messente.response_codes import AnswerCode
+from django_messente_dlr.messente.response_codes import ResponseCode
 from django_messente_dlr.messente.send_options import check_options
 from django_messente_dlr.messente.transport import Transport
 
@@ -31,9 +31,9 @@ BALANCE = re.compile(r"(-?[0-9]{1,12}(?:\.[0-9]{1,6})?)(?:(?<=\.[0-9]{6})[0-9]{1
 SHORTEST_HIDDEN = 6
 
 
-_REFUSALS: Mapping[AnswerCode | None, type[errors.RequestRefused]] = {
-    AnswerCode.WRONG_CREDENTIALS: errors.CredentialsRefused,
-    AnswerCode.IP_NOT_ALLOWED: errors.IpAddressRefused,
+_REFUSALS: Mapping[ResponseCode | None, type[errors.RequestRefused]] = {
+    ResponseCode.WRONG_CREDENTIALS: errors.CredentialsRefused,
+    ResponseCode.IP_NOT_ALLOWED: errors.IpAddressRefused,
 }
 
 
@@ -100,7 +100,7 @@ class MessenteClient:
         # Whatever this is, it does not say that the message was not sent.
         raise errors.OutcomeUnknown(f"Messente answered «{answer[:80]}» to send_sms.")
 
-    def ask(self, sms_unique_id: str) -> Report | None:
+    def get_report(self, sms_unique_id: str) -> Report | None:
         """Return the report about one SMS, or None where there is none yet (documentation: ``get_dlr_response``).
 
         Args:
@@ -112,14 +112,14 @@ class MessenteClient:
             MessenteError: the question could not be answered.
         """
         answer = self._call("get_dlr_response", {"sms_unique_id": sms_unique_id}, patient=True)
-        if AnswerCode.known(answer) is AnswerCode.CREDIT_OR_UNKNOWN_ID:
+        if ResponseCode.from_code(answer) is ResponseCode.CREDIT_OR_UNKNOWN_ID:
             raise errors.UnknownMessage(answer)
         try:
-            return read_answer(answer, sms_unique_id=sms_unique_id)
+            return parse_answer(answer, sms_unique_id=sms_unique_id)
         except errors.MalformedReport:
             _refuse(answer)
 
-    def ask_omnimessage(self, omnimessage_id: str) -> list[Report | None]:
+    def get_omnimessage_status(self, omnimessage_id: str) -> list[Report | None]:
         """Return the reports about an omnimessage, one for each channel's message, or None where there is none yet.
 
         Args:
@@ -142,11 +142,11 @@ class MessenteClient:
             raise errors.UnknownMessage("HTTP 404")
         check_http(response, where=self._omnichannel_url)
         try:
-            return read_status(response.content)
+            return parse_status(response.content)
         except errors.MalformedReport as exc:
             raise errors.UnreadableResponse(f"Messente's status of an omnimessage cannot be read: {exc}.") from exc
 
-    def balance(self) -> Decimal:
+    def get_balance(self) -> Decimal:
         """Return the account's credit in EUR (documentation: ``get_balance``).
 
         Raises:
@@ -166,7 +166,7 @@ class MessenteClient:
             MessenteError: it could not be cancelled.
         """
         answer = self._call("cancel_sms", {"sms_unique_id": sms_unique_id})
-        if AnswerCode.known(answer) is AnswerCode.CREDIT_OR_UNKNOWN_ID:
+        if ResponseCode.from_code(answer) is ResponseCode.CREDIT_OR_UNKNOWN_ID:
             raise errors.UnknownMessage(answer)
         if answer.split()[0].upper() != "OK":
             _refuse(answer)
@@ -194,4 +194,4 @@ def _refuse(answer: str) -> NoReturn:
     """Raise the error that an answer other than the one hoped for stands for."""
     if answer.split(maxsplit=1)[0].upper() not in {"ERROR", "FAILED"}:
         raise errors.UnreadableResponse(f"Messente answered «{answer[:80]}».")
-    raise _REFUSALS.get(AnswerCode.known(answer), errors.RequestRefused)(answer[:80])
+    raise _REFUSALS.get(ResponseCode.from_code(answer), errors.RequestRefused)(answer[:80])

@@ -65,7 +65,7 @@ class Stat(enum.StrEnum):
     REJECTD = "REJECTD", DeliveryClass.REJECTED, _("It was rejected.")
 
     @classmethod
-    def known(cls, word: str) -> Stat | None:
+    def from_code(cls, word: str) -> Stat | None:
         """Return the member for ``word`` in any case, or None for a word that we do not know."""
         return cls.__members__.get(word.upper())
 
@@ -156,6 +156,6 @@ class ErrorCode(enum.IntEnum):
     )
 
     @classmethod
-    def known(cls, number: int | None) -> ErrorCode | None:
+    def from_code(cls, number: int | None) -> ErrorCode | None:
         """Return the member for ``number``, or None for no number or one that we do not know."""
         return cls._value2member_map_.get(number)  # type: ignore[return-value]

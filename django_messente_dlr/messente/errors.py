@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from django_messente_dlr.messente.response_codes import AnswerCode
+from django_messente_dlr.messente.response_codes import ResponseCode
 
 
 class MessenteError(Exception):
@@ -69,12 +69,12 @@ class RequestRefused(MessenteError):
         code: the answer's entry in the table of codes, or None for one that we do not know.
     """
 
-    usual: ClassVar[AnswerCode | None] = None  # what it stands for where it is told by an HTTP status
+    usual: ClassVar[ResponseCode | None] = None  # what it stands for where it is told by an HTTP status
 
     def __init__(self, answer: str) -> None:
         super().__init__(answer)  # alone, so that a copy of the error says the same
         self.answer = answer
-        self.code = AnswerCode.known(answer) or self.usual
+        self.code = ResponseCode.from_code(answer) or self.usual
 
     def __str__(self) -> str:
         told = f"{self.code.meaning} {self.code.advice}" if self.code else "Its code is not in our table."
@@ -84,7 +84,7 @@ class RequestRefused(MessenteError):
 class CredentialsRefused(RequestRefused):
     """The user name or the password is wrong (``ERROR 101``, HTTP 401). Every further call would fail too."""
 
-    usual = AnswerCode.WRONG_CREDENTIALS
+    usual = ResponseCode.WRONG_CREDENTIALS
 
 
 class IpAddressRefused(RequestRefused):
@@ -94,4 +94,4 @@ class IpAddressRefused(RequestRefused):
 class UnknownMessage(RequestRefused):
     """Messente does not know the id (``ERROR 107``, HTTP 404): not yet, or not any more."""
 
-    usual = AnswerCode.CREDIT_OR_UNKNOWN_ID
+    usual = ResponseCode.CREDIT_OR_UNKNOWN_ID

@@ -26,7 +26,7 @@ PRICE_LIMIT = 10**8  # what the column does not hold any more
 YEARS = range(2000, 2200)
 
 
-def text(value: str, *, name: str, limit: int) -> str:
+def bounded_text(value: str, *, name: str, limit: int) -> str:
     """Return ``value`` if a database can hold it; raise `MalformedReport` otherwise.
 
     Args:
@@ -42,7 +42,7 @@ def text(value: str, *, name: str, limit: int) -> str:
     return value
 
 
-def string(value: Any, *, name: str) -> str:
+def json_string(value: Any, *, name: str) -> str:
     """Return a JSON string, or "" for null; raise `MalformedReport` for anything else."""
     if value is None:
         return ""
@@ -51,25 +51,25 @@ def string(value: Any, *, name: str) -> str:
     return value
 
 
-def label(value: Any, *, limit: int) -> str:
+def truncated(value: Any, *, limit: int) -> str:
     """Return the beginning of a text that is only for people to read, or "" where there is none."""
     return value[:limit] if isinstance(value, str) else ""
 
 
 def identifier(value: Any, *, name: str) -> str:
     """Return an opaque id of at most 128 printable characters, or "" where there is none."""
-    told = text(string(value, name=name).strip(), name=name, limit=MAX_ID)
+    told = bounded_text(json_string(value, name=name).strip(), name=name, limit=MAX_ID)
     if not told.isprintable():
         raise MalformedReport(f"{name} has characters that no id has")
     return told
 
 
-def word(value: str) -> str:
+def status_word(value: str) -> str:
     """Return a word for a state in upper case: Messente's are compared without regard to case."""
-    return text(value.strip().upper(), name="the word for the state", limit=MAX_WORD)
+    return bounded_text(value.strip().upper(), name="the word for the state", limit=MAX_WORD)
 
 
-def number(value: Any) -> tuple[int | None, str]:
+def int_or_raw(value: Any) -> tuple[int | None, str]:
     """Return a cause as a number and as it was told.
 
     All of ``""``, ``0``, ``000``, ``4``, ``004``, ``"4"`` and null were seen. What is no number, or greater than a
@@ -83,7 +83,7 @@ def number(value: Any) -> tuple[int | None, str]:
 
 def count(value: Any) -> int | None:
     """Return a number of parts, or None."""
-    found, _ = number(value)
+    found, _ = int_or_raw(value)
     return found if found is not None and 0 < found <= 32767 else None
 
 

@@ -26,7 +26,7 @@ NO_ADDRESS = (
 )
 
 
-class Unclear(errors.UnreadableResponse):
+class AmbiguousResponse(errors.UnreadableResponse):
     """A success that says nothing: whatever was asked for may have been done."""
 
 
@@ -36,16 +36,16 @@ def check_http(response: requests.Response, *, where: str) -> None:
     if status == 429:
         raise errors.RateLimited(
             f"{where} asks for fewer requests (HTTP 429).",
-            retry_after=seconds_of(response.headers.get("Retry-After")),
+            retry_after=retry_after_seconds(response.headers.get("Retry-After")),
         )
     if status >= 500:
         raise errors.ServerFailure(f"{where} answered HTTP {status}.")
     if status != 200:
-        unreadable = Unclear if status < 300 else errors.UnreadableResponse
+        unreadable = AmbiguousResponse if status < 300 else errors.UnreadableResponse
         raise unreadable(f"{where} answered HTTP {status}.")
 
 
-def seconds_of(retry_after: str | None) -> float | None:
+def retry_after_seconds(retry_after: str | None) -> float | None:
     """Return the seconds that a ``Retry-After`` (a number or a date) asks to wait; None where it is neither."""
     if not retry_after or len(retry_after) > 64:
         return None
@@ -55,7 +55,7 @@ def seconds_of(retry_after: str | None) -> float | None:
         return None
 
 
-def never_left(exc: Exception) -> bool:
+def was_never_sent(exc: Exception) -> bool:
     """Tell whether a request failed before any of it can have reached the server."""
     if isinstance(exc, NO_ADDRESS):
         return True

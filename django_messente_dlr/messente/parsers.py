@@ -16,7 +16,7 @@ from django_messente_dlr.messente import field_parsers
 from django_messente_dlr.messente.codes import Stat
 from django_messente_dlr.messente.errors import MalformedReport
 from django_messente_dlr.messente.reports import Report, Source
-from django_messente_dlr.messente.response_codes import AnswerCode
+from django_messente_dlr.messente.response_codes import ResponseCode
 
 # The older parameter dlr-mask (help centre: «Delivery report»): 1 delivered; 2 and 16 failed; 4 and 8 sent.
 DLR_MASKS = {1: Stat.DELIVERED, 2: Stat.FAILED, 16: Stat.FAILED, 4: Stat.SENT, 8: Stat.SENT}
@@ -26,7 +26,7 @@ DECISIVE = ("sms_unique_id", "stat", "status", "err", "dlr-mask")
 SECRETS = frozenset({"password", "username", "token", "signature"})
 
 
-def read_callback(query: str) -> Report:
+def parse_callback(query: str) -> Report:
     """Read the query string of a GET callback (documentation: «Delivery Report», SMS API).
 
     Args:
@@ -36,23 +36,23 @@ def read_callback(query: str) -> Report:
         MalformedReport: where it cannot be a report.
     """
     payload = _parameters(query)
-    word = next((word for word in _words(payload) if Stat.known(word)), None)
+    word = next((word for word in _words(payload) if Stat.from_code(word)), None)
     if word is None:
         word = next(_words(payload), "")
-    err, raw_err = field_parsers.number(payload.get("err", ""))
+    err, raw_err = field_parsers.int_or_raw(payload.get("err", ""))
     if not word and not raw_err:
         raise MalformedReport("it tells neither stat, status, dlr-mask nor err")
     return Report(
         source=Source.CALLBACK,
         sms_unique_id=field_parsers.identifier(payload.get("sms_unique_id", ""), name="sms_unique_id"),
-        stat=field_parsers.word(word),
+        stat=field_parsers.status_word(word),
         err=err,
         raw_err=raw_err,
         payload=_without_secrets(payload),
     )
 
 
-def read_omnichannel(body: bytes) -> Report:
+def parse_omnichannel(body: bytes) -> Report:
     """Read the JSON body of an Omnichannel callback (documentation: «Omnichannel API», delivery report webhook).
 
     Args:
@@ -70,7 +70,7 @@ def read_omnichannel(body: bytes) -> Report:
     return report
 
 
-def read_status(body: bytes) -> list[Report | None]:
+def parse_status(body: bytes) -> list[Report | None]:
     """Read the answer to the question for an omnimessage's status, a report for each of its channels' messages.
 
     A message whose status is null is still under way (official client: messente-api, model ``Status``), so there
@@ -94,7 +94,7 @@ def read_status(body: bytes) -> list[Report | None]:
     ]
 
 
-def read_answer(text: str, *, sms_unique_id: str) -> Report | None:
+def parse_answer(text: str, *, sms_unique_id: str) -> Report | None:
     """Read what ``get_dlr_response`` answered; None where it says that there is no report yet.
 
     Args:
@@ -104,7 +104,7 @@ def read_answer(text: str, *, sms_unique_id: str) -> Report | None:
     Raises:
         MalformedReport: where it cannot be a report.
     """
-    if AnswerCode.known(text) is AnswerCode.NO_REPORT_YET:
+    if ResponseCode.from_code(text) is ResponseCode.NO_REPORT_YET:
         return None
     # Whole words, not str.lstrip("OK "): that would eat letters of the word behind.
     ok, _, word = text.strip().partition(" ")
@@ -113,12 +113,12 @@ def read_answer(text: str, *, sms_unique_id: str) -> Report | None:
     return Report(
         source=Source.POLL,
         sms_unique_id=sms_unique_id,
-        stat=field_parsers.word(word.split()[0]),
-        payload={"answer": field_parsers.text(text.strip(), name="answer", limit=200)},
+        stat=field_parsers.status_word(word.split()[0]),
+        payload={"answer": field_parsers.bounded_text(text.strip(), name="answer", limit=200)},
     )
 
 
-def reread(source: Source, payload: Mapping[str, Any], **told: Any) -> Report:
+def restore_report(source: Source, payload: Mapping[str, Any], **told: Any) -> Report:
     """Read a report again from what was kept of it.
 
     Args:
@@ -140,8 +140,8 @@ def _parameters(query: str) -> dict[str, str]:
         raise MalformedReport("its query string cannot be read") from exc
     payload: dict[str, str] = {}
     for name, value in pairs:
-        key = field_parsers.text(name, name="a parameter's name", limit=64)
-        told = field_parsers.text(value, name=key, limit=1000)
+        key = field_parsers.bounded_text(name, name="a parameter's name", limit=64)
+        told = field_parsers.bounded_text(value, name=key, limit=1000)
         if key in DECISIVE and payload.get(key, told) != told:
             raise MalformedReport(f"it tells {key} twice, and differently")
         payload[key] = told
@@ -155,17 +155,17 @@ def _words(payload: Mapping[str, str]) -> Iterator[str]:
             yield word
     mask = payload.get("dlr-mask", "").strip()
     if mask:
-        number, _ = field_parsers.number(mask)
+        number, _ = field_parsers.int_or_raw(mask)
         yield DLR_MASKS[number].value if number in DLR_MASKS else f"DLR-MASK {mask}"
 
 
 def _from_omnichannel(payload: Mapping[str, Any], source: Source, *, omnimessage_id: Any) -> Report:
-    err, raw_err = field_parsers.number(payload.get("err"))
+    err, raw_err = field_parsers.int_or_raw(payload.get("err"))
     return Report(
         source=source,
         sms_unique_id=field_parsers.identifier(payload.get("message_id"), name="message_id"),
         omnimessage_id=field_parsers.identifier(omnimessage_id, name="omnimessage_id"),
-        stat=field_parsers.word(field_parsers.string(payload.get("status"), name="status")),
+        stat=field_parsers.status_word(field_parsers.json_string(payload.get("status"), name="status")),
         err=err,
         raw_err=raw_err,
         occurred_at=field_parsers.timestamp(payload.get("timestamp")),
@@ -180,8 +180,8 @@ def _extras(payload: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(price_info, dict):
         price_info = {}
     return {
-        "error_text": field_parsers.label(payload.get("error"), limit=255),
-        "channel": field_parsers.label(payload.get("channel"), limit=16),
+        "error_text": field_parsers.truncated(payload.get("error"), limit=255),
+        "channel": field_parsers.truncated(payload.get("channel"), limit=16),
         "price": field_parsers.amount(price_info.get("total_price")),
         "parts": field_parsers.count(price_info.get("parts_count")),
     }

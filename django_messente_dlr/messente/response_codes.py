@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from django_stubs_ext import StrPromise
 
 
-class AnswerCode(enum.StrEnum):
+class ResponseCode(enum.StrEnum):
     """What the SMS API answers a call with instead of ``OK`` (documentation: «SMS API», response codes).
 
     Codes 105 to 107 differ by source, so their sentences say no more than is certain.
@@ -87,7 +87,7 @@ class AnswerCode(enum.StrEnum):
     )
 
     @classmethod
-    def known(cls, answer: str) -> AnswerCode | None:
+    def from_code(cls, answer: str) -> ResponseCode | None:
         """Return the member whose two words ``answer`` begins with, or None."""
         words = " ".join(answer.upper().split()[:2])
         return cls._value2member_map_.get(words)  # type: ignore[return-value]

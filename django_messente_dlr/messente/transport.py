@@ -15,10 +15,10 @@ import requests
 from urllib3.exceptions import HTTPError
 
 from django_messente_dlr.messente import errors
-from django_messente_dlr.messente.circuit_breaker import Health
-from django_messente_dlr.messente.http_errors import Unclear, check_http, never_left
+from django_messente_dlr.messente.circuit_breaker import CircuitBreaker
+from django_messente_dlr.messente.http_errors import AmbiguousResponse, check_http, was_never_sent
 from django_messente_dlr.messente.http_session import Adapter, Body, Session
-from django_messente_dlr.messente.response_codes import AnswerCode
+from django_messente_dlr.messente.response_codes import ResponseCode
 
 
 class _RefusedByServer(errors.ServerFailure):
@@ -38,7 +38,7 @@ class Transport:
         self._hosts = [host.rstrip("/") for host in hosts]
         self._timeout = (connect_timeout, read_timeout)
         self._local = threading.local()
-        self._health = Health()
+        self._circuit_breaker = CircuitBreaker()
 
     def call(self, endpoint: str, parameters: Body, *, idempotent: bool, patient: bool = False) -> str:
         """POST to the hosts, one after the other, until one answers; return the answer's text.
@@ -57,7 +57,7 @@ class Transport:
             MessenteError: what went wrong with the last host.
         """
         failure: errors.MessenteError = errors.ConnectionFailed("No host of Messente's is configured.")
-        rests = {host: self._health.rest_of(host) for host in self._hosts}
+        rests = {host: self._circuit_breaker.seconds_until_retry(host) for host in self._hosts}
         fit = [host for host in self._hosts if not rests[host]]
         if rests and not fit and patient:
             raise _resting(min(rests.values()))
@@ -71,7 +71,7 @@ class Transport:
                 if not idempotent:
                     raise errors.OutcomeUnknown(f"{exc} The request may have arrived all the same.") from exc
                 failure = exc
-            except Unclear as exc:
+            except AmbiguousResponse as exc:
                 if not idempotent:
                     raise errors.OutcomeUnknown(f"{exc} The request has arrived all the same.") from exc
                 raise
@@ -89,7 +89,7 @@ class Transport:
             HostUnavailable: it has failed a moment ago and was not asked.
             MessenteError: it could not be asked, or its server failed.
         """
-        if rest := self._health.rest_of(base):
+        if rest := self._circuit_breaker.seconds_until_retry(base):
             raise _resting(rest)
         with self._minding(base):
             response = self.exchange("GET", url, where=base, **arguments)
@@ -103,15 +103,15 @@ class Transport:
         try:
             yield
         except errors.ConnectionFailed:
-            self._health.failed(host, connected=False)
+            self._circuit_breaker.failed(host, connected=False)
             raise
         except (errors.OutcomeUnknown, errors.ServerFailure):
-            self._health.failed(host, connected=True)
+            self._circuit_breaker.failed(host, connected=True)
             raise
         except errors.MessenteError:
-            self._health.answered(host)
+            self._circuit_breaker.answered(host)
             raise
-        self._health.answered(host)
+        self._circuit_breaker.answered(host)
 
     def exchange(self, method: str, url: str, *, where: str, **arguments: Any) -> requests.Response:
         """Make one request, never following a redirect, and return the response.
@@ -129,7 +129,7 @@ class Transport:
         try:
             return self._session.request(method, url, timeout=self._timeout, allow_redirects=False, **arguments)
         except (requests.RequestException, HTTPError) as exc:  # requests lets some of urllib3's through
-            arrived, reason = not never_left(exc), type(exc).__name__
+            arrived, reason = not was_never_sent(exc), type(exc).__name__
         # Raised out here, where nothing is chained: the exception of requests holds the request, and its secrets.
         if arrived:
             raise errors.OutcomeUnknown(f"{where} did not answer ({reason}).")
@@ -157,9 +157,9 @@ class Transport:
         check_http(response, where=host)
         answer = response.content.decode("utf-8-sig", "replace").strip()
         if not answer:
-            raise Unclear(f"{host} answered nothing.")
-        if AnswerCode.known(answer) is AnswerCode.SERVER_FAILURE:
-            failure = AnswerCode.SERVER_FAILURE
+            raise AmbiguousResponse(f"{host} answered nothing.")
+        if ResponseCode.from_code(answer) is ResponseCode.SERVER_FAILURE:
+            failure = ResponseCode.SERVER_FAILURE
             raise _RefusedByServer(f"{failure.meaning} {host} answered «{failure}».")
         return answer
 

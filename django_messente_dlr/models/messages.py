@@ -20,7 +20,7 @@ from django_messente_dlr.models.fields import CaseSensitiveCharField
 from django_messente_dlr.models.indexes import PartialIndexIfSupported
 from django_messente_dlr.models.querysets import PENDING_STATUSES, SmsMessageQuerySet, is_uncommon
 from django_messente_dlr.models.statuses import Status
-from django_messente_dlr.utils.poll_schedule import WINDOW
+from django_messente_dlr.utils.poll_schedule import REPORT_RETENTION
 
 # What becomes of a message, and what Messente calls it.
 WRITTEN_BY_REPORTS = frozenset(
@@ -156,9 +156,9 @@ class SmsMessage(models.Model):
     @property
     def report_expires_at(self) -> datetime:
         """When Messente forgets what it knows of it: 48 hours after it was sent or, as far as we know, entered."""
-        return (self.sent_at or self.created_at) + WINDOW
+        return (self.sent_at or self.created_at) + REPORT_RETENTION
 
     @property
     def cause(self) -> ErrorCode | None:
         """The cause of a failure with its meaning and an advice; None where there is none, or none that we know."""
-        return ErrorCode.known(self.err) if Status(self.status).is_failure and self.err else None
+        return ErrorCode.from_code(self.err) if Status(self.status).is_failure and self.err else None

@@ -10,7 +10,7 @@ from django.db import connections, models, router, transaction
 from django_messente_dlr.conf import DEFAULT_ACCOUNT
 from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.utils import db_retry
-from django_messente_dlr.utils.poll_schedule import LATE
+from django_messente_dlr.utils.poll_schedule import OVERDUE_AFTER
 
 if TYPE_CHECKING:
     from django_messente_dlr.models import DeliveryReport, PendingPoll, SmsMessage
@@ -67,7 +67,7 @@ class SmsMessageQuerySet(models.QuerySet["SmsMessage"]):
 
     def overdue(self, now: datetime) -> SmsMessageQuerySet:
         """Those that should have been asked about long before ``now``: it seems that nobody asks."""
-        return self.filter(pending__due_at__lte=now - LATE)
+        return self.filter(pending__due_at__lte=now - OVERDUE_AFTER)
 
 
 class PendingPollQuerySet(models.QuerySet["PendingPoll"]):
@@ -179,7 +179,7 @@ def claim_rows(due: models.QuerySet[Row], field: str, *, count: int, until: date
             return rows
 
     if connections[using].features.has_select_for_update_skip_locked:
-        rows = db_retry.patiently(lock_and_move, using=using)
+        rows = db_retry.retry_on_contention(lock_and_move, using=using)
     else:
         # Without a transaction: each UPDATE is one by itself, and one that has read keeps SQLite from writing.
         rows = [row for row in due[:count] if _compare_and_swap(rows_of, row, field, until)]
@@ -191,4 +191,6 @@ def claim_rows(due: models.QuerySet[Row], field: str, *, count: int, until: date
 def _compare_and_swap(rows_of: models.QuerySet[Row], row: Row, field: str, until: datetime) -> bool:
     """Compare and swap: true for the one process whose UPDATE still finds the value that it has read."""
     seen: dict[str, Any] = {"pk": row.pk, field: getattr(row, field)}
-    return bool(db_retry.patiently(lambda: rows_of.filter(**seen).update(**{field: until}), using=rows_of.db))
+    return bool(
+        db_retry.retry_on_contention(lambda: rows_of.filter(**seen).update(**{field: until}), using=rows_of.db)
+    )

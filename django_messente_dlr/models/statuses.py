@@ -43,30 +43,25 @@ class Status(TextChoices):
         """Whether the message reached its recipient. What was seen was delivered too."""
         return self in {Status.DELIVERED, Status.SEEN}
 
+    @classmethod
+    def from_report(cls, report: Report) -> Status | None:
+        """Return the Status that a report amounts to, or None where nothing in it is known.
+
+        Where ``stat`` says delivered, ``err`` is not looked at; where it says failure, an err of the class rejected
+        makes it rejected; ``UNKNOWN``, no word, and a word that we do not know leave it to ``err`` (documentation:
+        «Delivery Report»; which class a stat belongs to is inferred).
+        """
+        stat = Stat.from_code(report.stat)
+        cause = ErrorCode.from_code(report.err)
+        told = cause.delivery_class if cause else None
+        if stat is None or stat is Stat.UNKNOWN:
+            decided = told or (stat.delivery_class if stat else None)
+        elif stat.delivery_class is DeliveryClass.FAILED and told is DeliveryClass.REJECTED:
+            decided = DeliveryClass.REJECTED
+        else:
+            decided = stat.delivery_class
+        return cls(decided.value) if decided else None
+
 
 # With room between them for statuses to come.
 RANKS = {status: 10 * position for position, status in enumerate(Status)}
-
-
-def rank_of(status: Status | None) -> int:
-    """Return how much a status says; less than any does where none is known."""
-    return -1 if status is None else status.rank
-
-
-def status_of(report: Report) -> Status | None:
-    """Return the Status that a report amounts to, or None where nothing in it is known.
-
-    Where ``stat`` says delivered, ``err`` is not looked at; where it says failure, an err of the class rejected
-    makes it rejected; ``UNKNOWN``, no word, and a word that we do not know leave it to ``err`` (documentation:
-    «Delivery Report»; which class a stat belongs to is inferred).
-    """
-    stat = Stat.known(report.stat)
-    cause = ErrorCode.known(report.err)
-    told = cause.delivery_class if cause else None
-    if stat is None or stat is Stat.UNKNOWN:
-        decided = told or (stat.delivery_class if stat else None)
-    elif stat.delivery_class is DeliveryClass.FAILED and told is DeliveryClass.REJECTED:
-        decided = DeliveryClass.REJECTED
-    else:
-        decided = stat.delivery_class
-    return Status(decided.value) if decided else None

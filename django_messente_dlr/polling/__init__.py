@@ -6,9 +6,9 @@ open while a question is under way. A claim whose process dies runs out by itsel
 
 from __future__ import annotations
 
-from django_messente_dlr.polling.poll_now import can_be_asked, poll_now, why_not_askable
+from django_messente_dlr.polling.poll_now import can_poll, poll_now, unpollable_reason
 from django_messente_dlr.polling.poller import Poller
-from django_messente_dlr.polling.results import Outcome, Result
+from django_messente_dlr.polling.results import PollOutcome, PollResult
 from django_messente_dlr.polling.summary import Summary
 
-__all__ = ["Outcome", "Poller", "Result", "Summary", "can_be_asked", "poll_now", "why_not_askable"]
+__all__ = ["PollOutcome", "PollResult", "Poller", "Summary", "can_poll", "poll_now", "unpollable_reason"]

@@ -19,13 +19,13 @@ from django_messente_dlr.maintenance.sweep import sweep
 from django_messente_dlr.messente.reports import Report
 from django_messente_dlr.models import SmsMessage
 from django_messente_dlr.polling.claims import Claims
-from django_messente_dlr.polling.results import Outcome, Result, put_off, schedule
-from django_messente_dlr.polling.status_requests import Asker, Question
-from django_messente_dlr.polling.status_responses import take
+from django_messente_dlr.polling.results import PollOutcome, PollResult, postpone, save_schedule
+from django_messente_dlr.polling.status_requests import StatusFetcher, StatusRequest
+from django_messente_dlr.polling.status_responses import process_response
 from django_messente_dlr.polling.summary import Summary
 from django_messente_dlr.receiving import lookup
 from django_messente_dlr.utils import db_retry
-from django_messente_dlr.utils.rate_limiter import NotAsked, Pace
+from django_messente_dlr.utils.rate_limiter import PollSkipped, RateLimiter
 
 # Seconds between the sweeps of a run that is longer.
 SWEEP_EVERY = 60.0
@@ -34,7 +34,7 @@ REFUSED_FOR = 300.0
 # The greatest number of answers in one transaction: others wait for its rows, however shortly.
 TOGETHER = 50
 
-Answered = tuple[Question, Future[list[Report | None]]]
+Answered = tuple[StatusRequest, Future[list[Report | None]]]
 
 
 class Poller:
@@ -64,7 +64,7 @@ class Poller:
         stop: threading.Event | None = None,
         progress: Callable[[int], object] | None = None,
     ) -> None:
-        config = conf.current()
+        config = conf.get_config()
         named = None if account_names is None else {conf.account(name).name for name in account_names}
         self._named = named
         self._accounts = set(config.accounts) if named is None else named
@@ -74,7 +74,7 @@ class Poller:
         self._lease = timedelta(seconds=config.poll_lease)
         self._progress = progress
         # Kept from run to run: a pause that Messente has asked for outlasts the run that heard of it.
-        self._pace = Pace(rate or config.poll_rate, stop=stop or threading.Event())
+        self._rate_limiter = RateLimiter(rate or config.poll_rate, stop=stop or threading.Event())
         # Likewise an account that was refused: until when it is left alone, and why.
         self._refused: dict[str, tuple[float, str]] = {}
         self.summary = Summary()
@@ -87,23 +87,23 @@ class Poller:
         """
         self.summary = Summary()
         started = timezone.now()
-        asker = Asker(self._pace)
+        fetcher = StatusFetcher(self._rate_limiter)
         for name, (until, error) in self._refused.items():
             if time.monotonic() < until:
-                asker.refused.add(name)
+                fetcher.refused.add(name)
                 self.summary.stopped[name] = error
-        self._ask(asker, now=started, sweeping=sweeping)
-        for name in self._accounts - asker.refused:
+        self._ask(fetcher, now=started, sweeping=sweeping)
+        for name in self._accounts - fetcher.refused:
             # Where nobody asked, what was wrong is so still: what was refused is asked about when its claim runs out.
-            is_well = name in asker.served or not lookup.pending().filter(account=name).exists()
-            accounts.note_poll(name, now=started, error="" if is_well else None)
+            is_well = name in fetcher.served or not lookup.pending().filter(account=name).exists()
+            accounts.record_poll(name, now=started, error="" if is_well else None)
         if sweeping:
             self._sweep()
         return self.summary
 
-    def _ask(self, asker: Asker, *, now: datetime, sweeping: bool) -> None:
+    def _ask(self, fetcher: StatusFetcher, *, now: datetime, sweeping: bool) -> None:
         claims = Claims(
-            asker,
+            fetcher,
             account_names=self._named,
             batch_size=self._batch_size,
             lease=self._lease,
@@ -111,8 +111,8 @@ class Poller:
             set_aside=self.summary.count,
         )
         done: SimpleQueue[Future[list[Report | None]]] = SimpleQueue()
-        asking: dict[Future[list[Report | None]], Question] = {}
-        questions = claims(now)
+        asking: dict[Future[list[Report | None]], StatusRequest] = {}
+        requests = claims(now)
         sweep_at = time.monotonic() + SWEEP_EVERY
         # As many again wait for a thread, so that none waits for us while we write.
         ahead, vain = 2 * self._concurrency, 0
@@ -120,17 +120,17 @@ class Poller:
         try:
             while True:
                 while len(asking) < ahead and vain <= self._batch_size + ahead:
-                    if (question := next(questions, None)) is None:
+                    if (request := next(requests, None)) is None:
                         break
-                    future = pool.submit(asker.ask, question)
-                    asking[future] = question
+                    future = pool.submit(fetcher.fetch, request)
+                    asking[future] = request
                     future.add_done_callback(done.put)
                 if not asking:
                     break
                 ready = [done.get()]
                 while len(ready) < TOGETHER and not done.empty():
                     ready.append(done.get())
-                asked = self._finish([(asking.pop(future), future) for future in ready], asker=asker)
+                asked = self._finish([(asking.pop(future), future) for future in ready], fetcher=fetcher)
                 # Where a whole batch could not be asked about, the rest cannot either.
                 vain = 0 if asked else vain + len(ready)
                 if sweeping and time.monotonic() >= sweep_at:
@@ -138,54 +138,56 @@ class Poller:
                     sweep_at = time.monotonic() + SWEEP_EVERY
         finally:
             pool.shutdown(cancel_futures=True)
-        ended = NotAsked("The run was ended.", again_in=0.0)
-        unasked = [message for question in claims.give_back() for message in question.messages]
-        self.summary.count(put_off(unasked, ended, now=timezone.now()))
+        ended = PollSkipped("The run was ended.", again_in=0.0)
+        unasked = [message for request in claims.give_back() for message in request.messages]
+        self.summary.count(postpone(unasked, ended, now=timezone.now()))
 
-    def _finish(self, answered: list[Answered], *, asker: Asker) -> bool:
+    def _finish(self, answered: list[Answered], *, fetcher: StatusFetcher) -> bool:
         """Take the answers to questions; return whether any of them was asked."""
         using = router.db_for_write(SmsMessage)
         if len(answered) == 1:
-            write = partial(_alone, answered, using=using, asker=asker)
+            write = partial(_alone, answered, using=using, fetcher=fetcher)
             try:
-                results = db_retry.patiently(write, using=using)
+                results = db_retry.retry_on_contention(write, using=using)
             except IntegrityError:  # its message was deleted while it was written about: it is looked for again
-                results = db_retry.patiently(write, using=using)
+                results = db_retry.retry_on_contention(write, using=using)
         else:
             try:
                 # What is ready together is committed together: a database waits for its disk with every commit.
-                results = _written(answered, receiving.together(using), asker=asker)
+                results = _written(answered, receiving.atomic_batch(using), fetcher=fetcher)
             except Error:  # such as a deadlock: it undoes them all, so that each is taken by itself
-                asked = [self._finish([one], asker=asker) for one in answered]
+                asked = [self._finish([one], fetcher=fetcher) for one in answered]
                 return any(asked)
-        for (question, _), told in zip(answered, results, strict=True):
+        for (request, _), told in zip(answered, results, strict=True):
             self.summary.count_question(told)
             for result in told:
-                if result.outcome is not Outcome.NOT_ASKED and not result.error:
-                    asker.served.add(question.account)
-                if result.outcome is Outcome.REFUSED:
-                    self.summary.stopped.setdefault(question.account, result.error)
-                    self._refused[question.account] = (time.monotonic() + REFUSED_FOR, result.error)
+                if result.outcome is not PollOutcome.NOT_ASKED and not result.error:
+                    fetcher.served.add(request.account)
+                if result.outcome is PollOutcome.REFUSED:
+                    self.summary.stopped.setdefault(request.account, result.error)
+                    self._refused[request.account] = (time.monotonic() + REFUSED_FOR, result.error)
             if self._progress:
-                self._progress(len(question.messages))
-        return any(result.outcome is not Outcome.NOT_ASKED for told in results for result in told)
+                self._progress(len(request.messages))
+        return any(result.outcome is not PollOutcome.NOT_ASKED for told in results for result in told)
 
     def _sweep(self) -> None:
         self.summary.add_swept(sweep(self._accounts))
 
 
-def _alone(answered: list[Answered], *, using: str, asker: Asker) -> list[list[Result]]:
-    return _written(answered, transaction.atomic(using=using), asker=asker)
+def _alone(answered: list[Answered], *, using: str, fetcher: StatusFetcher) -> list[list[PollResult]]:
+    return _written(answered, transaction.atomic(using=using), fetcher=fetcher)
 
 
-def _written(answered: list[Answered], whole: AbstractContextManager[None], *, asker: Asker) -> list[list[Result]]:
+def _written(
+    answered: list[Answered], whole: AbstractContextManager[None], *, fetcher: StatusFetcher
+) -> list[list[PollResult]]:
     """Write in one transaction what becomes of the messages of some answers, and return it."""
-    noted = set(asker.noted)
+    noted = set(fetcher.noted)
     try:
         with whole:
-            told = [take(question, future.result, asker=asker) for question, future in answered]
-            schedule(result for results in told for result in results)
+            told = [process_response(request, future.result, fetcher=fetcher) for request, future in answered]
+            save_schedule(result for results in told for result in results)
             return told
     except Error:
-        asker.noted.intersection_update(noted)  # what was noted meanwhile is undone
+        fetcher.noted.intersection_update(noted)  # what was noted meanwhile is undone
         raise

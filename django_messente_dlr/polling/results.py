@@ -1,4 +1,4 @@
-"""What a poll did to a message, and when the next question is due: `schedule` writes that into the poller's list."""
+"""The result of polling a message, and when it is polled next."""
 
 from __future__ import annotations
 
@@ -11,40 +11,40 @@ from django.utils.translation import gettext_lazy as _
 
 from django_messente_dlr.models import SmsMessage
 from django_messente_dlr.receiving import lookup
-from django_messente_dlr.utils.rate_limiter import NotAsked
+from django_messente_dlr.utils.rate_limiter import PollSkipped
 
 
-class Outcome(TextChoices):
+class PollOutcome(TextChoices):
     """What a poll did to one message."""
 
     FINAL = "final", _("Its end is known.")
-    OPEN = "open", _("Nothing final is known yet; it will be asked about again.")
+    STILL_PENDING = "open", _("Nothing final is known yet; it will be asked about again.")
     UNRESOLVED = "unresolved", _("Messente told nothing final within its 48 hours.")
     REFUSED = "refused", _("Messente refuses the account.")
     NOT_ASKED = "not_asked", _("Messente was not asked.")
 
 
-ENDED = frozenset({Outcome.FINAL, Outcome.UNRESOLVED})
+ENDED = frozenset({PollOutcome.FINAL, PollOutcome.UNRESOLVED})
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class PollResult:
     """What a poll did to one message.
 
     Attributes:
         message: its row as it was claimed.
         outcome: what was done.
         error: why the question was not asked, or not answered, in a sentence; "" where it was.
-        again_at: when it is to be asked about again, which `schedule` writes down; None where that is not for us.
+        again_at: when it is polled again, which `save_schedule` stores; None leaves the stored time.
     """
 
     message: SmsMessage
-    outcome: Outcome
+    outcome: PollOutcome
     error: str = ""
     again_at: datetime | None = None
 
 
-def schedule(results: Iterable[Result]) -> None:
+def save_schedule(results: Iterable[PollResult]) -> None:
     """Store when messages are to be polled again, and count the polls.
 
     A row is changed only where it still has what the claim wrote. A message that has become final meanwhile has no
@@ -54,10 +54,12 @@ def schedule(results: Iterable[Result]) -> None:
         results: the results of one batch.
     """
     results = list(results)
-    polled = [result.message.pk for result in results if result.again_at and result.outcome is not Outcome.NOT_ASKED]
+    polled = [
+        result.message.pk for result in results if result.again_at and result.outcome is not PollOutcome.NOT_ASKED
+    ]
     if polled:
         lookup.messages().filter(pk__in=polled).update(poll_count=F("poll_count") + 1)
-    claims: dict[datetime, list[Result]] = {}
+    claims: dict[datetime, list[PollResult]] = {}
     for result in results:
         if (claimed_until := result.message.next_poll_at) is not None:
             claims.setdefault(claimed_until, []).append(result)
@@ -72,7 +74,7 @@ def schedule(results: Iterable[Result]) -> None:
             lookup.pending().filter(pk__in=ended, due_at=claimed_until).delete()
 
 
-def put_off(messages: Collection[SmsMessage], reason: NotAsked, *, now: datetime) -> list[Result]:
+def postpone(messages: Collection[SmsMessage], reason: PollSkipped, *, now: datetime) -> list[PollResult]:
     """Have messages that were claimed in vain asked about as if they had not been, but not before they may be."""
     if reason.again_in is not None:
         at = now + timedelta(seconds=reason.again_in)
@@ -82,4 +84,4 @@ def put_off(messages: Collection[SmsMessage], reason: NotAsked, *, now: datetime
                 continue
             ours = [message.pk for message in messages if message.next_poll_at == until]
             lookup.pending().filter(pk__in=ours, due_at=until).update(due_at=at)
-    return [Result(message, Outcome.NOT_ASKED, str(reason)) for message in messages]
+    return [PollResult(message, PollOutcome.NOT_ASKED, str(reason)) for message in messages]

@@ -12,7 +12,7 @@ from django_messente_dlr.accounts.clients import client_for
 from django_messente_dlr.messente import errors
 from django_messente_dlr.messente.reports import Report
 from django_messente_dlr.models import SmsMessage
-from django_messente_dlr.utils.rate_limiter import NotAsked, Pace
+from django_messente_dlr.utils.rate_limiter import PollSkipped, RateLimiter
 
 # How often one question is asked that is answered with HTTP 429, and the seconds between where Messente names none.
 TRIES = 3
@@ -22,7 +22,7 @@ LONGEST_PAUSE = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class StatusRequest:
     """One question, and the messages that its answer is about: one, or the channels of one omnimessage.
 
     Attributes:
@@ -39,21 +39,21 @@ class Question:
         return self.messages[0].account
 
 
-def questions_about(messages: Iterable[SmsMessage], *, ours_until: datetime | None = None) -> list[Question]:
+def status_requests_for(messages: Iterable[SmsMessage], *, ours_until: datetime | None = None) -> list[StatusRequest]:
     """Return the questions that tell of all ``messages``: an omnimessage's channels are asked about at once."""
     groups: dict[tuple[str, object], list[SmsMessage]] = {}
     for message in messages:
         # Of another type than an id, so that no omnimessage is ever called what a message is.
         key: object = message.omnimessage_id or message.pk
         groups.setdefault((message.account, key), []).append(message)
-    return [Question(tuple(group), ours_until) for group in groups.values()]
+    return [StatusRequest(tuple(group), ours_until) for group in groups.values()]
 
 
-class Asker:
+class StatusFetcher:
     """Asks Messente, from any number of threads at once.
 
     Args:
-        pace: how fast.
+        rate_limiter: how fast.
 
     Attributes:
         refused: accounts for which nothing is asked any more.
@@ -61,36 +61,36 @@ class Asker:
         served: accounts about whose messages Messente has answered.
     """
 
-    def __init__(self, pace: Pace) -> None:
-        self.pace = pace
+    def __init__(self, rate_limiter: RateLimiter) -> None:
+        self.rate_limiter = rate_limiter
         self.refused: set[str] = set()
         self.noted: set[str] = set()
         self.served: set[str] = set()
 
-    def ask(self, question: Question) -> list[Report | None]:
+    def fetch(self, request: StatusRequest) -> list[Report | None]:
         """Ask Messente, when it may be asked, and return its reports, None for each that there is not yet.
 
         Raises:
-            NotAsked: it was not asked, and why does not matter to the message.
+            PollSkipped: it was not asked, and why does not matter to the message.
             MessenteError: it could not be asked, or did not answer understandably.
         """
         for left in reversed(range(TRIES)):
-            self.pace.wait()
-            if question.account in self.refused:
-                raise NotAsked(f"Messente refuses the account {question.account}.")
-            if question.ours_until and timezone.now() >= question.ours_until:
-                raise NotAsked("Its claim has run out.")
+            self.rate_limiter.wait()
+            if request.account in self.refused:
+                raise PollSkipped(f"Messente refuses the account {request.account}.")
+            if request.ours_until and timezone.now() >= request.ours_until:
+                raise PollSkipped("Its claim has run out.")
             try:
-                return _ask(question.messages[0])
+                return _ask(request.messages[0])
             except (errors.CredentialsRefused, errors.IpAddressRefused):
                 # Here, not when the answer is taken: the next question would be refused too.
-                self.refused.add(question.account)
+                self.refused.add(request.account)
                 raise
             except errors.HostUnavailable as exc:
-                raise NotAsked(str(exc), again_in=exc.retry_after) from None
+                raise PollSkipped(str(exc), again_in=exc.retry_after) from None
             except errors.RateLimited as exc:
-                self.pace.pause(PAUSE if exc.retry_after is None else min(exc.retry_after, LONGEST_PAUSE))
-                if not left or self.pace.is_closed:
+                self.rate_limiter.pause(PAUSE if exc.retry_after is None else min(exc.retry_after, LONGEST_PAUSE))
+                if not left or self.rate_limiter.is_closed:
                     raise
         raise AssertionError("unreachable")  # pragma: no cover
 
@@ -98,5 +98,5 @@ class Asker:
 def _ask(message: SmsMessage) -> list[Report | None]:
     client = client_for(message.account)
     if message.omnimessage_id:
-        return client.ask_omnimessage(message.omnimessage_id)
-    return [client.ask(message.sms_unique_id or "")]
+        return client.get_omnimessage_status(message.omnimessage_id)
+    return [client.get_report(message.sms_unique_id or "")]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from django_messente_dlr.maintenance.sweep import Swept
-from django_messente_dlr.polling.results import Outcome, Result
+from django_messente_dlr.maintenance.sweep import SweepResult
+from django_messente_dlr.polling.results import PollOutcome, PollResult
 
 
 @dataclass(slots=True)
@@ -36,27 +36,27 @@ class Summary:
     dispatched: int = 0
     stopped: dict[str, str] = field(default_factory=dict)
 
-    def count_question(self, results: Iterable[Result]) -> None:
+    def count_question(self, results: Iterable[PollResult]) -> None:
         """Add what the answer to one question did."""
         told = list(results)
-        if any(result.outcome is not Outcome.NOT_ASKED for result in told):
+        if any(result.outcome is not PollOutcome.NOT_ASKED for result in told):
             self.asked += 1
             self.failed += any(result.error for result in told)
         self.count(told)
 
-    def count(self, results: Iterable[Result]) -> None:
+    def count(self, results: Iterable[PollResult]) -> None:
         """Add what was done to messages without asking."""
         for result in results:
-            if result.outcome is Outcome.FINAL:
+            if result.outcome is PollOutcome.FINAL:
                 self.final += 1
-            elif result.outcome is Outcome.OPEN:
+            elif result.outcome is PollOutcome.STILL_PENDING:
                 self.open += 1
-            elif result.outcome is Outcome.UNRESOLVED:
+            elif result.outcome is PollOutcome.UNRESOLVED:
                 self.unresolved += 1
-            elif result.outcome is Outcome.NOT_ASKED:
+            elif result.outcome is PollOutcome.NOT_ASKED:
                 self.postponed += 1
 
-    def add_swept(self, swept: Swept) -> None:
+    def add_swept(self, swept: SweepResult) -> None:
         """Add what a sweep did."""
         self.matched += swept.matched
         self.dispatched += swept.dispatched

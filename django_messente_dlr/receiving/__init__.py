@@ -7,19 +7,19 @@ Messente, and no receiver runs inside our transaction: `dispatch` sends the sign
 
 from __future__ import annotations
 
-from django_messente_dlr.receiving.batch import together
-from django_messente_dlr.receiving.lookup import ForeignReport
-from django_messente_dlr.receiving.orphans import match, match_orphans
-from django_messente_dlr.receiving.record import Contended, Recorded, confirm_sent, record, record_end
+from django_messente_dlr.receiving.batch import atomic_batch
+from django_messente_dlr.receiving.lookup import ReportNotForMessage
+from django_messente_dlr.receiving.orphans import match_orphans, match_orphans_of
+from django_messente_dlr.receiving.record import RecordResult, WriteConflict, confirm_sent, record, record_final
 
 __all__ = [
-    "Contended",
-    "ForeignReport",
-    "Recorded",
+    "RecordResult",
+    "ReportNotForMessage",
+    "WriteConflict",
+    "atomic_batch",
     "confirm_sent",
-    "match",
     "match_orphans",
+    "match_orphans_of",
     "record",
-    "record_end",
-    "together",
+    "record_final",
 ]

@@ -11,41 +11,41 @@ from django_messente_dlr.messente.codes import ErrorCode
 from django_messente_dlr.messente.reports import Report
 from django_messente_dlr.models import DeliveryReport, ReportOutcome, SmsMessage
 from django_messente_dlr.models.statuses import Status
-from django_messente_dlr.receiving.lookup import ids_to_adopt, messages, pending
+from django_messente_dlr.receiving.lookup import messages, missing_ids, pending
 from django_messente_dlr.receiving.transitions import Transition, decide
 from django_messente_dlr.utils.poll_schedule import first_poll_at
 
 
-class Moved(Exception):
+class ConcurrentUpdate(Exception):
     """The row is not any more what the decision was made on."""
 
 
-def settle(row: DeliveryReport, message: SmsMessage, report: Report, *, now: datetime) -> list[str]:
+def apply_report(row: DeliveryReport, message: SmsMessage, report: Report, *, now: datetime) -> list[str]:
     """Let a report do to its message what it does, note that on its row, and return the signals that tell of it.
 
     Must run inside a transaction that is undone if it raises.
 
     Args:
         row: the report's row, saved or not; the caller saves it.
-        message: the message as `lookup.find` returned it.
+        message: the message as `lookup.find_message` returned it.
         report: what was said.
         now: the present.
 
     Raises:
-        Moved: the message has changed since it was read.
-        ForeignReport: the report tells an id that is another message's.
+        ConcurrentUpdate: the message has changed since it was read.
+        ReportNotForMessage: the report tells an id that is another message's.
     """
     status = Status(row.status) if row.status else None
     transition = decide(message, report, status, now=now)
-    ids = ids_to_adopt(message, report)
+    ids = missing_ids(message, report)
     changes = {**transition.changes, **ids}
     expected = {**transition.expected, **{name: getattr(message, name) for name in ids}}
     if changes and not messages().filter(pk=message.pk, **_lookups(expected)).update(**changes):
-        raise Moved
+        raise ConcurrentUpdate
     if transition.ends_waiting:
         pending().filter(pk=message.pk).delete()
     elif ids:
-        ask_by(message.pk, first_poll_at(now))
+        poll_no_later_than(message.pk, first_poll_at(now))
     row.message = message
     row.outcome = transition.outcome
     row.previous = transition.previous.value if transition.previous else ""
@@ -54,7 +54,7 @@ def settle(row: DeliveryReport, message: SmsMessage, report: Report, *, now: dat
     return [*transition.signals, *_credit_signals(transition, message, status, sent_at=sent_at, now=now)]
 
 
-def ask_by(pk: int, at: datetime) -> None:
+def poll_no_later_than(pk: int, at: datetime) -> None:
     """Have Messente asked about a message no later than at a time, if its report is still waited for.
 
     As long as it had no id, nobody could ask, and it was put off for as long as it may have none.
@@ -70,7 +70,7 @@ def _credit_signals(
     transition: Transition, message: SmsMessage, status: Status | None, *, sent_at: datetime, now: datetime
 ) -> list[str]:
     if transition.cause is ErrorCode.OUT_OF_CREDITS:
-        return ["credits_exhausted"] if accounts.begin_hold(message.account, sent_at=sent_at, now=now) else []
+        return ["credits_exhausted"] if accounts.start_hold(message.account, sent_at=sent_at, now=now) else []
     delivered = transition.outcome is ReportOutcome.ADVANCED and status is not None and status.is_delivery
     hold_since: datetime | None = getattr(message, "hold_since", None)
     if delivered and hold_since and sent_at > hold_since:

@@ -12,7 +12,7 @@ _together: ContextVar[bool] = ContextVar("together", default=False)
 
 
 @contextmanager
-def together(using: str) -> Iterator[None]:
+def atomic_batch(using: str) -> Iterator[None]:
     """Write the reports that are recorded inside all, or none.
 
     One that cannot be written, as it is there already or for other writers, undoes all the others: whoever calls is
@@ -32,11 +32,11 @@ def together(using: str) -> Iterator[None]:
             _together.reset(token)  # before the commit: what is done after it is by itself again
 
 
-def is_expendable() -> bool:
+def in_atomic_batch() -> bool:
     """Tell whether the transaction is one whose reports are written again where it fails."""
     return _together.get()
 
 
-def whole(using: str) -> transaction.Atomic:
+def savepoint(using: str) -> transaction.Atomic:
     """Return what makes one report's statements a whole in the transaction around them, if there is one."""
-    return transaction.atomic(using=using, savepoint=not is_expendable())
+    return transaction.atomic(using=using, savepoint=not in_atomic_batch())

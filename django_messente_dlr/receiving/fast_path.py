@@ -25,8 +25,8 @@ from django_messente_dlr.messente.reports import Report
 from django_messente_dlr.models import Account, DeliveryReport, PendingPoll, ReportOutcome, SmsMessage
 from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.receiving import sql
-from django_messente_dlr.receiving.batch import whole
-from django_messente_dlr.receiving.lookup import Address
+from django_messente_dlr.receiving.batch import savepoint
+from django_messente_dlr.receiving.lookup import ReportTarget
 from django_messente_dlr.receiving.transitions import decide
 from django_messente_dlr.utils import db_retry
 
@@ -39,7 +39,7 @@ _logged_errors: set[type[Exception]] = set()
 
 
 def try_write(
-    report: Report, status: Status | None, address: Address, *, columns: Mapping[str, Any], now: datetime
+    report: Report, status: Status | None, address: ReportTarget, *, columns: Mapping[str, Any], now: datetime
 ) -> bool:
     """Record a report in the expected case; return False, with nothing written, in any other.
 
@@ -69,19 +69,19 @@ def try_write(
         **{name: _prepared(DeliveryReport, name, value, connection) for name, value in values.items()},
         **{name: _prepared(SmsMessage, name, value, connection) for name, value in changes.items()},
         "channel": report.channel or None,
-        "message_id": address.named,
+        "message_id": address.message_pk,
         "now": _prepared(SmsMessage, "finalised_at", now, connection),
     }
     statements = sql.statements(
         connection.vendor,
         status,
         signals,
-        by_primary_key=address.named is not None,
+        by_primary_key=address.message_pk is not None,
         returning_message=has_receivers,
     )
     is_alone = len(statements) == 1 and not connection.in_atomic_block
     try:
-        with nullcontext() if is_alone else whole(connection.alias):
+        with nullcontext() if is_alone else savepoint(connection.alias):
             row = _execute(connection, statements, parameters)
     except Exception as exc:
         if connection.in_atomic_block and transaction.get_rollback(using=connection.alias):

@@ -17,31 +17,34 @@ from django_messente_dlr.models import Account, DeliveryReport, PendingPoll, Sms
 from django_messente_dlr.models.querysets import DeliveryReportQuerySet, PendingPollQuerySet, SmsMessageQuerySet
 
 
-class ForeignReport(Exception):
+class ReportNotForMessage(Exception):
     """A report about a message for which its callback URL, or its signature, does not speak."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Address:
+class ReportTarget:
     """What a report says of whose it is.
 
     Attributes:
         account: the account that it is about; verified.
-        named: the primary key of the message that its callback URL speaks for, or None.
+        message_pk: the primary key of the message that its callback URL speaks for, or None.
         sms_unique_id: the id of the message, or "".
         omnimessage_id: the id of the omnimessage, or "".
     """
 
     account: str
-    named: int | None
+    message_pk: int | None
     sms_unique_id: str
     omnimessage_id: str
 
     @classmethod
-    def of(cls, report: Report, *, account: str, named: int | None) -> Address:
+    def of(cls, report: Report, *, account: str, message_pk: int | None) -> ReportTarget:
         """Return what ``report`` says of whose it is, beside what is known otherwise."""
         return cls(
-            account=account, named=named, sms_unique_id=report.sms_unique_id, omnimessage_id=report.omnimessage_id
+            account=account,
+            message_pk=message_pk,
+            sms_unique_id=report.sms_unique_id,
+            omnimessage_id=report.omnimessage_id,
         )
 
 
@@ -60,7 +63,7 @@ def pending() -> PendingPollQuerySet:
     return PendingPoll.objects.using(router.db_for_write(PendingPoll))
 
 
-def find(address: Address, *, lock: bool = False) -> SmsMessage | None:
+def find_message(address: ReportTarget, *, lock: bool = False) -> SmsMessage | None:
     """Return the message that a report is about, with ``hold_since``, or None while it is not known.
 
     Args:
@@ -68,15 +71,15 @@ def find(address: Address, *, lock: bool = False) -> SmsMessage | None:
         lock: whether to keep the row from changing until the transaction ends.
 
     Raises:
-        ForeignReport: there is a message, but the report may not speak about it.
+        ReportNotForMessage: there is a message, but the report may not speak about it.
     """
     hold = Account.objects.filter(name=OuterRef("account")).values("credits_exhausted_at")[:1]
     rows = messages().defer("text", "metadata").annotate(hold_since=Subquery(hold))
     if lock:
         rows = rows.select_for_update()
     message = None
-    if address.named is not None:
-        message = _first(rows.filter(pk=address.named))
+    if address.message_pk is not None:
+        message = _first(rows.filter(pk=address.message_pk))
     else:
         if address.sms_unique_id:
             message = _first(rows.filter(sms_unique_id=address.sms_unique_id))
@@ -84,17 +87,17 @@ def find(address: Address, *, lock: bool = False) -> SmsMessage | None:
             whole = rows.of_omnimessage(address.omnimessage_id).filter(sms_unique_id__isnull=True)
             message = _first(whole.filter(account=address.account))
     if message is not None and not _is_about(message, address):
-        raise ForeignReport(f"It does not speak for message {message.pk}.")
+        raise ReportNotForMessage(f"It does not speak for message {message.pk}.")
     return message
 
 
-def ids_to_adopt(message: SmsMessage, report: Report) -> dict[str, Any]:
+def missing_ids(message: SmsMessage, report: Report) -> dict[str, Any]:
     """Return the ids that a report tells of a message that has none yet, by their columns.
 
     That is so where the report has overtaken the answer to sending, or the answer never came.
 
     Raises:
-        ForeignReport: the id is another message's.
+        ReportNotForMessage: the id is another message's.
     """
     if message.sms_unique_id is not None or message.omnimessage_id:
         return {}
@@ -104,7 +107,7 @@ def ids_to_adopt(message: SmsMessage, report: Report) -> dict[str, Any]:
     if not report.sms_unique_id:
         return {}
     if messages().filter(sms_unique_id=report.sms_unique_id).exists():
-        raise ForeignReport(f"Its id is not that of message {message.pk}.")
+        raise ReportNotForMessage(f"Its id is not that of message {message.pk}.")
     return {"sms_unique_id": report.sms_unique_id}
 
 
@@ -136,7 +139,7 @@ def orphans_with_message() -> DeliveryReportQuerySet:
     )
 
 
-def _is_about(message: SmsMessage, address: Address) -> bool:
+def _is_about(message: SmsMessage, address: ReportTarget) -> bool:
     if message.account != address.account:
         return False
     if address.omnimessage_id and address.omnimessage_id == message.omnimessage_id:

@@ -12,29 +12,29 @@ from django.db import IntegrityError, router, transaction
 from django.utils import timezone
 
 from django_messente_dlr import dispatch
-from django_messente_dlr.callbacks.key_fingerprints import NO_KEYS, Keys
+from django_messente_dlr.callbacks.key_fingerprints import NO_KEYS, KeyFingerprints
 from django_messente_dlr.messente.reports import Report
 from django_messente_dlr.models import DeliveryReport, ReportOutcome, SmsMessage
-from django_messente_dlr.models.statuses import Status, status_of
+from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.receiving import fast_path
-from django_messente_dlr.receiving.apply import Moved, ask_by, settle
-from django_messente_dlr.receiving.lookup import Address, find, messages, pending
-from django_messente_dlr.receiving.orphans import adopt, count_again, match
+from django_messente_dlr.receiving.apply import ConcurrentUpdate, apply_report, poll_no_later_than
+from django_messente_dlr.receiving.lookup import ReportTarget, find_message, messages, pending
+from django_messente_dlr.receiving.orphans import count_duplicate, match_orphan, match_orphans_of
 from django_messente_dlr.utils import db_retry
 
 # The rank can only rise, and there are seven of them: whoever lost so many races is not racing.
 ATTEMPTS = 8
 
 
-class Contended(Exception):
+class WriteConflict(Exception):
     """The message kept changing while its report was being written. Nothing was written; try again."""
 
 
-class Recorded(enum.Enum):
+class RecordResult(enum.Enum):
     """Whether a report was written, or had been before."""
 
-    NEW = "new"
-    REPEATED = "repeated"
+    CREATED = "new"
+    DUPLICATE = "repeated"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,32 +43,36 @@ class _Entry:
 
     report: Report
     status: Status | None
-    address: Address
+    address: ReportTarget
     fingerprint: str
     now: datetime
-    keys: Keys
+    keys: KeyFingerprints
 
 
-def record(report: Report, *, account: str, named: int | None = None, keys: Keys = NO_KEYS) -> Recorded:
+def record(
+    report: Report, *, account: str, message_pk: int | None = None, keys: KeyFingerprints = NO_KEYS
+) -> RecordResult:
     """Write down what Messente said, move its message if that is news, and have the signals sent after the commit.
 
     Args:
         report: what was said.
         account: the account that it is about; whoever calls has verified that.
-        named: the primary key of the message that it is about, where that is known otherwise than by its id.
+        message_pk: the primary key of the message that it is about, where that is known otherwise than by its id.
         keys: by which keys that was verified, where it was called back.
 
     Raises:
-        ForeignReport: its message belongs to another account, or ``named`` is not the message with its id.
-        Contended: it could not be written for other writers, and should come again.
+        ReportNotForMessage: its message belongs to another account, or ``message_pk`` is not the message with its id.
+        WriteConflict: it could not be written for other writers, and should come again.
     """
     # Where there is an id, it alone counts: the same report may come by a message's URL and by the account's.
-    scope = [account] if report.sms_unique_id or report.omnimessage_id else [account, named]
+    scope = [account] if report.sms_unique_id or report.omnimessage_id else [account, message_pk]
     fingerprint = report.fingerprint(*scope)
-    return _record(report, status_of(report), account=account, named=named, fingerprint=fingerprint, keys=keys)
+    return _record(
+        report, Status.from_report(report), account=account, message_pk=message_pk, fingerprint=fingerprint, keys=keys
+    )
 
 
-def record_end(message: SmsMessage, report: Report, status: Status) -> Recorded:
+def record_final(message: SmsMessage, report: Report, status: Status) -> RecordResult:
     """Write down an end that is ours to conclude: Messente refused the message, or told nothing for 48 hours.
 
     Args:
@@ -77,7 +81,7 @@ def record_end(message: SmsMessage, report: Report, status: Status) -> Recorded:
         status: the end.
     """
     fingerprint = report.fingerprint(message.account, message.pk, status.value)
-    return _record(report, status, account=message.account, named=message.pk, fingerprint=fingerprint)
+    return _record(report, status, account=message.account, message_pk=message.pk, fingerprint=fingerprint)
 
 
 def confirm_sent(message: SmsMessage, *, next_poll_at: datetime, sent_at: datetime, **ids: Any) -> None:
@@ -100,12 +104,12 @@ def confirm_sent(message: SmsMessage, *, next_poll_at: datetime, sent_at: dateti
                 pending().create(message=message, account=message.account, due_at=next_poll_at)
         else:
             rows.update(**ids, sent_at=sent_at)
-            ask_by(message.pk, next_poll_at)
+            poll_no_later_than(message.pk, next_poll_at)
             if rows.filter(rank=Status.UNRESOLVED.rank).exists():  # given up before it was sent: too early
                 pending().get_or_create(pk=message.pk, defaults={"account": message.account, "due_at": next_poll_at})
         for name, value in ids.items():
             setattr(message, name, value)
-        transaction.on_commit(lambda: match(message), using=using, robust=True)
+        transaction.on_commit(lambda: match_orphans_of(message), using=using, robust=True)
     message.refresh_from_db(using=using)
 
 
@@ -114,48 +118,48 @@ def _record(
     status: Status | None,
     *,
     account: str,
-    named: int | None,
+    message_pk: int | None,
     fingerprint: str,
-    keys: Keys = NO_KEYS,
-) -> Recorded:
-    address = Address.of(report, account=account, named=named)
+    keys: KeyFingerprints = NO_KEYS,
+) -> RecordResult:
+    address = ReportTarget.of(report, account=account, message_pk=message_pk)
     entry = _Entry(
         report=report, status=status, address=address, fingerprint=fingerprint, now=timezone.now(), keys=keys
     )
-    return db_retry.patiently(lambda: _enter(entry), using=router.db_for_write(DeliveryReport))
+    return db_retry.retry_on_contention(lambda: _enter(entry), using=router.db_for_write(DeliveryReport))
 
 
-def _enter(entry: _Entry) -> Recorded:
+def _enter(entry: _Entry) -> RecordResult:
     if fast_path.try_write(entry.report, entry.status, entry.address, columns=_columns(entry), now=entry.now):
-        return Recorded.NEW
+        return RecordResult.CREATED
     for attempt in range(ATTEMPTS):
         try:
             _write(entry, lock=attempt > 0)
-        except Moved:
+        except ConcurrentUpdate:
             continue
         except IntegrityError:
-            if count_again(entry.fingerprint, named=entry.address.named):
-                return Recorded.REPEATED
+            if count_duplicate(entry.fingerprint, message_pk=entry.address.message_pk):
+                return RecordResult.DUPLICATE
             # Not the fingerprint: its message was deleted, or its id taken by another, a moment ago.
             continue
-        return Recorded.NEW
-    raise Contended(f"The message of a report about {entry.address.account} kept changing.")
+        return RecordResult.CREATED
+    raise WriteConflict(f"The message of a report about {entry.address.account} kept changing.")
 
 
 def _write(entry: _Entry, *, lock: bool) -> None:
     # Without a lock first: the read is outside the transaction, whose UPDATE then finds the row unchanged, or not.
-    message = None if lock else find(entry.address)
+    message = None if lock else find_message(entry.address)
     using = router.db_for_write(DeliveryReport)
     with db_retry.bounded_transaction(using):
         if lock:
-            message = find(entry.address, lock=True)
+            message = find_message(entry.address, lock=True)
         row = DeliveryReport(**_columns(entry))
         if message is None:
             row.outcome = ReportOutcome.ORPHAN
-            row.token_message_id = entry.address.named
+            row.token_message_id = entry.address.message_pk
             row.signals = ["dlr_received"]
         else:
-            signals = settle(row, message, entry.report, now=entry.now)
+            signals = apply_report(row, message, entry.report, now=entry.now)
             row.signals = ["dlr_received", *signals]
         heard = dispatch.has_receivers(row.signals)
         for name, value in dispatch.dispatch_fields(now=entry.now, has_receivers=heard).items():
@@ -165,7 +169,7 @@ def _write(entry: _Entry, *, lock: bool) -> None:
             dispatch.dispatch_on_commit(row)
         if message is None:
             # Its message may have been committed between our look and our commit.
-            transaction.on_commit(lambda: adopt(row), using=using, robust=True)
+            transaction.on_commit(lambda: match_orphan(row), using=using, robust=True)
 
 
 def _columns(entry: _Entry) -> dict[str, Any]:
@@ -178,7 +182,7 @@ def _columns(entry: _Entry) -> dict[str, Any]:
         "stat": entry.report.stat,
         "status": entry.status.value if entry.status else "",
         "err": entry.report.err,
-        "occurred_at": storable(entry.report.occurred_at),
+        "occurred_at": to_db_datetime(entry.report.occurred_at),
         "received_at": entry.now,
         "payload": dict(entry.report.payload),
         "fingerprint": entry.fingerprint,
@@ -187,6 +191,6 @@ def _columns(entry: _Entry) -> dict[str, Any]:
     }
 
 
-def storable(moment: datetime | None) -> datetime | None:
+def to_db_datetime(moment: datetime | None) -> datetime | None:
     """Return a time in UTC as the project's databases take it: naive and local where USE_TZ is off."""
     return timezone.make_naive(moment) if moment and not settings.USE_TZ else moment

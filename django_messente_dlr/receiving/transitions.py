@@ -59,7 +59,7 @@ def decide(message: SmsMessage, report: Report, status: Status | None, *, now: d
 
 def _advance(message: SmsMessage, report: Report, status: Status, *, now: datetime) -> Transition:
     previous = Status(message.status)
-    cause = ErrorCode.known(report.err) if status.is_failure else None
+    cause = ErrorCode.from_code(report.err) if status.is_failure else None
     changes: dict[str, Any] = {
         "status": status.value,
         "rank": status.rank,
@@ -94,7 +94,7 @@ def _enrich(message: SmsMessage, report: Report, status: Status) -> Transition:
     changes |= {name: told for name, told in _extras(report).items() if getattr(message, name) is None}
     if not changes:
         return Transition(outcome=ReportOutcome.STALE)
-    cause = ErrorCode.known(report.err) if "err" in changes else None
+    cause = ErrorCode.from_code(report.err) if "err" in changes else None
     return Transition(
         outcome=ReportOutcome.ENRICHED,
         changes=changes,

@@ -142,7 +142,7 @@ def status_of(message: SandboxMessage, event: ReportEvent | None) -> dict[str, A
             messente-api, model ``Status``).
     """
     step = event.step if event else None
-    cause = ErrorCode.known(step.code) if step else None
+    cause = ErrorCode.from_code(step.code) if step else None
     failed = cause is not None and cause.delivery_class in {DeliveryClass.FAILED, DeliveryClass.REJECTED}
     # Whose price is told when is nowhere said. Here: of whatever came to an end on the way to the handset.
     priced = step is not None and step.delivery_class not in {None, DeliveryClass.SENT, DeliveryClass.REJECTED}

@@ -16,7 +16,7 @@ from typing import Any
 from django_messente_dlr.sandbox.callback_sender import CallbackSender
 from django_messente_dlr.sandbox.callbacks import status_of
 from django_messente_dlr.sandbox.messages import ReportEvent, SandboxMessage
-from django_messente_dlr.sandbox.omnichannel_parser import InvalidOmnimessageError, read_omnimessage
+from django_messente_dlr.sandbox.omnichannel_parser import InvalidOmnimessageError, parse_omnimessage
 from django_messente_dlr.sandbox.scenarios import ACCEPTED
 from django_messente_dlr.sandbox.server import JSON, Answer, Request, plain
 from django_messente_dlr.sandbox.state import State
@@ -74,7 +74,7 @@ class OmnichannelApi:
 
     def _send(self, body: bytes, account: str) -> Answer:
         try:
-            messages = read_omnimessage(body, account=account)
+            messages = parse_omnimessage(body, account=account)
         except InvalidOmnimessageError as exc:
             return error(MISSING if exc.missing else INVALID, str(exc), source=exc.source)
         # The channels after the first are what Messente falls back on. Here nothing falls back: they stay unused.

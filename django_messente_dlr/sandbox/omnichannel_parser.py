@@ -34,7 +34,7 @@ class InvalidOmnimessageError(Exception):
         self.missing = missing
 
 
-def read_omnimessage(body: bytes, *, account: str) -> tuple[SandboxMessage, ...]:
+def parse_omnimessage(body: bytes, *, account: str) -> tuple[SandboxMessage, ...]:
     """Return the messages that make up an omnimessage, one for each channel in its order.
 
     Args:

@@ -51,8 +51,8 @@ class Step:
     @property
     def delivery_class(self) -> DeliveryClass | None:
         """Messente's class for this report: the greater of what its word and its number say; None if unknown."""
-        word = Stat.known(self.stat)
-        cause = ErrorCode.known(self.code)
+        word = Stat.from_code(self.stat)
+        cause = ErrorCode.from_code(self.code)
         classes = (word.delivery_class if word else None, cause.delivery_class if cause else None)
         return max(classes, key=_ORDER.index)
 

@@ -20,7 +20,7 @@ NUMBER = re.compile(r"\+?[0-9]{4,20}", re.ASCII)
 SEPARATORS = str.maketrans("", "", " -.()\t\u00a0")
 
 
-def known(sms_unique_id: str, omnimessage_id: str, account: str, *, lock: bool = False) -> SmsMessage | None:
+def find_existing(sms_unique_id: str, omnimessage_id: str, account: str, *, lock: bool = False) -> SmsMessage | None:
     """Return the row that has these ids already, or None.
 
     Args:
@@ -45,7 +45,7 @@ def known(sms_unique_id: str, omnimessage_id: str, account: str, *, lock: bool =
     return message
 
 
-def build(
+def build_message(
     to: str,
     *,
     text: str,
@@ -76,7 +76,7 @@ def build(
     return SmsMessage(
         recipient=recipient,
         sender=sender,
-        text=text if conf.current().store_text else "",
+        text=text if conf.get_config().store_text else "",
         account=account,
         channel=channel,
         metadata=dict(metadata or {}),
@@ -84,7 +84,7 @@ def build(
     )
 
 
-def save(message: SmsMessage, *, using: str) -> None:
+def insert(message: SmsMessage, *, using: str) -> None:
     """Insert a row, and the one that says when to ask about it. Must run inside a transaction."""
     message.save(using=using, force_insert=True)
     message.pending = PendingPoll.objects.using(using).create(
@@ -92,22 +92,22 @@ def save(message: SmsMessage, *, using: str) -> None:
     )
 
 
-def enter(message: SmsMessage) -> SmsMessage:
+def insert_with_matching(message: SmsMessage) -> SmsMessage:
     """Save a row; a report that was here before it is matched when it is committed."""
     using = router.db_for_write(SmsMessage)
     with transaction.atomic(using=using):
-        save(message, using=using)
-        transaction.on_commit(lambda: receiving.match(message), using=using, robust=True)
+        insert(message, using=using)
+        transaction.on_commit(lambda: receiving.match_orphans_of(message), using=using, robust=True)
     return message
 
 
-def enter_durably(to: str, **attributes: Any) -> SmsMessage:
+def insert_durably(to: str, **attributes: Any) -> SmsMessage:
     """Build a row and commit it at once; raise `SendInsideTransaction` where that cannot be."""
-    message = build(to, **attributes)
+    message = build_message(to, **attributes)
     using = router.db_for_write(SmsMessage)
     try:
         with transaction.atomic(using=using, durable=True):
-            save(message, using=using)
+            insert(message, using=using)
     except RuntimeError:
         raise SendInsideTransaction(
             "send_sms was called inside a transaction. If that is rolled back, a message was sent of which nobody "
@@ -117,7 +117,7 @@ def enter_durably(to: str, **attributes: Any) -> SmsMessage:
     return message
 
 
-def ids_of(sms_unique_id: str, omnimessage_id: str) -> dict[str, str]:
+def validate_ids(sms_unique_id: str, omnimessage_id: str) -> dict[str, str]:
     """Return the ids that are given, by their columns, as they are read in a report, which has to match them.
 
     Raises:

@@ -24,7 +24,7 @@ from django_messente_dlr.messente.reports import Report, Source
 from django_messente_dlr.messente.send_options import check_options, time_to_send
 from django_messente_dlr.models import SmsMessage
 from django_messente_dlr.models.statuses import Status
-from django_messente_dlr.receiving.record import storable
+from django_messente_dlr.receiving.record import to_db_datetime
 from django_messente_dlr.sending import rows
 from django_messente_dlr.utils import db_retry
 from django_messente_dlr.utils.poll_schedule import first_poll_at
@@ -67,13 +67,13 @@ def send_sms(
     client = client_for(account)
     check_options(options)
     _check_text(text)
-    if conf.current().hold_on_credits_exhausted and accounts.is_held(account):
+    if conf.get_config().hold_on_credits_exhausted and accounts.is_held(account):
         raise CreditsExhausted(
             f"The Messente account «{account}» is out of credits, so nothing was sent. Add credit, then run "
             "poll_dlrs or lift the hold in the admin."
         )
-    message = rows.enter_durably(to, text=text, sender=sender, account=account, metadata=metadata)
-    dlr_url = message.callback_url if conf.current().callback_base_url else ""
+    message = rows.insert_durably(to, text=text, sender=sender, account=account, metadata=metadata)
+    dlr_url = message.callback_url if conf.get_config().callback_base_url else ""
     try:
         sms_unique_id = client.send(message.recipient, text, dlr_url=dlr_url, sender=sender, **options)
     except MessenteError as exc:
@@ -121,8 +121,8 @@ def prepare_sms(
         ImproperlyConfigured: there is no such account.
     """
     conf.account(account)
-    message = rows.build(to, text=text, sender=sender, account=account, metadata=metadata, channel=channel)
-    return rows.enter(message)
+    message = rows.build_message(to, text=text, sender=sender, account=account, metadata=metadata, channel=channel)
+    return rows.insert_with_matching(message)
 
 
 def mark_sent(
@@ -140,11 +140,11 @@ def mark_sent(
     Raises:
         ValueError: there is no id, or it is another message's.
     """
-    ids = rows.ids_of(sms_unique_id, omnimessage_id)
+    ids = rows.validate_ids(sms_unique_id, omnimessage_id)
     at = sent_at or timezone.now()
     confirm = partial(receiving.confirm_sent, message, next_poll_at=first_poll_at(at), sent_at=at, **ids)
     try:
-        db_retry.patiently(confirm, using=router.db_for_write(SmsMessage))
+        db_retry.retry_on_contention(confirm, using=router.db_for_write(SmsMessage))
     except IntegrityError:
         raise ValueError(f"The id {sms_unique_id} is already that of another message.") from None
     return message
@@ -166,13 +166,13 @@ def _check_text(text: str) -> None:
 def _refused(message: SmsMessage, error: MessenteError) -> None:
     """Write down that Messente did not take a message: that is its end, unless a report says otherwise."""
     report = Report(source=Source.SEND, error_text=str(error)[:255], payload={"answer": str(error)})
-    receiving.record_end(message, report, Status.REJECTED if isinstance(error, RequestRefused) else Status.FAILED)
+    receiving.record_final(message, report, Status.REJECTED if isinstance(error, RequestRefused) else Status.FAILED)
     message.refresh_from_db(using=router.db_for_write(SmsMessage))
 
 
 def _time_of(options: Mapping[str, str | int]) -> datetime | None:
     """Return when Messente is going to send, or None for now."""
-    told, now = storable(time_to_send(options)), timezone.now()
+    told, now = to_db_datetime(time_to_send(options)), timezone.now()
     if told is None:
         return None
     return max(told, now) if told - now < FARTHEST else None

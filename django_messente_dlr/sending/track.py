@@ -46,13 +46,13 @@ def track_sms(
             that (REPEATABLE READ on PostgreSQL). Do that transaction again.
     """
     conf.account(account)
-    ids = rows.ids_of(sms_unique_id, omnimessage_id)
+    ids = rows.validate_ids(sms_unique_id, omnimessage_id)
     sms_unique_id, omnimessage_id = ids.get("sms_unique_id", ""), ids.get("omnimessage_id", "")
     at = sent_at or timezone.now()
-    message = rows.build(
+    message = rows.build_message(
         recipient, text="", sender=sender, account=account, metadata=metadata, channel=channel, optional=True
     )
-    if (known := rows.known(sms_unique_id, omnimessage_id, account)) is not None:
+    if (known := rows.find_existing(sms_unique_id, omnimessage_id, account)) is not None:
         return known
     using = router.db_for_write(SmsMessage)
 
@@ -62,17 +62,17 @@ def track_sms(
             if not sms_unique_id:
                 # Nothing in the table is unique about an omnimessage: one at a time looks, and enters it.
                 accounts.lock(account)
-                if (entered := rows.known("", omnimessage_id, account, lock=True)) is not None:
+                if (entered := rows.find_existing("", omnimessage_id, account, lock=True)) is not None:
                     return entered
-            rows.save(message, using=using)
+            rows.insert(message, using=using)
             receiving.confirm_sent(message, next_poll_at=first_poll_at(at), sent_at=at, **ids)
         return message
 
     try:
-        return db_retry.patiently(enter, using=using)
+        return db_retry.retry_on_contention(enter, using=using)
     except IntegrityError:  # somebody else has tracked it since we looked
         with transaction.atomic(using=using):
-            known = rows.known(sms_unique_id, omnimessage_id, account, lock=True)
+            known = rows.find_existing(sms_unique_id, omnimessage_id, account, lock=True)
         if known is None:
             raise
         return known

@@ -36,7 +36,7 @@ def messente_dlr_link(text: Any, page: str, query: str = "") -> SafeString:
 @register.filter
 def messente_dlr_ago(moment: datetime | None) -> SafeString | str:
     """Return how long ago a time was, with the time itself to be looked at."""
-    return formatting.ago(moment)
+    return formatting.timesince_tag(moment)
 
 
 @register.filter

@@ -58,9 +58,9 @@ def simulate_omnichannel_callback(
 
 def _path_within(url: str) -> str:
     """Return the path by which the project's own urlpatterns know a URL."""
-    return urlsplit(url).path.removeprefix(urlsplit(conf.current().callback_base_url).path.rstrip("/"))
+    return urlsplit(url).path.removeprefix(urlsplit(conf.get_config().callback_base_url).path.rstrip("/"))
 
 
 def _is_secure() -> bool:
     """Tell whether Messente would come by https, which SECURE_SSL_REDIRECT lets in alone."""
-    return conf.current().callback_base_url.lower().startswith("https://")
+    return conf.get_config().callback_base_url.lower().startswith("https://")

@@ -29,7 +29,7 @@ SQLITE = frozenset({5, 6})  # busy, locked
 LOCK_TIMEOUTS = frozenset({"55P03", 1205})
 
 
-def patiently(work: Callable[[], Result], *, using: str) -> Result:
+def retry_on_contention(work: Callable[[], Result], *, using: str) -> Result:
     """Do a piece of work, again and again while other writers or a lost connection stand in its way.
 
     Inside somebody else's transaction it is done once: that transaction is lost with it.
@@ -50,7 +50,7 @@ def patiently(work: Callable[[], Result], *, using: str) -> Result:
         try:
             return work()
         except Error as exc:
-            patience = MAX_LOCK_WAIT if code_of(exc) in LOCK_TIMEOUTS else PATIENCE
+            patience = MAX_LOCK_WAIT if error_code(exc) in LOCK_TIMEOUTS else PATIENCE
             if attempt == ATTEMPTS or time.monotonic() - began >= patience:
                 raise
             if not is_contention(exc):
@@ -101,10 +101,10 @@ def is_contention(error: Error) -> bool:
     # SQLite's extended codes have the plain one in their last byte.
     if getattr(error.__cause__, "sqlite_errorcode", 0) & 0xFF in SQLITE:
         return True
-    return code_of(error) in POSTGRESQL | MYSQL
+    return error_code(error) in POSTGRESQL | MYSQL
 
 
-def code_of(error: Error) -> str | int:
+def error_code(error: Error) -> str | int:
     """Return the code of an error, or "": MySQL's number, or PostgreSQL's state as psycopg or psycopg2 tells it."""
     cause = error.__cause__
     told = cause.args[0] if cause is not None and cause.args else ""

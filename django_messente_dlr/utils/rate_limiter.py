@@ -1,7 +1,6 @@
-"""How fast to ask: a rate that all threads of a run share, and Messente's wish for fewer questions.
+"""Limit how fast the threads of one run poll Messente, and respect Messente's request to wait.
 
-In comes a thread that wants to ask; out it goes when it may, or with `NotAsked`. Slots are handed out evenly, so that
-no second sees more than its share, and a thread that waits can be ended at once.
+Time slots are evenly spaced, so that no second has more than its share. A waiting thread can be stopped at once.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ import time
 PATIENCE = 30.0
 
 
-class NotAsked(Exception):
+class PollSkipped(Exception):
     """Messente was not asked about a message.
 
     Attributes:
@@ -25,7 +24,7 @@ class NotAsked(Exception):
         self.again_in = again_in
 
 
-class Pace:
+class RateLimiter:
     """Lets threads pass, so many a second. Safe to share.
 
     Args:
@@ -44,14 +43,14 @@ class Pace:
         """Return when a question may be asked.
 
         Raises:
-            NotAsked: the run is to end, or Messente wants a pause that is too long to wait for.
+            PollSkipped: the run is to end, or Messente wants a pause that is too long to wait for.
         """
         while not self._stop.is_set():
             with self._lock:
                 now = time.monotonic()
                 pause = self._paused_until - now
                 if pause > PATIENCE:
-                    raise NotAsked(f"Messente wants no questions for {pause:.0f} seconds.", again_in=pause)
+                    raise PollSkipped(f"Messente wants no questions for {pause:.0f} seconds.", again_in=pause)
                 slot = max(now, self._next, self._paused_until)
                 self._next = slot + 1 / self.rate
             if slot > now:
@@ -59,7 +58,7 @@ class Pace:
             if self._paused_until <= slot:  # else a pause was called while we waited: wait for another slot
                 break
         if self._stop.is_set():
-            raise NotAsked("The run was ended.", again_in=0.0)
+            raise PollSkipped("The run was ended.", again_in=0.0)
 
     def pause(self, seconds: float) -> None:
         """Let nobody pass for so many seconds."""

@@ -16,33 +16,33 @@ FORWARDED = "HTTP_X_FORWARDED_FOR"
 Address = IPv4Address | IPv6Address
 
 
-def caller(meta: Mapping[str, Any]) -> Address | None:
+def client_ip(meta: Mapping[str, Any]) -> Address | None:
     """Return the address that a request came from, or None where it cannot be told.
 
     Args:
         meta: the request's ``META``.
     """
-    proxies = conf.current().trusted_proxy_count
+    proxies = conf.get_config().trusted_proxy_count
     if not proxies:
         return _read(str(meta.get("REMOTE_ADDR", "")))
-    entries = forwarded(meta)
+    entries = forwarded_for(meta)
     # Fewer entries than proxies: it came past one of them, so that nothing here was written by ours.
     return _read(entries[-proxies]) if len(entries) >= proxies else None
 
 
-def forwarded(meta: Mapping[str, Any]) -> list[str]:
+def forwarded_for(meta: Mapping[str, Any]) -> list[str]:
     """Return the entries of X-Forwarded-For, the nearest proxy's last."""
     return [entry for entry in str(meta.get(FORWARDED, "")).split(",") if entry.strip()]
 
 
-def may_call(meta: Mapping[str, Any]) -> bool:
+def is_allowed_ip(meta: Mapping[str, Any]) -> bool:
     """Tell whether a callback may come from where a request came from; any may where no networks are set."""
-    return not conf.current().callback_allowed_ips or is_allowed(caller(meta))
+    return not conf.get_config().callback_allowed_ips or is_allowed(client_ip(meta))
 
 
 def is_allowed(address: Address | None) -> bool:
     """Tell whether a callback may come from ``address``; any may where no networks are set."""
-    networks = conf.current().callback_allowed_ips
+    networks = conf.get_config().callback_allowed_ips
     return not networks or (address is not None and any(address in network for network in networks))
 
 

@@ -21,12 +21,18 @@ from django.views.decorators.csrf import csrf_exempt
 
 from django_messente_dlr import accounts, receiving
 from django_messente_dlr.callbacks import tokens
-from django_messente_dlr.callbacks.tokens import Probe
+from django_messente_dlr.callbacks.tokens import ProbeToken
 from django_messente_dlr.messente.errors import MalformedReport
-from django_messente_dlr.messente.parsers import read_callback, read_omnichannel
+from django_messente_dlr.messente.parsers import parse_callback, parse_omnichannel
 from django_messente_dlr.messente.reports import Report
 from django_messente_dlr.webhook import client_ip
-from django_messente_dlr.webhook.verification import Refused, Speaker, read_claims, verify, verify_probe
+from django_messente_dlr.webhook.verification import (
+    CallbackIdentity,
+    CallbackRejected,
+    authenticate,
+    read_token,
+    verify_probe,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +58,7 @@ def callback(request: HttpRequest, token: str = "") -> HttpResponse:
         return response
     try:
         return _take(request, token)
-    except Refused as refusal:
+    except CallbackRejected as refusal:
         return _answer(refusal.status, str(refusal))
     except MalformedReport as exc:
         return _answer(400, f"This is not a delivery report: {exc}.")
@@ -72,46 +78,46 @@ for _alias in connections:
 
 
 def _take(request: HttpRequest, token: str) -> HttpResponse:
-    claims = read_claims(token)
-    if isinstance(claims, Probe):
+    claims = read_token(token)
+    if isinstance(claims, ProbeToken):
         return _answer_probe(request, claims)
-    speaker = verify(request, claims)
-    return _record(_parse(request, speaker), speaker)
+    identity = authenticate(request, claims)
+    return _record(_parse(request, identity), identity)
 
 
-def _parse(request: HttpRequest, speaker: Speaker) -> Report:
+def _parse(request: HttpRequest, identity: CallbackIdentity) -> Report:
     if request.method == "POST":
-        return read_omnichannel(speaker.body)
-    return read_callback(request.META.get("QUERY_STRING", ""))
+        return parse_omnichannel(identity.body)
+    return parse_callback(request.META.get("QUERY_STRING", ""))
 
 
-def _record(report: Report, speaker: Speaker) -> HttpResponse:
+def _record(report: Report, identity: CallbackIdentity) -> HttpResponse:
     """Have the report written, and answer. Whatever is logged from here has no token in its frames."""
     try:
-        receiving.record(report, account=speaker.account, named=speaker.message_pk, keys=speaker.keys)
-    except receiving.ForeignReport:
+        receiving.record(report, account=identity.account, message_pk=identity.message_pk, keys=identity.keys)
+    except receiving.ReportNotForMessage:
         return _answer(403, "This URL does not speak for that message.")
     except Exception:
         # Whatever the trouble is, most likely the database's, Messente has the report still and will bring it again.
         logger.exception("A delivery report could not be stored; Messente was told to bring it again.")
         return _answer(503, LATER)
     try:
-        accounts.note_callback(speaker.account, now=timezone.now(), keys=[key for key in speaker.keys if key])
+        accounts.record_callback(identity.account, now=timezone.now(), keys=[key for key in identity.keys if key])
     except DatabaseFailure:
-        logger.warning("A callback of account %s could not be noted; its report is stored.", speaker.account)
+        logger.warning("A callback of account %s could not be noted; its report is stored.", identity.account)
     return _answer(200, "OK")
 
 
-def _answer_probe(request: HttpRequest, probe: Probe) -> HttpResponse:
+def _answer_probe(request: HttpRequest, probe: ProbeToken) -> HttpResponse:
     """Tell ``messente_doctor`` that it has reached us and how its request looked from here; store nothing."""
     verify_probe(request, probe)
-    address = client_ip.caller(request.META)
+    address = client_ip.client_ip(request.META)
     return JsonResponse(
         {
-            "proof": tokens.prove(probe),
+            "proof": tokens.sign_probe(probe),
             "address": str(address or ""),
             "allowed": client_ip.is_allowed(address),
-            "forwarded": len(client_ip.forwarded(request.META)),
+            "forwarded": len(client_ip.forwarded_for(request.META)),
             "secure": request.is_secure(),
             "now": timezone.now().isoformat(),
         },

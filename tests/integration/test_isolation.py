@@ -11,7 +11,7 @@ from django.db import connection
 from django.utils import timezone
 
 from django_messente_dlr import accounts, receiving
-from django_messente_dlr.messente.parsers import read_callback
+from django_messente_dlr.messente.parsers import parse_callback
 from django_messente_dlr.models import Account, SmsMessage
 from django_messente_dlr.sending import track_sms
 from django_messente_dlr.testing.signals import SignalLog
@@ -25,7 +25,7 @@ pytestmark = [
 
 def report() -> None:
     """Messente tells that the account is out of credits."""
-    receiving.record(read_callback("sms_unique_id=an-id&stat=REJECTD&err=4"), account="default")
+    receiving.record(parse_callback("sms_unique_id=an-id&stat=REJECTD&err=4"), account="default")
 
 
 def register() -> None:
@@ -67,8 +67,8 @@ def test_an_account_that_another_enters_meanwhile_is_no_trouble(
 @pytest.mark.parametrize("level", LEVELS[connection.vendor])
 def test_what_is_noted_of_an_account_is_noted_though_another_enters_it_meanwhile(level: str) -> None:
     notes: list[Callable[[], object]] = [
-        lambda: accounts.note_poll("default", now=timezone.now(), error="It was refused."),
-        lambda: accounts.note_balance("default", Decimal("1.5"), now=timezone.now()),
+        lambda: accounts.record_poll("default", now=timezone.now(), error="It was refused."),
+        lambda: accounts.record_balance("default", Decimal("1.5"), now=timezone.now()),
     ]
     with isolated(level):
         for note in notes:

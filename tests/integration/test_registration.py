@@ -17,11 +17,11 @@ from django.db import connection, transaction
 from django.test import Client
 
 from django_messente_dlr import callbacks, receiving
-from django_messente_dlr.messente.parsers import read_callback
+from django_messente_dlr.messente.parsers import parse_callback
 from django_messente_dlr.models import DeliveryReport, SmsMessage
 from django_messente_dlr.sending import track_sms
 from django_messente_dlr.testing.signals import SignalLog
-from django_messente_dlr.utils.db_retry import patiently
+from django_messente_dlr.utils.db_retry import retry_on_contention
 from tests.isolation import LEVELS, elsewhere, isolated
 from tests.locking import GENEROUS
 
@@ -69,9 +69,9 @@ class Reporter(threading.Thread):
         assert self.status == 200
 
 
-def record_here(stat: str = "DELIVRD") -> receiving.Recorded:
+def record_here(stat: str = "DELIVRD") -> receiving.RecordResult:
     """Have a report written by a project of its own accord, in whatever transaction is open."""
-    return receiving.record(read_callback(f"sms_unique_id=an-id&stat={stat}"), account="default")
+    return receiving.record(parse_callback(f"sms_unique_id=an-id&stat={stat}"), account="default")
 
 
 def assert_orphan() -> None:
@@ -145,7 +145,7 @@ def test_the_registration_begins_and_commits_between_the_reports_look_and_its_co
 
 
 def test_the_report_commits_between_the_registrations_commit_and_its_look() -> None:
-    match = receiving.match
+    match = receiving.match_orphans_of
 
     def report_and_match(message: SmsMessage) -> Any:
         reporter = Reporter()
@@ -153,7 +153,7 @@ def test_the_report_commits_between_the_registrations_commit_and_its_look() -> N
         reporter.finish()
         return match(message)
 
-    with mock.patch("django_messente_dlr.receiving.record.match", report_and_match), transaction.atomic():
+    with mock.patch("django_messente_dlr.receiving.record.match_orphans_of", report_and_match), transaction.atomic():
         track_sms("an-id")
 
 
@@ -167,8 +167,8 @@ def test_the_report_comes_after_the_registration() -> None:
 
 def test_the_sweep_closes_what_neither_side_lived_to_see() -> None:
     with (
-        mock.patch("django_messente_dlr.receiving.record.match"),
-        mock.patch("django_messente_dlr.receiving.record.adopt"),
+        mock.patch("django_messente_dlr.receiving.record.match_orphans_of"),
+        mock.patch("django_messente_dlr.receiving.record.match_orphan"),
         transaction.atomic(),
     ):
         track_sms("an-id")
@@ -183,7 +183,7 @@ def test_the_registration_commits_after_the_reports_transaction_has_looked() -> 
     with transaction.atomic():
         look()
         elsewhere(lambda: track_sms("an-id"))
-        assert record_here() is receiving.Recorded.NEW
+        assert record_here() is receiving.RecordResult.CREATED
 
 
 def test_the_report_commits_after_the_registrations_transaction_has_looked() -> None:
@@ -212,6 +212,6 @@ def test_both_are_in_transactions_that_have_looked_before_the_other_commits() ->
 
     # Where transactions are serializable one of them is told to come again; that is for the project to do.
     with ThreadPoolExecutor(1) as pool:
-        reported = pool.submit(elsewhere, lambda: patiently(report, using="default"))
-        patiently(register, using="default")
+        reported = pool.submit(elsewhere, lambda: retry_on_contention(report, using="default"))
+        retry_on_contention(register, using="default")
         reported.result(GENEROUS)

@@ -24,7 +24,7 @@ from django_messente_dlr.models import Account, DeliveryReport, SmsMessage
 from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.sending import send_sms
 from django_messente_dlr.testing.factories import AccountFactory, DeliveryReportFactory, SmsMessageFactory
-from django_messente_dlr.utils.poll_schedule import WINDOW
+from django_messente_dlr.utils.poll_schedule import REPORT_RETENTION
 from tests.security.wsgi import Door, Request
 from tests.unit.admin.pages import MODELS, act, list_url, page_url
 from tests.unit.messente.wire import Behaviour, Connection, Wire, hanging_up, raw, resetting, silent
@@ -185,7 +185,7 @@ def speak(world: World) -> None:
         lambda c: c.balance(),
         lambda c: c.cancel("an-id"),
         lambda c: c.ask("an-id"),
-        lambda c: c.ask_omnimessage("x"),
+        lambda c: c.get_omnimessage_status("x"),
     ):
         world.attempt(lambda call=call: call(client_for("default")))  # type: ignore[misc]
     AccountFactory.create(held=True)
@@ -219,9 +219,9 @@ def the_database_fails(world: World) -> None:
         world.command("poll_dlrs")
         world.command("prune_dlrs")
     DeliveryReportFactory.create(message=None, token_message_id=message.pk)
-    with mock.patch("django_messente_dlr.receiving.orphans.adopt", side_effect=OperationalError("gone")):
+    with mock.patch("django_messente_dlr.receiving.orphans.match_orphan", side_effect=OperationalError("gone")):
         receiving.match_orphans()
-    with mock.patch.object(accounts, "note_callback", side_effect=InterfaceError("gone")):
+    with mock.patch.object(accounts, "record_callback", side_effect=InterfaceError("gone")):
         world.callback(message)
     with mock.patch.object(dispatch, "mark_dispatched", side_effect=OperationalError("gone")):
         world.callback(message)
@@ -239,12 +239,12 @@ def polling_fails(world: World) -> None:
     with (
         Wire(answer("OK DELIVERED")) as wire,
         messente(wire.host),
-        mock.patch.object(receiving, "record", side_effect=receiving.Contended("It kept changing.")),
+        mock.patch.object(receiving, "record", side_effect=receiving.WriteConflict("It kept changing.")),
     ):
         world.message()
         world.command("poll_dlrs", concurrency=1)
-    with mock.patch.object(receiving, "record_end", side_effect=receiving.Contended("It kept changing.")):
-        world.message(queued=True, created_at=timezone.now() - WINDOW)
+    with mock.patch.object(receiving, "record_final", side_effect=receiving.WriteConflict("It kept changing.")):
+        world.message(queued=True, created_at=timezone.now() - REPORT_RETENTION)
         world.command("poll_dlrs", concurrency=1)
     with (
         mock.patch(f"{COMMAND}.Poller.run", side_effect=[OperationalError("gone"), KeyboardInterrupt]),
@@ -277,7 +277,7 @@ def callbacks_are_refused(world: World) -> None:
     with messente(NOBODY, POLL_RATE="fast"):
         world.ask(Request(path=own.encode(), query=b"stat=DELIVRD"))
         world.post(path_)
-    with mock.patch("django_messente_dlr.webhook.views.verify", side_effect=KeyError("a defect")):
+    with mock.patch("django_messente_dlr.webhook.views.authenticate", side_effect=KeyError("a defect")):
         world.callback(message)
         world.post(own)
 
@@ -297,7 +297,7 @@ def receivers_fail(world: World) -> None:
         with mock.patch.object(dispatch, "_send", side_effect=KeyError("a defect")):
             act(world.client, "send_signals_again", report)
             DeliveryReport.objects.update(dispatch_due_at=timezone.now())
-            world.attempt(dispatch.sweep)
+            world.attempt(dispatch.dispatch_overdue)
     finally:
         signals.dlr_received.disconnect(on_dlr)
 

@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 
 from django_messente_dlr.callbacks import tokens
-from django_messente_dlr.callbacks.tokens import Probe, is_proof, probe_url, prove, read_token
+from django_messente_dlr.callbacks.tokens import ProbeToken, check_probe, probe_url, read_token, sign_probe
 from django_messente_dlr.messente.signatures import HEADER, sign
 from django_messente_dlr.models import Account, DeliveryReport
 
@@ -22,34 +22,34 @@ def token_of(url: str) -> str:
 def test_a_probe_speaks_for_nothing() -> None:
     url, probe = probe_url()
     assert read_token(token_of(url)) == probe
-    assert isinstance(read_token(token_of(url)), Probe)
+    assert isinstance(read_token(token_of(url)), ProbeToken)
 
 
 def test_each_probe_is_its_own() -> None:
     assert probe_url()[1] != probe_url()[1]
 
 
-@pytest.mark.parametrize("make", [prove, lambda probe: token_of(probe_url()[0]), lambda probe: probe.nonce])
+@pytest.mark.parametrize("make", [sign_probe, lambda probe: token_of(probe_url()[0]), lambda probe: probe.nonce])
 def test_a_proof_is_no_token_and_a_token_no_proof(make: Any) -> None:
     probe = probe_url()[1]
-    assert is_proof(make(probe), probe) is (make is prove)
-    assert read_token(prove(probe)) is None
-    assert not is_proof(prove(probe), Probe("0" * 32))
+    assert check_probe(make(probe), probe) is (make is sign_probe)
+    assert read_token(sign_probe(probe)) is None
+    assert not check_probe(sign_probe(probe), ProbeToken("0" * 32))
 
 
 @pytest.mark.parametrize("proof", ["", ".", "x" * 10_000, "õ.õ", "\ud800", "\0"])
 def test_anything_else_is_no_proof(proof: str) -> None:
-    assert not is_proof(proof, probe_url()[1])
+    assert not check_probe(proof, probe_url()[1])
 
 
 def test_a_proof_by_an_older_key_is_one(settings: Any) -> None:
     probe = probe_url()[1]
     settings.MESSENTE_DLR = {**settings.MESSENTE_DLR, "CALLBACK_KEYS": ["old"]}
-    proof = prove(probe)
+    proof = sign_probe(probe)
     settings.MESSENTE_DLR = {**settings.MESSENTE_DLR, "CALLBACK_KEYS": ["new", "old"]}
-    assert is_proof(proof, probe)
+    assert check_probe(proof, probe)
     settings.MESSENTE_DLR = {**settings.MESSENTE_DLR, "CALLBACK_KEYS": ["new"]}
-    assert not is_proof(proof, probe)
+    assert not check_probe(proof, probe)
 
 
 @pytest.mark.django_db
@@ -57,7 +57,7 @@ class TestTheDoor:
     def test_a_probe_by_get_is_proved_and_not_stored(self, client: Client) -> None:
         url, probe = probe_url()
         answer = client.get(f"{url.removeprefix(BASE)}?stat=DELIVRD&sms_unique_id=an-id").json()
-        assert is_proof(answer["proof"], probe)
+        assert check_probe(answer["proof"], probe)
         assert (answer["address"], answer["allowed"], answer["forwarded"]) == ("127.0.0.1", True, 0)
         assert not DeliveryReport.objects.exists()
         assert not Account.objects.exists()
@@ -72,7 +72,7 @@ class TestTheDoor:
             headers={HEADER: sign(b"{}", password)},
         )
         assert response.status_code == status
-        assert status != 200 or is_proof(response.json()["proof"], probe)
+        assert status != 200 or check_probe(response.json()["proof"], probe)
         assert not DeliveryReport.objects.exists()
 
     def test_a_probe_that_we_did_not_sign_is_refused(self, client: Client) -> None:

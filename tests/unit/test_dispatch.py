@@ -59,7 +59,7 @@ def ring(error: Exception, **kwargs: Any) -> None:
 def undo_a_report(message: SmsMessage) -> None:
     """Record a report inside a transaction that is rolled back."""
     with transaction.atomic():
-        receiving.record(Report(source=Source.CALLBACK, stat="DELIVRD"), account="default", named=message.pk)
+        receiving.record(Report(source=Source.CALLBACK, stat="DELIVRD"), account="default", message_pk=message.pk)
         raise ZeroDivisionError
 
 
@@ -96,7 +96,7 @@ class TestAfterTheCommit:
 
     def test_a_surrounding_transaction_is_waited_for(self, message: SmsMessage, dlr_signals: SignalLog) -> None:
         with transaction.atomic():
-            receiving.record(Report(source=Source.CALLBACK, stat="DELIVRD"), account="default", named=message.pk)
+            receiving.record(Report(source=Source.CALLBACK, stat="DELIVRD"), account="default", message_pk=message.pk)
             before = list(dlr_signals)
         assert before == []
         assert dlr_signals.names == DELIVERED
@@ -108,7 +108,7 @@ class TestAfterTheCommit:
         with mock.patch.object(dispatch, "dispatch_report", side_effect=OperationalError("gone")), around():
             assert simulate_callback(message).status_code == 200
         assert dlr_signals == []
-        assert dispatch.sweep(late(DeliveryReport.objects.get())) == 1
+        assert dispatch.dispatch_overdue(late(DeliveryReport.objects.get())) == 1
         assert dlr_signals.names == DELIVERED
 
     def test_what_was_sent_is_noted_on_the_report(self, message: SmsMessage) -> None:
@@ -207,11 +207,11 @@ class TestTheSweep:
     def test_it_sends_what_a_dead_process_has_left_unsent(self, message: SmsMessage, dlr_signals: SignalLog) -> None:
         report = stranded(message)
         assert list(DeliveryReport.objects.undispatched()) == [report]
-        assert dispatch.sweep() == 0  # it may be under way still
-        assert dispatch.sweep(late(report)) == 1
+        assert dispatch.dispatch_overdue() == 0  # it may be under way still
+        assert dispatch.dispatch_overdue(late(report)) == 1
         assert dlr_signals.names == DELIVERED
         assert dlr_signals.arguments("dlr_status_changed")["previous"] == "sent"
-        assert dispatch.sweep(late(report) + timedelta(days=1)) == 0
+        assert dispatch.dispatch_overdue(late(report) + timedelta(days=1)) == 0
 
     def test_one_reports_trouble_does_not_keep_the_others_back(
         self, dlr_signals: SignalLog, caplog: pytest.LogCaptureFixture
@@ -219,38 +219,45 @@ class TestTheSweep:
         past = timezone.now() - timedelta(minutes=1)
         DeliveryReportFactory.create(dispatch_due_at=past - timedelta(minutes=1), signals=["no_such_signal"])
         DeliveryReportFactory.create(dispatch_due_at=past)
-        assert dispatch.sweep() == 1
+        assert dispatch.dispatch_overdue() == 1
         assert dlr_signals.names == ["dlr_received"]
         assert "could not be sent" in caplog.text
 
     def test_a_claimed_report_is_left_to_who_claimed_it(self, message: SmsMessage, dlr_signals: SignalLog) -> None:
         report = stranded(message)
         now = late(report)
-        claimed = DeliveryReport.objects.claim_dispatch(10, now=now, lease=dispatch.LEASE)
+        claimed = DeliveryReport.objects.claim_dispatch(10, now=now, lease=dispatch.DISPATCH_LEASE)
         assert claimed == [report]
-        assert DeliveryReport.objects.claim_dispatch(10, now=now, lease=dispatch.LEASE) == []
-        assert len(DeliveryReport.objects.claim_dispatch(10, now=now + dispatch.LEASE, lease=dispatch.LEASE)) == 1
+        assert DeliveryReport.objects.claim_dispatch(10, now=now, lease=dispatch.DISPATCH_LEASE) == []
+        assert (
+            len(
+                DeliveryReport.objects.claim_dispatch(
+                    10, now=now + dispatch.DISPATCH_LEASE, lease=dispatch.DISPATCH_LEASE
+                )
+            )
+            == 1
+        )
 
     def test_it_announces_a_restoration_that_a_dead_process_did_not(self, dlr_signals: SignalLog) -> None:
         AccountFactory.create(held=True)
-        with mock.patch.object(dispatch, "announce_restored"):
-            assert accounts.lift_hold("default", now=timezone.now())
+        with mock.patch.object(dispatch, "send_credits_restored"):
+            assert accounts.release_hold("default", now=timezone.now())
         assert dlr_signals == []
-        dispatch.sweep(timezone.now() + dispatch.LEASE)
+        dispatch.dispatch_overdue(timezone.now() + dispatch.DISPATCH_LEASE)
         assert dlr_signals == [("credits_restored", {"message": None, "report": None, "account": "default"})]
         assert Account.objects.get().restored_dispatch_due_at is None
 
     def test_a_restoration_that_is_being_announced_is_left_to_who_does_it(self) -> None:
-        late, told = timezone.now() + 2 * dispatch.LEASE, list[str]()
+        late, told = timezone.now() + 2 * dispatch.DISPATCH_LEASE, list[str]()
         AccountFactory.create(restored_dispatch_due_at=timezone.now())
 
         def receiver(account: str, **kwargs: Any) -> None:
             told.append(account)
             if len(told) == 1:
-                dispatch.sweep(late)
+                dispatch.dispatch_overdue(late)
 
         signals.credits_restored.connect(receiver)
-        dispatch.sweep(late)
+        dispatch.dispatch_overdue(late)
         assert told == ["default"]
 
     def test_an_announcement_does_not_take_back_that_of_the_next_outage(self, dlr_signals: SignalLog) -> None:
@@ -262,17 +269,17 @@ class TestTheSweep:
             told.append(account)
             if len(told) == 1:
                 later = now + timedelta(minutes=1)
-                accounts.begin_hold(account, sent_at=later, now=later)
-                with mock.patch.object(dispatch, "announce_restored"):
-                    assert accounts.lift_hold(account, now=later)
+                accounts.start_hold(account, sent_at=later, now=later)
+                with mock.patch.object(dispatch, "send_credits_restored"):
+                    assert accounts.release_hold(account, now=later)
 
         signals.credits_restored.connect(receiver)
-        accounts.lift_hold("default", now=now)
-        dispatch.sweep(now + timedelta(hours=1))
+        accounts.release_hold("default", now=now)
+        dispatch.dispatch_overdue(now + timedelta(hours=1))
         assert told == ["default", "default"]
 
     def test_a_batch_that_is_claimed_late_is_claimed_for_as_long(self, dlr_signals: SignalLog) -> None:
-        began = timezone.now() - dispatch.LEASE
+        began = timezone.now() - dispatch.DISPATCH_LEASE
         reports = DeliveryReportFactory.create_batch(2, dispatch_due_at=began)
         due: list[datetime] = []
 
@@ -280,8 +287,8 @@ class TestTheSweep:
             due.append(DeliveryReport.objects.get(pk=report.pk).dispatch_due_at or began)
 
         signals.dlr_received.connect(receiver)
-        assert dispatch.sweep(began) == len(reports)
-        assert min(due) > timezone.now() + dispatch.LEASE / 2
+        assert dispatch.dispatch_overdue(began) == len(reports)
+        assert min(due) > timezone.now() + dispatch.DISPATCH_LEASE / 2
 
 
 def test_every_signal_of_the_app_can_be_named_on_a_report() -> None:
@@ -320,7 +327,7 @@ class TestDeliveredMeanwhile:
     ) -> None:
         simulate_callback(message, "DELIVRD")
         dlr_signals.clear()
-        assert dispatch.sweep(late(failed)) == 1
+        assert dispatch.dispatch_overdue(late(failed)) == 1
         assert dlr_signals.names == ["dlr_received", "dlr_status_changed"]
         failed.refresh_from_db()
         assert failed.dispatch_error == dispatch.DELIVERED_MEANWHILE
@@ -333,7 +340,7 @@ class TestDeliveredMeanwhile:
             SmsMessage.objects.filter(pk=message.pk).update(metadata={"order": 18})
 
         signals.dlr_received.connect(changes)
-        dispatch.sweep(late(failed))
+        dispatch.dispatch_overdue(late(failed))
         assert dlr_signals.arguments("dlr_failed")["message"].metadata == {"order": 18}
         assert dlr_signals.names[-2:] == ["dlr_failed", "temporary_failure"]
 

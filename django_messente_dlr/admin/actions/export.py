@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, StreamingHttpResponse
 from django.utils import timezone
 
-from django_messente_dlr.admin.masked_message import shown_of
+from django_messente_dlr.admin.masked_message import mask_for
 from django_messente_dlr.models import SmsMessage
 from django_messente_dlr.utils import masking
 
@@ -68,7 +68,7 @@ def lines(queryset: QuerySet[SmsMessage], user: Any) -> Iterator[str]:
     while page := list((rows if last is None else rows.filter(pk__lt=last))[:BATCH]):
         last = page[-1].pk
         for message in page:
-            shown = shown_of(message, user if full else None)
+            shown = mask_for(message, user if full else None)
             yield writer.writerow([safe(_cell(message, shown, name)) for name in COLUMNS])
 
 

@@ -10,20 +10,20 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from django_messente_dlr import polling
-from django_messente_dlr.admin.action_results import Result, chosen, result_page
+from django_messente_dlr.admin.action_results import ActionResult, chosen, result_page
 from django_messente_dlr.models import SmsMessage
-from django_messente_dlr.polling import Outcome
+from django_messente_dlr.polling import PollOutcome
 
 if TYPE_CHECKING:
     from django_messente_dlr.admin.base import ReadOnlyAdmin
 
 MAX_POLLED = 100
 WORDS = {
-    Outcome.FINAL: (_("Final"), "success"),
-    Outcome.OPEN: (_("Nothing final"), "quiet"),
-    Outcome.UNRESOLVED: (_("Given up"), "warning"),
-    Outcome.REFUSED: (_("Refused"), "error"),
-    Outcome.NOT_ASKED: (_("Not asked"), "warning"),
+    PollOutcome.FINAL: (_("Final"), "success"),
+    PollOutcome.STILL_PENDING: (_("Nothing final"), "quiet"),
+    PollOutcome.UNRESOLVED: (_("Given up"), "warning"),
+    PollOutcome.REFUSED: (_("Refused"), "error"),
+    PollOutcome.NOT_ASKED: (_("Not asked"), "warning"),
 }
 
 
@@ -38,9 +38,9 @@ def poll_messages(
     return result_page(page, request, gettext("Polled now"), results)
 
 
-def _shown(result: polling.Result) -> Result:
+def _shown(result: polling.PollResult) -> ActionResult:
     word, tone = WORDS[result.outcome]
-    if result.error and result.outcome is Outcome.OPEN:
+    if result.error and result.outcome is PollOutcome.STILL_PENDING:
         word, tone = _("No answer"), "error"
     text = result.error or str(result.outcome.label)
-    return Result(message=result.message, tone=tone, word=str(word), text=text)
+    return ActionResult(message=result.message, tone=tone, word=str(word), text=text)

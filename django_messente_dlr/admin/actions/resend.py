@@ -15,8 +15,8 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext
 
-from django_messente_dlr.admin.action_results import Result, chosen, render, result_page
-from django_messente_dlr.admin.masked_message import shown_of
+from django_messente_dlr.admin.action_results import ActionResult, chosen, render, result_page
+from django_messente_dlr.admin.masked_message import mask_for
 from django_messente_dlr.exceptions import CreditsExhausted
 from django_messente_dlr.messente.errors import MessenteError, OutcomeUnknown
 from django_messente_dlr.models import SmsMessage
@@ -62,7 +62,7 @@ def send_messages_again(
 
 
 def _ask(page: ReadOnlyAdmin[SmsMessage], request: HttpRequest, rows: list[SmsMessage]) -> HttpResponse:
-    lines = [(message, shown_of(message, request.user).recipient, why_not(message)) for message in rows]
+    lines = [(message, mask_for(message, request.user).recipient, why_not(message)) for message in rows]
     return render(
         page,
         request,
@@ -73,16 +73,16 @@ def _ask(page: ReadOnlyAdmin[SmsMessage], request: HttpRequest, rows: list[SmsMe
     )
 
 
-def _send(page: ReadOnlyAdmin[SmsMessage], request: HttpRequest, rows: list[SmsMessage]) -> list[Result]:
-    results: list[Result] = []
+def _send(page: ReadOnlyAdmin[SmsMessage], request: HttpRequest, rows: list[SmsMessage]) -> list[ActionResult]:
+    results: list[ActionResult] = []
     broke: set[str] = set()
     for message in rows:
         if reason := why_not(message):
-            results.append(Result(message=message, tone="quiet", word=gettext("Not sent"), text=reason))
+            results.append(ActionResult(message=message, tone="quiet", word=gettext("Not sent"), text=reason))
             continue
         if message.account in broke:
             text = gettext("The account is out of credits.")
-            results.append(Result(message=message, tone="error", word=gettext("Not sent"), text=text))
+            results.append(ActionResult(message=message, tone="error", word=gettext("Not sent"), text=text))
             continue
         result = _send_one(message)
         if result.successor is None and result.tone == "error" and result.word == gettext("Out of credits"):
@@ -106,25 +106,25 @@ def _give_back(message: SmsMessage) -> None:
     SmsMessage.objects.using(router.db_for_write(SmsMessage)).filter(pk=message.pk).update(resent_at=None)
 
 
-def _send_one(message: SmsMessage) -> Result:
+def _send_one(message: SmsMessage) -> ActionResult:
     if not _take(message):
         message.refresh_from_db(using=router.db_for_write(SmsMessage))
-        return Result(message=message, tone="quiet", word=gettext("Not sent"), text=why_not(message))
+        return ActionResult(message=message, tone="quiet", word=gettext("Not sent"), text=why_not(message))
     try:
         new = send_sms(
             message.recipient, message.text, sender=message.sender, account=message.account, metadata=message.metadata
         )
     except CreditsExhausted as exc:
         _give_back(message)
-        return Result(message=message, tone="error", word=gettext("Out of credits"), text=str(exc))
+        return ActionResult(message=message, tone="error", word=gettext("Out of credits"), text=str(exc))
     except OutcomeUnknown as exc:
         text = gettext("Messente did not answer: it may have been sent. Do not send it again; a report will tell.")
-        return Result(
+        return ActionResult(
             message=message, tone="warning", word=gettext("Not certain"), text=text, successor=exc.sms_message
         )
     except (MessenteError, ValueError, ImproperlyConfigured) as exc:
         new_row = getattr(exc, "sms_message", None)
         if new_row is None:
             _give_back(message)
-        return Result(message=message, tone="error", word=gettext("Not sent"), text=str(exc), successor=new_row)
-    return Result(message=message, tone="success", word=gettext("Sent"), successor=new)
+        return ActionResult(message=message, tone="error", word=gettext("Not sent"), text=str(exc), successor=new_row)
+    return ActionResult(message=message, tone="success", word=gettext("Sent"), successor=new)

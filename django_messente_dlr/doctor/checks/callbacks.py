@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from django_messente_dlr import callbacks, conf
 from django_messente_dlr.callbacks import tokens
-from django_messente_dlr.callbacks.tokens import Probe
+from django_messente_dlr.callbacks.tokens import ProbeToken
 from django_messente_dlr.doctor.findings import Finding, error, ok, warning
 from django_messente_dlr.messente import signatures
 from django_messente_dlr.messente.reports import CALLBACK_TIMEOUTS
@@ -35,7 +35,7 @@ class _Unanswered(Exception):
 
 def check_callbacks() -> Iterator[Finding]:
     """Yield findings about the callback URL of each account."""
-    config = conf.current()
+    config = conf.get_config()
     if not config.callback_base_url:
         return  # the system checks have told
     for name in config.accounts:
@@ -98,12 +98,12 @@ def _probe(method: str, **arguments: Any) -> dict[str, Any]:
     return _proved(response, probe)
 
 
-def _proved(response: requests.Response, probe: Probe) -> dict[str, Any]:
+def _proved(response: requests.Response, probe: ProbeToken) -> dict[str, Any]:
     try:
         answer = response.json()
     except ValueError:
         answer = None
-    if isinstance(answer, dict) and tokens.is_proof(str(answer.get("proof")), probe):
+    if isinstance(answer, dict) and tokens.check_probe(str(answer.get("proof")), probe):
         return answer
     raise _Unanswered(
         "Somebody answers there, but not this project with these keys.",

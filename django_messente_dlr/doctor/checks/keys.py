@@ -17,7 +17,7 @@ def check_keys() -> Iterator[Finding]:
     for row in rows.values():
         for fingerprint, at in row.key_uses.items():
             used[fingerprint] = max(at, used.get(fingerprint, ""))
-    for place, key in enumerate(tokens.live_keys(), 1):
+    for place, key in enumerate(tokens.signing_keys(), 1):
         what = "signs callback URLs" if place == 1 else "still verifies callback URLs"
         yield ok("keys", f"Key {place}, which {what}, was used {_last(used, key)}.")
     for name, account in conf.accounts().items():
@@ -27,7 +27,7 @@ def check_keys() -> Iterator[Finding]:
 
 
 def _last(used: dict[str, str], key: str | bytes) -> str:
-    known = [used[fingerprint] for fingerprint in key_fingerprints.fingerprints(key) if fingerprint in used]
+    known = [used[fingerprint] for fingerprint in key_fingerprints.all_fingerprints(key) if fingerprint in used]
     return (
         f"last at {max(known)} ({key_fingerprints.fingerprint(key)})"
         if known

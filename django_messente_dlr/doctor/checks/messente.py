@@ -21,7 +21,7 @@ def check_messente() -> Iterator[Finding]:
     for name in conf.accounts():
         topic = f"account {name}"
         try:
-            balance = client_for(name).balance()
+            balance = client_for(name).get_balance()
         except MessenteError as exc:
             yield error(topic, f"The balance could not be asked for. {exc}", "Put that right: nothing can be sent.")
             continue

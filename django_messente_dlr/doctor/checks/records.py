@@ -13,7 +13,7 @@ from django_messente_dlr import conf
 from django_messente_dlr.doctor.findings import Finding, error, ok, warning
 from django_messente_dlr.models import Account, DeliveryReport, PendingPoll, SmsMessage
 from django_messente_dlr.models.querysets import capped_count
-from django_messente_dlr.utils.poll_schedule import LATE
+from django_messente_dlr.utils.poll_schedule import OVERDUE_AFTER
 
 CAP = 10_000  # a person who is told of more need not know how many more
 CALLED_WITHIN = timedelta(days=1)
@@ -80,7 +80,7 @@ def _check_account(name: str, row: Account) -> Iterator[Finding]:
         yield error(topic, f"It is on hold since {row.credits_exhausted_at:%Y-%m-%d %H:%M %Z}.", "Add credit.")
     if row.last_poll_error:
         yield error(topic, f"Its last poll failed: {row.last_poll_error}", "Put that right, and run poll_dlrs.")
-    elif row.last_poll_at is None or now - row.last_poll_at > LATE:
+    elif row.last_poll_at is None or now - row.last_poll_at > OVERDUE_AFTER:
         when = f"since {row.last_poll_at:%Y-%m-%d %H:%M %Z}" if row.last_poll_at else "at all"
         yield warning(topic, f"It was not polled {when}.", "Have poll_dlrs run every minute, by cron or systemd.")
     else:
@@ -89,7 +89,7 @@ def _check_account(name: str, row: Account) -> Iterator[Finding]:
     sent = SmsMessage.objects.filter(account=name, created_at__gt=now - CALLED_WITHIN)
     if row.last_callback_at and now - row.last_callback_at <= CALLED_WITHIN:
         yield ok(topic, f"Messente called at {row.last_callback_at:%Y-%m-%d %H:%M %Z}.")
-    elif conf.current().callback_base_url and sent.filter(created_at__lt=now - LATE).exists():
+    elif conf.get_config().callback_base_url and sent.filter(created_at__lt=now - OVERDUE_AFTER).exists():
         told = "Messages were sent within the last day, but Messente did not call about them."
         yield warning(topic, told, "Look into the web server's log, and whether a firewall keeps Messente away.")
     else:

@@ -78,7 +78,7 @@ def _by_omnichannel(part: Part, metadata: dict[str, int]) -> SmsMessage:
     message = prepare_sms(part.recipient, sender="Shop", channel="viber", metadata=metadata)
     account = conf.account(conf.DEFAULT_ACCOUNT)
     answer = requests.post(
-        f"{conf.current().omnichannel_url}/omnimessage",
+        f"{conf.get_config().omnichannel_url}/omnimessage",
         auth=(account.username, account.password),
         json={
             "to": part.recipient,

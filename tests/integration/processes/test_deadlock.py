@@ -10,7 +10,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from django_messente_dlr.messente.parsers import read_callback
+from django_messente_dlr.messente.parsers import parse_callback
 from django_messente_dlr.models import DeliveryReport, SmsMessage
 from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.testing.callbacks import simulate_callback
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 def report_of(message: SmsMessage) -> dict[str, Any]:
     """The row of the report that `simulate_callback` brings, as another process would write it."""
-    told = read_callback(f"sms_unique_id={message.sms_unique_id}&stat=DELIVRD")
+    told = parse_callback(f"sms_unique_id={message.sms_unique_id}&stat=DELIVRD")
     now = timezone.now()
     return {
         "message": message,

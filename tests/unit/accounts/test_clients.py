@@ -22,7 +22,7 @@ def asked(name: str = "default") -> PreparedRequest:
     """Ask for an account's balance, wherever its client asks, and return the request that was made."""
     with responses.RequestsMock() as messente:
         messente.add(responses.POST, ANYWHERE, "OK 1")
-        client_for(name).balance()
+        client_for(name).get_balance()
         return messente.calls[0].request
 
 
@@ -64,7 +64,7 @@ def test_omnimessages_are_asked_about_where_the_settings_say() -> None:
             responses.RequestsMock() as messente,
         ):
             messente.add(responses.GET, f"{base}/omnimessage/1/status", json={"statuses": []})
-            assert client_for("default").ask_omnimessage("1") == []
+            assert client_for("default").get_omnimessage_status("1") == []
 
 
 def test_time_outs_are_those_of_the_settings() -> None:

@@ -97,7 +97,7 @@ def test_a_late_report_of_the_outage_before_begins_no_new_one(dlr_signals: Signa
     """Messages that failed together are reported one after the other, some when there is credit again."""
     before = timezone.now() - timedelta(minutes=1)
     exhaust(sent_at=before)
-    assert accounts.lift_hold("default", now=timezone.now())
+    assert accounts.release_hold("default", now=timezone.now())
     exhaust(sent_at=before)
     assert not accounts.is_held("default")
     assert dlr_signals.names.count("credits_exhausted") == 1
@@ -110,7 +110,7 @@ def test_a_balance_check_ends_the_hold_where_it_sees_credit(
     balance: str, dlr_signals: SignalLog, *, held: bool
 ) -> None:
     AccountFactory.create(held=True)
-    assert accounts.note_balance("default", Decimal(balance), now=timezone.now()) is not held
+    assert accounts.record_balance("default", Decimal(balance), now=timezone.now()) is not held
     assert accounts.is_held("default") is held
     assert dlr_signals.names == ([] if held else ["credits_restored"])
     assert Account.objects.get().balance == Decimal(balance)
@@ -121,46 +121,46 @@ def test_what_was_not_enough_once_does_not_end_the_next_hold_but_more_does(dlr_s
     now = timezone.now()
     for minute in range(5):
         at = now + timedelta(minutes=minute)
-        accounts.begin_hold("default", sent_at=at, now=at)
-        accounts.note_balance("default", Decimal("0.01"), now=at + timedelta(seconds=30))
+        accounts.start_hold("default", sent_at=at, now=at)
+        accounts.record_balance("default", Decimal("0.01"), now=at + timedelta(seconds=30))
     assert accounts.is_held("default")
     assert dlr_signals.names == ["credits_restored"]
-    assert accounts.note_balance("default", Decimal("0.02"), now=now + timedelta(minutes=6))
+    assert accounts.record_balance("default", Decimal("0.02"), now=now + timedelta(minutes=6))
 
 
 def test_what_was_not_enough_once_is_tried_again_after_an_hour() -> None:
     """It may have been spent and paid for anew in the meantime."""
     now = timezone.now()
-    accounts.begin_hold("default", sent_at=now, now=now)
-    assert accounts.note_balance("default", Decimal(50), now=now + timedelta(minutes=1))
+    accounts.start_hold("default", sent_at=now, now=now)
+    assert accounts.record_balance("default", Decimal(50), now=now + timedelta(minutes=1))
     later = now + timedelta(minutes=2)
-    assert accounts.begin_hold("default", sent_at=later, now=later)
-    assert not accounts.note_balance("default", Decimal(50), now=now + timedelta(minutes=3))
-    assert accounts.note_balance("default", Decimal(50), now=now + timedelta(minutes=61))
+    assert accounts.start_hold("default", sent_at=later, now=later)
+    assert not accounts.record_balance("default", Decimal(50), now=now + timedelta(minutes=3))
+    assert accounts.record_balance("default", Decimal(50), now=now + timedelta(minutes=61))
 
 
 def test_a_balance_that_was_asked_for_before_the_hold_began_does_not_end_it() -> None:
     now = timezone.now()
     AccountFactory.create(credits_exhausted_at=now)
-    assert not accounts.note_balance("default", Decimal(50), now=now - timedelta(seconds=1))
+    assert not accounts.record_balance("default", Decimal(50), now=now - timedelta(seconds=1))
     assert accounts.is_held("default")
 
 
 def test_a_hold_is_lifted_once(dlr_signals: SignalLog) -> None:
     AccountFactory.create(held=True)
-    assert accounts.lift_hold("default", now=timezone.now())
-    assert not accounts.lift_hold("default", now=timezone.now())
+    assert accounts.release_hold("default", now=timezone.now())
+    assert not accounts.release_hold("default", now=timezone.now())
     assert dlr_signals.names == ["credits_restored"]
 
 
 def test_credit_where_nobody_missed_it_is_only_noted(dlr_signals: SignalLog) -> None:
-    assert not accounts.note_balance("default", Decimal("707.54"), now=timezone.now())
+    assert not accounts.record_balance("default", Decimal("707.54"), now=timezone.now())
     assert dlr_signals == []
     assert Account.objects.get().balance_checked_at is not None
 
 
 def test_a_poll_error_is_noted_and_forgotten_when_all_is_well_again() -> None:
-    accounts.note_poll("default", now=timezone.now(), error="x" * 300)
+    accounts.record_poll("default", now=timezone.now(), error="x" * 300)
     assert Account.objects.get().last_poll_error == "x" * 255
-    accounts.note_poll("default", now=timezone.now())
+    accounts.record_poll("default", now=timezone.now())
     assert Account.objects.get().last_poll_error == ""

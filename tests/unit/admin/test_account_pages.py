@@ -72,7 +72,7 @@ def test_nothing_is_lifted_by_get(admin_client: Client) -> None:
 
 
 def test_a_balance_is_not_rounded_up(admin_client: Client) -> None:
-    accounts.note_balance("default", Decimal("0.004"), now=timezone.now())
+    accounts.record_balance("default", Decimal("0.004"), now=timezone.now())
     assert "0.004" in html(admin_client, list_url(Account))
 
 

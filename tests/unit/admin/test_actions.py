@@ -147,7 +147,7 @@ class TestSendAgain:
     def test_what_was_not_sent_for_want_of_credit_can_be_sent_when_there_is_some(self, admin_client: Client) -> None:
         account, message = AccountFactory.create(held=True), self.failed()
         self.confirm(admin_client, message)
-        accounts.lift_hold(account.name, now=timezone.now())
+        accounts.release_hold(account.name, now=timezone.now())
         [line] = results(self.confirm(admin_client, message))
         assert line[1] == "Sent"
 

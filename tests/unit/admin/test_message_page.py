@@ -86,7 +86,7 @@ def test_all_that_is_kept_of_a_message_is_on_its_page(admin_client: Client) -> N
     shown = fields(page)
     assert shown["sms_unique_id"] == "abc123"
     assert shown["omnimessage_id"] == "whole-1"
-    assert shown["said"] == "Your parcel is here"
+    assert shown["masked_text"] == "Your parcel is here"
     assert shown["channel"] == "viber"
     assert shown["parts"] == "2"
     assert shown["price_paid"] == "0.045"

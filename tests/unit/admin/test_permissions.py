@@ -78,7 +78,7 @@ def test_no_link_leads_where_one_may_not_look(
     staff: Staff, rows: list[models.Model], model: type[models.Model]
 ) -> None:
     SmsMessageFactory.create(status="failed", err=1)
-    statistics.count()
+    statistics.update_statistics()
     client = staff(f"view_{model.__name__.lower()}")
     pages = [list_url(model), *(page_url(row) for row in rows if type(row) is model)]
     found = {urljoin(page, link) for page in pages for link in re.findall(r'href="([^"]*)"', html(client, page))}

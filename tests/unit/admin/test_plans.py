@@ -116,6 +116,6 @@ def test_the_list_and_its_count_stop_where_nobody_looks_further(admin_client: Cl
 
 @pytest.mark.usefixtures("_rows")
 def test_what_the_overview_counts_is_counted_in_an_index() -> None:
-    found = warnings.waiting(timezone.now())
+    found = warnings.count_backlog(timezone.now())
     assert (found.pending, found.overdue, found.orphans) == (FEW,) * 3
     assert (found.undispatched, found.receivers_failed, found.unreadable) == (FEW, FEW, 0)

@@ -45,7 +45,7 @@ def test_a_fingerprint_can_be_tried_out_only_by_who_has_the_secret_key(settings:
     old, settings.SECRET_KEY = settings.SECRET_KEY, "another secret key"
     assert key_fingerprints.fingerprint("a-password") != before
     settings.SECRET_KEY_FALLBACKS = [old]
-    assert key_fingerprints.fingerprints("a-password") == [key_fingerprints.fingerprint("a-password"), before]
+    assert key_fingerprints.all_fingerprints("a-password") == [key_fingerprints.fingerprint("a-password"), before]
 
 
 def test_a_get_callback_tells_the_key_of_its_url(message: SmsMessage, settings: Any) -> None:
@@ -94,7 +94,7 @@ def test_a_post_tells_the_password_that_signed_it(
 def test_each_key_has_the_time_of_its_last_use() -> None:
     start = timezone.now()
     for minutes, used in enumerate(["old", "new", "new"]):
-        accounts.note_callback("default", now=start + timedelta(minutes=2 * minutes), keys=[used])
+        accounts.record_callback("default", now=start + timedelta(minutes=2 * minutes), keys=[used])
     assert Account.objects.get().key_uses == {
         "old": start.isoformat(timespec="seconds"),
         "new": (start + timedelta(minutes=4)).isoformat(timespec="seconds"),
@@ -105,7 +105,7 @@ def test_each_key_has_the_time_of_its_last_use() -> None:
 def test_a_key_that_was_just_noted_does_not_keep_another_from_being_noted() -> None:
     now = timezone.now()
     for used in ("old", "new", "old"):
-        accounts.note_callback("default", now=now, keys=[used])
+        accounts.record_callback("default", now=now, keys=[used])
     assert set(Account.objects.get().key_uses) == {"old", "new"}
 
 

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from django_messente_dlr.callbacks import callback_url, message_callback_url, tokens
-from django_messente_dlr.callbacks.tokens import Token, read_token
+from django_messente_dlr.callbacks.tokens import CallbackToken, read_token
 from django_messente_dlr.testing.factories import SmsMessageFactory
 from tests.unit.messente.storable import unhurried
 
@@ -50,12 +50,12 @@ def signed(value: str, *, key: str | None = None, salt: str = tokens.SALT) -> st
 @pytest.mark.parametrize("account", ["default", "marketing", "a", "A-b_9", "-", LONGEST])
 @pytest.mark.parametrize("pk", [1, 7, 10, 2**31, 2**63 - 1])
 def test_a_messages_url_speaks_for_that_message(pk: int, account: str) -> None:
-    assert read_token(message_token(pk, account)) == Token(account=account, message_pk=pk)
+    assert read_token(message_token(pk, account)) == CallbackToken(account=account, message_pk=pk)
 
 
 @pytest.mark.parametrize("account", ["default", "marketing"])
 def test_an_accounts_url_speaks_for_that_account(account: str) -> None:
-    assert read_token(account_token(account)) == Token(account=account, message_pk=None)
+    assert read_token(account_token(account)) == CallbackToken(account=account, message_pk=None)
 
 
 def test_the_url_stands_under_the_base_and_leads_to_the_callback_view() -> None:
@@ -243,7 +243,7 @@ def test_what_we_have_signed_for_something_else_speaks_for_nothing(value: str) -
 
 
 def test_a_token_with_another_salt_or_key_speaks_for_nothing() -> None:
-    assert read_token(signed("m7.default")) == Token(account="default", message_pk=7)
+    assert read_token(signed("m7.default")) == CallbackToken(account="default", message_pk=7)
     assert read_token(signed("m7.default", salt="django.core.signing.Signer")) is None
     assert read_token(signed("m7.default", salt="")) is None
     assert read_token(signed("m7.default", key="another key")) is None
@@ -262,7 +262,7 @@ class TestRotation:
         old = message_token()
         configure(settings, CALLBACK_KEYS=["new", "old"])
         assert message_token() == signed("m7.default", key="new")
-        assert read_token(old) == Token(account="default", message_pk=7)
+        assert read_token(old) == CallbackToken(account="default", message_pk=7)
         configure(settings, CALLBACK_KEYS=["newest", "new"])
         assert read_token(old) is None
 
@@ -271,7 +271,7 @@ class TestRotation:
         settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
         settings.SECRET_KEY = "a newer secret key"
         assert message_token() != old
-        assert read_token(message_token()) == read_token(old) == Token(account="default", message_pk=7)
+        assert read_token(message_token()) == read_token(old) == CallbackToken(account="default", message_pk=7)
         settings.SECRET_KEY_FALLBACKS = []
         assert read_token(old) is None
 

@@ -18,7 +18,7 @@ SECRETS = {"PASSWORD": "a-secret-password", "PREVIOUS_PASSWORDS": ["an-older-sec
 
 def configured(**written: Any) -> conf.Config:
     with override_settings(MESSENTE_DLR=written):
-        return conf.current()
+        return conf.get_config()
 
 
 def test_an_empty_dict_is_the_defaults() -> None:
@@ -34,31 +34,31 @@ def test_an_empty_dict_is_the_defaults() -> None:
 def test_no_setting_at_all_is_the_defaults(settings: Any) -> None:
     settings.MESSENTE_DLR = {}  # Django tells nobody of a setting that is deleted, but of this, now and afterwards
     del settings.MESSENTE_DLR
-    assert conf.current() == conf.Config()
-    assert conf.raw() == {}
+    assert conf.get_config() == conf.Config()
+    assert conf.raw_settings() == {}
 
 
 @pytest.mark.parametrize("written", [None, [], "USERNAME", 4, [("USERNAME", "shop")]])
 def test_what_is_no_dict_is_no_settings(settings: Any, written: Any) -> None:
     settings.MESSENTE_DLR = written
-    assert conf.raw() == {}
+    assert conf.raw_settings() == {}
     assert conf.accounts() == {}
 
 
 def test_override_settings_takes_effect_at_once_and_ends_at_once() -> None:
-    before = conf.current()
+    before = conf.get_config()
     with override_settings(MESSENTE_DLR={"STORE_TEXT": True}):
-        assert conf.current().store_text is True
+        assert conf.get_config().store_text is True
         with override_settings(MESSENTE_DLR={"STORE_TEXT": False, "READ_TIMEOUT": 3}):
-            assert conf.current().read_timeout == 3
-        assert conf.current().store_text is True
-    assert conf.current() == before
+            assert conf.get_config().read_timeout == 3
+        assert conf.get_config().store_text is True
+    assert conf.get_config() == before
 
 
 def test_settings_are_read_once_and_not_again_for_another_setting() -> None:
-    config = conf.current()
+    config = conf.get_config()
     with override_settings(LANGUAGE_CODE="et"):
-        assert conf.current() is config
+        assert conf.get_config() is config
 
 
 def test_username_and_password_alone_are_the_default_account() -> None:
@@ -121,7 +121,7 @@ def test_none_counts_as_left_out() -> None:
 @pytest.mark.parametrize("key", ["store_text", "Store_Text", "STORE_TEXTS", "", 5, None, ("STORE_TEXT",)])
 def test_keys_that_are_not_known_are_not_read(key: Any) -> None:
     with override_settings(MESSENTE_DLR={key: True}):
-        assert conf.current() == conf.Config()
+        assert conf.get_config() == conf.Config()
 
 
 def test_every_key_is_read_under_its_own_name() -> None:
@@ -193,7 +193,7 @@ def test_a_wrong_value_inside_of_an_account_is_refused_with_the_name_of_its_key(
 @pytest.mark.parametrize("wrong", [{"POLL_RATE": "100"}, {"USERNAME": 4}, {"ACCOUNTS": {"default": SECRETS, "b": 4}}])
 def test_what_was_written_is_not_among_a_tracebacks_variables(wrong: dict[str, Any]) -> None:
     with override_settings(MESSENTE_DLR={**SECRETS, **wrong}), pytest.raises(ImproperlyConfigured) as caught:
-        conf.current()
+        conf.get_config()
     frames = [
         frame for frame, _ in traceback.walk_tb(caught.tb) if frame.f_code.co_filename.startswith(conf.__path__[0])
     ]
@@ -205,6 +205,6 @@ def test_a_mistake_is_told_again_until_it_is_mended(settings: Any) -> None:
     settings.MESSENTE_DLR = {"ACCOUNTS": []}
     for _ in range(2):
         with pytest.raises(ImproperlyConfigured):
-            conf.current()
+            conf.get_config()
     settings.MESSENTE_DLR = {"ACCOUNTS": {}}
-    assert conf.current() == conf.Config()
+    assert conf.get_config() == conf.Config()

@@ -58,7 +58,7 @@ def test_a_report_that_comes_first_keeps_its_message_until_its_signals_are_sent(
     with just_before("FOR UPDATE", lambda: undispatched(lambda: simulate_callback(message))):
         assert prune_messages(BEFORE) == 0
     assert SmsMessage.objects.get().status == "delivered"
-    dispatch.sweep(timezone.now() + timedelta(hours=1))
+    dispatch.dispatch_overdue(timezone.now() + timedelta(hours=1))
     assert "dlr_delivered" in dlr_signals.names
     assert prune_messages(BEFORE) == 1
     assert not DeliveryReport.objects.exists()
@@ -87,5 +87,5 @@ def test_an_orphan_whose_message_is_found_in_the_middle_stays(dlr_signals: Signa
     with just_before(deleting, lambda: undispatched(lambda: track_sms("an-id", sent_at=OLD))):
         assert prune_orphans(BEFORE) == 0
     assert SmsMessage.objects.get().status == "delivered"
-    dispatch.sweep(timezone.now() + timedelta(hours=1))
+    dispatch.dispatch_overdue(timezone.now() + timedelta(hours=1))
     assert "dlr_delivered" in dlr_signals.names

@@ -32,10 +32,10 @@ def clock(*, seconds: float) -> Callable[[], float]:
     return lambda: next(moments)
 
 
-def count(later: timedelta = timedelta(0)) -> statistics.Count:
+def count(later: timedelta = timedelta(0)) -> statistics.StatusCounts:
     """Count, and return what the hours say together."""
-    statistics.count(NOW + later)
-    return statistics.merged(MessageStatistics.objects.filter(span="hour").values_list("data", flat=True))
+    statistics.update_statistics(NOW + later)
+    return statistics.merge(MessageStatistics.objects.filter(span="hour").values_list("data", flat=True))
 
 
 def test_what_became_of_messages_is_counted_by_account_prefix_and_cause() -> None:
@@ -59,7 +59,7 @@ def test_days_are_the_sum_of_their_hours_in_the_projects_own_time_zone() -> None
         "2026-03-03T00:00:00+02:00",
         "2026-03-04T00:00:00+02:00",
     ]
-    assert [statistics.merged([day.data]).total for day in days] == [1, 1]
+    assert [statistics.merge([day.data]).total for day in days] == [1, 1]
 
 
 def test_an_hour_is_counted_again_while_its_messages_may_move() -> None:
@@ -69,7 +69,7 @@ def test_an_hour_is_counted_again_while_its_messages_may_move() -> None:
     assert count(timedelta(seconds=5)).statuses == {"sent": 1}
     assert count(timedelta(seconds=30)).statuses == {"delivered": 1}
     days = MessageStatistics.objects.filter(span="day").values_list("data", flat=True)
-    assert statistics.merged(days).statuses == {"delivered": 1}
+    assert statistics.merge(days).statuses == {"delivered": 1}
 
 
 def test_an_hour_is_counted_until_the_last_of_its_messages_has_ended() -> None:
@@ -85,9 +85,9 @@ def test_an_hour_is_counted_until_the_last_of_its_messages_has_ended() -> None:
 
 def test_what_was_counted_lately_is_left_alone(django_assert_num_queries: DjangoAssertNumQueries) -> None:
     send(timedelta(hours=9))
-    assert statistics.count(NOW) == 10
+    assert statistics.update_statistics(NOW) == 10
     with django_assert_num_queries(3):  # old tallies, those that are there, the first message
-        assert statistics.count(NOW + timedelta(seconds=1)) == 0
+        assert statistics.update_statistics(NOW + timedelta(seconds=1)) == 0
 
 
 def test_what_was_pruned_stays_counted() -> None:
@@ -108,7 +108,7 @@ def test_more_than_a_month_is_neither_counted_nor_kept() -> None:
 def test_a_long_past_is_counted_in_several_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(statistics, "monotonic", clock(seconds=1.5))  # looked at twice for each hour
     send(timedelta(hours=5))
-    assert [statistics.count(NOW) for _ in range(3)] == [3, 3, 0]
+    assert [statistics.update_statistics(NOW) for _ in range(3)] == [3, 3, 0]
     assert count().total == 1
 
 
@@ -140,10 +140,10 @@ def test_an_end_before_its_beginning_and_one_after_any_bound_are_counted_too() -
     send(timedelta(hours=70), took=69 * 3600)
     counted = count()
     assert counted.seconds_within(0.1) == 1.0
-    assert counted.seconds_within(1) == statistics.BOUNDS[-1]
+    assert counted.seconds_within(1) == statistics.BUCKETS[-1]
 
 
 def test_it_is_told_when_the_newest_hour_was_counted() -> None:
-    assert statistics.counted_at() is None
+    assert statistics.last_updated_at() is None
     count()
-    assert statistics.counted_at() == NOW
+    assert statistics.last_updated_at() == NOW

@@ -284,7 +284,7 @@ def test_an_sms_is_sent_only_where_a_person_asks_for_it(messente: Sandbox) -> No
 
 
 def test_an_sms_whose_row_cannot_be_written_is_not_sent_and_that_is_told(messente: Sandbox) -> None:
-    with mock.patch("django_messente_dlr.sending.rows.save", side_effect=OperationalError("host and password")):
+    with mock.patch("django_messente_dlr.sending.rows.insert", side_effect=OperationalError("host and password")):
         status, printed = examine("--send", "+37255500143")
     assert status == 2
     assert "Its row could not be written (OperationalError)." in printed

@@ -16,7 +16,7 @@ from django.utils.translation import gettext, gettext_lazy
 
 from django_messente_dlr.messente import errors
 from django_messente_dlr.messente.client import API_HOSTS, OMNICHANNEL_URL, MessenteClient
-from django_messente_dlr.messente.response_codes import AnswerCode
+from django_messente_dlr.messente.response_codes import ResponseCode
 from tests.unit.messente.answering import BACKUP, FIRST, OMNICHANNEL, PASSWORD, USERNAME, Messente, client
 from tests.unit.messente.test_read_omnichannel import CALLBACK, MESSAGE, OMNIMESSAGE
 
@@ -27,8 +27,8 @@ STATUS_URL = f"{OMNICHANNEL}/omnimessage/{OMNIMESSAGE}/status"
 # Every call to the SMS API, by its endpoint.
 CALLS: dict[str, Callable[[MessenteClient], Any]] = {
     "send_sms": lambda c: c.send("+37255500000", "Your parcel is here"),
-    "get_dlr_response": lambda c: c.ask(ID),
-    "get_balance": lambda c: c.balance(),
+    "get_dlr_response": lambda c: c.get_report(ID),
+    "get_balance": lambda c: c.get_balance(),
     "cancel_sms": lambda c: c.cancel(ID),
 }
 every_call = pytest.mark.parametrize("endpoint", CALLS)
@@ -116,7 +116,7 @@ class TestWhatIsAsked:
 
     def test_the_status_of_an_omnimessage_is_asked_with_basic_authorization(self, messente: Messente) -> None:
         messente.add(responses.GET, STATUS_URL, json={"statuses": []})
-        client().ask_omnimessage(OMNIMESSAGE)
+        client().get_omnimessage_status(OMNIMESSAGE)
         request = messente.calls[0].request
         scheme, _, told = request.headers["Authorization"].partition(" ")
         assert scheme == "Basic"
@@ -125,7 +125,7 @@ class TestWhatIsAsked:
 
     def test_an_omnimessages_id_is_quoted(self, messente: Messente) -> None:
         messente.add(responses.GET, f"{OMNICHANNEL}/omnimessage/a%2Fb%3Fc%23d%20%C3%B5/status", json={"statuses": []})
-        assert client().ask_omnimessage("a/b?c#d õ") == []
+        assert client().get_omnimessage_status("a/b?c#d õ") == []
 
     def test_other_hosts_are_asked_where_they_are_configured(self, messente: Messente) -> None:
         messente.answer("http://127.0.0.1:8000", "get_balance", "OK 1")
@@ -133,8 +133,8 @@ class TestWhatIsAsked:
             responses.GET, f"http://127.0.0.1:8000/v1/omnimessage/{OMNIMESSAGE}/status", json={"statuses": []}
         )
         elsewhere = client(hosts=["http://127.0.0.1:8000/"], omnichannel_url="http://127.0.0.1:8000/v1/")
-        assert elsewhere.balance() == 1
-        assert elsewhere.ask_omnimessage(OMNIMESSAGE) == []
+        assert elsewhere.get_balance() == 1
+        assert elsewhere.get_omnimessage_status(OMNIMESSAGE) == []
 
     @every_call
     def test_time_outs_are_always_set(self, messente: Messente, endpoint: str) -> None:
@@ -144,7 +144,7 @@ class TestWhatIsAsked:
 
     def test_time_outs_are_set_for_omnimessages_too(self, messente: Messente) -> None:
         messente.add(responses.GET, STATUS_URL, json={"statuses": []})
-        client().ask_omnimessage(OMNIMESSAGE)
+        client().get_omnimessage_status(OMNIMESSAGE)
         assert messente.calls[0].request.req_kwargs["timeout"] == (5.0, 10.0)  # type: ignore[attr-defined]
 
 
@@ -201,23 +201,23 @@ class TestSending:
     @pytest.mark.parametrize(
         ("text", "error", "code"),
         [
-            ("ERROR 101", errors.CredentialsRefused, AnswerCode.WRONG_CREDENTIALS),
-            ("ERROR 102", errors.RequestRefused, AnswerCode.WRONG_PARAMETERS),
-            ("ERROR 103", errors.IpAddressRefused, AnswerCode.IP_NOT_ALLOWED),
-            ("ERROR 104", errors.RequestRefused, AnswerCode.COUNTRY_NOT_FOUND),
-            ("ERROR 105", errors.RequestRefused, AnswerCode.DESTINATION_105),
-            ("ERROR 106", errors.RequestRefused, AnswerCode.DESTINATION_106),
-            ("ERROR 107", errors.RequestRefused, AnswerCode.CREDIT_OR_UNKNOWN_ID),
-            ("ERROR 108", errors.RequestRefused, AnswerCode.BLACKLISTED),
-            ("ERROR 111", errors.RequestRefused, AnswerCode.SENDER_NOT_ACTIVATED),
-            ("FAILED 102", errors.RequestRefused, AnswerCode.NO_REPORT_YET),
+            ("ERROR 101", errors.CredentialsRefused, ResponseCode.WRONG_CREDENTIALS),
+            ("ERROR 102", errors.RequestRefused, ResponseCode.WRONG_PARAMETERS),
+            ("ERROR 103", errors.IpAddressRefused, ResponseCode.IP_NOT_ALLOWED),
+            ("ERROR 104", errors.RequestRefused, ResponseCode.COUNTRY_NOT_FOUND),
+            ("ERROR 105", errors.RequestRefused, ResponseCode.DESTINATION_105),
+            ("ERROR 106", errors.RequestRefused, ResponseCode.DESTINATION_106),
+            ("ERROR 107", errors.RequestRefused, ResponseCode.CREDIT_OR_UNKNOWN_ID),
+            ("ERROR 108", errors.RequestRefused, ResponseCode.BLACKLISTED),
+            ("ERROR 111", errors.RequestRefused, ResponseCode.SENDER_NOT_ACTIVATED),
+            ("FAILED 102", errors.RequestRefused, ResponseCode.NO_REPORT_YET),
             ("ERROR 999", errors.RequestRefused, None),
             ("ERROR", errors.RequestRefused, None),
-            ("error 111 sender", errors.RequestRefused, AnswerCode.SENDER_NOT_ACTIVATED),
+            ("error 111 sender", errors.RequestRefused, ResponseCode.SENDER_NOT_ACTIVATED),
         ],
     )
     def test_a_refusal_says_what_messente_answered_and_what_to_do(
-        self, messente: Messente, text: str, error: type[errors.RequestRefused], code: AnswerCode | None
+        self, messente: Messente, text: str, error: type[errors.RequestRefused], code: ResponseCode | None
     ) -> None:
         messente.answer(FIRST, "send_sms", text)
         with pytest.raises(errors.RequestRefused) as caught:
@@ -238,13 +238,13 @@ class TestAsking:
     @pytest.mark.parametrize("word", ["DELIVERED", "FAILED", "SENT", "BOUNCED"])
     def test_ok_is_a_report(self, messente: Messente, word: str) -> None:
         messente.answer(FIRST, "get_dlr_response", f"OK {word}\n")
-        report = client().ask(ID)
+        report = client().get_report(ID)
         assert report is not None
         assert (report.sms_unique_id, report.stat) == (ID, word)
 
     def test_failed_102_is_no_report_yet(self, messente: Messente) -> None:
         messente.answer(FIRST, "get_dlr_response", "FAILED 102")
-        assert client().ask(ID) is None
+        assert client().get_report(ID) is None
         assert messente.hosts_asked() == [FIRST]
 
     @pytest.mark.parametrize(
@@ -264,7 +264,7 @@ class TestAsking:
     ) -> None:
         messente.answer(FIRST, "get_dlr_response", text)
         with pytest.raises(errors.RequestRefused) as caught:
-            client().ask(ID)
+            client().get_report(ID)
         assert type(caught.value) is error
         assert messente.hosts_asked() == [FIRST]
 
@@ -274,7 +274,7 @@ class TestAsking:
     def test_what_cannot_be_read_says_so_and_quotes_its_beginning(self, messente: Messente, body: bytes) -> None:
         messente.answer(FIRST, "get_dlr_response", body)
         with pytest.raises(errors.UnreadableResponse) as caught:
-            client().ask(ID)
+            client().get_report(ID)
         assert len(str(caught.value)) < 200
         assert messente.hosts_asked() == [FIRST]
 
@@ -304,7 +304,7 @@ class TestBalance:
     )
     def test_the_second_word_is_an_exact_amount(self, messente: Messente, text: str, balance: str) -> None:
         messente.answer(FIRST, "get_balance", text)
-        assert client().balance() == Decimal(balance)
+        assert client().get_balance() == Decimal(balance)
 
     @pytest.mark.parametrize(
         "text",
@@ -324,7 +324,7 @@ class TestBalance:
     def test_what_is_no_amount_cannot_be_read(self, messente: Messente, text: str) -> None:
         messente.answer(FIRST, "get_balance", text.encode())
         with pytest.raises(errors.UnreadableResponse):
-            client().balance()
+            client().get_balance()
 
     @pytest.mark.parametrize(
         ("text", "error"),
@@ -339,7 +339,7 @@ class TestBalance:
     ) -> None:
         messente.answer(FIRST, "get_balance", text)
         with pytest.raises(errors.RequestRefused) as caught:
-            client().balance()
+            client().get_balance()
         assert type(caught.value) is error
 
 
@@ -387,7 +387,7 @@ class TestHttp:
         with pytest.raises(errors.UnreadableResponse):
             call("send_sms")
         with pytest.raises(errors.UnreadableResponse):
-            client().ask_omnimessage(OMNIMESSAGE)
+            client().get_omnimessage_status(OMNIMESSAGE)
 
     @every_question
     @pytest.mark.parametrize("status", [201, 204])
@@ -422,12 +422,12 @@ class TestHttp:
 
 
 class TestOmnimessages:
-    def ask(self, messente: Messente, **options: Any) -> Any:
+    def get_report(self, messente: Messente, **options: Any) -> Any:
         messente.add(responses.GET, STATUS_URL, **options)
-        return client().ask_omnimessage(OMNIMESSAGE)
+        return client().get_omnimessage_status(OMNIMESSAGE)
 
     def test_the_reports_are_returned(self, messente: Messente) -> None:
-        (report,) = self.ask(messente, json={"omnimessage_id": OMNIMESSAGE, "statuses": [CALLBACK]})
+        (report,) = self.get_report(messente, json={"omnimessage_id": OMNIMESSAGE, "statuses": [CALLBACK]})
         assert (report.sms_unique_id, report.omnimessage_id) == (MESSAGE, OMNIMESSAGE)
 
     @pytest.mark.parametrize(
@@ -447,14 +447,14 @@ class TestOmnimessages:
     ) -> None:
         body = json.dumps({"errors": [{"title": "…", "detail": "…", "code": "101", "source": "…"}]})
         with pytest.raises(errors.MessenteError) as caught:
-            self.ask(messente, status=status, body=body, headers={"Location": "https://elsewhere.example"})
+            self.get_report(messente, status=status, body=body, headers={"Location": "https://elsewhere.example"})
         assert type(caught.value) is error
 
     @pytest.mark.parametrize("body", [b"", b"OK", b"[]", b"{}", b"\xff", b'{"statuses": null}'])
     def test_what_cannot_be_read_says_so(self, messente: Messente, body: bytes) -> None:
         with pytest.raises(errors.UnreadableResponse):
-            self.ask(messente, body=body)
+            self.get_report(messente, body=body)
 
     def test_a_success_without_an_answer_cannot_be_read(self, messente: Messente) -> None:
         with pytest.raises(errors.UnreadableResponse):
-            self.ask(messente, status=204)
+            self.get_report(messente, status=204)

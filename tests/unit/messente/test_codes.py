@@ -6,7 +6,7 @@ import pytest
 from django.utils.functional import Promise
 
 from django_messente_dlr.messente.codes import DeliveryClass, ErrorCode, Stat
-from django_messente_dlr.messente.response_codes import AnswerCode
+from django_messente_dlr.messente.response_codes import ResponseCode
 
 STATS = {
     "DELIVRD": "delivered",
@@ -57,7 +57,7 @@ def test_the_table_of_errors_has_the_documented_ones_and_no_other() -> None:
 
 
 def test_the_table_of_answers_has_the_documented_ones_and_no_other() -> None:
-    assert [code.value for code in AnswerCode] == ANSWERS
+    assert [code.value for code in ResponseCode] == ANSWERS
 
 
 @pytest.mark.parametrize("stat", Stat, ids=str)
@@ -76,8 +76,8 @@ def test_each_error_has_a_name_for_its_cause_and_a_sentence_that_says_what_to_do
     assert is_sentence(str(code.advice))
 
 
-@pytest.mark.parametrize("code", AnswerCode, ids=str)
-def test_each_answer_has_a_sentence_for_its_meaning_and_one_for_what_to_do(code: AnswerCode) -> None:
+@pytest.mark.parametrize("code", ResponseCode, ids=str)
+def test_each_answer_has_a_sentence_for_its_meaning_and_one_for_what_to_do(code: ResponseCode) -> None:
     assert is_sentence(str(code.meaning))
     assert is_sentence(str(code.advice))
 
@@ -85,11 +85,11 @@ def test_each_answer_has_a_sentence_for_its_meaning_and_one_for_what_to_do(code:
 def test_meanings_and_advice_are_not_said_twice() -> None:
     assert len({str(stat.meaning) for stat in Stat}) == len(Stat)
     assert len({str(code.meaning) for code in ErrorCode}) == len(ErrorCode)
-    assert len({str(code.meaning) for code in AnswerCode}) == len(AnswerCode)
+    assert len({str(code.meaning) for code in ResponseCode}) == len(ResponseCode)
 
 
 def test_texts_for_people_are_translated_when_they_are_shown_not_when_they_are_imported() -> None:
-    for text in (Stat.NACK.meaning, ErrorCode.TEMPORARY.advice, AnswerCode.BLACKLISTED.advice):
+    for text in (Stat.NACK.meaning, ErrorCode.TEMPORARY.advice, ResponseCode.BLACKLISTED.advice):
         assert isinstance(text, Promise)
 
 
@@ -97,42 +97,42 @@ def test_texts_for_people_are_translated_when_they_are_shown_not_when_they_are_i
 @pytest.mark.parametrize("spell", [str.upper, str.lower, str.title, str.swapcase])
 def test_a_word_is_known_in_any_case(word: str, spell: object) -> None:
     assert callable(spell)
-    assert Stat.known(spell(word)) is Stat[word]
+    assert Stat.from_code(spell(word)) is Stat[word]
 
 
 @pytest.mark.parametrize("word", ["", " ", "DELIVRD ", "BOUNCED", "DLR-MASK 3", "name", "mro", "\0", "\ud800"])
 def test_a_word_that_is_not_in_the_table_is_not_known(word: str) -> None:
-    assert Stat.known(word) is None
+    assert Stat.from_code(word) is None
 
 
 @pytest.mark.parametrize("number", [None, -1, 11, 99, 998, 1000, 2**31 - 1])
 def test_a_number_that_is_not_in_the_table_is_not_known(number: int | None) -> None:
-    assert ErrorCode.known(number) is None
+    assert ErrorCode.from_code(number) is None
 
 
 @pytest.mark.parametrize("number", ERRORS)
 def test_a_number_of_the_table_is_known(number: int) -> None:
-    assert ErrorCode.known(number) == number
+    assert ErrorCode.from_code(number) == number
 
 
-@pytest.mark.parametrize("code", AnswerCode, ids=str)
+@pytest.mark.parametrize("code", ResponseCode, ids=str)
 @pytest.mark.parametrize("shape", ["{}", "{} and more", " {}\r\n"])
-def test_an_answer_is_known_by_its_first_two_words(code: AnswerCode, shape: str) -> None:
-    assert AnswerCode.known(shape.format(code.value)) is code
-    assert AnswerCode.known(shape.format(code.value.lower())) is code
+def test_an_answer_is_known_by_its_first_two_words(code: ResponseCode, shape: str) -> None:
+    assert ResponseCode.from_code(shape.format(code.value)) is code
+    assert ResponseCode.from_code(shape.format(code.value.lower())) is code
 
 
 @pytest.mark.parametrize(
     "answer", ["", " ", "OK", "OK 101", "ERROR", "ERROR 1011", "ERROR101", "FAILED 101", "FAILED 103", "ERROR 209"]
 )
 def test_an_answer_that_is_not_in_the_table_is_not_known(answer: str) -> None:
-    assert AnswerCode.known(answer) is None
+    assert ResponseCode.from_code(answer) is None
 
 
 def test_no_report_yet_and_wrong_parameters_are_told_apart() -> None:
     """«FAILED 102» says to ask again, «ERROR 102» that the call was wrong."""
-    assert AnswerCode.known("FAILED 102") is AnswerCode.NO_REPORT_YET
-    assert AnswerCode.known("ERROR 102") is AnswerCode.WRONG_PARAMETERS
+    assert ResponseCode.from_code("FAILED 102") is ResponseCode.NO_REPORT_YET
+    assert ResponseCode.from_code("ERROR 102") is ResponseCode.WRONG_PARAMETERS
 
 
 def test_seen_is_not_an_error() -> None:

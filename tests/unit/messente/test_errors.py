@@ -8,7 +8,7 @@ import pickle
 import pytest
 
 from django_messente_dlr.messente import errors
-from django_messente_dlr.messente.response_codes import AnswerCode
+from django_messente_dlr.messente.response_codes import ResponseCode
 
 ERRORS = [
     errors.MalformedReport("it has no stat"),
@@ -48,17 +48,17 @@ def test_a_copy_says_the_same_as_the_error(error: errors.MessenteError) -> None:
 @pytest.mark.parametrize(
     ("error", "code"),
     [
-        (errors.RequestRefused("ERROR 111"), AnswerCode.SENDER_NOT_ACTIVATED),
-        (errors.CredentialsRefused("ERROR 101"), AnswerCode.WRONG_CREDENTIALS),
-        (errors.CredentialsRefused("HTTP 401"), AnswerCode.WRONG_CREDENTIALS),
-        (errors.IpAddressRefused("ERROR 103"), AnswerCode.IP_NOT_ALLOWED),
-        (errors.UnknownMessage("ERROR 107"), AnswerCode.CREDIT_OR_UNKNOWN_ID),
-        (errors.UnknownMessage("HTTP 404"), AnswerCode.CREDIT_OR_UNKNOWN_ID),
+        (errors.RequestRefused("ERROR 111"), ResponseCode.SENDER_NOT_ACTIVATED),
+        (errors.CredentialsRefused("ERROR 101"), ResponseCode.WRONG_CREDENTIALS),
+        (errors.CredentialsRefused("HTTP 401"), ResponseCode.WRONG_CREDENTIALS),
+        (errors.IpAddressRefused("ERROR 103"), ResponseCode.IP_NOT_ALLOWED),
+        (errors.UnknownMessage("ERROR 107"), ResponseCode.CREDIT_OR_UNKNOWN_ID),
+        (errors.UnknownMessage("HTTP 404"), ResponseCode.CREDIT_OR_UNKNOWN_ID),
     ],
     ids=repr,
 )
 def test_a_refusal_quotes_the_answer_and_says_what_it_means_and_what_to_do(
-    error: errors.RequestRefused, code: AnswerCode
+    error: errors.RequestRefused, code: ResponseCode
 ) -> None:
     assert error.code is code
     assert str(error) == f"Messente answered «{error.answer}». {code.meaning} {code.advice}"

@@ -12,7 +12,7 @@ import responses
 from urllib3.exceptions import DecodeError, LocationParseError
 
 from django_messente_dlr.messente import errors
-from django_messente_dlr.messente.http_errors import never_left
+from django_messente_dlr.messente.http_errors import was_never_sent
 from tests.unit.messente.answering import BACKUP, FIRST, MAY_HAVE_ARRIVED, NEVER_LEFT, Messente, client
 from tests.unit.messente.test_client import CALLS, STATUS_URL, call, every_call, every_question
 from tests.unit.messente.test_read_omnichannel import OMNIMESSAGE
@@ -88,7 +88,7 @@ class TestTheBackupIsNotAsked:
     def test_for_an_omnimessage_whose_api_has_one_host(self, messente: Messente) -> None:
         messente.add(responses.GET, STATUS_URL, status=500)
         with pytest.raises(errors.ServerFailure):
-            client().ask_omnimessage(OMNIMESSAGE)
+            client().get_omnimessage_status(OMNIMESSAGE)
         assert len(messente.calls) == 1
 
 
@@ -166,4 +166,4 @@ def test_without_a_host_nothing_is_sent(endpoint: str) -> None:
     ids=lambda value: type(value).__name__,
 )
 def test_only_what_certainly_did_not_leave_counts_as_never_left(exc: Any, *, expected: bool) -> None:
-    assert never_left(exc) is expected
+    assert was_never_sent(exc) is expected

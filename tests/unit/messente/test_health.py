@@ -9,7 +9,7 @@ import pytest
 import responses
 
 from django_messente_dlr.messente import circuit_breaker, errors
-from django_messente_dlr.messente.circuit_breaker import REST, Health
+from django_messente_dlr.messente.circuit_breaker import REST, CircuitBreaker
 from django_messente_dlr.messente.client import MessenteClient
 from tests.unit.messente.answering import (
     BACKUP,
@@ -42,7 +42,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 def ask(messente_client: MessenteClient) -> None:
-    messente_client.ask("an-id")
+    messente_client.get_report("an-id")
 
 
 def test_a_host_that_cannot_be_connected_to_is_left_alone_at_once(messente: Messente, clock: Clock) -> None:
@@ -79,15 +79,15 @@ def test_any_answer_makes_up_for_failures(messente: Messente, clock: Clock) -> N
 
 
 def test_after_its_rest_a_host_is_tried_by_one_alone(clock: Clock) -> None:
-    hosts = Health()
+    hosts = CircuitBreaker()
     hosts.failed(FIRST, connected=False)
-    assert hosts.rest_of(FIRST) == REST
-    assert hosts.rest_of(BACKUP) == 0
+    assert hosts.seconds_until_retry(FIRST) == REST
+    assert hosts.seconds_until_retry(BACKUP) == 0
     clock.now += REST
-    assert hosts.rest_of(FIRST) == 0  # this one tries it
-    assert hosts.rest_of(FIRST) == REST  # the others wait for what comes of it
+    assert hosts.seconds_until_retry(FIRST) == 0  # this one tries it
+    assert hosts.seconds_until_retry(FIRST) == REST  # the others wait for what comes of it
     hosts.answered(FIRST)
-    assert hosts.rest_of(FIRST) == 0
+    assert hosts.seconds_until_retry(FIRST) == 0
 
 
 def test_a_host_that_fails_again_rests_again(messente: Messente, clock: Clock) -> None:
@@ -124,7 +124,7 @@ def test_where_all_rest_what_cannot_wait_is_tried_all_the_same(
     with pytest.raises(errors.ConnectionFailed):
         ask(one)
     messente.answer(FIRST, endpoint, "OK 1")
-    calls = {"send_sms": lambda: one.send("+37255500000", "Hi"), "get_balance": one.balance}
+    calls = {"send_sms": lambda: one.send("+37255500000", "Hi"), "get_balance": one.get_balance}
     calls.get(endpoint, lambda: one.cancel("an-id"))()
     assert messente.hosts_asked() == [FIRST, BACKUP, FIRST]
     messente.answer(FIRST, REPORT, "OK SENT")
@@ -154,7 +154,7 @@ def test_the_omnichannel_host_is_left_alone_too(failures: int, messente: Messent
     one = client()
     for _ in range(failures):
         with pytest.raises((errors.ConnectionFailed, errors.ServerFailure)):
-            one.ask_omnimessage("1")
+            one.get_omnimessage_status("1")
     with pytest.raises(errors.HostUnavailable):
-        one.ask_omnimessage("1")
+        one.get_omnimessage_status("1")
     assert len(messente.calls) == failures

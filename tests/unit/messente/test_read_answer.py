@@ -7,9 +7,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from django_messente_dlr.messente.errors import MalformedReport
-from django_messente_dlr.messente.parsers import read_answer
+from django_messente_dlr.messente.parsers import parse_answer
 from django_messente_dlr.messente.reports import Source
-from django_messente_dlr.models.statuses import Status, status_of
+from django_messente_dlr.models.statuses import Status
 from tests.unit.messente.storable import assert_storable, odd_text, unhurried
 
 
@@ -32,16 +32,16 @@ from tests.unit.messente.storable import assert_storable, odd_text, unhurried
     ],
 )
 def test_ok_and_a_word_is_a_report(answer: str, stat: str, status: Status | None) -> None:
-    report = read_answer(answer, sms_unique_id="sms123")
+    report = parse_answer(answer, sms_unique_id="sms123")
     assert report is not None
     assert (report.source, report.sms_unique_id, report.stat, report.err) == (Source.POLL, "sms123", stat, None)
     assert report.payload == {"answer": answer.strip()}
-    assert status_of(report) is status
+    assert Status.from_report(report) is status
 
 
 @pytest.mark.parametrize("answer", ["FAILED 102", "failed 102", " FAILED 102\n", "FAILED 102 no report yet"])
 def test_failed_102_is_no_report_yet(answer: str) -> None:
-    assert read_answer(answer, sms_unique_id="sms123") is None
+    assert parse_answer(answer, sms_unique_id="sms123") is None
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_failed_102_is_no_report_yet(answer: str) -> None:
 )
 def test_what_is_neither_is_malformed(answer: str) -> None:
     with pytest.raises(MalformedReport):
-        read_answer(answer, sms_unique_id="sms123")
+        parse_answer(answer, sms_unique_id="sms123")
 
 
 @unhurried
@@ -86,7 +86,7 @@ def test_what_is_neither_is_malformed(answer: str) -> None:
 @example(answer="OK \u3000")
 def test_whatever_the_answer_it_is_a_report_or_none_or_malformed(answer: str) -> None:
     try:
-        report = read_answer(answer, sms_unique_id="sms123")
+        report = parse_answer(answer, sms_unique_id="sms123")
     except MalformedReport:
         return
     if report is not None:

@@ -10,9 +10,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from django_messente_dlr.messente.errors import MalformedReport
-from django_messente_dlr.messente.parsers import read_callback, reread
+from django_messente_dlr.messente.parsers import parse_callback, restore_report
 from django_messente_dlr.messente.reports import Source
-from django_messente_dlr.models.statuses import Status, status_of
+from django_messente_dlr.models.statuses import Status
 from tests.unit.messente.storable import assert_storable, odd_text, unhurried, words
 
 # Documentation: «Delivery Report».
@@ -22,19 +22,19 @@ NAMES = ["sms_unique_id", "stat", "status", "err", "dlr-mask"]
 
 
 def test_the_example_url_of_the_documentation_is_a_delivery() -> None:
-    report = read_callback(urlsplit(EXAMPLE_URL).query)
+    report = parse_callback(urlsplit(EXAMPLE_URL).query)
     assert report.source is Source.CALLBACK
     assert report.sms_unique_id == "sms123"
     assert (report.stat, report.err, report.raw_err) == ("DELIVRD", None, "")
     assert report.payload == {"sms_unique_id": "sms123", "stat": "DELIVRD", "err": ""}
-    assert status_of(report) is Status.DELIVERED
+    assert Status.from_report(report) is Status.DELIVERED
 
 
 @pytest.mark.parametrize("stat", STATS)
 @pytest.mark.parametrize("spelling", ["{}", "%20{}%0a", "+{}+"])
 def test_stat_is_read_in_any_case_and_between_blanks(stat: str, spelling: str) -> None:
     for word in (stat, stat.lower(), stat.title(), stat.swapcase()):
-        assert read_callback(f"sms_unique_id=sms123&err=&stat={spelling.format(word)}").stat == stat
+        assert parse_callback(f"sms_unique_id=sms123&err=&stat={spelling.format(word)}").stat == stat
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_stat_is_read_in_any_case_and_between_blanks(stat: str, spelling: str) -
 def test_err_is_read_in_every_spelling_and_kept_raw_where_it_is_no_number(
     err: str, number: int | None, raw: str
 ) -> None:
-    report = read_callback(f"sms_unique_id=sms123&stat=FAILED{err}")
+    report = parse_callback(f"sms_unique_id=sms123&stat=FAILED{err}")
     assert (report.err, report.raw_err) == (number, raw)
     assert_storable(report)
 
@@ -122,14 +122,14 @@ def test_err_is_read_in_every_spelling_and_kept_raw_where_it_is_no_number(
 def test_stat_goes_before_status_before_dlr_mask_and_unknown_words_are_kept(
     query: str, stat: str, status: Status | None
 ) -> None:
-    report = read_callback(f"sms_unique_id=sms123&{query}")
+    report = parse_callback(f"sms_unique_id=sms123&{query}")
     assert report.stat == stat
-    assert status_of(report) is status
+    assert Status.from_report(report) is status
     assert report.sms_unique_id == "sms123"
 
 
 def test_what_else_is_told_is_kept_raw_but_for_secrets() -> None:
-    report = read_callback(
+    report = parse_callback(
         "sms_unique_id=sms123&stat=DelivRD&err=004&mccmnc=24801&operator=T%C3%B6&empty=&a=1&a=2"
         "&username=shop&PASSWORD=pw&Token=t&signature=s"
     )
@@ -158,20 +158,20 @@ def test_what_else_is_told_is_kept_raw_but_for_secrets() -> None:
     ],
 )
 def test_an_id_is_opaque_text_of_up_to_128_characters(sms_unique_id: str) -> None:
-    report = read_callback(urlencode({"sms_unique_id": sms_unique_id, "stat": "DELIVRD"}))
+    report = parse_callback(urlencode({"sms_unique_id": sms_unique_id, "stat": "DELIVRD"}))
     assert report.sms_unique_id == sms_unique_id
 
 
 @pytest.mark.parametrize("query", ["stat=DELIVRD", "sms_unique_id=&stat=DELIVRD", "sms_unique_id=+&stat=DELIVRD"])
 def test_the_id_may_be_missing_where_the_url_names_the_message(query: str) -> None:
-    assert read_callback(query).sms_unique_id == ""
+    assert parse_callback(query).sms_unique_id == ""
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_parameter_told_twice_alike_is_told_once(name: str) -> None:
     once = {"sms_unique_id": "sms123", "stat": "FAILED", "status": "FAILED", "err": "4", "dlr-mask": "2"}
     query = urlencode(once)
-    assert read_callback(f"{query}&{name}={once[name]}") == read_callback(query)
+    assert parse_callback(f"{query}&{name}={once[name]}") == parse_callback(query)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -179,7 +179,7 @@ def test_a_parameter_told_twice_alike_is_told_once(name: str) -> None:
 def test_a_parameter_that_decides_told_twice_and_differently_is_malformed(name: str, other: str) -> None:
     query = urlencode({"sms_unique_id": "sms123", "stat": "FAILED", "status": "FAILED", "err": "4", "dlr-mask": "2"})
     with pytest.raises(MalformedReport, match=f"tells {name} twice"):
-        read_callback(f"{query}&{name}={other}")
+        parse_callback(f"{query}&{name}={other}")
 
 
 MALFORMED = {
@@ -217,18 +217,18 @@ MALFORMED = {
 @pytest.mark.parametrize("query", MALFORMED.values(), ids=MALFORMED)
 def test_what_cannot_be_a_report_is_malformed(query: str) -> None:
     with pytest.raises(MalformedReport) as caught:
-        read_callback(query)
+        parse_callback(query)
     assert len(str(caught.value)) < 200
     str(caught.value).encode()
 
 
 def test_50_parameters_are_not_too_many() -> None:
-    assert read_callback("sms_unique_id=sms123&stat=DELIVRD" + "&a=1" * 48).stat == "DELIVRD"
+    assert parse_callback("sms_unique_id=sms123&stat=DELIVRD" + "&a=1" * 48).stat == "DELIVRD"
 
 
 def check(query: str) -> None:
     try:
-        report = read_callback(query)
+        report = parse_callback(query)
     except MalformedReport:
         return
     assert report.source is Source.CALLBACK
@@ -261,16 +261,16 @@ def test_whatever_the_parameters_they_are_a_report_or_malformed(pairs: list[tupl
 @unhurried
 @given(st.permutations(["sms_unique_id=sms123", "stat=FAILED", "err=004", "status=FAILED", "x=y"]))
 def test_the_order_of_the_parameters_does_not_matter(parameters: list[str]) -> None:
-    report = read_callback("&".join(parameters))
-    assert report.fingerprint("default") == read_callback("&".join(sorted(parameters))).fingerprint("default")
+    report = parse_callback("&".join(parameters))
+    assert report.fingerprint("default") == parse_callback("&".join(sorted(parameters))).fingerprint("default")
 
 
 def test_a_report_that_is_read_again_says_what_it_said_first() -> None:
     """A GET callback has no documented price, channel or error text: what is called so means nothing then or now."""
-    report = read_callback("sms_unique_id=sms123&stat=FAILED&err=4&channel=viber&error=No+credit&price_info=1")
-    again = reread(
+    report = parse_callback("sms_unique_id=sms123&stat=FAILED&err=4&channel=viber&error=No+credit&price_info=1")
+    again = restore_report(
         report.source, report.payload, sms_unique_id=report.sms_unique_id, stat=report.stat, err=report.err
     )
     assert (again.channel, again.error_text, again.price, again.parts) == ("", "", None, None)
     assert (again.channel, again.error_text) == (report.channel, report.error_text)
-    assert status_of(again) is status_of(report) is Status.REJECTED
+    assert Status.from_report(again) is Status.from_report(report) is Status.REJECTED

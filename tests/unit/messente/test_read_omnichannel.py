@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from django_messente_dlr.messente.errors import MalformedReport
 from django_messente_dlr.messente.field_parsers import MAX_DEPTH
-from django_messente_dlr.messente.parsers import read_omnichannel, reread
+from django_messente_dlr.messente.parsers import parse_omnichannel, restore_report
 from django_messente_dlr.messente.reports import Report, Source
-from django_messente_dlr.models.statuses import Status, status_of
+from django_messente_dlr.models.statuses import Status
 from tests.unit.messente.storable import assert_storable, json_values, odd_text, unhurried
 
 MESSAGE = "11111111-1111-4111-8111-111111111111"
@@ -37,11 +37,11 @@ MOMENT = datetime(2024, 5, 6, 7, 8, 9, 123456, tzinfo=UTC)
 
 
 def read(**changes: Any) -> Report:
-    return read_omnichannel(json.dumps({**CALLBACK, **changes}).encode())
+    return parse_omnichannel(json.dumps({**CALLBACK, **changes}).encode())
 
 
 def without(*names: str) -> Report:
-    return read_omnichannel(json.dumps({k: v for k, v in CALLBACK.items() if k not in names}).encode())
+    return parse_omnichannel(json.dumps({k: v for k, v in CALLBACK.items() if k not in names}).encode())
 
 
 def nested(levels: int) -> str:
@@ -86,7 +86,7 @@ def test_each_status_is_read_in_any_case(stat: str, status: Status | None) -> No
     for word in (stat, stat.lower(), stat.title(), f" {stat}\n"):
         report = read(status=word)
         assert report.stat == stat
-        assert status_of(report) is status
+        assert Status.from_report(report) is status
 
 
 @pytest.mark.parametrize(
@@ -322,7 +322,7 @@ MALFORMED = {
 @pytest.mark.parametrize("body", MALFORMED.values(), ids=MALFORMED)
 def test_what_cannot_be_a_report_is_malformed(body: bytes) -> None:
     with pytest.raises(MalformedReport) as caught:
-        read_omnichannel(body)
+        parse_omnichannel(body)
     assert len(str(caught.value)) < 200
     str(caught.value).encode()
 
@@ -338,14 +338,14 @@ def test_what_cannot_be_a_report_is_malformed(body: bytes) -> None:
     ],
 )
 def test_what_is_odd_and_can_be_kept_is_a_report(body: bytes) -> None:
-    report = read_omnichannel(body)
+    report = parse_omnichannel(body)
     assert report.stat == "SEEN"
     assert_storable(report)
 
 
 def check(body: bytes) -> None:
     try:
-        report = read_omnichannel(body)
+        report = parse_omnichannel(body)
     except MalformedReport:
         return
     assert report.source is Source.OMNICHANNEL
@@ -380,13 +380,13 @@ def test_whatever_the_price_holds_it_is_a_report_unless_no_database_holds_it(inf
 @given(order=st.permutations(sorted(CALLBACK)))
 def test_the_order_of_the_fields_does_not_matter(order: list[str]) -> None:
     body = json.dumps({name: CALLBACK[name] for name in order}).encode()
-    assert read_omnichannel(body) == read()
-    assert read_omnichannel(body).fingerprint("default") == read().fingerprint("default")
+    assert parse_omnichannel(body) == read()
+    assert parse_omnichannel(body).fingerprint("default") == read().fingerprint("default")
 
 
 def test_a_report_that_is_read_again_says_what_it_said_first() -> None:
     report = read(status="FAILED", err=7, error="Sender not registered", channel="viber")
-    again = reread(
+    again = restore_report(
         report.source,
         json.loads(json.dumps(report.payload)),
         sms_unique_id=report.sms_unique_id,

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from django_messente_dlr.messente.errors import MalformedReport
-from django_messente_dlr.messente.parsers import read_status
+from django_messente_dlr.messente.parsers import parse_status
 from django_messente_dlr.messente.reports import Report, Source
 from tests.unit.messente.storable import assert_storable, json_values, odd_text, unhurried
 from tests.unit.messente.test_read_omnichannel import CALLBACK, MESSAGE, MOMENT, OMNIMESSAGE
@@ -20,7 +20,7 @@ STATUS = {name: value for name, value in CALLBACK.items() if name not in {"omnim
 
 def read_all(*statuses: Any, **changes: Any) -> list[Report | None]:
     answer = {"omnimessage_id": OMNIMESSAGE, "to": "+37255500000", "statuses": list(statuses), **changes}
-    return read_status(json.dumps(answer).encode())
+    return parse_status(json.dumps(answer).encode())
 
 
 def read(*statuses: Any, **changes: Any) -> list[Report]:
@@ -82,12 +82,12 @@ def test_the_omnimessages_own_id_may_be_missing() -> None:
 )
 def test_what_cannot_be_such_an_answer_is_malformed(body: bytes) -> None:
     with pytest.raises(MalformedReport):
-        read_status(body)
+        parse_status(body)
 
 
 def check(body: bytes) -> None:
     try:
-        reports = read_status(body)
+        reports = parse_status(body)
     except MalformedReport:
         return
     for report in filter(None, reports):

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from django_messente_dlr.messente.parsers import read_answer, read_callback, read_omnichannel
+from django_messente_dlr.messente.parsers import parse_answer, parse_callback, parse_omnichannel
 from django_messente_dlr.messente.reports import Report, Source
 from tests.unit.messente.storable import unhurried
 
@@ -114,29 +114,29 @@ def test_equal_reports_about_different_accounts_or_messages_have_different_finge
     ],
 )
 def test_two_spellings_of_one_report_have_one_fingerprint(one: str, other: str) -> None:
-    prints = {read_callback(f"sms_unique_id=sms123&{query}").fingerprint("default") for query in (one, other)}
+    prints = {parse_callback(f"sms_unique_id=sms123&{query}").fingerprint("default") for query in (one, other)}
     assert len(prints) == 1
 
 
 def test_an_err_as_a_number_and_as_a_string_have_one_fingerprint() -> None:
     bodies = [b'{"status": "FAILED", "message_id": "1", "err": %s}' % err for err in (b"4", b'"4"', b'"004"')]
-    assert len({read_omnichannel(body).fingerprint("default") for body in bodies}) == 1
+    assert len({parse_omnichannel(body).fingerprint("default") for body in bodies}) == 1
     nothing = [
         b'{"status": "FAILED", "message_id": "1", "err": %s}' % err for err in (b"0", b"null", b'""', b'"000"')
     ]
-    assert len({read_omnichannel(body).fingerprint("default") for body in nothing}) == 1
+    assert len({parse_omnichannel(body).fingerprint("default") for body in nothing}) == 1
 
 
 def test_the_two_words_that_messente_has_for_a_delivery_are_two_reports() -> None:
     """«DELIVRD» and «DELIVERED» amount to the same, but were said twice."""
-    answer = read_answer("OK DELIVERED", sms_unique_id="sms123")
+    answer = parse_answer("OK DELIVERED", sms_unique_id="sms123")
     assert answer is not None
-    assert answer.fingerprint("default") != read_callback("sms_unique_id=sms123&stat=DELIVRD").fingerprint("default")
+    assert answer.fingerprint("default") != parse_callback("sms_unique_id=sms123&stat=DELIVRD").fingerprint("default")
 
 
 def test_a_fingerprint_stays_what_it_is_from_one_version_to_the_next() -> None:
     """It is a unique column: a change would let every report that Messente repeats in again."""
-    assert read_callback("sms_unique_id=sms123&stat=DELIVRD&err=").fingerprint("default") == FINGERPRINT
+    assert parse_callback("sms_unique_id=sms123&stat=DELIVRD&err=").fingerprint("default") == FINGERPRINT
 
 
 FINGERPRINT = "6ae5233aed31c7c96cfd0cb481eac9dfaf8276aa592aeda7b500bf6eba72677b"

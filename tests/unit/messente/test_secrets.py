@@ -120,7 +120,7 @@ def test_no_exception_holds_the_password(messente: Messente, endpoint: str, outc
 def test_no_exception_about_an_omnimessage_holds_the_password(messente: Messente, outcome: Any) -> None:
     messente.add(responses.GET, STATUS_URL, **options_for(outcome))
     with pytest.raises(errors.MessenteError) as caught:
-        client().ask_omnimessage(OMNIMESSAGE)
+        client().get_omnimessage_status(OMNIMESSAGE)
     assert_secretive(caught.value)
 
 
@@ -163,7 +163,7 @@ def test_no_log_line_holds_the_password_even_where_urllib3_tells_all(caplog: pyt
                 with suppress(errors.MessenteError):
                     call(talkative)
             with suppress(errors.MessenteError):
-                talkative.ask_omnimessage(OMNIMESSAGE)
+                talkative.get_omnimessage_status(OMNIMESSAGE)
         assert PASSWORD.encode() not in b"".join(well.requests)  # it travels, but never so
         assert quote_plus(PASSWORD).encode() in b"".join(well.requests)
     told = "\n".join(f"{record.getMessage()} {record.args!r} {record.__dict__!r}" for record in caplog.records)

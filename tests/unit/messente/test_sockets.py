@@ -105,7 +105,7 @@ class TestWhatMayHaveArrived:
     @every_breakdown
     def test_is_asked_again_at_the_backup(self, stack: ExitStack, behave: Behaviour) -> None:
         first, backup = start(stack, behave), start(stack, answering(b"OK 7.50"))
-        assert connect(stack, first.host, backup.host).balance() == 7.5
+        assert connect(stack, first.host, backup.host).get_balance() == 7.5
         assert (first.accepted, backup.accepted) == (1, 1)
 
     def test_is_not_sent_again_where_no_answer_comes_in_time(self, stack: ExitStack) -> None:
@@ -126,7 +126,7 @@ class TestWhatMayHaveArrived:
     def test_is_one_error_for_omnimessages_too(self, stack: ExitStack, behave: Behaviour) -> None:
         wire = start(stack, behave)
         with pytest.raises(errors.OutcomeUnknown):
-            connect(stack, omnichannel_url=wire.host).ask_omnimessage("1")
+            connect(stack, omnichannel_url=wire.host).get_omnimessage_status("1")
 
 
 def test_an_answer_may_be_long_and_no_longer(stack: ExitStack, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,7 +134,7 @@ def test_an_answer_may_be_long_and_no_longer(stack: ExitStack, monkeypatch: pyte
     for size, error in ((30_000, errors.UnreadableResponse), (30_001, errors.OutcomeUnknown)):
         wire = start(stack, answering(b"1" * size))
         with pytest.raises(error):
-            connect(stack, wire.host).balance()
+            connect(stack, wire.host).get_balance()
         assert wire.accepted == 1
 
 
@@ -191,7 +191,7 @@ class TestWhatNeverLeft:
 
     def test_is_a_failed_connection_for_omnimessages_too(self, stack: ExitStack, closed_port: str) -> None:
         with pytest.raises(errors.ConnectionFailed):
-            connect(stack, omnichannel_url=closed_port).ask_omnimessage("1")
+            connect(stack, omnichannel_url=closed_port).get_omnimessage_status("1")
 
 
 @pytest.mark.skipif(OPENSSL is None, reason="There is no openssl to make a certificate with.")
@@ -324,11 +324,11 @@ class TestConnections:
     def test_each_thread_has_a_connection_of_its_own_which_ends_with_it(self, stack: ExitStack) -> None:
         wire = start(stack, answering())
         shared = connect(stack, wire.host)
-        shared.balance()
+        shared.get_balance()
         sessions = [shared._transport._session]
 
         def call() -> None:
-            shared.balance()
+            shared.get_balance()
             sessions.append(shared._transport._session)
 
         for _ in range(3):
@@ -339,7 +339,7 @@ class TestConnections:
         sessions.clear()
         gc.collect()
         assert wire.closed.wait(PATIENCE)
-        shared.balance()
+        shared.get_balance()
         assert (wire.accepted, len(wire.requests)) == (4, 5)
 
     def test_threads_at_the_same_time_do_not_mix_up_their_answers(self, stack: ExitStack) -> None:
@@ -368,17 +368,17 @@ class TestConnections:
     def test_close_ends_the_connection_and_the_next_call_opens_another(self, stack: ExitStack) -> None:
         wire = start(stack, answering())
         reopened = connect(stack, wire.host)
-        reopened.balance()
+        reopened.get_balance()
         reopened.close()
         assert wire.closed.wait(PATIENCE)
         reopened.close()
-        reopened.balance()
+        reopened.get_balance()
         assert wire.accepted == 2
 
     def test_a_connection_that_the_server_has_ended_meanwhile_is_not_used_to_send(self, stack: ExitStack) -> None:
         wire = start(stack, answering(requests=1))
         kept = connect(stack, wire.host)
-        kept.balance()
+        kept.get_balance()
         assert wire.closed.wait(PATIENCE)
         assert kept.send("+37255500000", "Your parcel is here") == "1"
         assert wire.accepted == 2
@@ -386,7 +386,7 @@ class TestConnections:
     def test_a_connection_that_the_server_wants_ended_is_not_kept(self, stack: ExitStack) -> None:
         wire = start(stack, answering(header=b"Connection: close\r\n"))
         kept = connect(stack, wire.host)
-        assert {kept.balance(), kept.balance()} == {Decimal(1)}
+        assert {kept.get_balance(), kept.get_balance()} == {Decimal(1)}
         assert wire.accepted == 2
 
     def test_an_answer_that_comes_too_late_is_not_taken_for_that_of_the_next_call(
@@ -396,14 +396,14 @@ class TestConnections:
         kept = hurry_once(connect(stack, wire.host), monkeypatch)
         with pytest.raises(errors.OutcomeUnknown):
             kept.send("+37255500000", "Your parcel is here")
-        assert kept.balance() == 1
+        assert kept.get_balance() == 1
         assert wire.accepted == 2
 
     def test_a_cookie_of_the_servers_is_harmless(self, stack: ExitStack) -> None:
         wire = start(stack, answering(header=b"Set-Cookie: \xff=;;;=\r\n"))
         kept = connect(stack, wire.host)
-        assert {kept.balance(), kept.balance()} == {Decimal(1)}
+        assert {kept.get_balance(), kept.get_balance()} == {Decimal(1)}
 
     def test_an_answers_charset_is_not_believed(self, stack: ExitStack) -> None:
         wire = start(stack, answering(header=b"Content-Type: text/plain; charset=utf-16\r\n"))
-        assert connect(stack, wire.host).balance() == 1
+        assert connect(stack, wire.host).get_balance() == 1

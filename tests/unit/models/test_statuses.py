@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from django_messente_dlr.messente.reports import Report, Source
-from django_messente_dlr.models.statuses import RANKS, Status, status_of
+from django_messente_dlr.models.statuses import RANKS, Status
 
 NAMES = {
     "d": Status.DELIVERED,
@@ -46,12 +46,12 @@ def test_a_report_amounts_to_the_status_of_the_documents_tables(
     stat: str, err: int | None, expected: Status | None
 ) -> None:
     report = Report(source=Source.CALLBACK, sms_unique_id="sms123", stat=stat, err=err)
-    assert status_of(report) is expected
+    assert Status.from_report(report) is expected
 
 
 @pytest.mark.parametrize("source", Source)
 def test_the_way_on_which_a_report_came_does_not_change_its_status(source: Source) -> None:
-    assert status_of(Report(source=source, stat="FAILED", err=4)) is Status.REJECTED
+    assert Status.from_report(Report(source=source, stat="FAILED", err=4)) is Status.REJECTED
 
 
 def test_ranks_are_those_of_the_design() -> None:

@@ -19,7 +19,7 @@ from django_messente_dlr.sandbox import Sandbox
 from django_messente_dlr.testing.callbacks import simulate_callback
 from django_messente_dlr.testing.factories import AccountFactory, SmsMessageFactory
 from django_messente_dlr.testing.signals import SignalLog
-from django_messente_dlr.utils.poll_schedule import WINDOW
+from django_messente_dlr.utils.poll_schedule import REPORT_RETENTION
 from tests.unit.messente.answering import FIRST, OMNICHANNEL, Messente
 from tests.unit.polling.rows import REPORT, due, make_due, seen
 
@@ -107,7 +107,10 @@ def test_nobody_is_asked_about_messages_of_an_account_that_is_configured_no_more
     messente: Messente, caplog: pytest.LogCaptureFixture
 ) -> None:
     now = timezone.now()
-    waits, closing, ends = (due(account="former", ago=ago) for ago in (WINDOW / 2, WINDOW - HALF_AN_HOUR, WINDOW))
+    waits, closing, ends = (
+        due(account="former", ago=ago)
+        for ago in (REPORT_RETENTION / 2, REPORT_RETENTION - HALF_AN_HOUR, REPORT_RETENTION)
+    )
     with caplog.at_level(logging.WARNING, "django_messente_dlr"):
         summary = Poller().run()
     assert (summary.asked, summary.postponed, summary.unresolved) == (0, 2, 1)
@@ -118,7 +121,7 @@ def test_nobody_is_asked_about_messages_of_an_account_that_is_configured_no_more
     again = seen(waits).next_poll_at
     assert again is not None
     assert timedelta(minutes=55) < again - now < timedelta(minutes=65)
-    assert seen(closing).next_poll_at == closing.created_at + WINDOW
+    assert seen(closing).next_poll_at == closing.created_at + REPORT_RETENTION
     assert seen(ends).error_text.endswith("nobody could ask: its account is configured no more.")
     assert {seen(message).poll_count for message in (waits, closing, ends)} == {0}
     assert ends.reports.get().payload == {"polls": 0}

@@ -15,7 +15,7 @@ from django_messente_dlr import receiving
 from django_messente_dlr.messente.reports import Report, Source
 from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.polling import Poller, status_responses
-from django_messente_dlr.polling.status_requests import Question
+from django_messente_dlr.polling.status_requests import StatusRequest
 from django_messente_dlr.testing.callbacks import simulate_callback
 from django_messente_dlr.testing.factories import SmsMessageFactory
 from django_messente_dlr.testing.signals import SignalLog
@@ -256,6 +256,6 @@ def test_what_one_row_says_of_a_repeated_report_is_not_what_the_next_one_says() 
         for status in (Status.SENT, Status.DELIVERED)
     )
     report = Report(source=Source.POLL, stat="DELIVRD", omnimessage_id="omni")
-    with mock.patch.object(receiving, "record", return_value=receiving.Recorded.REPEATED):
-        told = status_responses._record(Question((waiting, ended)), [report])
+    with mock.patch.object(receiving, "record", return_value=receiving.RecordResult.DUPLICATE):
+        told = status_responses._record(StatusRequest((waiting, ended)), [report])
     assert told == {waiting: False, ended: True}

@@ -12,9 +12,9 @@ from django.db import connection
 from django.utils import timezone
 
 from django_messente_dlr import receiving
-from django_messente_dlr.messente.parsers import read_answer
+from django_messente_dlr.messente.parsers import parse_answer
 from django_messente_dlr.models import DeliveryReport, PendingPoll, SmsMessage
-from django_messente_dlr.polling import Outcome, Poller, Result, poll_now
+from django_messente_dlr.polling import Poller, PollOutcome, PollResult, poll_now
 from django_messente_dlr.receiving import apply
 from django_messente_dlr.testing.signals import SignalLog
 from tests.isolation import elsewhere
@@ -41,9 +41,9 @@ def test_answers_that_are_a_deadlocks_victim_together_are_each_written_once(
     real, taken = receiving.record, list[int]()
     other = Other(lambda: lock(min(messages - {*taken})), lambda: lock(taken[0]))
 
-    def record(report: Any, *, account: str, named: int) -> Any:
-        recorded = real(report, account=account, named=named)
-        taken.append(named)
+    def record(report: Any, *, account: str, message_pk: int) -> Any:
+        recorded = real(report, account=account, message_pk=message_pk)
+        taken.append(message_pk)
         if len(taken) == 1:
             other.start()
             assert other.holds.wait(GENEROUS)
@@ -79,7 +79,7 @@ def test_a_person_who_asks_is_nobodys_victim(messente: Messente) -> None:
     )
     other.start()
     assert other.holds.wait(GENEROUS)
-    told: list[Result] = []
+    told: list[PollResult] = []
     with contentions() as met, ThreadPoolExecutor(1) as people:
 
         def go_on() -> None:
@@ -91,7 +91,7 @@ def test_a_person_who_asks_is_nobodys_victim(messente: Messente) -> None:
         told += poll_now([one, two])
         waiting.result(GENEROUS)
     other.finish()
-    assert [result.outcome for result in told] == [Outcome.OPEN, Outcome.OPEN]
+    assert [result.outcome for result in told] == [PollOutcome.STILL_PENDING, PollOutcome.STILL_PENDING]
     assert len(met) == 1
 
 
@@ -103,13 +103,13 @@ def test_a_message_that_is_deleted_while_its_answer_is_written_does_not_end_the_
     settled: list[int] = []
 
     def settle_and_delete(row: DeliveryReport, message: SmsMessage, *arguments: Any, **options: Any) -> list[str]:
-        signals = apply.settle(row, message, *arguments, **options)
+        signals = apply.apply_report(row, message, *arguments, **options)
         if message.pk == gone.pk and not settled:
             settled.append(message.pk)
             elsewhere(lambda: SmsMessage.objects.filter(pk=gone.pk).delete())
         return signals
 
-    with mock.patch("django_messente_dlr.receiving.record.settle", settle_and_delete):
+    with mock.patch("django_messente_dlr.receiving.record.apply_report", settle_and_delete):
         summary = Poller(concurrency=1).run()
     assert settled == [gone.pk]
     assert summary.asked == 2
@@ -122,7 +122,7 @@ def test_an_answer_that_is_a_deadlocks_victim_by_itself_is_written_once(
 ) -> None:
     message = due()
     messente.answer(FIRST, REPORT, "OK DELIVERED")
-    report = read_answer("OK DELIVERED", sms_unique_id=str(message.sms_unique_id))
+    report = parse_answer("OK DELIVERED", sms_unique_id=str(message.sms_unique_id))
     assert report is not None
     told = {"source": "poll", "received_at": timezone.now(), "outcome": "advanced", "account": message.account}
 

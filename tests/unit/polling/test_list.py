@@ -11,12 +11,13 @@ import responses
 from django.utils import timezone
 
 from django_messente_dlr.models import SmsMessage
+from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.polling import Poller, claims, status_responses
-from django_messente_dlr.polling.results import Result
+from django_messente_dlr.polling.results import PollResult
 from django_messente_dlr.sending import mark_sent, prepare_sms, track_sms
 from django_messente_dlr.testing.callbacks import simulate_callback, simulate_omnichannel_callback
 from django_messente_dlr.testing.signals import SignalLog
-from django_messente_dlr.utils.poll_schedule import WINDOW
+from django_messente_dlr.utils.poll_schedule import REPORT_RETENTION
 from tests.unit.messente.answering import FIRST, OMNICHANNEL, Messente
 from tests.unit.polling.rows import REPORT, due, make_due, seen
 
@@ -111,7 +112,7 @@ def test_an_omnimessage_that_all_channels_failed_to_deliver_has_ended(messente: 
 def test_an_omnimessage_of_whose_last_channel_nothing_is_heard_stays_failed(
     messente: Messente, dlr_signals: SignalLog
 ) -> None:
-    whole = due(sms_unique_id=None, omnimessage_id="X", ago=WINDOW)
+    whole = due(sms_unique_id=None, omnimessage_id="X", ago=REPORT_RETENTION)
     answered(messente, ("V", "UNDELIV"), ("S", "ACK"))
     assert Poller().run().final == 1
     assert (seen(whole).status, seen(whole).next_poll_at) == ("failed", None)
@@ -130,10 +131,7 @@ def test_a_word_that_an_older_release_did_not_know_does_not_end_the_waiting(mess
     message = due()
     messente.answer(FIRST, REPORT, "OK EXPIRED")
     messente.answer(FIRST, REPORT, "OK EXPIRED")
-    with (
-        mock.patch("django_messente_dlr.receiving.record.status_of", return_value=None),
-        mock.patch.object(status_responses, "status_of", return_value=None),
-    ):
+    with mock.patch.object(Status, "from_report", return_value=None):
         Poller().run()
     make_due(message)
     Poller().run()
@@ -150,7 +148,7 @@ def test_a_message_that_was_put_off_for_want_of_an_id_is_asked_about_soon_after_
     message = prepare_sms(NUMBER)
     make_due(message)
     Poller().run()
-    assert due_at(message) == message.created_at + WINDOW
+    assert due_at(message) == message.created_at + REPORT_RETENTION
     if by != "mark_sent":
         told = "" if by.endswith("without an id") else "an-id"
         assert simulate_callback(message, "ACCEPTD", sms_unique_id=told).status_code == 200
@@ -183,7 +181,7 @@ def test_an_id_that_becomes_known_brings_no_other_message_forward() -> None:
 
 def test_what_was_given_up_before_it_was_sent_is_waited_for_again(messente: Messente) -> None:
     message = prepare_sms(NUMBER)
-    SmsMessage.objects.filter(pk=message.pk).update(created_at=timezone.now() - WINDOW)
+    SmsMessage.objects.filter(pk=message.pk).update(created_at=timezone.now() - REPORT_RETENTION)
     make_due(message)
     Poller().run()
     assert (seen(message).status, seen(message).next_poll_at) == ("unresolved", None)
@@ -197,28 +195,28 @@ def test_what_was_given_up_before_it_was_sent_is_waited_for_again(messente: Mess
 
 
 def test_what_was_given_up_twice_is_not_asked_about_any_more(messente: Messente) -> None:
-    message = due(status="unresolved", ago=WINDOW)
-    mark_sent(message, "an-id", sent_at=timezone.now() - WINDOW)
+    message = due(status="unresolved", ago=REPORT_RETENTION)
+    mark_sent(message, "an-id", sent_at=timezone.now() - REPORT_RETENTION)
     make_due(message)
     messente.answer(FIRST, REPORT, "FAILED 102")
     assert Poller().run().unresolved == 1
     assert (seen(message).status, seen(message).next_poll_at) == ("unresolved", None)
 
 
-@pytest.mark.parametrize("ago", [timedelta(hours=1), WINDOW])
+@pytest.mark.parametrize("ago", [timedelta(hours=1), REPORT_RETENTION])
 def test_what_is_sent_while_a_poller_puts_it_off_keeps_its_own_time(
     ago: timedelta, messente: Messente, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     message = prepare_sms(NUMBER)
     SmsMessage.objects.filter(pk=message.pk).update(created_at=timezone.now() - ago)
     make_due(message)
-    put_off = status_responses.unasked
+    put_off = status_responses.reschedule_unpollable
 
-    def meanwhile(claimed: SmsMessage, **arguments: Any) -> Result:
+    def meanwhile(claimed: SmsMessage, **arguments: Any) -> PollResult:
         mark_sent(message, "an-id")
         return put_off(claimed, **arguments)
 
-    monkeypatch.setattr(claims, "unasked", meanwhile)
+    monkeypatch.setattr(claims, "reschedule_unpollable", meanwhile)
     assert Poller().run().unresolved == 0
     assert seen(message).status == "sent"
     assert due_at(message) < timezone.now() + SOON

@@ -14,7 +14,7 @@ from django.utils import timezone
 from django_messente_dlr.models import PendingPoll
 from django_messente_dlr.polling import Poller
 from django_messente_dlr.utils import rate_limiter
-from django_messente_dlr.utils.rate_limiter import NotAsked, Pace
+from django_messente_dlr.utils.rate_limiter import PollSkipped, RateLimiter
 from tests.unit.messente.answering import FIRST, Messente
 from tests.unit.polling.rows import REPORT, due, make_due, seen
 
@@ -47,8 +47,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-def paced(rate: float, clock: Clock) -> Pace:
-    return Pace(rate, stop=clock)  # type: ignore[arg-type]
+def paced(rate: float, clock: Clock) -> RateLimiter:
+    return RateLimiter(rate, stop=clock)  # type: ignore[arg-type]
 
 
 def test_questions_are_spread_evenly(clock: Clock) -> None:
@@ -102,7 +102,7 @@ def test_who_waits_already_when_a_pause_is_called_waits_for_its_end(clock: Clock
 def test_a_long_pause_is_not_waited_for(clock: Clock) -> None:
     shared = paced(10, clock)
     shared.pause(3600)
-    with pytest.raises(NotAsked, match="no questions for 3600 seconds") as raised:
+    with pytest.raises(PollSkipped, match="no questions for 3600 seconds") as raised:
         shared.wait()
     assert raised.value.again_in == 3600
     assert shared.is_closed
@@ -119,7 +119,7 @@ def test_when_a_long_pause_is_over_all_goes_on(clock: Clock) -> None:
 def test_an_end_lets_nobody_pass(clock: Clock) -> None:
     shared = paced(10, clock)
     clock.stopped = True
-    with pytest.raises(NotAsked) as raised:
+    with pytest.raises(PollSkipped) as raised:
         shared.wait()
     assert raised.value.again_in == 0
     assert shared.is_closed
@@ -127,12 +127,12 @@ def test_an_end_lets_nobody_pass(clock: Clock) -> None:
 
 def test_an_end_wakes_those_who_wait() -> None:
     stop = threading.Event()
-    shared = Pace(0.001, stop=stop)
+    shared = RateLimiter(0.001, stop=stop)
     shared.wait()
     with ThreadPoolExecutor(4) as pool:
         waiting = [pool.submit(shared.wait) for _ in range(4)]
         stop.set()
-        assert [type(done.exception(timeout=60)) for done in waiting] == [NotAsked] * 4
+        assert [type(done.exception(timeout=60)) for done in waiting] == [PollSkipped] * 4
 
 
 @pytest.mark.django_db(transaction=True)

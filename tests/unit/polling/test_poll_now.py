@@ -11,10 +11,10 @@ import responses
 from django.utils import timezone
 
 from django_messente_dlr.models import SmsMessage
-from django_messente_dlr.polling import Outcome, poll_now
-from django_messente_dlr.polling.status_requests import Question, questions_about
+from django_messente_dlr.polling import PollOutcome, poll_now
+from django_messente_dlr.polling.status_requests import StatusRequest, status_requests_for
 from django_messente_dlr.testing.factories import SmsMessageFactory
-from django_messente_dlr.utils.poll_schedule import WINDOW
+from django_messente_dlr.utils.poll_schedule import REPORT_RETENTION
 from tests.unit.messente.answering import FIRST, OMNICHANNEL, Messente
 from tests.unit.polling.rows import REPORT, seen
 
@@ -24,24 +24,24 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(
     ("answer", "outcome", "status", "told"),
     [
-        ("OK DELIVERED", Outcome.FINAL, "delivered", ""),
-        ("OK FAILED", Outcome.FINAL, "failed", ""),
-        ("OK SENT", Outcome.OPEN, "sent", ""),
-        ("FAILED 102", Outcome.OPEN, "sent", ""),
-        ("ERROR 107", Outcome.OPEN, "sent", ""),
-        ("rubbish", Outcome.OPEN, "sent", "rubbish"),
-        ("ERROR 101", Outcome.REFUSED, "sent", "Compare USERNAME and PASSWORD"),
+        ("OK DELIVERED", PollOutcome.FINAL, "delivered", ""),
+        ("OK FAILED", PollOutcome.FINAL, "failed", ""),
+        ("OK SENT", PollOutcome.STILL_PENDING, "sent", ""),
+        ("FAILED 102", PollOutcome.STILL_PENDING, "sent", ""),
+        ("ERROR 107", PollOutcome.STILL_PENDING, "sent", ""),
+        ("rubbish", PollOutcome.STILL_PENDING, "sent", "rubbish"),
+        ("ERROR 101", PollOutcome.REFUSED, "sent", "Compare USERNAME and PASSWORD"),
     ],
 )
 def test_each_answer_has_its_outcome(
-    answer: str, outcome: Outcome, status: str, told: str, messente: Messente
+    answer: str, outcome: PollOutcome, status: str, told: str, messente: Messente
 ) -> None:
     message = SmsMessageFactory.create(next_poll_at=timezone.now() + timedelta(hours=4))
     messente.answer(FIRST, REPORT, answer)
     (result,) = poll_now([message])
     assert (result.message, result.outcome, result.message.status) == (message, outcome, status)
     assert told in result.error
-    assert str(Outcome(result.outcome).label)
+    assert str(PollOutcome(result.outcome).label)
 
 
 def test_results_come_in_the_order_of_the_messages(messente: Messente) -> None:
@@ -52,10 +52,10 @@ def test_results_come_in_the_order_of_the_messages(messente: Messente) -> None:
     messente.answer(FIRST, REPORT, "OK DELIVERED")
     results = poll_now([ended, unsent, open_, foreign])
     assert [(result.message, result.outcome) for result in results] == [
-        (ended, Outcome.FINAL),
-        (unsent, Outcome.NOT_ASKED),
-        (open_, Outcome.FINAL),
-        (foreign, Outcome.NOT_ASKED),
+        (ended, PollOutcome.FINAL),
+        (unsent, PollOutcome.NOT_ASKED),
+        (open_, PollOutcome.FINAL),
+        (foreign, PollOutcome.NOT_ASKED),
     ]
     assert len(messente.calls) == 1
     assert [bool(result.error) for result in results] == [False, True, False, True]
@@ -65,22 +65,22 @@ def test_whoever_is_not_asked_about_is_told_why(messente: Messente, settings: An
     first, second = SmsMessageFactory.create_batch(2)
     messente.answer(FIRST, REPORT, "ERROR 101")
     results = poll_now([first, second])
-    assert [result.outcome for result in results] == [Outcome.REFUSED, Outcome.NOT_ASKED]
+    assert [result.outcome for result in results] == [PollOutcome.REFUSED, PollOutcome.NOT_ASKED]
     assert "refuses the account" in results[1].error
 
 
 def test_an_unresolved_message_may_be_asked_about_again(messente: Messente) -> None:
-    message = SmsMessageFactory.create(status="unresolved", created_at=timezone.now() - WINDOW)
+    message = SmsMessageFactory.create(status="unresolved", created_at=timezone.now() - REPORT_RETENTION)
     messente.answer(FIRST, REPORT, "OK DELIVERED")
     (result,) = poll_now([message])
-    assert (result.outcome, seen(message).status) == (Outcome.FINAL, "delivered")
+    assert (result.outcome, seen(message).status) == (PollOutcome.FINAL, "delivered")
 
 
 def test_an_unresolved_message_of_which_nothing_is_known_stays_as_it_is(messente: Messente) -> None:
-    message = SmsMessageFactory.create(status="unresolved", created_at=timezone.now() - WINDOW)
+    message = SmsMessageFactory.create(status="unresolved", created_at=timezone.now() - REPORT_RETENTION)
     messente.answer(FIRST, REPORT, "ERROR 107")
     (result,) = poll_now([message])
-    assert (result.outcome, seen(message).status) == (Outcome.UNRESOLVED, "unresolved")
+    assert (result.outcome, seen(message).status) == (PollOutcome.UNRESOLVED, "unresolved")
     assert seen(message).next_poll_at is None
 
 
@@ -89,11 +89,11 @@ def test_a_poller_keeps_away_while_a_person_asks(messente: Messente) -> None:
     messente.answer(FIRST, REPORT, "FAILED 102")
     left: list[int] = []
 
-    def look(messages: list[SmsMessage]) -> list[Question]:
+    def look(messages: list[SmsMessage]) -> list[StatusRequest]:
         left.append(SmsMessage.objects.due(timezone.now()).count())
-        return questions_about(messages)
+        return status_requests_for(messages)
 
-    with mock.patch("django_messente_dlr.polling.poll_now.questions_about", look):
+    with mock.patch("django_messente_dlr.polling.poll_now.status_requests_for", look):
         poll_now([message])
     assert left == [0]
     assert SmsMessage.objects.due(timezone.now()).count() == 0

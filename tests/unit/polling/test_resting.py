@@ -10,7 +10,7 @@ import responses
 from django.utils import timezone
 
 from django_messente_dlr.models import SmsMessage
-from django_messente_dlr.polling import Outcome, Poller, poll_now
+from django_messente_dlr.polling import Poller, PollOutcome, poll_now
 from tests.unit.messente.answering import BACKUP, FIRST, OMNICHANNEL, Messente, no_connection_in_time
 from tests.unit.polling.rows import REPORT, due, seen
 
@@ -75,6 +75,6 @@ def test_a_person_is_told_why_messente_was_not_asked(messente: Messente, setting
     for host in (FIRST, BACKUP):
         messente.answer(host, REPORT, no_connection_in_time())
     first, second = poll_now(messages)
-    assert (first.outcome, second.outcome) == (Outcome.OPEN, Outcome.NOT_ASKED)
+    assert (first.outcome, second.outcome) == (PollOutcome.STILL_PENDING, PollOutcome.NOT_ASKED)
     assert "could not be reached" in first.error
     assert "left alone" in second.error

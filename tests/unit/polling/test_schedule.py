@@ -13,7 +13,7 @@ from django_messente_dlr.sending import mark_sent, prepare_sms
 from django_messente_dlr.signals import dlr_failed
 from django_messente_dlr.testing.callbacks import simulate_callback
 from django_messente_dlr.testing.signals import SignalLog
-from django_messente_dlr.utils.poll_schedule import WINDOW
+from django_messente_dlr.utils.poll_schedule import REPORT_RETENTION
 from tests.unit.messente.answering import BACKUP, FIRST, Messente
 from tests.unit.polling.rows import REPORT, due, seen
 
@@ -59,10 +59,10 @@ def test_a_message_whose_callback_is_awaited_is_not_asked_about_at_once(messente
 
 
 def test_the_last_question_comes_shortly_before_the_48_hours_are_over(messente: Messente) -> None:
-    message = due(ago=WINDOW - timedelta(minutes=10), poll_count=20)
+    message = due(ago=REPORT_RETENTION - timedelta(minutes=10), poll_count=20)
     messente.answer(FIRST, REPORT, "FAILED 102")
     Poller().run()
-    assert seen(message).next_poll_at == message.created_at + WINDOW - timedelta(minutes=5)
+    assert seen(message).next_poll_at == message.created_at + REPORT_RETENTION - timedelta(minutes=5)
     assert seen(message).status == "sent"
 
 
@@ -70,7 +70,7 @@ def test_the_last_question_comes_shortly_before_the_48_hours_are_over(messente: 
 def test_after_48_hours_a_message_is_unresolved_and_nobody_asks_again(
     answer: str, messente: Messente, dlr_signals: SignalLog
 ) -> None:
-    message = due(ago=WINDOW)
+    message = due(ago=REPORT_RETENTION)
     messente.answer(FIRST, REPORT, answer)
     assert Poller().run().unresolved == 1
     assert (seen(message).status, seen(message).next_poll_at) == ("unresolved", None)
@@ -82,7 +82,7 @@ def test_after_48_hours_a_message_is_unresolved_and_nobody_asks_again(
 
 
 def test_a_message_that_ends_with_the_last_question_is_not_unresolved(messente: Messente) -> None:
-    message = due(ago=WINDOW)
+    message = due(ago=REPORT_RETENTION)
     messente.answer(FIRST, REPORT, "OK DELIVERED")
     summary = Poller().run()
     assert (summary.final, summary.unresolved) == (1, 0)
@@ -93,7 +93,7 @@ def test_a_message_that_ends_with_the_last_question_is_not_unresolved(messente: 
 def test_a_late_report_corrects_an_unresolved_message(
     stat: str, err: str, status: str, messente: Messente, dlr_signals: SignalLog
 ) -> None:
-    message = due(ago=WINDOW)
+    message = due(ago=REPORT_RETENTION)
     messente.answer(FIRST, REPORT, "FAILED 102")
     Poller().run()
     dlr_signals.clear()
@@ -123,9 +123,9 @@ def test_a_message_without_an_id_is_not_asked_about_but_given_up_after_48_hours(
 ) -> None:
     message = due(queued=True)
     assert Poller().run().asked == 0
-    assert seen(message).next_poll_at == message.created_at + WINDOW
+    assert seen(message).next_poll_at == message.created_at + REPORT_RETENTION
     assert seen(message).poll_count == 0
-    lost = due(queued=True, ago=WINDOW)
+    lost = due(queued=True, ago=REPORT_RETENTION)
     assert Poller().run().unresolved == 1
     assert seen(lost).status == "unresolved"
     assert "nobody could ask: its id at Messente is not known" in seen(lost).error_text

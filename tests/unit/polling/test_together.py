@@ -13,7 +13,7 @@ import responses
 from django.db import OperationalError
 
 from django_messente_dlr import receiving
-from django_messente_dlr.messente.parsers import read_answer
+from django_messente_dlr.messente.parsers import parse_answer
 from django_messente_dlr.models import Account, SmsMessage
 from django_messente_dlr.polling import Poller, Summary
 from django_messente_dlr.signals import dlr_delivered
@@ -78,9 +78,9 @@ def test_one_that_is_written_already_leaves_the_others_written_once(
 ) -> None:
     """There is no savepoint for each, so that it undoes them all, and they are written again one by one."""
     known, *others = [due() for _ in range(THREADS)]
-    report = read_answer("OK DELIVERED", sms_unique_id=str(known.sms_unique_id))
+    report = parse_answer("OK DELIVERED", sms_unique_id=str(known.sms_unique_id))
     assert report
-    receiving.record(report, account=known.account, named=known.pk)
+    receiving.record(report, account=known.account, message_pk=known.pk)
     SmsMessage.objects.filter(pk=known.pk).update(status="sent", rank=10)
     known.pending.save(force_insert=True)
     dlr_signals.clear()
@@ -96,11 +96,11 @@ def test_one_that_cannot_be_written_leaves_the_others_written_and_their_signals_
     messages = [due() for _ in range(THREADS)]
     real, failed = receiving.record, list[int]()
 
-    def record(report: Any, *, account: str, named: int | None = None) -> Any:
-        if named == messages[1].pk and not failed:
-            failed.append(named)
+    def record(report: Any, *, account: str, message_pk: int | None = None) -> Any:
+        if message_pk == messages[1].pk and not failed:
+            failed.append(message_pk)
             raise OperationalError("deadlock detected")
-        return real(report, account=account, named=named)
+        return real(report, account=account, message_pk=message_pk)
 
     with mock.patch.object(receiving, "record", record):
         summary = run()
@@ -114,10 +114,10 @@ def test_a_message_that_keeps_changing_is_asked_about_again(answers: dict[str, s
     messages = [due() for _ in range(THREADS)]
     real = receiving.record
 
-    def record(report: Any, *, account: str, named: int | None = None) -> Any:
-        if named == messages[0].pk:
-            raise receiving.Contended("it kept changing")
-        return real(report, account=account, named=named)
+    def record(report: Any, *, account: str, message_pk: int | None = None) -> Any:
+        if message_pk == messages[0].pk:
+            raise receiving.WriteConflict("it kept changing")
+        return real(report, account=account, message_pk=message_pk)
 
     with mock.patch.object(receiving, "record", record):
         summary = run()
@@ -132,11 +132,11 @@ def test_an_account_that_is_refused_stays_stopped_when_its_batch_is_undone(
     answers[str(refused.sms_unique_id)] = "ERROR 101"
     real, failed = receiving.record, list[int]()
 
-    def record(report: Any, *, account: str, named: int | None = None) -> Any:
-        if named == others[-1].pk and not failed:
-            failed.append(named)
+    def record(report: Any, *, account: str, message_pk: int | None = None) -> Any:
+        if message_pk == others[-1].pk and not failed:
+            failed.append(message_pk)
             raise OperationalError("deadlock detected")
-        return real(report, account=account, named=named)
+        return real(report, account=account, message_pk=message_pk)
 
     with mock.patch.object(receiving, "record", record):
         summary = run()

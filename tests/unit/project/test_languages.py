@@ -120,7 +120,10 @@ def test_meanings_and_advice_are_told_in_the_readers_language(language: str) -> 
 def test_how_long_ago_is_told_in_the_case_that_a_language_has_for_it(language: str, ago: str, ahead: str) -> None:
     now = timezone.now()
     with translation.override(language):
-        told = [formatting.ago(now - timedelta(days=3)), formatting.ago(now + timedelta(minutes=5, seconds=30))]
+        told = [
+            formatting.timesince_tag(now - timedelta(days=3)),
+            formatting.timesince_tag(now + timedelta(minutes=5, seconds=30)),
+        ]
     said = [text.partition(">")[2].removesuffix("</time>").replace("\xa0", " ") for text in told]
     assert said == [ago, ahead]
 

@@ -14,7 +14,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from django_messente_dlr import callbacks, receiving, signals
-from django_messente_dlr.messente.parsers import read_callback
+from django_messente_dlr.messente.parsers import parse_callback
 from django_messente_dlr.models import DeliveryReport, PendingPoll, SmsMessage
 from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.receiving import fast_path, sql
@@ -285,8 +285,8 @@ def test_report_columns__are_all_columns_of_the_model() -> None:
 
 def test_try_write__changes_no_message_of_another_account(message: SmsMessage) -> None:
     SmsMessage.objects.filter(pk=message.pk).update(account="marketing")
-    with pytest.raises(receiving.ForeignReport):
-        receiving.record(read_callback("sms_unique_id=an-id&stat=DELIVRD"), account="default")
+    with pytest.raises(receiving.ReportNotForMessage):
+        receiving.record(parse_callback("sms_unique_id=an-id&stat=DELIVRD"), account="default")
     message.refresh_from_db()
     assert (message.status, message.reports.count()) == ("sent", 0)
     assert PendingPoll.objects.filter(pk=message.pk).exists()

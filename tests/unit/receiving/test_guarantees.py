@@ -10,7 +10,7 @@ from django.http import HttpResponse
 from django.test import Client
 
 from django_messente_dlr.callbacks import callback_url
-from django_messente_dlr.messente.parsers import read_answer
+from django_messente_dlr.messente.parsers import parse_answer
 from django_messente_dlr.models import DeliveryReport, SmsMessage
 from django_messente_dlr.receiving import record
 from django_messente_dlr.testing.callbacks import simulate_callback, simulate_omnichannel_callback
@@ -136,9 +136,9 @@ def test_an_answer_ends_in_the_right_status_and_signals(
     answer: str, status: str, signals: list[str], dlr_signals: SignalLog
 ) -> None:
     message = SmsMessageFactory.create(queued=True)
-    report = read_answer(answer, sms_unique_id="an-id")
+    report = parse_answer(answer, sms_unique_id="an-id")
     assert report is not None
-    record(report, account=message.account, named=message.pk)
+    record(report, account=message.account, message_pk=message.pk)
     assert outcome(message, dlr_signals) == (status, signals)
 
 

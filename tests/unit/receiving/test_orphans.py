@@ -132,7 +132,7 @@ def test_a_report_by_the_url_of_a_row_that_is_not_committed_yet_is_matched_when_
     with transaction.atomic():
         message.pk = pk
         message.save(force_insert=True)
-    assert receiving.match(message) == 1
+    assert receiving.match_orphans_of(message) == 1
     message.refresh_from_db()
     orphan.refresh_from_db()
     assert message.status == "delivered"
@@ -152,17 +152,17 @@ def test_the_sweep_matches_what_both_sides_have_missed(dlr_signals: SignalLog) -
 
 def test_an_orphan_that_cannot_be_matched_keeps_no_other_from_its_message(caplog: pytest.LogCaptureFixture) -> None:
     first, second = report("DELIVRD"), report("ACCEPTD")
-    with mock.patch("django_messente_dlr.receiving.record.match"):
+    with mock.patch("django_messente_dlr.receiving.record.match_orphans_of"):
         message = tracked()
 
     def find(address: Any, **options: Any) -> SmsMessage | None:
         if not broken:
             broken.append(address)
             raise IntegrityError("as another process would have it")
-        return lookup.find(address, **options)
+        return lookup.find_message(address, **options)
 
     broken: list[Any] = []
-    with mock.patch("django_messente_dlr.receiving.orphans.find", find):
+    with mock.patch("django_messente_dlr.receiving.orphans.find_message", find):
         assert receiving.match_orphans() == 1
     assert f"Delivery report {first.pk} could not be given to its message." in caplog.text
     assert list(message.reports.all()) == [second]
@@ -171,7 +171,7 @@ def test_an_orphan_that_cannot_be_matched_keeps_no_other_from_its_message(caplog
 
 def test_what_fails_after_the_commit_keeps_no_message_from_being_entered_and_is_done_by_the_sweep() -> None:
     report()
-    with mock.patch("django_messente_dlr.receiving.record.match", side_effect=OperationalError("gone")):
+    with mock.patch("django_messente_dlr.receiving.record.match_orphans_of", side_effect=OperationalError("gone")):
         message = tracked()
     assert message.status == "sent"
     assert sweep().matched == 1
@@ -180,7 +180,7 @@ def test_what_fails_after_the_commit_keeps_no_message_from_being_entered_and_is_
 
 
 def test_what_fails_after_the_commit_keeps_no_orphan_from_being_answered_200() -> None:
-    with mock.patch("django_messente_dlr.receiving.record.adopt", side_effect=OperationalError("gone")):
+    with mock.patch("django_messente_dlr.receiving.record.match_orphan", side_effect=OperationalError("gone")):
         assert report().outcome == "orphan"
 
 
@@ -189,7 +189,7 @@ def test_a_message_committed_between_the_look_and_the_commit_is_found() -> None:
     def find(*args: object, **kwargs: object) -> None:
         SmsMessageFactory.create(sms_unique_id="an-id")
 
-    with mock.patch("django_messente_dlr.receiving.record.find", side_effect=find):
+    with mock.patch("django_messente_dlr.receiving.record.find_message", side_effect=find):
         report()
     assert SmsMessage.objects.get().status == "delivered"
 
@@ -198,12 +198,12 @@ def test_a_message_committed_between_the_look_and_the_commit_is_found() -> None:
 @pytest.mark.usefixtures("orm_path")
 def test_a_report_whose_message_is_deleted_while_it_is_written_is_kept_without_it(stat: str) -> None:
     def find_and_be_overtaken(address: Any, **options: Any) -> SmsMessage | None:
-        found = lookup.find(address, **options)
+        found = lookup.find_message(address, **options)
         SmsMessage.objects.all().delete()
         return found
 
     SmsMessageFactory.create(sms_unique_id="an-id")
-    with mock.patch("django_messente_dlr.receiving.record.find", find_and_be_overtaken):
+    with mock.patch("django_messente_dlr.receiving.record.find_message", find_and_be_overtaken):
         orphan = report(stat)
     assert (orphan.stat, orphan.outcome, orphan.message) == (stat, "orphan", None)
 
@@ -250,17 +250,17 @@ def test_a_named_orphan_whose_id_is_another_messages_stays_an_orphan(caplog: pyt
 
 def test_two_who_find_an_orphan_at_the_same_time_give_it_to_its_message_once(dlr_signals: SignalLog) -> None:
     orphan = report("UNDELIV", "1")
-    with mock.patch("django_messente_dlr.receiving.record.match"):
+    with mock.patch("django_messente_dlr.receiving.record.match_orphans_of"):
         message = tracked()
 
     def find(address: Any, **options: Any) -> SmsMessage | None:
         if not others:
             others.append(0)
-            others[0] = receiving.match(message)
-        return lookup.find(address, **options)
+            others[0] = receiving.match_orphans_of(message)
+        return lookup.find_message(address, **options)
 
     others: list[int] = []
-    with mock.patch("django_messente_dlr.receiving.orphans.find", find):
+    with mock.patch("django_messente_dlr.receiving.orphans.find_message", find):
         assert receiving.match_orphans() == 0
     assert others == [1]
     orphan.refresh_from_db()
@@ -318,8 +318,8 @@ def test_what_a_match_has_changed_is_told_by_the_sweep_where_its_process_died(dl
     dlr_signals.clear()
     with mock.patch("django_messente_dlr.dispatch.dispatch_report"):
         tracked()
-    assert dispatch.sweep() == 0  # it may be under way still
-    assert dispatch.sweep(timezone.now() + dispatch.LEASE) == 1
+    assert dispatch.dispatch_overdue() == 0  # it may be under way still
+    assert dispatch.dispatch_overdue(timezone.now() + dispatch.DISPATCH_LEASE) == 1
     assert dlr_signals.names == ["dlr_status_changed", "dlr_delivered"]
 
 
@@ -420,13 +420,13 @@ def test_an_id_that_became_known_meanwhile_is_not_replaced() -> None:
     """What is answered to sending and what a report tells come at the same time, and they differ."""
 
     def find_and_be_overtaken(address: Any, **options: Any) -> SmsMessage | None:
-        found = lookup.find(address, **options)
+        found = lookup.find_message(address, **options)
         if message.sms_unique_id is None:
             mark_sent(message, "an-id")
         return found
 
     message = prepare_sms(NUMBER)
-    with mock.patch("django_messente_dlr.receiving.record.find", find_and_be_overtaken):
+    with mock.patch("django_messente_dlr.receiving.record.find_message", find_and_be_overtaken):
         assert simulate_callback(message, "PONDERD", sms_unique_id="another-id").status_code == 403
     message.refresh_from_db()
     assert message.sms_unique_id == "an-id"

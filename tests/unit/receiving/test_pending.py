@@ -13,7 +13,7 @@ from django.utils import timezone
 from django_messente_dlr.messente.reports import Report, Source
 from django_messente_dlr.models import PendingPoll, SmsMessage
 from django_messente_dlr.models.statuses import Status
-from django_messente_dlr.receiving import record_end
+from django_messente_dlr.receiving import record_final
 from django_messente_dlr.sending import mark_sent, prepare_sms, track_sms
 from django_messente_dlr.testing.callbacks import simulate_callback
 from django_messente_dlr.testing.factories import SmsMessageFactory
@@ -53,7 +53,7 @@ def test_it_is_waited_for_until_a_report_tells_its_end(stats: list[str], waited_
 
 def test_what_is_given_up_is_not_waited_for() -> None:
     message = SmsMessageFactory.create()
-    record_end(message, Report(source=Source.POLL), Status.UNRESOLVED)
+    record_final(message, Report(source=Source.POLL), Status.UNRESOLVED)
     assert not is_waited_for(message)
 
 

@@ -145,7 +145,7 @@ class TestAtTheSameRank:
         self, message: SmsMessage, stat: str, err: str, ends: tuple[str, int | None]
     ) -> None:
         def find_and_be_overtaken(address: Any, **options: Any) -> SmsMessage | None:
-            found = lookup.find(address, **options)
+            found = lookup.find_message(address, **options)
             if not overtaken:
                 overtaken.append(stat)
                 simulate_callback(message, stat, err)
@@ -153,7 +153,7 @@ class TestAtTheSameRank:
 
         overtaken: list[str] = []
         simulate_callback(message, "FAILED")
-        with mock.patch("django_messente_dlr.receiving.record.find", find_and_be_overtaken):
+        with mock.patch("django_messente_dlr.receiving.record.find_message", find_and_be_overtaken):
             assert simulate_callback(message, "UNDELIV", "1").status_code == 200
         message.refresh_from_db()
         assert overtaken

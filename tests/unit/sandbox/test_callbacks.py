@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import requests
 
-from django_messente_dlr.messente.parsers import read_callback, read_omnichannel
+from django_messente_dlr.messente.parsers import parse_callback, parse_omnichannel
 from django_messente_dlr.messente.signatures import Signer, find_signer
 from django_messente_dlr.sandbox import SCENARIOS, Scenario
 from tests.unit.sandbox.conftest import CREDENTIALS, Start, ask, call, omni, send, send_omni
@@ -70,8 +70,8 @@ def test_every_fates_callbacks_can_be_read_by_the_package(
     sent = send_omni(sandbox, scenario.digits, dlr_url=receiver.url)
     assert sandbox.wait_until_idle()
     count = sum(step.times for step in scenario.steps if step.callback)
-    gets = [read_callback(received.query) for received in receiver.received if received.method == "GET"]
-    posts = [read_omnichannel(received.body) for received in receiver.received if received.method == "POST"]
+    gets = [parse_callback(received.query) for received in receiver.received if received.method == "GET"]
+    posts = [parse_omnichannel(received.body) for received in receiver.received if received.method == "POST"]
     assert (len(gets), len(posts)) == (count, count)
     assert {report.sms_unique_id for report in gets} <= {sms_unique_id}
     assert {report.omnimessage_id for report in posts} <= {sent["omnimessage_id"]}

@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from django_messente_dlr.messente.codes import ErrorCode, Stat
-from django_messente_dlr.messente.parsers import read_callback
-from django_messente_dlr.models.statuses import Status, status_of
+from django_messente_dlr.messente.parsers import parse_callback
+from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.sandbox import SCENARIOS, SandboxMessage, Scenario, Step, scenario_of
 from django_messente_dlr.sandbox.callbacks import url_for
 from django_messente_dlr.sandbox.scenarios import table
@@ -41,8 +41,8 @@ def test_a_fate_ends_as_it_says(scenario: Scenario) -> None:
     for step in scenario.steps:
         event = state.happen(message, step)
         assert event is not None
-        report = read_callback(urlsplit(url_for("http://localhost/", message, event)).query)
-        told.append(status_of(report) or Status.SENT)
+        report = parse_callback(urlsplit(url_for("http://localhost/", message, event)).query)
+        told.append(Status.from_report(report) or Status.SENT)
     assert scenario.expected == max(told, key=lambda status: status.rank)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from django_messente_dlr.messente.parsers import read_status
+from django_messente_dlr.messente.parsers import parse_status
 from django_messente_dlr.sandbox import SCENARIOS, Sandbox, Scenario
 from tests.unit.sandbox.conftest import Start, omni, send_omni
 
@@ -95,7 +95,7 @@ def test_the_status_tells_what_the_fate_says(sandbox: Sandbox, scenario: Scenari
     sent = send_omni(sandbox, scenario.digits)
     assert sandbox.wait_until_idle()
     answer = omni(sandbox, "GET", f"/{sent['omnimessage_id']}/status")
-    reports = read_status(answer.content)
+    reports = parse_status(answer.content)
     told = [report and report.stat in POLLED[scenario.expected] for report in reports]
     assert told == ([True] if scenario.steps else [None])
 

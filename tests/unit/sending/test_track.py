@@ -27,7 +27,7 @@ SEEING = [level for level in LEVELS[connection.vendor] if connection.vendor == "
 @pytest.mark.parametrize("level", SEEING)
 def test_two_who_enter_an_omnimessage_at_the_same_time_enter_it_once(level: str) -> None:
     both = threading.Barrier(2)
-    looking = rows.known
+    looking = rows.find_existing
     entered: list[SmsMessage] = []
 
     def known(*ids: str, lock: bool = False) -> SmsMessage | None:
@@ -36,7 +36,7 @@ def test_two_who_enter_an_omnimessage_at_the_same_time_enter_it_once(level: str)
             both.wait(GENEROUS)  # neither sees the other's
         return found
 
-    with isolated(level), mock.patch.object(rows, "known", known), ThreadPoolExecutor(2) as pool:
+    with isolated(level), mock.patch.object(rows, "find_existing", known), ThreadPoolExecutor(2) as pool:
         work = partial(elsewhere, lambda: entered.append(track_sms(omnimessage_id="an-omni-id")))
         for future in [pool.submit(work) for _ in range(2)]:
             future.result(GENEROUS)

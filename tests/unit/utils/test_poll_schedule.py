@@ -11,7 +11,7 @@ from django.test import override_settings
 from hypothesis import given
 from hypothesis import strategies as st
 
-from django_messente_dlr.utils.poll_schedule import WINDOW, first_poll_at, next_question
+from django_messente_dlr.utils.poll_schedule import REPORT_RETENTION, first_poll_at, next_poll_at
 from tests.unit.messente.storable import unhurried
 
 SENT = datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)
@@ -23,7 +23,7 @@ polls = st.integers(0, 10**6)
 
 
 def test_messente_keeps_reports_for_48_hours() -> None:
-    assert timedelta(hours=48) == WINDOW
+    assert timedelta(hours=48) == REPORT_RETENTION
 
 
 @pytest.mark.parametrize(
@@ -64,20 +64,20 @@ def test_intervals_double_from_a_minute_to_four_hours_with_a_tenth_of_jitter(
     asked: int, interval: int, edge: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(random, "uniform", lambda low, high: sorted([low, edge, high])[1])
-    assert next_question(now=SENT, closes=CLOSES, polls=asked) == SENT + interval * MINUTE * edge
+    assert next_poll_at(now=SENT, closes=CLOSES, polls=asked) == SENT + interval * MINUTE * edge
 
 
 @unhurried
 @given(now=moments, asked=polls)
 def test_the_jitter_is_a_tenth_at_most(now: datetime, asked: int) -> None:
-    at = next_question(now=now, closes=CLOSES, polls=asked)
+    at = next_poll_at(now=now, closes=CLOSES, polls=asked)
     interval = min(MINUTE * 2 ** min(asked, 20), timedelta(hours=4))
     if at < LAST:
         assert 0.9 * interval - timedelta(microseconds=1) <= at - now <= 1.1 * interval + timedelta(microseconds=1)
 
 
 def test_the_jitter_spreads_what_was_sent_together() -> None:
-    assert len({next_question(now=SENT, closes=CLOSES, polls=0) for _ in range(50)}) > 1
+    assert len({next_poll_at(now=SENT, closes=CLOSES, polls=0) for _ in range(50)}) > 1
 
 
 @unhurried
@@ -86,7 +86,7 @@ def test_no_question_is_asked_after_the_window_closes_or_sooner_than_messente_al
     now: datetime, asked: int
 ) -> None:
     """After «FAILED 102» Messente wants to be asked again after 5 seconds at the earliest."""
-    at = next_question(now=now, closes=CLOSES, polls=asked)
+    at = next_poll_at(now=now, closes=CLOSES, polls=asked)
     assert at <= CLOSES
     assert at == CLOSES or at >= now + timedelta(seconds=5)
 
@@ -96,7 +96,7 @@ def test_no_question_is_asked_after_the_window_closes_or_sooner_than_messente_al
 def test_the_last_question_comes_once_and_shortly_before_the_window_closes(asked: int) -> None:
     now, questions = SENT, list[datetime]()
     while now < CLOSES:
-        now = next_question(now=now, closes=CLOSES, polls=asked + len(questions))
+        now = next_poll_at(now=now, closes=CLOSES, polls=asked + len(questions))
         questions.append(now)
     *_, last, end = questions
     assert end == CLOSES
@@ -108,7 +108,7 @@ def test_the_last_question_comes_once_and_shortly_before_the_window_closes(asked
 @unhurried
 @given(asked=st.integers(0, 6))
 def test_intervals_grow_whatever_the_jitter(asked: int) -> None:
-    first, second = (next_question(now=SENT, closes=CLOSES, polls=number) for number in (asked, asked + 1))
+    first, second = (next_poll_at(now=SENT, closes=CLOSES, polls=number) for number in (asked, asked + 1))
     assert first < second
 
 
@@ -125,4 +125,4 @@ def test_intervals_grow_whatever_the_jitter(asked: int) -> None:
     ],
 )
 def test_around_the_end_the_next_question_is_the_last_or_the_end(now: datetime, expected: datetime) -> None:
-    assert next_question(now=now, closes=CLOSES, polls=0) == expected
+    assert next_poll_at(now=now, closes=CLOSES, polls=0) == expected

@@ -200,16 +200,22 @@ def test_a_database_that_is_down_is_a_503_and_the_report_is_taken_when_it_comes_
 
 @pytest.mark.usefixtures("orm_path")
 def test_a_message_that_keeps_changing_is_a_503(message: SmsMessage) -> None:
-    with mock.patch("django_messente_dlr.receiving.record.settle", side_effect=receiving.apply.Moved):
+    with mock.patch(
+        "django_messente_dlr.receiving.record.apply_report", side_effect=receiving.apply.ConcurrentUpdate
+    ):
         assert simulate_callback(message).status_code == 503
     assert not DeliveryReport.objects.exists()
 
 
 @pytest.mark.usefixtures("orm_path")
 def test_a_message_that_changed_once_meanwhile_is_looked_at_again(message: SmsMessage) -> None:
-    from django_messente_dlr.receiving.apply import Moved, settle
+    from django_messente_dlr.receiving.apply import ConcurrentUpdate, apply_report
 
-    with mock.patch("django_messente_dlr.receiving.record.settle", side_effect=[Moved, mock.DEFAULT], wraps=settle):
+    with mock.patch(
+        "django_messente_dlr.receiving.record.apply_report",
+        side_effect=[ConcurrentUpdate, mock.DEFAULT],
+        wraps=apply_report,
+    ):
         assert simulate_callback(message).status_code == 200
     message.refresh_from_db()
     assert message.status == "delivered"
