@@ -124,7 +124,9 @@ def _execute(
 
 
 def _prepared(model: type[Model], name: str, value: Any, connection: BaseDatabaseWrapper) -> Any:
-    """Return a value as the database takes it in a column."""
+    """Return a value as the database takes it in a column; any database takes text and integers as they are."""
+    if value is None or isinstance(value, str | int):
+        return value
     field: Any = model._meta.get_field(name)  # noqa: SLF001 - documented
     return field.get_db_prep_save(value, connection)
 
