@@ -1,4 +1,4 @@
-"""The admin door: what became of every message, and why, for people to look at. It shows; `ledger` writes.
+"""The admin door: what became of every message, and why, for people to look at. It shows; `receiving` writes.
 
 Django's autodiscovery imports this package, which registers the four pages; a project without the admin imports it,
 too, for its tags and filters. Nothing here adds, changes or deletes a row by a form: messages and reports are

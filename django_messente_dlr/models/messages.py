@@ -34,7 +34,7 @@ WRITTEN_BY_REPORTS = frozenset(
 class SmsMessage(models.Model):
     """One message that was sent, or is about to be, and what became of it.
 
-    `ledger` alone writes ``status``, ``rank``, ``stat`` and ``err``.
+    `receiving` alone writes ``status``, ``rank``, ``stat`` and ``err``.
     """
 
     sms_unique_id = CaseSensitiveCharField(_("message id"), max_length=MAX_ID, null=True, blank=True)

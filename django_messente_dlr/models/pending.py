@@ -16,7 +16,7 @@ class PendingPoll(models.Model):
     Few messages wait at a time, and for each of them this changes more often than anything else does. In a table of
     its own a claim touches nothing but a few short rows, and no index of the messages' changes with it.
 
-    The row is there from the moment that its message is entered until `ledger` writes down its end.
+    The row is there from the moment that its message is entered until `receiving` writes down its end.
     """
 
     message = PrimaryKeyOneToOneField(

@@ -1,7 +1,7 @@
 """What a report does to a message: decided here from what both say, without touching the database.
 
 In come a message as it was read and a report with its Status; out comes a `Transition`: what to change, on which
-condition, and which signals tell of it. `ledger` carries it out.
+condition, and which signals tell of it. `receiving` carries it out.
 """
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ def send_sms(
 
     Raises:
         ValueError: the number, the text or an option cannot be sent.
-        entries.InTransaction: use ``transaction.on_commit``; the message says how.
+        SendInsideTransaction: use ``transaction.on_commit``; the message says how.
         CreditsExhausted: the account is on hold; see ``HOLD_ON_CREDITS_EXHAUSTED``.
         OutcomeUnknown: Messente may have sent it, or not. Its row (``sms_message``) stays queued until a report
             tells or, without one, is unresolved after 48 hours; do not send it again.
