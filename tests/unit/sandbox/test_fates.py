@@ -39,7 +39,7 @@ def test_a_fate_ends_as_it_says(scenario: Scenario) -> None:
     message = SandboxMessage(message_id="an-id", account="shop", recipient=f"+37255500{scenario.digits}")
     told = [Status.SENT]
     for step in scenario.steps:
-        event = state.happen(message, step)
+        event = state.record_event(message, step)
         assert event is not None
         report = parse_callback(urlsplit(url_for("http://localhost/", message, event)).query)
         told.append(Status.from_report(report) or Status.SENT)

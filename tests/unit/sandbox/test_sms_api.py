@@ -144,7 +144,7 @@ def test_asking_tells_what_the_fate_says(sandbox: Sandbox, scenario: Scenario) -
         expected = (int(answer[5:]), response.reason) if answer.startswith("HTTP ") else (200, answer)
         assert (response.status_code, response.text) == expected
     assert ask(sandbox, sms_unique_id) == (POLLED[scenario.expected] if scenario.steps else "FAILED 102")
-    assert sandbox.messages[0].questions == len(scenario.poll_first) + 1
+    assert sandbox.messages[0].poll_count == len(scenario.poll_first) + 1
 
 
 def test_there_is_no_report_before_anything_happened(start: Start) -> None:
