@@ -50,7 +50,7 @@ def on_seen(message: SmsMessage, **kwargs: Any) -> None:
 def on_failed(message: SmsMessage, *, temporary: bool, **kwargs: Any) -> None:
     cause = message.cause
     text = f"{cause.meaning}. {cause.advice}" if cause else message.error_text or "Messente reports no cause."
-    text += " A production shop would resend it." if temporary else ""
+    text += " A production shop would resend the message." if temporary else ""
     add_note("dlr_failed", message, text, "" if temporary else Order.State.CALL)
 
 
@@ -61,7 +61,7 @@ def on_unresolved(message: SmsMessage, **kwargs: Any) -> None:
 
 @receiver(signals.temporary_failure)
 def on_temporary_failure(message: SmsMessage, **kwargs: Any) -> None:
-    add_note("temporary_failure", message, "A production shop would add it to its queue of messages to resend.")
+    add_note("temporary_failure", message, "A production shop would send the message again later.")
 
 
 @receiver(signals.identical_messages_blocked)

@@ -34,9 +34,9 @@ class Command(BaseCommand):
     """Run the demo."""
 
     help = (
-        "Creates a new SQLite file, starts a local Messente and a web server, and sends messages with every final "
-        "status. Shows the messages until all have their status, lists the signals, and keeps the site running "
-        "until Ctrl-C."
+        "Replaces the SQLite file with a new one, starts a local Messente and a web server, and sends messages with "
+        "every final status. Shows the messages until all have their status, lists the signals, and keeps the site "
+        "running until Ctrl-C."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
