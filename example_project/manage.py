@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""The shop's commands: `python manage.py demo` shows it all at once."""
+"""Run the shop's commands; `python manage.py demo` demonstrates all of it."""
 
 from __future__ import annotations
 

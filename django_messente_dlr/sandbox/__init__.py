@@ -1,7 +1,7 @@
-"""A local Messente over real HTTP, to try everything against without an account, a cent or a handset.
+"""A local Messente over real HTTP, for trying the app without an account, a charge or a handset.
 
-In come calls as Messente's clients make them; out go answers and callbacks as Messente makes them. It knows
-`django_messente_dlr.messente` and nothing else of the package: no models and no settings.
+The sandbox accepts the requests of Messente's clients, and sends responses and callbacks in Messente's format. It
+imports `django_messente_dlr.messente` and nothing else of the package: no models and no settings.
 """
 
 from __future__ import annotations

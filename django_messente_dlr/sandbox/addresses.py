@@ -1,6 +1,6 @@
-"""Where the sandbox may listen, and whom it may call: this machine, and whoever is named.
+"""The addresses on which the sandbox may listen, and the hosts to which it may send callbacks.
 
-In come names, addresses and URLs; nothing is looked up, so that the answer is the same with and without a network.
+Only this machine is allowed by default. No function resolves a name, so the results do not depend on the network.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ def loopback_address(host: str, port: int) -> tuple[str, int]:
         port: the port, or 0 for a free one.
 
     Raises:
-        ValueError: it is not an address of this machine's own, or no port.
+        ValueError: the host is not a loopback address, or the port does not exist.
     """
     if not is_loopback(host):
         raise ValueError(
-            f"The sandbox listens for this machine alone, not on «{host}»: use 127.0.0.1, ::1 or localhost. "
-            "Whoever reaches it may try out your settings' credentials on it."
+            f'The sandbox listens on loopback addresses only, not on "{host}". Use 127.0.0.1, ::1 or localhost. '
+            "Any client that reaches it could try your settings' credentials on it."
         )
     if not 0 <= port <= 65535:
-        raise ValueError(f"There is no port {port}: use 1 to 65535, or 0 for a free one.")
+        raise ValueError(f"Port {port} does not exist. Use 1 to 65535, or 0 for a free port.")
     return ("127.0.0.1" if host.endswith("localhost") else host), port
 
 
 def may_be_called(url: str, hosts: Collection[str]) -> bool:
-    """Tell whether a URL leads to this machine, or to one of ``hosts``.
+    """Return whether a callback may be sent to ``url``: its host is this machine or in ``hosts``.
 
-    A sandbox that is started with a copy of real settings must not report its inventions to the real site.
+    A sandbox that is started with a copy of production settings must not report invented statuses to production.
     """
     try:
         parts = urlsplit(url)
@@ -46,7 +46,7 @@ def may_be_called(url: str, hosts: Collection[str]) -> bool:
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a name or an address is this machine's own, without looking anything up."""
+    """Return whether a name or an address belongs to this machine, without resolving the name."""
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:

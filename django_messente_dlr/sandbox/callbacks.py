@@ -1,7 +1,6 @@
-"""One callback: from a report to the HTTP request that tells it, and from the answer to «received» or not.
+"""One callback: the HTTP request that reports an event, and whether the response counts as received.
 
-In come a message, a report that came about and the URL to call; out goes a `CallbackAttempt`. When to call, and
-whether to call again, is for the `courier` to say.
+`callback_sender` decides when a callback is sent, and whether it is sent again.
 """
 
 from __future__ import annotations
@@ -20,9 +19,9 @@ from django_messente_dlr.messente.codes import DeliveryClass, ErrorCode
 from django_messente_dlr.sandbox.addresses import may_be_called
 from django_messente_dlr.sandbox.messages import CallbackAttempt, ReportEvent, SandboxMessage
 
-# More of an answer than this is not read; what it says does not matter.
-MAX_ANSWER = 65536
-# Why an attempt has no answer.
+# The body of a response does not matter, so at most this many bytes of it are read.
+MAX_RESPONSE_BODY = 65536
+# Reasons why an attempt has no response.
 TIME_OUT = "time-out"
 NO_CONNECTION = "no connection"
 NOT_CALLED = "not called: the host is neither this machine nor among callback_hosts"
@@ -31,15 +30,15 @@ PART_PRICE = "0.1"
 
 @dataclass(frozen=True, kw_only=True)
 class Callback:
-    """A request that is ready to be made, as often as it takes, always the same byte for byte.
+    """A prepared request. Every attempt sends it unchanged, byte for byte.
 
     Attributes:
-        message: the message that it is about.
-        event: the report that it tells.
+        message: the message that the report is about.
+        event: the report.
         method: GET or POST.
-        url: the URL with everything that belongs to it.
+        url: the URL with the query string.
         body: the body of a POST.
-        headers: the headers that are not a matter of course.
+        headers: the headers besides those that requests adds.
     """
 
     message: SandboxMessage
@@ -49,17 +48,17 @@ class Callback:
     body: bytes = b""
     headers: tuple[tuple[str, str], ...] = ()
 
-    def make(self, *, attempt: int, timeouts: tuple[float, float], hosts: Collection[str]) -> CallbackAttempt:
-        """Make the request and return what came of it.
+    def send(self, *, attempt: int, timeouts: tuple[float, float], hosts: Collection[str]) -> CallbackAttempt:
+        """Send the request and return the attempt with its result.
 
         Args:
-            attempt: the number of this attempt, for the record.
-            timeouts: seconds to wait for the connection and for the answer.
-            hosts: names of hosts that may be called besides this machine's own.
+            attempt: the number of this attempt, from 1.
+            timeouts: seconds to wait for the connection and for the response.
+            hosts: names of hosts that may be called besides this machine.
         """
         status, error = self._exchange(timeouts) if may_be_called(self.url, hosts) else (None, NOT_CALLED)
-        # Documentation: a GET wants 200, and is repeated on «server failure»; whether a redirect or a 4xx is one,
-        # nobody says. For the POST anything from 200 to 399 is «received».
+        # Source: Messente's documentation. A GET needs 200 and is repeated after a "server failure"; whether a
+        # redirect or a 4xx is such a failure is not documented. A POST counts as received with 200 to 399.
         received = status is not None and (status == 200 if self.method == "GET" else 200 <= status < 400)
         return CallbackAttempt(
             message=self.message,
@@ -74,7 +73,7 @@ class Callback:
 
     def _exchange(self, timeouts: tuple[float, float]) -> tuple[int | None, str]:
         with requests.Session() as session:
-            # A proxy from the environment cannot reach this machine's own addresses, and is none of its business.
+            # A proxy from the environment could not reach this machine's loopback addresses.
             session.trust_env = False
             try:
                 response = session.request(
@@ -87,7 +86,7 @@ class Callback:
                     stream=True,
                 )
                 with response:
-                    response.raw.read(MAX_ANSWER)
+                    response.raw.read(MAX_RESPONSE_BODY)
             except (requests.Timeout, urllib3.exceptions.TimeoutError):
                 return None, TIME_OUT
             except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError):
@@ -96,7 +95,7 @@ class Callback:
 
 
 def callback_for(message: SandboxMessage, event: ReportEvent, *, url: str, password: str) -> Callback:
-    """Return the callback that tells ``event`` the way of the API that the message was sent with.
+    """Return the callback for ``event``, in the format of the API that the message was sent with.
 
     Args:
         message: the message.
@@ -106,45 +105,45 @@ def callback_for(message: SandboxMessage, event: ReportEvent, *, url: str, passw
     """
     if not message.omnimessage_id:
         return Callback(message=message, event=event, method="GET", url=url_for(url, message, event))
-    told = status_of(message, event) | {"to": message.recipient, "omnimessage_id": message.omnimessage_id}
-    # Some have seen strings there: a cause with leading noughts is told as one.
+    payload = status_of(message, event) | {"to": message.recipient, "omnimessage_id": message.omnimessage_id}
+    # Strings were seen in this field too: an error code with leading zeros is sent as a string.
     if event.step.err and event.step.err != str(event.step.code):
-        told["err"] = event.step.err
-    body = json.dumps(told).encode()
+        payload["err"] = event.step.err
+    body = json.dumps(payload).encode()
     headers = (("Content-Type", "application/json"), (signatures.HEADER, signatures.sign(body, password)))
     return Callback(message=message, event=event, method="POST", url=url, body=body, headers=headers)
 
 
 def url_for(url: str, message: SandboxMessage, event: ReportEvent) -> str:
-    """Return a GET callback's URL (documentation: «Delivery Report», SMS API).
+    """Return the URL of a GET callback (Messente's documentation, "Delivery Report", SMS API).
 
-    Nobody says how Messente merges its parameters into a query string that is there already; here they follow it.
+    How Messente adds its parameters to an existing query string is not documented; the sandbox appends them.
     """
     step = event.step
     if step.get is not None:
-        told = dict(step.get)
+        parameters = dict(step.get)
     else:
-        told = {"stat": step.stat} | ({} if step.err is None else {"err": step.err})
+        parameters = {"stat": step.stat} | ({} if step.err is None else {"err": step.err})
     try:
         parts = urlsplit(url)
     except ValueError:
-        return url  # and there it ends: what cannot be read is not called
-    query = "&".join(filter(None, [parts.query, urlencode({"sms_unique_id": message.message_id, **told})]))
+        return url  # may_be_called rejects it: an unreadable URL is never called
+    query = "&".join(filter(None, [parts.query, urlencode({"sms_unique_id": message.message_id, **parameters})]))
     return urlunsplit((parts.scheme, parts.netloc, parts.path, query, ""))
 
 
 def status_of(message: SandboxMessage, event: ReportEvent | None) -> dict[str, Any]:
-    """Return what the Omnichannel API says of one channel's message, in a callback as well as to a question.
+    """Return the status of one channel's message as the Omnichannel API sends it in callbacks and to a poll.
 
     Args:
         message: the message.
-        event: the report, or None while there is none: then everything about it is null (official client:
+        event: the report, or None before the first one. Without a report its fields are null (official client:
             messente-api, model ``Status``).
     """
     step = event.step if event else None
     cause = ErrorCode.from_code(step.code) if step else None
     failed = cause is not None and cause.delivery_class in {DeliveryClass.FAILED, DeliveryClass.REJECTED}
-    # Whose price is told when is nowhere said. Here: of whatever came to an end on the way to the handset.
+    # When Messente sends a price is not documented. The sandbox sends one for every final status but rejected.
     priced = step is not None and step.delivery_class not in {None, DeliveryClass.SENT, DeliveryClass.REJECTED}
     return {
         "status": step.stat if step else None,
@@ -153,7 +152,7 @@ def status_of(message: SandboxMessage, event: ReportEvent | None) -> dict[str, A
         "sender": message.sender,
         "err": step.code if step else None,
         "error": cause.name.replace("_", " ").capitalize() if cause and failed else None,
-        # Without a zone, as Messente's own example has it.
+        # Without a time zone, as in the example of Messente's documentation.
         "timestamp": event.at.replace(tzinfo=None).isoformat(timespec="microseconds") if event else None,
         "price_info": _price(message) if priced else None,
     }

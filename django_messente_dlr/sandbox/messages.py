@@ -1,6 +1,6 @@
-"""What the sandbox remembers, as values: a message, a report that came about, an attempt to tell it.
+"""The records of the sandbox: a message, a report about it, and an attempt to send a callback.
 
-Only `state` changes a message, under its lock; everybody else reads.
+Only `state` changes a message, under its lock; the other modules read it.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from django_messente_dlr.messente.codes import DeliveryClass
-from django_messente_dlr.sandbox.scenario import Scenario, Step, amount_to, most_telling
+from django_messente_dlr.sandbox.scenario import Scenario, Step, highest_class, highest_step
 from django_messente_dlr.sandbox.scenarios import scenario_of
 
-# What a recipient looks like: E.164, with or without its plus.
+# A recipient in E.164 format, with or without the plus sign.
 NUMBER = re.compile(r"\+?[0-9]{7,15}", re.ASCII)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReportEvent:
-    """A report that has come about: `step`, and when."""
+    """A report that exists: the scenario's `step`, and the time `at` which it was created."""
 
     step: Step
     at: datetime
@@ -30,18 +30,18 @@ class SandboxMessage:
     """A message that the sandbox accepted.
 
     Attributes:
-        message_id: its ``sms_unique_id``, or its ``message_id`` in the Omnichannel API.
-        account: the user name that sent it.
-        recipient: the number as it was given.
+        message_id: the ``sms_unique_id``, or the ``message_id`` of the Omnichannel API.
+        account: the user name of the account that sent it.
+        recipient: the number as the request spelled it.
         sender: the sender's name.
-        text: the text, as far as its channel has one.
-        dlr_url: where its reports go; "" for the sandbox's default.
+        text: the text; "" where the channel has none.
+        dlr_url: the callback URL; "" for the sandbox's default.
         channel: sms, viber, whatsapp, rcs …
-        omnimessage_id: the omnimessage that it belongs to; "" for one of the SMS API.
-        send_at: when it is to be sent, in UTC; None for at once.
-        events: the reports that have come about, whether or not a callback told them.
-        questions: how many times somebody asked for its report.
-        cancelled: whether it was cancelled before anything happened.
+        omnimessage_id: the omnimessage that the message belongs to; "" for a message of the SMS API.
+        send_at: the time to send it, in UTC; None for immediately.
+        events: the reports so far, with or without a callback.
+        poll_count: the number of requests for its report.
+        cancelled: whether it was cancelled before its first report.
     """
 
     message_id: str
@@ -54,44 +54,44 @@ class SandboxMessage:
     omnimessage_id: str = ""
     send_at: datetime | None = None
     events: tuple[ReportEvent, ...] = ()
-    questions: int = 0
+    poll_count: int = 0
     cancelled: bool = False
 
     @property
     def scenario(self) -> Scenario:
-        """What becomes of it."""
+        """The scenario that the recipient's last three digits choose."""
         return scenario_of(self.recipient)
 
     @property
     def delivery_class(self) -> DeliveryClass | None:
-        """Messente's class for what has happened so far; None where that says nothing."""
-        return amount_to(event.step for event in self.events)
+        """Messente's class for the reports so far; None if none of them has a class."""
+        return highest_class(event.step for event in self.events)
 
     @property
     def report(self) -> ReportEvent | None:
-        """The report that says most of what has happened so far, or None before any."""
-        best = most_telling(event.step for event in self.events)
-        return next((event for event in reversed(self.events) if event.step is best), None)
+        """The report with the highest class so far, or None before the first one."""
+        highest = highest_step(event.step for event in self.events)
+        return next((event for event in reversed(self.events) if event.step is highest), None)
 
     @property
     def parts(self) -> int:
-        """In how many parts an SMS of its text goes. Close enough for a price: no alphabet is looked up."""
+        """The number of parts of an SMS with this text: an estimate for the price, without the GSM alphabet."""
         single, chained = (160, 153) if self.text.isascii() else (70, 67)
         return 1 if len(self.text) <= single else -(-len(self.text) // chained)
 
 
 @dataclass(frozen=True, kw_only=True)
 class CallbackAttempt:
-    """One attempt to tell a report.
+    """One attempt to send a callback.
 
     Attributes:
-        message: the message that it is about.
+        message: the message that the report is about.
         step: the report.
         method: GET for the SMS API, POST for the Omnichannel API.
         url: the URL called. It may hold a token, so it stays out of the repr.
-        attempt: 1 for the first one, up to 6.
-        status: the HTTP status that came back, or None where none did.
-        error: why no answer came, in a word or two; "" where one did.
+        attempt: 1 for the first attempt, up to 6.
+        status: the HTTP status of the response, or None without a response.
+        error: the reason why there is no response, in a few words; "" with a response.
         ok: whether the report counts as received.
     """
 

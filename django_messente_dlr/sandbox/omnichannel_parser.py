@@ -1,6 +1,6 @@
-"""An omnimessage as it is posted: read and checked.
+"""Parse and check the JSON of an omnimessage.
 
-In comes a body; out go its messages, one for each channel, or an error that names the field that is wrong.
+The result is one message for each channel, or an error that names the invalid field.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from django_messente_dlr.messente.errors import MalformedReport
 from django_messente_dlr.messente.field_parsers import json_object
 from django_messente_dlr.sandbox.messages import NUMBER, SandboxMessage
 
-# The official client's channels (messente-api: ``Channel``), and the documentation's telegram.
+# The official client's channels (messente-api: ``Channel``), and telegram from Messente's documentation.
 CHANNELS = frozenset({"sms", "viber", "whatsapp", "telegram", "rcs"})
-# The answer names a sender even where none was given: Messente has the account's default there.
+# The response names a sender even for a message without one: Messente uses the account's default sender.
 DEFAULT_SENDER = "Sandbox"
 
 
 class InvalidOmnimessageError(Exception):
-    """What was posted is no omnimessage.
+    """The body of the request is not a valid omnimessage.
 
     Args:
-        sentence: what is wrong.
-        source: the field that is wrong, or None for the whole.
-        missing: whether the field is not there at all.
+        sentence: describes the error.
+        source: the invalid field, or None if the body as such is invalid.
+        missing: whether the field is missing.
     """
 
     def __init__(self, sentence: str, *, source: str | None = None, missing: bool = False) -> None:
@@ -35,28 +35,28 @@ class InvalidOmnimessageError(Exception):
 
 
 def parse_omnimessage(body: bytes, *, account: str) -> tuple[SandboxMessage, ...]:
-    """Return the messages that make up an omnimessage, one for each channel in its order.
+    """Return the messages of an omnimessage: one for each channel, in the order of the channels.
 
     Args:
-        body: the body as it was posted.
-        account: the user name that posted it.
+        body: the body of the request.
+        account: the user name of the request.
 
     Raises:
-        InvalidOmnimessageError: something is wrong with it.
+        InvalidOmnimessageError: the body or one of its fields is invalid.
     """
     try:
-        told = json_object(body)
+        payload = json_object(body)
     except MalformedReport:
         raise InvalidOmnimessageError("The body is not a JSON object.") from None
-    recipient = _string(told, "to", needed=True)
+    recipient = _string(payload, "to", required=True)
     if not NUMBER.fullmatch(recipient):
         raise InvalidOmnimessageError("The recipient is not a number in E.164 format.", source="to")
-    contents = told.get("messages")
+    contents = payload.get("messages")
     if not contents:
         raise InvalidOmnimessageError("There are no messages.", source="messages", missing=True)
     if not isinstance(contents, list) or not all(isinstance(content, dict) for content in contents):
         raise InvalidOmnimessageError("The messages are not a list of objects.", source="messages")
-    dlr_url, send_at = _string(told, "dlr_url"), _moment(told)
+    dlr_url, send_at = _string(payload, "dlr_url"), _time_to_send(payload)
     omnimessage_id = str(uuid.uuid4())
     return tuple(
         SandboxMessage(
@@ -74,10 +74,10 @@ def parse_omnimessage(body: bytes, *, account: str) -> tuple[SandboxMessage, ...
     )
 
 
-def _string(told: dict[str, Any], name: str, *, needed: bool = False) -> str:
-    value = told.get(name)
+def _string(fields: dict[str, Any], name: str, *, required: bool = False) -> str:
+    value = fields.get(name)
     if value is None or value == "":
-        if needed:
+        if required:
             raise InvalidOmnimessageError(f"The field {name} is missing.", source=name, missing=True)
         return ""
     if not isinstance(value, str):
@@ -88,25 +88,28 @@ def _string(told: dict[str, Any], name: str, *, needed: bool = False) -> str:
 def _channel(content: dict[str, Any]) -> str:
     channel = _string(content, "channel") or "sms"
     if channel not in CHANNELS:
-        raise InvalidOmnimessageError(f"The channel is none of {', '.join(sorted(CHANNELS))}.", source="channel")
+        choices = ", ".join(sorted(CHANNELS))
+        raise InvalidOmnimessageError(f"The channel is not one of {choices}.", source="channel")
     return channel
 
 
 def _text(content: dict[str, Any]) -> str:
     if _channel(content) == "sms":
-        return _string(content, "text", needed=True)
-    # Other channels' texts may be objects, or missing beside an image.
+        return _string(content, "text", required=True)
+    # The text of other channels may be an object, or missing beside an image.
     text = content.get("text")
     return text if isinstance(text, str) else ""
 
 
-def _moment(told: dict[str, Any]) -> datetime | None:
-    value = _string(told, "time_to_send")
+def _time_to_send(payload: dict[str, Any]) -> datetime | None:
+    value = _string(payload, "time_to_send")
     if not value:
         return None
     try:
-        moment = datetime.fromisoformat(value)
-        # The official client (messente-api: ``Omnimessage``) says so of a time without a zone.
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        time_to_send = datetime.fromisoformat(value)
+        # A time without a time zone is UTC (official client: messente-api, model ``Omnimessage``).
+        if time_to_send.tzinfo is None:
+            return time_to_send.replace(tzinfo=UTC)
+        return time_to_send.astimezone(UTC)
     except (ValueError, OverflowError):
-        raise InvalidOmnimessageError("time_to_send is not an ISO-8601 time.", source="time_to_send") from None
+        raise InvalidOmnimessageError("time_to_send is not an ISO 8601 time.", source="time_to_send") from None

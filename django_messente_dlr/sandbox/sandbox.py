@@ -1,4 +1,4 @@
-"""The sandbox as a whole: started and stopped, and looked into while it runs."""
+"""`Sandbox`: the public class that starts and stops the sandbox, and shows its messages and callbacks."""
 
 from __future__ import annotations
 
@@ -12,41 +12,42 @@ from typing import Self
 from django_messente_dlr.messente.reports import CALLBACK_TIMEOUTS
 from django_messente_dlr.sandbox.addresses import loopback_address
 from django_messente_dlr.sandbox.callback_sender import CallbackSender
+from django_messente_dlr.sandbox.http_types import Request, Response, text_response
 from django_messente_dlr.sandbox.log_lines import request_line
 from django_messente_dlr.sandbox.messages import CallbackAttempt, SandboxMessage
 from django_messente_dlr.sandbox.omnichannel import OmnichannelApi
 from django_messente_dlr.sandbox.scheduler import Scheduler
-from django_messente_dlr.sandbox.server import Answer, Request, Server, plain
+from django_messente_dlr.sandbox.server import Server
 from django_messente_dlr.sandbox.sms_api import SmsApi
 from django_messente_dlr.sandbox.state import State
 
-# Seconds that stopping waits for each of: connections that are being served, callbacks that are being made.
+# Seconds that `Sandbox.stop` waits for the open connections, and again for the callbacks that are being sent.
 GRACE = 2.0
 
 
 class Sandbox:
     """A local Messente over real HTTP, for this machine alone.
 
-    It takes messages through both of Messente's APIs, and calls their ``dlr-url`` as Messente does. The recipient's
-    last three digits choose what becomes of a message: see `fates`. A context manager, started inside.
+    The sandbox accepts messages through both of Messente's APIs, and sends callbacks to their ``dlr-url``. The
+    recipient's last three digits choose the scenario: see `scenarios`. A context manager starts and stops it.
 
     Args:
         accounts: the passwords by user name; at least one.
         host: the address to listen on: localhost, or a loopback address.
         port: the port to listen on; 0 takes a free one.
         delay: seconds before a message's first report, and between one report and the next.
-        retry_delay: seconds before a callback that failed is made again, five times at most. This is our own choice:
-            Messente makes a GET five times too, but after how long, and how often a POST, is not known.
-        balance: the credit of every account, in EUR. Sending does not use it up; set `balance` to change it.
-        default_dlr_url: the URL for the reports of messages that have none.
-        callback_hosts: names of hosts that callbacks may go to besides this machine, so that a sandbox that runs
-            with a copy of real settings does not report to the real site by mistake.
-        callback_timeouts: seconds to wait for a callback's connection and for its answer.
-        hang: seconds by which the fate that answers too late is late.
-        on_event: is told a line about each request and each callback, from many threads.
+        retry_delay: seconds before a failed callback is retried, at most five times. Messente also retries a GET
+            five times. Its delay, and how often it retries a POST, are not documented.
+        balance: the credit of every account, in EUR. Sending does not reduce it; set `balance` to change it.
+        default_dlr_url: the callback URL of messages without one.
+        callback_hosts: names of hosts that may be called besides this machine. Without this limit, a sandbox that
+            runs with a copy of production settings would report to production.
+        callback_timeouts: seconds to wait for a callback's connection and for its response.
+        hang: seconds by which the response is late in a scenario with ``times_out``.
+        on_event: called with a line of text about each request and each callback, from many threads.
 
     Raises:
-        ValueError: one of these makes no sense; its sentence says which.
+        ValueError: an argument is invalid; the message names it.
     """
 
     def __init__(
@@ -65,10 +66,10 @@ class Sandbox:
         on_event: Callable[[str], None] | None = None,
     ) -> None:
         if not accounts or not all(username and password for username, password in accounts.items()):
-            raise ValueError("The sandbox needs at least one account, and a password for each user name.")
+            raise ValueError("The sandbox needs at least one account, and a password for every user name.")
         for name, value in {"delay": delay, "retry_delay": retry_delay, "hang": hang}.items():
             if not (math.isfinite(value) and value >= 0):
-                raise ValueError(f"{name} is a number of seconds, 0 or more, not {value}.")
+                raise ValueError(f"{name} must be a number of seconds, 0 or more, not {value}.")
         self._address = loopback_address(host, port)
         self._hang = hang
         self._on_event = on_event or (lambda line: None)
@@ -90,23 +91,25 @@ class Sandbox:
         self._apis = (SmsApi(self._state, callback_sender), OmnichannelApi(self._state, callback_sender))
 
     def start(self) -> Self:
-        """Listen and serve, in daemon threads, until `stop`.
+        """Listen and serve in daemon threads until `stop`.
 
         Raises:
-            OSError: the port is taken, or may not be listened on.
-            RuntimeError: it has been started before; what it knows and does ends with `stop`.
+            OSError: the port is in use, or the process may not listen on it.
+            RuntimeError: the sandbox has been started before. A stopped sandbox cannot be started again.
         """
         if self._server is not None:
-            raise RuntimeError("A sandbox is started only once. Make a new one.")
-        self._server = Server(self._address, answer=self._answer, busy=self._scheduler.busy, hold=self._hold)
-        # A short interval, because it is how long stopping has to wait.
+            raise RuntimeError("A sandbox can be started only once. Create another one.")
+        self._server = Server(
+            self._address, respond=self._respond, busy=self._scheduler.busy, delay_response=self._delay_response
+        )
+        # A short poll interval, because `stop` waits for up to one interval.
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
         self._scheduler.start()
         self._thread.start()
         return self
 
     def stop(self) -> None:
-        """End everything: hanging answers are given, callbacks that wait are forgotten, connections are closed."""
+        """Stop serving: send the delayed responses, discard the pending callbacks, and close the connections."""
         if self._server is None or self._thread is None or self._stopping.is_set():
             return
         self._stopping.set()
@@ -114,13 +117,13 @@ class Sandbox:
         self._thread.join()
         self._server.server_close()
         self._scheduler.stop(timeout=GRACE)
-        self._server.hang_up(timeout=GRACE)
+        self._server.close_connections(timeout=GRACE)
 
     def __enter__(self) -> Self:
         return self.start()
 
     def __exit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.stop()
 
@@ -132,7 +135,7 @@ class Sandbox:
             RuntimeError: the sandbox has not been started.
         """
         if self._server is None:
-            raise RuntimeError("The sandbox has no URL before it is started.")
+            raise RuntimeError("The sandbox has no URL until it is started.")
         host = self._address[0]
         return f"http://{f'[{host}]' if ':' in host else host}:{self._server.server_port}"
 
@@ -147,12 +150,12 @@ class Sandbox:
 
     @property
     def messages(self) -> tuple[SandboxMessage, ...]:
-        """The messages accepted so far, the oldest first; an omnimessage gives one for each channel."""
+        """The messages accepted so far, the oldest first; an omnimessage adds one for each channel."""
         return self._state.messages
 
     @property
     def callbacks(self) -> tuple[CallbackAttempt, ...]:
-        """The attempts to make callbacks so far, the oldest first."""
+        """The attempts to send callbacks so far, the oldest first."""
         return self._state.callbacks
 
     @property
@@ -165,33 +168,33 @@ class Sandbox:
         self._state.balance = Decimal(balance)
 
     def wait_until_idle(self, timeout: float = 10.0) -> bool:
-        """Wait until every request is answered and every report told, its retries included.
+        """Wait until every request has its response, and every callback and retry is sent.
 
         Args:
             timeout: the longest time to wait, in seconds.
 
         Returns:
-            False if that was not long enough.
+            False if the sandbox was still busy after ``timeout``.
         """
         return self._scheduler.wait_until_idle(timeout)
 
-    def _answer(self, request: Request) -> Answer:
+    def _respond(self, request: Request) -> Response:
         for api in self._apis:
-            answer = api.answer(request)
-            if answer is not None:
+            response = api.respond(request)
+            if response is not None:
                 break
         else:
-            answer = plain("HTTP 404")
+            response = text_response("HTTP 404")
         self._on_event(
             request_line(
                 method=request.method,
-                endpoint=answer.endpoint,
-                recipient=answer.recipient,
-                status=answer.status,
-                answer=answer.summary + (" (too late)" if answer.times_out else ""),
+                endpoint=response.endpoint,
+                recipient=response.recipient,
+                status=response.status,
+                summary=response.summary + (" (too late)" if response.times_out else ""),
             )
         )
-        return answer
+        return response
 
-    def _hold(self) -> None:
+    def _delay_response(self) -> None:
         self._stopping.wait(self._hang)

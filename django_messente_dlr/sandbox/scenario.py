@@ -1,6 +1,6 @@
-"""What can become of a message in the sandbox: `Step`, one report, and `Scenario`, the whole story. No data in here.
+"""The types of a scenario: `Step` is one report about a message, `Scenario` all of its reports and responses.
 
-In comes the table of `fates`; out goes what a fate amounts to: to a receiver of its callbacks, and to one who asks.
+`scenarios` holds the table of scenarios; this module contains no data.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from django_messente_dlr.messente.codes import DeliveryClass, ErrorCode, Stat
 
 Expected = Literal["queued", "sent", "failed", "rejected", "delivered", "seen"]
 
-# From the least to the most that can be known of a message. Nothing later on the list is undone by what is earlier.
+# From the lowest to the highest class. A report with a lower class does not change the status of a message.
 _ORDER = (
     None,
     DeliveryClass.SENT,
@@ -29,11 +29,11 @@ class Step:
     """One report about a message.
 
     Attributes:
-        stat: the word for the state, as the GET callback and the Omnichannel JSON tell it.
-        err: the cause as the GET callback spells it: "" for a blank one, None for no parameter at all.
-        callback: whether a callback is made. If not, only asking brings the report to light.
-        times: how many equal callbacks are made, all at once.
-        get: what the GET callback says instead of ``stat`` and ``err``, for the older spellings.
+        stat: the status code in the GET callback and in the Omnichannel JSON.
+        err: the error code as the GET callback spells it: "" for a blank value, None to leave the parameter out.
+        callback: whether a callback is sent. Without one, only a poll returns the report.
+        times: the number of identical callbacks, all sent at once.
+        get: the parameters of the GET callback instead of ``stat`` and ``err``, for older formats.
     """
 
     stat: str
@@ -45,33 +45,33 @@ class Step:
 
     @property
     def code(self) -> int | None:
-        """The cause as a number, 0 for a blank one, or None where none is told."""
+        """The error code as a number: 0 for a blank one, None for a missing one."""
         return None if self.err is None else int(self.err or 0)
 
     @property
     def delivery_class(self) -> DeliveryClass | None:
-        """Messente's class for this report: the greater of what its word and its number say; None if unknown."""
-        word = Stat.from_code(self.stat)
+        """The higher one of the classes of ``stat`` and ``err``; None if Messente documents neither."""
+        stat = Stat.from_code(self.stat)
         cause = ErrorCode.from_code(self.code)
-        classes = (word.delivery_class if word else None, cause.delivery_class if cause else None)
+        classes = (stat.delivery_class if stat else None, cause.delivery_class if cause else None)
         return max(classes, key=_ORDER.index)
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """What becomes of a message whose recipient ends in these three digits.
+    """The reports and responses for a message whose recipient ends in these three digits.
 
     Attributes:
         digits: the recipient's last three digits.
-        expected: the status that a message has in the end. A poller turns ``sent`` into ``unresolved`` after 48 h.
+        expected: the final status of the message. The poller changes ``sent`` into ``unresolved`` after 48 hours.
         description: one sentence for the table of ``messente_sandbox --help``.
-        steps: the reports, in the order in which they are told.
-        refusal: what sending is answered with instead of the id: an ``ERROR`` or ``FAILED`` answer, or ``HTTP`` and
-            a status. A message that is refused has no steps.
-        recovers: whether the refusal is for the first call only: the next one to the same recipient is accepted.
-        before_response: whether the first callback is made before the call of ``send_sms`` is answered.
-        times_out: whether that answer comes only when the client has long given up waiting.
-        poll_first: what the first questions for the report are answered with, one by one, whatever has happened.
+        steps: the reports, in their order.
+        refusal: the response to the send request instead of an id: an ``ERROR`` or ``FAILED`` response, or ``HTTP``
+            and a status. A message that is always refused has no steps.
+        recovers: whether only the first request is refused: the sandbox accepts the next one to this recipient.
+        before_response: whether the first callback is sent before the response to ``send_sms``.
+        times_out: whether the response to ``send_sms`` comes after the client's timeout.
+        poll_first: the responses to the first polls, in their order, regardless of the reports so far.
     """
 
     digits: str
@@ -87,15 +87,15 @@ class Scenario:
 
     @property
     def needs_poll(self) -> bool:
-        """Whether the callbacks alone do not tell the end, so that somebody has to ask for it."""
-        return amount_to(step for step in self.steps if step.callback) != amount_to(self.steps)
+        """Whether the callbacks alone do not report the final status, so that a poll is necessary."""
+        return highest_class(step for step in self.steps if step.callback) != highest_class(self.steps)
 
 
-def amount_to(steps: Iterable[Step]) -> DeliveryClass | None:
-    """Return the class of the report among ``steps`` that says most; None if none says anything."""
+def highest_class(steps: Iterable[Step]) -> DeliveryClass | None:
+    """Return the highest class among ``steps``; None if none of them has a class."""
     return max((step.delivery_class for step in steps), key=_ORDER.index, default=None)
 
 
-def most_telling(steps: Iterable[Step]) -> Step | None:
-    """Return the report among ``steps`` that says most, the latest of equals; None if there is none."""
+def highest_step(steps: Iterable[Step]) -> Step | None:
+    """Return the report with the highest class among ``steps``, the latest of equal ones; None without steps."""
     return max(reversed(tuple(steps)), key=lambda step: _ORDER.index(step.delivery_class), default=None)

@@ -1,7 +1,7 @@
-"""Jobs that are to be done at a time, by a few daemon threads.
+"""A scheduler that runs functions after a delay, in a few daemon threads.
 
-In come functions and the seconds to wait before each; they run in worker threads, the earliest first. Whoever
-waits for the sandbox to come to rest asks here, because here everything is known that is still to be done.
+The worker threads run the earliest job first. The scheduler also counts the requests that are being served, so that
+`Scheduler.wait_until_idle` covers all pending work of the sandbox.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Job = Callable[[], None]
 
 
 class Scheduler:
-    """Runs jobs in due time. Safe to share between threads.
+    """Run jobs when they are due. Safe to share between threads.
 
     Args:
         workers: how many jobs may run at the same time.
@@ -26,7 +26,7 @@ class Scheduler:
     def __init__(self, *, workers: int = 16) -> None:
         self._changed = threading.Condition()
         self._jobs: list[tuple[float, int, Job]] = []
-        # Two jobs of the same moment keep the order in which they came; jobs themselves cannot be compared.
+        # Jobs cannot be compared. This number decides between two jobs with the same due time: first in, first out.
         self._order = itertools.count()
         self._busy = 0
         self._stopped = False
@@ -41,7 +41,7 @@ class Scheduler:
             thread.start()
 
     def put(self, job: Job, *, delay: float) -> None:
-        """Have ``job`` done after ``delay`` seconds. Once stopped, nothing is done any more."""
+        """Run ``job`` after ``delay`` seconds. A stopped scheduler ignores the job."""
         with self._changed:
             if not self._stopped:
                 heapq.heappush(self._jobs, (time.monotonic() + delay, next(self._order), job))
@@ -49,23 +49,21 @@ class Scheduler:
 
     @contextmanager
     def busy(self) -> Iterator[None]:
-        """Count what happens inside as something that is being done."""
+        """Count the body of the ``with`` statement as a running job."""
         with self._changed:
             self._busy += 1
         try:
             yield
         finally:
-            with self._changed:
-                self._busy -= 1
-                self._changed.notify_all()
+            self._finish()
 
     def wait_until_idle(self, timeout: float) -> bool:
-        """Wait until nothing is being done or to be done; return False if ``timeout`` seconds were too few."""
+        """Wait until no job is running or pending; return False if that takes more than ``timeout`` seconds."""
         with self._changed:
             return self._changed.wait_for(lambda: not self._jobs and not self._busy, timeout)
 
     def stop(self, *, timeout: float) -> None:
-        """Forget all jobs that have not begun, and wait up to ``timeout`` seconds for the workers to end."""
+        """Discard the pending jobs, and wait up to ``timeout`` seconds for the workers to end."""
         with self._changed:
             self._stopped = True
             self._jobs.clear()
@@ -79,19 +77,23 @@ class Scheduler:
             try:
                 job()
             finally:
-                with self._changed:
-                    self._busy -= 1
-                    self._changed.notify_all()
+                self._finish()
+
+    def _finish(self) -> None:
+        with self._changed:
+            self._busy -= 1
+            self._changed.notify_all()
 
     def _next(self) -> Job | None:
-        """Wait for the next due job and count it as being done; None when there is nothing more to do."""
+        """Wait for the next due job and count it as running; return None once the scheduler is stopped."""
         with self._changed:
             while not self._stopped:
                 wait = self._jobs[0][0] - time.monotonic() if self._jobs else None
                 if wait is not None and wait <= 0:
-                    # Counted in the same breath, so that there is no moment at which it is neither.
+                    # Under the same lock as the removal. Otherwise wait_until_idle could see neither a pending nor a
+                    # running job.
                     self._busy += 1
                     return heapq.heappop(self._jobs)[2]
-                # A moment far away would overflow the platform's clock; waking up early does no harm.
+                # A long wait would overflow the platform's clock; waking up early has no effect.
                 self._changed.wait(wait if wait is None else min(wait, 60.0))
             return None

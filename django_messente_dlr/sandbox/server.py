@@ -1,7 +1,7 @@
-"""HTTP server of the sandbox: `Request`, `Answer`, the `Handler` that reads and writes them, and the `Server`.
+"""The HTTP server of the sandbox: the `Handler` of one connection, and the `Server` that listens.
 
-The handler answers what it cannot parse (400, 411, 413) and passes every other request to the server's ``answer``.
-The connection stays open after the answer.
+The handler responds with 400, 411 or 413 to a request that it cannot parse, and passes every other request to the
+server's ``respond``. The connection stays open after the response.
 """
 
 from __future__ import annotations
@@ -14,86 +14,23 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
 
+from django_messente_dlr.sandbox.http_types import Request, Response
+
 MAX_BODY = 262_144
-# So much of a body that is too long is read and thrown away, so that the client gets to read why it is refused.
+# A body over MAX_BODY is read and discarded up to this size. Otherwise the client would meet a closed connection
+# while it still writes, and never read the response.
 MAX_DRAINED = 16_777_216
-# Seconds after which a silent connection is given up.
+# Seconds after which an idle connection is closed.
 IDLE_TIMEOUT = 60.0
 LENGTH = re.compile(r"[0-9]{1,12}", re.ASCII)
-TEXT = "text/plain; charset=utf-8"
-JSON = "application/json"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Request:
-    """What a client asked for.
-
-    Attributes:
-        method: the HTTP method.
-        path: the URL's path, without its last slash.
-        query: the URL's query string, still percent-encoded.
-        body: the body.
-        content_type: the body's media type, in lower case and without parameters.
-        authorization: the header Authorization.
-    """
-
-    method: str
-    path: str
-    query: str = ""
-    body: bytes = b""
-    content_type: str = ""
-    authorization: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Answer:
-    """What the sandbox answers.
-
-    Attributes:
-        body: the text to send.
-        status: the HTTP status.
-        content_type: the text's media type.
-        headers: further headers.
-        endpoint: the sandbox's name for what was called, for the line that is shown about it.
-        recipient: the number of the message that it is about, for the same line.
-        summary: what is answered, in a word or two and without ids, for the same line.
-        times_out: whether it is held back until the client has given up.
-        then: what is to be done when it is on its way.
-    """
-
-    body: str
-    status: int = 200
-    content_type: str = TEXT
-    headers: tuple[tuple[str, str], ...] = ()
-    endpoint: str = "an unknown path"
-    recipient: str = ""
-    summary: str = ""
-    times_out: bool = False
-    then: Callable[[], None] | None = None
-
-
-def plain(text: str, *, recipient: str = "") -> Answer:
-    """Return an answer in plain text.
-
-    Args:
-        text: the text. ``HTTP`` and a number stands for an answer with that status and nothing more to say.
-        recipient: as in `Answer`.
-    """
-    status = 200
-    word, _, number = text.partition(" ")
-    if word == "HTTP":
-        status, text = int(number), HTTPStatus(int(number)).phrase
-    return Answer(body=text, status=status, summary=text, recipient=recipient)
 
 
 class UnreadableRequestError(Exception):
-    """A request that cannot be read, with the HTTP status that says so."""
+    """The request cannot be parsed; `status` is the HTTP status of the response."""
 
     def __init__(self, status: int, sentence: str) -> None:
         super().__init__(sentence)
@@ -101,55 +38,56 @@ class UnreadableRequestError(Exception):
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Serves one connection, request after request."""
+    """Serve one connection, one request after the other."""
 
     server: Server
     protocol_version = "HTTP/1.1"
     server_version = "MessenteSandbox"
     sys_version = ""
     timeout = IDLE_TIMEOUT
-    # Head and body go out as one: in two small packets, the second would wait for the client's acknowledgement.
+    # Buffer the output, so that headers and body go out together. As two small packets, the second would wait for
+    # the client's acknowledgement of the first.
     wbufsize = -1
 
     def serve(self) -> None:
-        """Answer one request."""
+        """Respond to one request."""
         with self.server.busy():
             try:
                 request = self._read()
             except UnreadableRequestError as exc:
-                # What follows on this connection cannot be told from the rest of the body.
+                # The rest of the body cannot be separated from the next request, so the connection must close.
                 self.close_connection = True
-                self._write(Answer(body=str(exc), status=exc.status, headers=(("Connection", "close"),)))
+                self._write(Response(body=str(exc), status=exc.status, headers=(("Connection", "close"),)))
                 return
-            answer = self.server.answer(request)
-            if answer.times_out:
-                self._go_on(answer)
-                self.server.hold()
-                self._write(answer)
+            response = self.server.respond(request)
+            if response.times_out:
+                self._notify_sent(response)
+                self.server.delay_response()
+                self._write(response)
                 return
             try:
-                self._write(answer)
+                self._write(response)
             finally:
-                self._go_on(answer)
+                self._notify_sent(response)
 
-    do_GET = do_POST = do_DELETE = do_PUT = do_PATCH = serve  # noqa: N815 - the base class looks for these names
+    do_GET = do_POST = do_DELETE = do_PUT = do_PATCH = serve  # noqa: N815 - names of the base class
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
-        """Log nothing: the request line may hold a password. The sandbox writes its own lines."""
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - a name of the base class
+        """Log nothing: the request line may contain a password. `log_lines` writes a line without it."""
 
     def _read(self) -> Request:
         if "Transfer-Encoding" in self.headers:
             raise UnreadableRequestError(411, "Send the body with a Content-Length.")
-        told = self.headers.get("Content-Length", "0")
-        if not LENGTH.fullmatch(told):
+        content_length = self.headers.get("Content-Length", "0")
+        if not LENGTH.fullmatch(content_length):
             raise UnreadableRequestError(400, "The Content-Length is not a number.")
-        length = int(told)
+        length = int(content_length)
         if length > MAX_BODY:
             self._drain(min(length, MAX_DRAINED))
-            raise UnreadableRequestError(413, f"A body may have {MAX_BODY} bytes.")
+            raise UnreadableRequestError(413, f"The body is larger than {MAX_BODY} bytes.")
         body = self.rfile.read(length)
         if len(body) < length:
-            raise UnreadableRequestError(400, "The body ends too early.")
+            raise UnreadableRequestError(400, "The body is shorter than its Content-Length.")
         try:
             parts = urlsplit(self.path)
         except ValueError:
@@ -168,16 +106,16 @@ class Handler(BaseHTTPRequestHandler):
             length -= len(chunk)
 
     @staticmethod
-    def _go_on(answer: Answer) -> None:
-        if answer.then:
-            answer.then()
+    def _notify_sent(response: Response) -> None:
+        if response.on_sent:
+            response.on_sent()
 
-    def _write(self, answer: Answer) -> None:
-        body = answer.body.encode()
-        self.send_response(answer.status)
-        self.send_header("Content-Type", answer.content_type)
+    def _write(self, response: Response) -> None:
+        body = response.body.encode()
+        self.send_response(response.status)
+        self.send_header("Content-Type", response.content_type)
         self.send_header("Content-Length", str(len(body)))
-        for name, value in answer.headers:
+        for name, value in response.headers:
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)
@@ -185,16 +123,16 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class Server(ThreadingHTTPServer):
-    """Listens on one address.
+    """Listen on one address.
 
     Args:
         address: host and port to listen on; port 0 takes a free one.
-        answer: makes the answer to a request.
-        busy: entered around each request, from reading it to the end of what follows its answer.
-        hold: waits as long as an answer is to hang.
+        respond: returns the response to a request.
+        busy: entered around each request, from reading it until its ``on_sent`` has returned.
+        delay_response: blocks for the time by which a response that times out is late.
 
     Raises:
-        OSError: the address cannot be listened on.
+        OSError: the server cannot listen on the address.
     """
 
     daemon_threads = True
@@ -204,45 +142,45 @@ class Server(ThreadingHTTPServer):
         self,
         address: tuple[str, int],
         *,
-        answer: Callable[[Request], Answer],
+        respond: Callable[[Request], Response],
         busy: Callable[[], AbstractContextManager[None]],
-        hold: Callable[[], None],
+        delay_response: Callable[[], None],
     ) -> None:
-        self.answer = answer
+        self.respond = respond
         self.busy = busy
-        self.hold = hold
-        self._open: set[Any] = set()
+        self.delay_response = delay_response
+        self._connections: set[Any] = set()
         self._changed = threading.Condition()
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         super().__init__(address, Handler)
 
     def server_bind(self) -> None:
-        """Bind as any TCP server does: the HTTP server's own asks the name service, which can take seconds."""
+        """Bind without `HTTPServer.server_bind`, whose DNS lookup of the host's name can take seconds."""
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Serve a connection in a thread of its own."""
+        """Record the connection as open, and serve it in a new thread."""
         with self._changed:
-            self._open.add(request)
+            self._connections.add(request)
         super().process_request(request, client_address)
 
     def shutdown_request(self, request: Any) -> None:
-        """Close a connection."""
+        """Close the connection and remove it from the open ones."""
         super().shutdown_request(request)
         with self._changed:
-            self._open.discard(request)
+            self._connections.discard(request)
             self._changed.notify_all()
 
-    def hang_up(self, *, timeout: float) -> None:
-        """End the connections that clients keep open, and wait up to ``timeout`` seconds for their threads."""
+    def close_connections(self, *, timeout: float) -> None:
+        """Close the connections that clients keep open, and wait up to ``timeout`` seconds for their threads."""
         with self._changed:
-            for connection in self._open:
-                with contextlib.suppress(OSError):  # the client was faster
+            for connection in self._connections:
+                with contextlib.suppress(OSError):  # the client closed it first
                     connection.shutdown(socket.SHUT_RDWR)
-            self._changed.wait_for(lambda: not self._open, timeout)
+            self._changed.wait_for(lambda: not self._connections, timeout)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing about clients that went away; show a traceback of everything else."""
+        """Ignore clients that disconnected; print a traceback of every other error."""
         if not isinstance(sys.exception(), ConnectionError | TimeoutError):
             super().handle_error(request, client_address)

@@ -1,7 +1,7 @@
-"""What the sandbox remembers: accounts, balance, the messages it accepted and the callbacks it made.
+"""The state of the sandbox: accounts, balance, accepted messages and attempted callbacks.
 
-In come calls from many threads at once; everything that changes does so under one lock, and what goes out are
-tuples of what was there at that moment.
+Many threads call these methods at the same time. All changes happen under one lock, and the methods return tuples,
+which later changes do not affect.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from django_messente_dlr.sandbox.scenarios import scenario_of
 
 
 class State:
-    """Everything that the sandbox knows. Safe to share between threads.
+    """Everything that the sandbox stores. Safe to share between threads.
 
     Args:
         accounts: the passwords by user name.
-        balance: the credit of every account, in EUR. Nothing uses it up.
+        balance: the credit of every account, in EUR. Sending does not reduce it.
     """
 
     def __init__(self, accounts: Mapping[str, str], *, balance: Decimal) -> None:
@@ -43,21 +43,21 @@ class State:
 
     @property
     def callbacks(self) -> tuple[CallbackAttempt, ...]:
-        """The attempts to tell reports so far, the oldest first."""
+        """The attempts to send callbacks so far, the oldest first."""
         with self._lock:
             return tuple(self._callbacks)
 
     def accepts(self, username: str, password: str) -> bool:
-        """Tell whether these are an account's credentials."""
-        known = self._accounts.get(username, "")
-        return hmac.compare_digest(known.encode(), password.encode("utf-8", "surrogatepass")) and bool(known)
+        """Return whether these are the credentials of an account."""
+        expected = self._accounts.get(username, "")
+        return hmac.compare_digest(expected.encode(), password.encode("utf-8", "surrogatepass")) and bool(expected)
 
     def password_of(self, account: str) -> str:
         """Return the password that signs an account's callbacks."""
         return self._accounts[account]
 
     def refusal_for(self, recipient: str) -> str | None:
-        """Return what sending to ``recipient`` is answered with instead of an id, or None if it is accepted."""
+        """Return the response that refuses a message to ``recipient``, or None if the sandbox accepts it."""
         scenario = scenario_of(recipient)
         if scenario.refusal is None or not scenario.recovers:
             return scenario.refusal
@@ -69,19 +69,19 @@ class State:
             return scenario.refusal
 
     def add_sms(self, message: SandboxMessage) -> None:
-        """Remember a message of the SMS API that was accepted."""
+        """Store an accepted message of the SMS API."""
         with self._lock:
             self._messages.append(message)
             self._sms[message.message_id] = message
 
     def add_omnimessage(self, omnimessage_id: str, messages: tuple[SandboxMessage, ...]) -> None:
-        """Remember an omnimessage that was accepted, as the messages of its channels in their order."""
+        """Store an accepted omnimessage: one message for each channel, in the order of the channels."""
         with self._lock:
             self._messages.extend(messages)
             self._omnimessages[omnimessage_id] = messages
 
     def sms(self, message_id: str, *, account: str) -> SandboxMessage | None:
-        """Return an account's message of the SMS API by its ``sms_unique_id``."""
+        """Return an account's message of the SMS API by its ``sms_unique_id``, or None."""
         with self._lock:
             message = self._sms.get(message_id)
         return message if message is not None and message.account == account else None
@@ -92,15 +92,15 @@ class State:
             messages = self._omnimessages.get(omnimessage_id, ())
         return tuple(message for message in messages if message.account == account)
 
-    def asked(self, message: SandboxMessage) -> str | None:
-        """Count a question for a report; return the answer that the fate prescribes for it, if it does."""
+    def record_poll(self, message: SandboxMessage) -> str | None:
+        """Count a poll for a report; return the response that the scenario prescribes for it, or None."""
         with self._lock:
-            message.questions += 1
-            scripted = message.scenario.poll_first
-            return scripted[message.questions - 1] if message.questions <= len(scripted) else None
+            message.poll_count += 1
+            responses = message.scenario.poll_first
+            return responses[message.poll_count - 1] if message.poll_count <= len(responses) else None
 
-    def happen(self, message: SandboxMessage, step: Step) -> ReportEvent | None:
-        """Let a report come about; return it, or None if the message was cancelled."""
+    def record_event(self, message: SandboxMessage, step: Step) -> ReportEvent | None:
+        """Create and return a report about a message, or return None if the message was cancelled."""
         event = ReportEvent(step=step, at=datetime.now(UTC))
         with self._lock:
             if message.cancelled:
@@ -109,7 +109,7 @@ class State:
             return event
 
     def cancel(self, *messages: SandboxMessage) -> bool:
-        """Cancel messages; return False if it is too late: something happened, or they were cancelled before."""
+        """Cancel messages; return False if one of them has a report or was cancelled before."""
         with self._lock:
             if not messages or any(message.cancelled or message.events for message in messages):
                 return False
@@ -117,7 +117,7 @@ class State:
                 message.cancelled = True
             return True
 
-    def note(self, attempt: CallbackAttempt) -> None:
-        """Remember an attempt to tell a report."""
+    def record_attempt(self, attempt: CallbackAttempt) -> None:
+        """Store an attempt to send a callback."""
         with self._lock:
             self._callbacks.append(attempt)

@@ -1,1 +1,1 @@
-"""The example shop's project."""
+"""The Django project of the example shop."""

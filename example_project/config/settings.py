@@ -1,4 +1,4 @@
-"""The settings of the example shop: what a project needs for django_messente_dlr, and little else."""
+"""The settings of the example shop: the minimum of a project that uses django_messente_dlr."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.core.management.utils import get_random_secret_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-# Each start has its own, unless you give it one: nothing that this shop signs has to outlive it.
+# A random key at each start, unless SHOP_SECRET_KEY is set. A restart invalidates sessions and callback tokens.
 SECRET_KEY = os.environ.get("SHOP_SECRET_KEY") or get_random_secret_key()
 DEBUG = os.environ.get("SHOP_DEBUG") == "1"
 ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
@@ -35,7 +35,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.locale.LocaleMiddleware",  # the admin speaks what the browser asks for
+    "django.middleware.locale.LocaleMiddleware",  # the admin uses the browser's language
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -60,7 +60,8 @@ DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": os.environ.get("SHOP_DATABASE", BASE_DIR / "shop.sqlite3"),
-        # SQLite has one writer at a time: begin as one, wait for the other, and let readers read meanwhile.
+        # SQLite allows one writer at a time. IMMEDIATE takes the write lock when a transaction begins, "timeout"
+        # waits for another writer, and WAL lets readers continue meanwhile.
         "OPTIONS": {
             "timeout": 20,
             "transaction_mode": "IMMEDIATE",
@@ -69,13 +70,13 @@ DATABASES = {
     }
 }
 
-# For a real account: the two credentials and CALLBACK_BASE_URL, and no API_HOSTS and no OMNICHANNEL_URL.
+# With a real account, set both credentials and CALLBACK_BASE_URL, and remove API_HOSTS and OMNICHANNEL_URL.
 SANDBOX = os.environ.get("SHOP_SANDBOX_URL", "http://127.0.0.1:8025")
 MESSENTE_DLR = {
     "USERNAME": os.environ.get("MESSENTE_USERNAME", "shop"),
     "PASSWORD": os.environ.get("MESSENTE_PASSWORD", "only-the-sandbox-knows-it"),
     "CALLBACK_BASE_URL": os.environ.get("SHOP_URL", "http://127.0.0.1:8000"),
-    # So that the admin can send a message again. It is the shop's to know what its texts may be kept for.
+    # The admin can only resend messages whose text is stored. Check your rules for personal data before you set it.
     "STORE_TEXT": True,
     "API_HOSTS": [SANDBOX, SANDBOX],
     "OMNICHANNEL_URL": f"{SANDBOX}/v1",

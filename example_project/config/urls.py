@@ -1,4 +1,4 @@
-"""The shop's URLs: its front page, the admin, the callback door and the REST API."""
+"""The URLs of the project: the shop, the admin, the callback view and the REST API."""
 
 from __future__ import annotations
 

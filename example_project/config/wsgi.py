@@ -1,4 +1,4 @@
-"""For gunicorn and its like: ``gunicorn config.wsgi`` in this folder."""
+"""The WSGI application. To serve it, run ``gunicorn config.wsgi`` in the folder of ``manage.py``."""
 
 from __future__ import annotations
 

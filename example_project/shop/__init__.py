@@ -1,1 +1,1 @@
-"""A small shop that tells its customers by SMS where their orders are."""
+"""A small shop that informs its customers by SMS about their orders."""

@@ -1,4 +1,4 @@
-"""Orders and notes in the admin."""
+"""The admin of orders and notes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from shop.models import Note, Order
 
 
 @admin.register(Order)
-class OrderAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # Django subscripts it only in its stubs
+class OrderAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # only the stubs of ModelAdmin are generic
     list_display = ["pk", "phone", "state", "message", "created_at"]
     list_filter = ["state"]
     list_select_related = ["message"]
@@ -16,5 +16,5 @@ class OrderAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # Django subscrip
 
 @admin.register(Note)
 class NoteAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    list_display = ["created_at", "signal", "order", "sentence"]
+    list_display = ["created_at", "signal", "order", "text"]
     list_filter = ["signal"]

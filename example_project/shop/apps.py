@@ -1,4 +1,4 @@
-"""The shop as an app."""
+"""The app configuration of the shop."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from django.apps import AppConfig
 
 
 class ShopConfig(AppConfig):
-    """Connects the receivers when the apps are ready."""
+    """Connect the receivers when the apps are ready."""
 
     name = "shop"
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from shop import receivers  # noqa: F401, PLC0415 - importing it connects them
+        from shop import receivers  # noqa: F401, PLC0415 - the import connects them

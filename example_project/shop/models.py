@@ -1,4 +1,4 @@
-"""An order, and notes of what the signals said about it."""
+"""The shop's orders, and its notes about the signals of each order."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from django_messente_dlr.models import SmsMessage
 
 
 class Order(models.Model):
-    """Somebody waits for a parcel, and is told by SMS."""
+    """An order whose customer is informed by SMS."""
 
     class State(models.TextChoices):
-        """What the shop knows of its customer."""
+        """Whether the customer is informed."""
 
-        TELLING = "telling", "SMS is under way"
+        INFORMING = "informing", "SMS is on its way"
         INFORMED = "informed", "Customer informed"
         CALL = "call", "Call the customer"
 
     phone = models.CharField(max_length=32)
-    state = models.CharField(max_length=10, choices=State.choices, default=State.TELLING)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.INFORMING)
     message = models.OneToOneField(SmsMessage, on_delete=models.SET_NULL, null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -27,12 +27,12 @@ class Order(models.Model):
 
 
 class Note(models.Model):
-    """One signal, and what the shop did when it heard it."""
+    """A signal that the shop received, and its consequence."""
 
     signal = models.CharField(max_length=40)
     order = models.ForeignKey(Order, on_delete=models.CASCADE, null=True, blank=True, related_name="notes")
-    sentence = models.CharField(max_length=250)
+    text = models.CharField(max_length=250)
     created_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:
-        return f"{self.signal}: {self.sentence}"
+        return f"{self.signal}: {self.text}"

@@ -1,4 +1,4 @@
-"""The shop has one page."""
+"""The URL of the shop's page."""
 
 from __future__ import annotations
 

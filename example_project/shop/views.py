@@ -1,4 +1,4 @@
-"""The front page: the orders with what became of their SMS, and a form to send one."""
+"""The shop's page: the orders with the status of their SMS, and a form that sends one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from shop.models import Note, Order
 
 
 class SmsForm(forms.Form):
-    """Who is to be told, and what."""
+    """The phone number of a customer, and the text to send."""
 
     phone = forms.CharField(max_length=32, initial="+37255500000", label="Phone number")
     text = forms.CharField(max_length=160, initial="Your parcel is here.", label="Text")
@@ -25,18 +25,18 @@ class SmsForm(forms.Form):
 @login_not_required
 @require_http_methods(["GET", "POST"])
 def orders(request: HttpRequest) -> HttpResponse:
-    """Show the orders; on POST send an SMS about a new one."""
+    """Show the orders; on POST, create one and send an SMS about it."""
     form = SmsForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        tell(request, form.cleaned_data["phone"], form.cleaned_data["text"])
+        create_order(request, form.cleaned_data["phone"], form.cleaned_data["text"])
         return redirect("orders")
     latest = Order.objects.select_related("message").prefetch_related("notes").order_by("-pk")[:100]
     notes = Note.objects.select_related("order").order_by("-pk")[:20]
     return render(request, "shop/orders.html", {"orders": latest, "notes": notes, "form": form})
 
 
-def tell(request: HttpRequest, phone: str, text: str) -> None:
-    """Send an SMS about a new order, and say on the page how that went."""
+def create_order(request: HttpRequest, phone: str, text: str) -> None:
+    """Create an order, send an SMS about it, and show the result as a Django message."""
     order = Order.objects.create(phone=phone)
     message: SmsMessage | None = None
     try:
@@ -50,10 +50,10 @@ def tell(request: HttpRequest, phone: str, text: str) -> None:
         messages.error(request, str(exc))
     except OutcomeUnknown as exc:
         message = exc.sms_message
-        messages.warning(request, f"{exc} A report will tell.")
+        messages.warning(request, f"{exc} Wait for a delivery report.")
     except MessenteError as exc:
         message = exc.sms_message
         messages.error(request, f"It was not sent. {exc}")
     else:
-        messages.success(request, f"Messente has taken it as {message}.")
+        messages.success(request, f"Messente accepted the SMS as {message}.")
     Order.objects.filter(pk=order.pk).update(message=message)

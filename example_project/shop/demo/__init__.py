@@ -1,1 +1,1 @@
-"""What ``manage.py demo`` is made of: the cast, the stage, the table and the verdict."""
+"""The parts of ``manage.py demo``: its messages, the servers, the table in the terminal and the verification."""

@@ -1,4 +1,4 @@
-"""Shows the messages in the terminal: a live table where there is one, a line for each change where there is none."""
+"""Show the demo's messages: as a live table in a terminal, otherwise as one line of text for each change."""
 
 from __future__ import annotations
 
@@ -24,41 +24,41 @@ COLOURS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """One message as the table shows it."""
+class Row:
+    """One message in the table."""
 
     recipient: str
     status: str
     expected: str
-    how: str
+    source: str
     cause: str
-    story: str
+    description: str
 
 
-class Board:
-    """Shows lines, and shows them again when they change.
+class LiveTable:
+    """Show rows, and update them when they change.
 
     Args:
-        console: the terminal, or whatever stands for it.
-        write: writes a plain line where there is no terminal.
+        console: the console to show the table on.
+        write: called with a line of text for each change if the console is no terminal.
     """
 
     def __init__(self, console: Console, write: Callable[[str], None]) -> None:
         self._console = console
         self._write = write
-        self._shown: dict[int, Line] = {}
+        self._rows: dict[int, Row] = {}
         self._live = Live(console=console, auto_refresh=False) if console.is_terminal else None
 
-    def show(self, lines: Sequence[Line]) -> None:
-        """Show the lines as they are now."""
-        changed = {number: line for number, line in enumerate(lines, 1) if self._shown.get(number) != line}
-        self._shown |= changed
+    def show(self, rows: Sequence[Row]) -> None:
+        """Show the current rows."""
+        changed = {number: row for number, row in enumerate(rows, 1) if self._rows.get(number) != row}
+        self._rows |= changed
         if self._live is not None:
             if changed:
-                self._live.update(table(lines, rows=self._console.height), refresh=True)
+                self._live.update(build_table(rows, height=self._console.height), refresh=True)
             return
-        for number, line in changed.items():
-            self._write(f"{number:>3}  {line.recipient}  {line.status:<10}  {line.cause or line.story}")
+        for number, row in changed.items():
+            self._write(f"{number:>3}  {row.recipient}  {row.status:<10}  {row.cause or row.description}")
 
     def __enter__(self) -> Self:
         if self._live is not None:
@@ -66,24 +66,30 @@ class Board:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
         if self._live is not None:
             self._live.stop()
 
 
-def table(lines: Sequence[Line], *, rows: int = 0) -> Table:
-    """Return the table; what is well already goes out of view first where the terminal has too few rows."""
-    grid = Table(title="What became of every SMS", expand=True)
-    for heading in ("Recipient", "Status", "Should be", "Learnt by", "Cause", "Story"):
-        grid.add_column(heading, no_wrap=heading != "Story", overflow="ellipsis")
-    room = max(rows - 6, 5) if rows else len(lines)
-    shown = list(lines)
-    if len(shown) > room:
-        shown = sorted(shown, key=lambda line: line.status == line.expected)[: room - 1]
-    for line in shown:
-        status = Text(line.status, style=COLOURS.get(line.status, ""))
-        grid.add_row(line.recipient, status, line.expected, line.how, line.cause, line.story)
-    if len(shown) < len(lines):
-        grid.add_row("…", f"{len(lines) - len(shown)} more", "", "", "", "Make the terminal taller to see all.")
-    return grid
+def build_table(rows: Sequence[Row], *, height: int = 0) -> Table:
+    """Return the table of the rows.
+
+    Args:
+        rows: one row for each message.
+        height: the number of lines in the terminal, 0 for no limit. Rows with the expected status are left out first
+            when the table is too tall.
+    """
+    table = Table(title="Status of every SMS", expand=True)
+    for heading in ("Recipient", "Status", "Expected", "Source", "Cause", "Scenario"):
+        table.add_column(heading, no_wrap=heading != "Scenario", overflow="ellipsis")
+    capacity = max(height - 6, 5) if height else len(rows)
+    visible = list(rows)
+    if len(visible) > capacity:
+        visible = sorted(visible, key=lambda row: row.status == row.expected)[: capacity - 1]
+    for row in visible:
+        status = Text(row.status, style=COLOURS.get(row.status, ""))
+        table.add_row(row.recipient, status, row.expected, row.source, row.cause, row.description)
+    if len(visible) < len(rows):
+        table.add_row("…", f"{len(rows) - len(visible)} more", "", "", "", "Make the terminal taller to show all.")
+    return table

@@ -19,11 +19,11 @@ class Migration(migrations.Migration):
                     "state",
                     models.CharField(
                         choices=[
-                            ("telling", "SMS is under way"),
+                            ("informing", "SMS is on its way"),
                             ("informed", "Customer informed"),
                             ("call", "Call the customer"),
                         ],
-                        default="telling",
+                        default="informing",
                         max_length=10,
                     ),
                 ),
@@ -44,7 +44,7 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("signal", models.CharField(max_length=40)),
-                ("sentence", models.CharField(max_length=250)),
+                ("text", models.CharField(max_length=250)),
                 ("created_at", models.DateTimeField(auto_now_add=True)),
                 (
                     "order",

@@ -1,4 +1,4 @@
-"""The shop's page, in the tests' own project: it lists, sends, and says what went wrong."""
+"""The shop's page, in the project of the tests: it lists orders, sends SMS and shows errors."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def post(client: Client, phone: str, text: str = "Your parcel is here.") -> str:
     return response.content.decode()
 
 
-def test_an_empty_shop_says_so(client: Client) -> None:
+def test_orders__empty(client: Client) -> None:
     assert "No order yet." in client.get(reverse("orders")).content.decode()
 
 
-def test_a_sent_sms_is_shown_with_what_became_of_it(client: Client, messente_sandbox: Sandbox) -> None:
-    assert "Messente has taken it" in post(client, "+37255500143")
+def test_orders__sent_sms_with_its_status(client: Client, messente_sandbox: Sandbox) -> None:
+    assert "Messente accepted the SMS as" in post(client, "+37255500143")
     order = Order.objects.get()
     assert order.message is not None
     assert order.message.metadata == {"order": order.pk}
@@ -42,12 +42,12 @@ def test_a_sent_sms_is_shown_with_what_became_of_it(client: Client, messente_san
 @pytest.mark.parametrize(
     ("phone", "sentence", "orders"),
     [
-        ("nobody", "is not a phone number", 0),
+        ("unknown", "is not a phone number", 0),
         ("+37255500211", "It was not sent. Messente answered «ERROR 111»", 1),
-        ("+37255500250", "A report will tell.", 1),
+        ("+37255500250", "Wait for a delivery report.", 1),
     ],
 )
-def test_what_goes_wrong_is_said(
+def test_orders__failed_send(
     client: Client, messente_sandbox: Sandbox, phone: str, sentence: str, orders: int
 ) -> None:
     assert sentence in post(client, phone)
@@ -55,23 +55,23 @@ def test_what_goes_wrong_is_said(
     assert SmsMessage.objects.count() == orders
 
 
-def test_an_account_out_of_credits_is_not_sent_from(client: Client) -> None:
+def test_orders__account_out_of_credits(client: Client) -> None:
     AccountFactory.create(held=True)
     assert "out of credits" in post(client, "+37255500000")
     assert Order.objects.get().state == Order.State.CALL
 
 
-def test_a_stranger_cannot_send_for_somebody_else(client: Client) -> None:
+def test_orders__post_without_csrf_token(client: Client) -> None:
     assert Client(enforce_csrf_checks=True).post(reverse("orders"), {"phone": "+37255500000"}).status_code == 403
     assert not Order.objects.exists()
 
 
-def test_an_incomplete_form_comes_back(client: Client) -> None:
+def test_orders__incomplete_form(client: Client) -> None:
     response: Any = client.post(reverse("orders"), {"phone": "", "text": ""})
     assert "This field is required." in response.content.decode()
 
 
-def test_a_report_about_nobodys_order_is_only_noted() -> None:
+def test_receivers__report_without_order() -> None:
     message = SmsMessage.objects.create(account="default", created_at="2026-01-01T00:00Z", recipient="+37255500000")
     assert simulate_callback(message, "REJECTD", 7, sms_unique_id="an-id").status_code == 200
     assert Note.objects.filter(signal="sender_not_allowed", order=None).exists()

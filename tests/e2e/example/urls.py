@@ -1,4 +1,4 @@
-"""The shop beside the tests' own URLs."""
+"""The URLs of the shop's tests: the shop, the admin and the callback view."""
 
 from __future__ import annotations
 

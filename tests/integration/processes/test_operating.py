@@ -75,7 +75,7 @@ def test_a_poller_that_watches_goes_on_after_the_database_was_away(
         command = [sys.executable, "-m", "django", "poll_dlrs", "--watch=0.2", "--rate=20", "--concurrency=2"]
         with subprocess.Popen(command, cwd=ROOT, env=web.environment, stdout=subprocess.DEVNULL) as poller:
             for _ in range(2):
-                wait_for_more(lambda: sum(message.questions for message in messente_sandbox.messages), 5)
+                wait_for_more(lambda: sum(message.poll_count for message in messente_sandbox.messages), 5)
                 proxy.go_away()
                 wait_for_more(lambda: web.log.read_text().count("polling goes on when it can"), 2)
                 proxy.come_back()

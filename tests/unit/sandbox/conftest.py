@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from django_messente_dlr.sandbox import Sandbox
-from tests.unit.sandbox.receivers import Receiver
+from tests.unit.sandbox.callback_server import CallbackServer
 
 Start = Callable[..., Sandbox]
 
@@ -18,13 +18,13 @@ CREDENTIALS = {"username": "shop", "password": "a-password"}
 
 @pytest.fixture
 def start() -> Iterator[Start]:
-    """Starts sandboxes, quick ones unless told otherwise, and stops them in the end."""
+    """Return a function that starts a sandbox, without delays by default. The fixture stops them after the test."""
     with ExitStack() as stack:
 
-        def started(**options: Any) -> Sandbox:
+        def start_sandbox(**options: Any) -> Sandbox:
             return stack.enter_context(Sandbox(ACCOUNTS, **({"delay": 0.0, "retry_delay": 0.0} | options)))
 
-        yield started
+        yield start_sandbox
 
 
 @pytest.fixture
@@ -33,33 +33,33 @@ def sandbox(start: Start) -> Sandbox:
 
 
 @pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as receiver:
-        yield receiver
+def callback_server() -> Iterator[CallbackServer]:
+    with CallbackServer() as server:
+        yield server
 
 
-# Parameters that no keyword argument can be called.
+# Parameters whose names are not valid in Python.
 NAMES = {"dlr_url": "dlr-url", "text_store": "text-store", "from_": "from"}
 
 
 def call(sandbox: Sandbox, endpoint: str, *, method: str = "POST", **parameters: str) -> requests.Response:
-    """Call the SMS API with valid credentials, unless ``parameters`` has others."""
-    told = CREDENTIALS | {NAMES.get(name, name): value for name, value in parameters.items()}
+    """Call the SMS API with valid credentials, unless ``parameters`` contains others."""
+    values = CREDENTIALS | {NAMES.get(name, name): value for name, value in parameters.items()}
     url = f"{sandbox.url}/{endpoint}"
     if method == "GET":
-        return requests.get(url, params=told, timeout=10)
-    return requests.request(method, url, data=told, timeout=10)
+        return requests.get(url, params=values, timeout=10)
+    return requests.request(method, url, data=values, timeout=10)
 
 
 def send(sandbox: Sandbox, digits: str = "000", **parameters: str) -> str:
     """Send an SMS whose recipient ends in ``digits``, and return its id."""
-    answer = call(sandbox, "send_sms/", to=f"+37255500{digits}", text="Your parcel is here.", **parameters).text
-    assert answer.startswith("OK ")
-    return answer.removeprefix("OK ")
+    body = call(sandbox, "send_sms/", to=f"+37255500{digits}", text="Your parcel is here.", **parameters).text
+    assert body.startswith("OK ")
+    return body.removeprefix("OK ")
 
 
-def ask(sandbox: Sandbox, sms_unique_id: str) -> str:
-    """Ask for an SMS's report."""
+def poll(sandbox: Sandbox, sms_unique_id: str) -> str:
+    """Request the report of an SMS, and return the response's body."""
     return call(sandbox, "get_dlr_response/", sms_unique_id=sms_unique_id).text
 
 
@@ -77,10 +77,10 @@ def omni(
 
 
 def send_omni(sandbox: Sandbox, digits: str = "000", *, channel: str = "sms", **fields: Any) -> dict[str, Any]:
-    """Send an omnimessage of one channel, and return what was answered."""
+    """Send an omnimessage of one channel, and return the JSON of the response."""
     message = {"channel": channel, "sender": "Shop", "text": "Your parcel is here."}
-    told = {"to": f"+37255500{digits}", "messages": [message], **fields}
-    answer = omni(sandbox, "POST", json=told)
-    assert answer.status_code == 201
-    sent: dict[str, Any] = answer.json()
+    payload = {"to": f"+37255500{digits}", "messages": [message], **fields}
+    response = omni(sandbox, "POST", json=payload)
+    assert response.status_code == 201
+    sent: dict[str, Any] = response.json()
     return sent

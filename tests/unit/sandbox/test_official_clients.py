@@ -1,4 +1,4 @@
-"""Messente's own two Python clients, as they are, against the sandbox: what they can do there, our users can."""
+"""Messente's two official Python clients work against the sandbox without changes."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from messente_api.models import DeliveryResult, OmnimessageMessagesInner
 
 from django_messente_dlr.sandbox import Sandbox
 from django_messente_dlr.sending import mark_sent, prepare_sms
+from tests.unit.sandbox.callback_server import CallbackServer
 from tests.unit.sandbox.conftest import ACCOUNTS, Start
-from tests.unit.sandbox.receivers import Receiver
 
 TEXT = "Your parcel is here."
 
 
 def messente_python(sandbox: Sandbox, *, password: str = ACCOUNTS["shop"]) -> Messente:
-    """Return the client of the SMS API, with a backup host that is the same one."""
+    """Return the client of the SMS API, with the sandbox as first host and as backup host."""
     return Messente(username="shop", password=password, urls=[sandbox.url, sandbox.url])
 
 
@@ -55,7 +55,7 @@ def omnimessage(digits: str = "000", *, dlr_url: str = "") -> Omnimessage:
 class TestMessentePython:
     """The client of the SMS API (PyPI: messente-python)."""
 
-    def test_it_sends_asks_and_reads_the_report(self, sandbox: Sandbox) -> None:
+    def test_send__then_get_the_report(self, sandbox: Sandbox) -> None:
         client = messente_python(sandbox)
         sent = client.sms.send({"to": "+37255500000", "text": TEXT, "from": "Shop"})
         assert sent.is_ok()
@@ -64,16 +64,16 @@ class TestMessentePython:
         report = client.delivery.get_dlr_response(sent.get_sms_id())
         assert (report.is_ok(), report.get_result()) == (True, "DELIVERED")
 
-    def test_it_learns_that_there_is_no_report_yet(self, start: Start) -> None:
+    def test_report__before_the_first_one(self, start: Start) -> None:
         client = messente_python(start(delay=60.0))
         sent = client.sms.send({"to": "+37255500000", "text": TEXT})
         report = client.delivery.get_dlr_response(sent.get_sms_id())
         assert report.is_error()
         assert (report.status, report.error_code) == ("FAILED", 102)
 
-    def test_it_is_called_back(self, sandbox: Sandbox, receiver: Receiver) -> None:
-        sent = messente_python(sandbox).sms.send({"to": "+37255500007", "text": TEXT, "dlr-url": receiver.url})
-        assert receiver.next().parameters == {
+    def test_send__callback(self, sandbox: Sandbox, callback_server: CallbackServer) -> None:
+        sent = messente_python(sandbox).sms.send({"to": "+37255500007", "text": TEXT, "dlr-url": callback_server.url})
+        assert callback_server.next().parameters == {
             "sms_unique_id": sent.get_sms_id(),
             "stat": "REJECTD",
             "err": "7",
@@ -83,19 +83,17 @@ class TestMessentePython:
         ("digits", "code", "sentence"),
         [("211", 111, "Sender parameter 'from' is invalid."), ("209", 209, "")],
     )
-    def test_it_is_told_why_a_message_was_refused(
-        self, sandbox: Sandbox, digits: str, code: int, sentence: str
-    ) -> None:
+    def test_send__refusal(self, sandbox: Sandbox, digits: str, code: int, sentence: str) -> None:
         refused = messente_python(sandbox).sms.send({"to": f"+37255500{digits}", "text": TEXT})
         assert refused.is_error()
         assert refused.error_code == code
         assert sentence in refused.error_msg
         assert sandbox.messages == ()
 
-    def test_it_asks_for_the_balance(self, sandbox: Sandbox) -> None:
+    def test_balance(self, sandbox: Sandbox) -> None:
         assert messente_python(sandbox).credit.get_balance().get_result() == "707.54"
 
-    def test_it_cancels_a_message_that_waits(self, sandbox: Sandbox) -> None:
+    def test_cancel__scheduled_message(self, sandbox: Sandbox) -> None:
         client = messente_python(sandbox)
         later = int((datetime.now(UTC) + timedelta(days=1)).timestamp())
         sent = client.sms.send({"to": "+37255500000", "text": TEXT, "time_to_send": later})
@@ -103,32 +101,32 @@ class TestMessentePython:
         again = client.sms.cancel(sent.get_sms_id())
         assert (again.error_code, again.error_msg) == (107, "Could not find message with provided message ID.")
 
-    def test_wrong_credentials_are_refused(self, sandbox: Sandbox) -> None:
+    def test_credentials__wrong(self, sandbox: Sandbox) -> None:
         assert messente_python(sandbox, password="wrong").credit.get_balance().error_code == 101
 
 
 class TestMessenteApi:
     """The client of the Omnichannel API (PyPI: messente-api)."""
 
-    def test_it_sends_asks_and_reads_the_reports(self, sandbox: Sandbox, messente_api: ApiClient) -> None:
+    def test_send__then_get_the_reports(self, sandbox: Sandbox, messente_api: ApiClient) -> None:
         sent = OmnimessageApi(messente_api).send_omnimessage(omnimessage())
         assert [message.channel for message in sent.messages] == ["viber", "sms"]
         assert sandbox.wait_until_idle()
-        told = DeliveryReportApi(messente_api).retrieve_delivery_report(sent.omnimessage_id)
-        assert told.omnimessage_id == sent.omnimessage_id
-        first, second = told.statuses
+        result = DeliveryReportApi(messente_api).retrieve_delivery_report(sent.omnimessage_id)
+        assert result.omnimessage_id == sent.omnimessage_id
+        first, second = result.statuses
         assert (first.status, first.err, first.message_id) == ("DELIVRD", 0, sent.messages[0].message_id)
-        assert second.status is None  # the first channel got through, so the second was not needed
+        assert second.status is None  # the sandbox uses only the first channel
 
-    def test_its_model_reads_the_callback(
-        self, sandbox: Sandbox, messente_api: ApiClient, receiver: Receiver
+    def test_send__callback_is_a_delivery_result(
+        self, sandbox: Sandbox, messente_api: ApiClient, callback_server: CallbackServer
     ) -> None:
-        sent = OmnimessageApi(messente_api).send_omnimessage(omnimessage("007", dlr_url=receiver.url))
-        told = DeliveryResult.from_json(receiver.next().body.decode())
-        assert told is not None
-        assert (told.status, told.err, told.message_id) == ("REJECTD", 7, sent.messages[0].message_id)
+        sent = OmnimessageApi(messente_api).send_omnimessage(omnimessage("007", dlr_url=callback_server.url))
+        result = DeliveryResult.from_json(callback_server.next().body.decode())
+        assert result is not None
+        assert (result.status, result.err, result.message_id) == ("REJECTD", 7, sent.messages[0].message_id)
 
-    def test_it_cancels_an_omnimessage_that_waits(self, messente_api: ApiClient) -> None:
+    def test_cancel__scheduled_omnimessage(self, messente_api: ApiClient) -> None:
         waiting = omnimessage()
         waiting.time_to_send = datetime.now(UTC) + timedelta(days=1)
         api = OmnimessageApi(messente_api)
@@ -138,12 +136,12 @@ class TestMessenteApi:
             api.cancel_scheduled_message(sent.omnimessage_id)
         assert raised.value.status == 404
 
-    def test_an_unknown_omnimessage_is_not_found(self, messente_api: ApiClient) -> None:
+    def test_report__unknown_omnimessage(self, messente_api: ApiClient) -> None:
         with pytest.raises(ApiException) as raised:
             DeliveryReportApi(messente_api).retrieve_delivery_report("22222222-2222-4222-8222-222222222222")
         assert raised.value.status == 404
 
-    def test_wrong_credentials_are_refused(self, sandbox: Sandbox) -> None:
+    def test_credentials__wrong(self, sandbox: Sandbox) -> None:
         with ApiClient(configuration(sandbox.omnichannel_url, password="wrong")) as client:
             with pytest.raises(ApiException) as raised:
                 OmnimessageApi(client).send_omnimessage(omnimessage())
@@ -151,14 +149,15 @@ class TestMessenteApi:
 
 
 @pytest.mark.django_db(transaction=True)
-class TestBesideTheApp:
-    """Another client sends, `prepare_sms` has given it the URL, Messente calls, `mark_sent` takes the answer.
+class TestWithTheApp:
+    """`prepare_sms` returns the callback URL, another client sends, and `mark_sent` stores the id.
 
-    In that order: an SQLite in memory is one connection, which the test and its server may use only in turn.
+    The test waits for the callback before `mark_sent`: an SQLite database in memory has one connection, which the
+    test and the live server cannot use at the same time.
     """
 
     @pytest.fixture(autouse=True)
-    def _reachable(self, live_server: Any, settings: Any) -> None:
+    def _callback_base_url(self, live_server: Any, settings: Any) -> None:
         settings.MESSENTE_DLR = {**settings.MESSENTE_DLR, "CALLBACK_BASE_URL": live_server.url}
 
     def test_messente_python(self, sandbox: Sandbox) -> None:

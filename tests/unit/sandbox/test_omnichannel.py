@@ -1,4 +1,4 @@
-"""The Omnichannel API answers as Messente's own client expects it, over real HTTP."""
+"""The Omnichannel API of the sandbox over real HTTP, as Messente's own client expects it."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ MESSAGE = {"to": "+37255500000", "messages": [{"channel": "sms", "sender": "Shop
 
 
 def status(sandbox: Sandbox, omnimessage_id: str) -> list[dict[str, Any]]:
-    answer = omni(sandbox, "GET", f"/{omnimessage_id}/status").json()
-    assert set(answer) == {"statuses", "to", "omnimessage_id"}
-    assert answer["omnimessage_id"] == omnimessage_id
-    statuses: list[dict[str, Any]] = answer["statuses"]
+    response = omni(sandbox, "GET", f"/{omnimessage_id}/status").json()
+    assert set(response) == {"statuses", "to", "omnimessage_id"}
+    assert response["omnimessage_id"] == omnimessage_id
+    statuses: list[dict[str, Any]] = response["statuses"]
     return statuses
 
 
 @pytest.mark.parametrize("slash", ["", "/"])
-def test_every_call_works_with_and_without_the_last_slash(sandbox: Sandbox, slash: str) -> None:
+def test_endpoints__trailing_slash(sandbox: Sandbox, slash: str) -> None:
     sent = omni(sandbox, "POST", slash, json=MESSAGE | {"to": "+37255500143"})
     assert sent.status_code == 201
     assert sent.headers["Content-Type"] == "application/json"
-    answer = sent.json()
-    assert set(answer) == {"messages", "to", "omnimessage_id"}
-    assert [set(message) for message in answer["messages"]] == [{"message_id", "channel", "sender"}]
-    assert answer["to"] == "+37255500143"
-    asked = omni(sandbox, "GET", f"/{answer['omnimessage_id']}/status{slash}")
-    assert asked.status_code == 200
-    cancelled = omni(sandbox, "DELETE", f"/{answer['omnimessage_id']}{slash}")
+    response = sent.json()
+    assert set(response) == {"messages", "to", "omnimessage_id"}
+    assert [set(message) for message in response["messages"]] == [{"message_id", "channel", "sender"}]
+    assert response["to"] == "+37255500143"
+    polled = omni(sandbox, "GET", f"/{response['omnimessage_id']}/status{slash}")
+    assert polled.status_code == 200
+    cancelled = omni(sandbox, "DELETE", f"/{response['omnimessage_id']}{slash}")
     assert (cancelled.status_code, cancelled.json()) == (202, {})
 
 
-def test_nothing_is_known_of_a_message_before_its_first_report(start: Start) -> None:
+def test_status__before_the_first_report(start: Start) -> None:
     sandbox = start(delay=3600.0)
     sent = send_omni(sandbox)
     assert status(sandbox, sent["omnimessage_id"]) == [
@@ -54,23 +54,23 @@ def test_nothing_is_known_of_a_message_before_its_first_report(start: Start) -> 
     ]
 
 
-def test_a_failure_is_told_with_its_cause(sandbox: Sandbox) -> None:
+def test_status__failure_with_cause(sandbox: Sandbox) -> None:
     sent = send_omni(sandbox, "004")
     assert sandbox.wait_until_idle()
-    (told,) = status(sandbox, sent["omnimessage_id"])
-    assert (told["status"], told["err"], told["error"]) == ("REJECTD", 4, "Out of credits")
-    assert datetime.fromisoformat(told["timestamp"]).tzinfo is None
-    assert told["price_info"] is None
+    (payload,) = status(sandbox, sent["omnimessage_id"])
+    assert (payload["status"], payload["err"], payload["error"]) == ("REJECTD", 4, "Out of credits")
+    assert datetime.fromisoformat(payload["timestamp"]).tzinfo is None
+    assert payload["price_info"] is None
 
 
-def test_a_delivery_is_told_with_its_price(sandbox: Sandbox) -> None:
+def test_status__delivery_with_price(sandbox: Sandbox) -> None:
     message = {"channel": "sms", "text": "x" * 161}
     sent = omni(sandbox, "POST", json={"to": "+37255500000", "messages": [message]}).json()
     assert sandbox.wait_until_idle()
-    (told,) = status(sandbox, sent["omnimessage_id"])
-    assert (told["status"], told["err"], told["error"]) == ("DELIVRD", 0, None)
-    assert told["price_info"] == {"part_price": "0.1", "parts_count": 2, "total_price": "0.2"}
-    assert told["sender"] == "Sandbox"
+    (payload,) = status(sandbox, sent["omnimessage_id"])
+    assert (payload["status"], payload["err"], payload["error"]) == ("DELIVRD", 0, None)
+    assert payload["price_info"] == {"part_price": "0.1", "parts_count": 2, "total_price": "0.2"}
+    assert payload["sender"] == "Sandbox"
 
 
 POLLED = {
@@ -91,17 +91,17 @@ POLLED = {
     ],
     ids=lambda scenario: scenario.digits,
 )
-def test_the_status_tells_what_the_fate_says(sandbox: Sandbox, scenario: Scenario) -> None:
+def test_status__matches_the_scenario(sandbox: Sandbox, scenario: Scenario) -> None:
     sent = send_omni(sandbox, scenario.digits)
     assert sandbox.wait_until_idle()
-    answer = omni(sandbox, "GET", f"/{sent['omnimessage_id']}/status")
-    reports = parse_status(answer.content)
-    told = [report and report.stat in POLLED[scenario.expected] for report in reports]
-    assert told == ([True] if scenario.steps else [None])
+    response = omni(sandbox, "GET", f"/{sent['omnimessage_id']}/status")
+    reports = parse_status(response.content)
+    matches = [report and report.stat in POLLED[scenario.expected] for report in reports]
+    assert matches == ([True] if scenario.steps else [None])
 
 
 @pytest.mark.parametrize(
-    ("digits", "told"),
+    ("digits", "expected"),
     [
         ("302", [None, None, "DELIVRD"]),
         ("303", ["ACCEPTD", "DELIVRD"]),
@@ -111,18 +111,18 @@ def test_the_status_tells_what_the_fate_says(sandbox: Sandbox, scenario: Scenari
         ("350", [500, "DELIVRD"]),
     ],
 )
-def test_trouble_while_asking_is_told_as_this_api_tells_it(sandbox: Sandbox, digits: str, told: list[Any]) -> None:
+def test_status__failing_polls(sandbox: Sandbox, digits: str, expected: list[Any]) -> None:
     sent = send_omni(sandbox, digits)
     assert sandbox.wait_until_idle()
-    answers = [omni(sandbox, "GET", f"/{sent['omnimessage_id']}/status") for _ in told]
-    assert told == [
-        answer.json()["statuses"][0]["status"] if answer.status_code == 200 else answer.status_code
-        for answer in answers
+    responses = [omni(sandbox, "GET", f"/{sent['omnimessage_id']}/status") for _ in expected]
+    assert expected == [
+        response.json()["statuses"][0]["status"] if response.status_code == 200 else response.status_code
+        for response in responses
     ]
 
 
 @pytest.mark.parametrize(
-    ("digits", "told"),
+    ("digits", "expected"),
     [
         ("203", (403, "102")),
         ("204", (400, "105")),
@@ -133,28 +133,26 @@ def test_trouble_while_asking_is_told_as_this_api_tells_it(sandbox: Sandbox, dig
         ("250", (500, None)),
     ],
 )
-def test_refusals_are_told_as_this_api_tells_them(
-    sandbox: Sandbox, digits: str, told: tuple[int, str | None]
-) -> None:
-    answer = omni(sandbox, "POST", json=MESSAGE | {"to": f"+37255500{digits}"})
-    assert answer.status_code == told[0]
-    if told[1]:
-        assert answer.json()["errors"][0]["code"] == told[1]
+def test_send__refusals(sandbox: Sandbox, digits: str, expected: tuple[int, str | None]) -> None:
+    response = omni(sandbox, "POST", json=MESSAGE | {"to": f"+37255500{digits}"})
+    assert response.status_code == expected[0]
+    if expected[1]:
+        assert response.json()["errors"][0]["code"] == expected[1]
     assert not sandbox.messages
 
 
-def test_the_channels_after_the_first_stay_unused(sandbox: Sandbox) -> None:
+def test_status__only_the_first_channel_is_used(sandbox: Sandbox) -> None:
     messages = [{"channel": "viber", "text": {"body": "Hello"}}, {"channel": "whatsapp"}, {"text": "Hello"}]
     sent = omni(sandbox, "POST", json={"to": "+37255500010", "messages": messages}).json()
     assert [message["channel"] for message in sent["messages"]] == ["viber", "whatsapp", "sms"]
     assert sandbox.wait_until_idle()
-    told = status(sandbox, sent["omnimessage_id"])
-    assert [(one["channel"], one["status"], one["err"]) for one in told] == [
+    statuses = status(sandbox, sent["omnimessage_id"])
+    assert [(channel["channel"], channel["status"], channel["err"]) for channel in statuses] == [
         ("viber", "SEEN", 10),
         ("whatsapp", None, None),
         ("sms", None, None),
     ]
-    assert told[0]["error"] is None
+    assert statuses[0]["error"] is None
     assert len({message.message_id for message in sandbox.messages}) == 3
 
 
@@ -177,20 +175,20 @@ def test_the_channels_after_the_first_stay_unused(sandbox: Sandbox) -> None:
         ({"time_to_send": "0001-01-01T00:00:00+10:00"}, "105", "time_to_send"),
     ],
 )
-def test_a_wrong_field_is_named(sandbox: Sandbox, changed: dict[str, Any], code: str, source: str) -> None:
-    answer = omni(sandbox, "POST", json=MESSAGE | changed)
-    assert answer.status_code == 400
-    (error,) = answer.json()["errors"]
+def test_send__invalid_field(sandbox: Sandbox, changed: dict[str, Any], code: str, source: str) -> None:
+    response = omni(sandbox, "POST", json=MESSAGE | changed)
+    assert response.status_code == 400
+    (error,) = response.json()["errors"]
     assert set(error) == {"title", "detail", "code", "source"}
     assert (error["code"], error["source"]) == (code, source)
     assert not sandbox.messages
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'"text"', b"\xff", b"[" * 100_000, b'{"to": "\\ud800"}'])
-def test_a_body_that_is_no_json_object_is_400(sandbox: Sandbox, body: bytes) -> None:
-    answer = omni(sandbox, "POST", data=body)
-    assert answer.status_code == 400
-    (error,) = answer.json()["errors"]
+def test_send__body_without_json_object(sandbox: Sandbox, body: bytes) -> None:
+    response = omni(sandbox, "POST", data=body)
+    assert response.status_code == 400
+    (error,) = response.json()["errors"]
     assert (error["title"], error["code"], error["source"]) == ("Invalid data", "105", None)
 
 
@@ -200,59 +198,61 @@ def test_a_body_that_is_no_json_object_is_400(sandbox: Sandbox, body: bytes) -> 
     [
         (None, None),
         (("shop", "wrong"), None),
-        (("nobody", "a-password"), None),
+        (("unknown", "a-password"), None),
         (None, "Basic !!!"),
         (None, "Basic c2hvcA=="),
         (None, "Basic /////w=="),
         (None, "Bearer c2hvcDphLXBhc3N3b3Jk"),
     ],
 )
-def test_wrong_credentials_are_401(
+def test_endpoints__wrong_credentials(
     sandbox: Sandbox, method: str, path: str, auth: tuple[str, str] | None, header: str | None
 ) -> None:
-    answer = omni(sandbox, method, path, auth=auth, headers={"Authorization": header} if header else {}, json=MESSAGE)
-    assert answer.status_code == 401
-    assert answer.headers["WWW-Authenticate"].startswith("Basic ")
-    assert answer.json()["errors"][0]["code"] == "103"
+    response = omni(
+        sandbox, method, path, auth=auth, headers={"Authorization": header} if header else {}, json=MESSAGE
+    )
+    assert response.status_code == 401
+    assert response.headers["WWW-Authenticate"].startswith("Basic ")
+    assert response.json()["errors"][0]["code"] == "103"
 
 
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [("GET", "", "POST"), ("GET", "/an-id", "DELETE"), ("POST", "/an-id/status", "GET")],
 )
-def test_other_methods_are_not_allowed(sandbox: Sandbox, method: str, path: str, allowed: str) -> None:
-    answer = omni(sandbox, method, path)
-    assert (answer.status_code, answer.headers["Allow"]) == (405, allowed)
-    assert answer.json()["errors"][0]["code"] == "107"
+def test_endpoints__other_methods(sandbox: Sandbox, method: str, path: str, allowed: str) -> None:
+    response = omni(sandbox, method, path)
+    assert (response.status_code, response.headers["Allow"]) == (405, allowed)
+    assert response.json()["errors"][0]["code"] == "107"
 
 
-def test_another_accounts_omnimessage_is_unknown(sandbox: Sandbox) -> None:
+def test_endpoints__omnimessage_of_another_account(sandbox: Sandbox) -> None:
     omnimessage_id = send_omni(sandbox, "143")["omnimessage_id"]
     for method, path in [
         ("GET", f"/{omnimessage_id}/status"),
         ("DELETE", f"/{omnimessage_id}"),
         ("GET", "/x/status"),
     ]:
-        answer = omni(sandbox, method, path, auth=("news", "another-password"))
-        assert (answer.status_code, answer.json()["errors"][0]["code"]) == (404, "101")
+        response = omni(sandbox, method, path, auth=("news", "another-password"))
+        assert (response.status_code, response.json()["errors"][0]["code"]) == (404, "101")
 
 
-def test_a_message_id_is_no_omnimessage_id(sandbox: Sandbox) -> None:
+def test_status__message_id_instead_of_omnimessage_id(sandbox: Sandbox) -> None:
     message_id = send_omni(sandbox, "143")["messages"][0]["message_id"]
     assert omni(sandbox, "GET", f"/{message_id}/status").status_code == 404
 
 
 @pytest.mark.parametrize("zone", [UTC, None])
-def test_an_omnimessage_that_waits_for_its_time_can_be_cancelled_once(sandbox: Sandbox, zone: Any) -> None:
-    moment = (datetime.now(UTC) + timedelta(hours=1)).replace(tzinfo=zone)
-    sent = send_omni(sandbox, time_to_send=moment.isoformat())
-    assert sandbox.messages[0].send_at == moment.replace(tzinfo=UTC)
+def test_cancel__works_once(sandbox: Sandbox, zone: Any) -> None:
+    time_to_send = (datetime.now(UTC) + timedelta(hours=1)).replace(tzinfo=zone)
+    sent = send_omni(sandbox, time_to_send=time_to_send.isoformat())
+    assert sandbox.messages[0].send_at == time_to_send.replace(tzinfo=UTC)
     assert omni(sandbox, "DELETE", f"/{sent['omnimessage_id']}").status_code == 202
     assert omni(sandbox, "DELETE", f"/{sent['omnimessage_id']}").status_code == 404
     assert status(sandbox, sent["omnimessage_id"])[0]["status"] is None
 
 
-def test_it_is_too_late_to_cancel_what_was_reported(sandbox: Sandbox) -> None:
+def test_cancel__after_a_report(sandbox: Sandbox) -> None:
     sent = send_omni(sandbox)
     assert sandbox.wait_until_idle()
     assert omni(sandbox, "DELETE", f"/{sent['omnimessage_id']}").status_code == 404

@@ -1,4 +1,4 @@
-"""The SMS API answers as Messente's documentation says, over real HTTP."""
+"""The SMS API of the sandbox over real HTTP, as Messente's documentation describes it."""
 
 from __future__ import annotations
 
@@ -8,37 +8,35 @@ import pytest
 import requests
 
 from django_messente_dlr.sandbox import SCENARIOS, Sandbox, Scenario
-from tests.unit.sandbox.conftest import CREDENTIALS, Start, ask, call, send
+from tests.unit.sandbox.conftest import CREDENTIALS, Start, call, poll, send
 
 MESSAGE = {"to": "+37255500000", "text": "Your parcel is here."}
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize("slash", ["", "/"])
-def test_every_call_works_with_get_and_post_with_and_without_the_last_slash(
-    sandbox: Sandbox, method: str, slash: str
-) -> None:
+def test_endpoints__method_and_trailing_slash(sandbox: Sandbox, method: str, slash: str) -> None:
     sent = call(sandbox, f"send_sms{slash}", method=method, **MESSAGE)
     assert sent.status_code == 200
     assert sent.headers["Content-Type"].startswith("text/plain")
     ok, sms_unique_id = sent.text.split(" ")
     assert ok == "OK"
     assert sandbox.wait_until_idle()
-    asked = call(sandbox, f"get_dlr_response{slash}", method=method, sms_unique_id=sms_unique_id)
-    assert asked.text == "OK DELIVERED"
+    polled = call(sandbox, f"get_dlr_response{slash}", method=method, sms_unique_id=sms_unique_id)
+    assert polled.text == "OK DELIVERED"
     assert call(sandbox, f"get_balance{slash}", method=method).text == "OK 707.54"
     cancelled = call(sandbox, f"cancel_sms{slash}", method=method, sms_unique_id=sms_unique_id)
     assert cancelled.text == "ERROR 107"
 
 
-def test_a_client_that_strips_letters_instead_of_the_word_ok_is_found_out(sandbox: Sandbox) -> None:
-    answer = call(sandbox, "send_sms", **MESSAGE).text
-    assert ask(sandbox, answer.lstrip("OK ")) == "ERROR 107"
+def test_send__id_shows_a_client_that_strips_letters(sandbox: Sandbox) -> None:
+    body = call(sandbox, "send_sms", **MESSAGE).text
+    assert poll(sandbox, body.lstrip("OK ")) == "ERROR 107"
     assert sandbox.wait_until_idle()
-    assert ask(sandbox, answer.removeprefix("OK ")) == "OK DELIVERED"
+    assert poll(sandbox, body.removeprefix("OK ")) == "OK DELIVERED"
 
 
-def test_a_message_is_kept_as_it_was_sent(sandbox: Sandbox) -> None:
+def test_send__stores_the_message(sandbox: Sandbox) -> None:
     sms_unique_id = send(sandbox, "143", from_="Shop", dlr_url="http://localhost/dlr/a-secret-token/")
     (message,) = sandbox.messages
     assert message.message_id == sms_unique_id
@@ -50,11 +48,11 @@ def test_a_message_is_kept_as_it_was_sent(sandbox: Sandbox) -> None:
     assert "a-secret-token" not in repr(message)
 
 
-def test_parameters_may_stand_in_the_query_string_of_a_post_and_the_form_counts_more(sandbox: Sandbox) -> None:
-    answer = requests.post(
+def test_send__form_overrides_the_query_string(sandbox: Sandbox) -> None:
+    response = requests.post(
         f"{sandbox.url}/send_sms", params=CREDENTIALS | MESSAGE | {"from": "Query"}, data={"from": "Form"}, timeout=10
     )
-    assert answer.text.startswith("OK ")
+    assert response.text.startswith("OK ")
     assert sandbox.messages[0].sender == "Form"
     assert requests.post(f"{sandbox.url}/get_balance", params=CREDENTIALS, timeout=10).text == "OK 707.54"
 
@@ -66,14 +64,14 @@ def test_a_body_that_is_no_form_is_not_read(sandbox: Sandbox) -> None:
 @pytest.mark.parametrize("endpoint", ["send_sms", "get_dlr_response", "get_balance", "cancel_sms"])
 @pytest.mark.parametrize(
     ("username", "password"),
-    [("shop", "wrong"), ("shop", "another-password"), ("nobody", "a-password"), ("shop", "pässword"), ("", "x")],
+    [("shop", "wrong"), ("shop", "another-password"), ("unknown", "a-password"), ("shop", "pässword"), ("", "x")],
 )
-def test_wrong_credentials_are_error_101_and_missing_ones_error_102(
+def test_endpoints__wrong_and_missing_credentials(
     sandbox: Sandbox, endpoint: str, username: str, password: str
 ) -> None:
-    answer = call(sandbox, endpoint, username=username, password=password, sms_unique_id="an-id", **MESSAGE)
-    assert answer.status_code == 200
-    assert answer.text == ("ERROR 101" if username else "ERROR 102")
+    response = call(sandbox, endpoint, username=username, password=password, sms_unique_id="an-id", **MESSAGE)
+    assert response.status_code == 200
+    assert response.text == ("ERROR 101" if username else "ERROR 102")
     assert not sandbox.messages
 
 
@@ -92,34 +90,34 @@ def test_wrong_credentials_are_error_101_and_missing_ones_error_102(
         {"text_store": "forever"},
     ],
 )
-def test_wrong_and_missing_parameters_are_error_102(sandbox: Sandbox, parameters: dict[str, str]) -> None:
+def test_send__wrong_and_missing_parameters(sandbox: Sandbox, parameters: dict[str, str]) -> None:
     assert call(sandbox, "send_sms", **(MESSAGE | parameters)).text == "ERROR 102"
     assert not sandbox.messages
 
 
-def test_right_parameters_are_taken(sandbox: Sandbox) -> None:
+def test_send__optional_parameters(sandbox: Sandbox) -> None:
     options = {"validity": "360", "autoconvert": "full", "text_store": "sha256", "charset": "UTF-8", "udh": ""}
     assert call(sandbox, "send_sms", **MESSAGE, **options).text.startswith("OK ")
 
 
 @pytest.mark.parametrize("endpoint", ["get_dlr_response", "cancel_sms"])
-def test_a_missing_id_is_error_102_and_an_unknown_one_error_107(sandbox: Sandbox, endpoint: str) -> None:
+def test_endpoints__missing_and_unknown_id(sandbox: Sandbox, endpoint: str) -> None:
     assert call(sandbox, endpoint).text == "ERROR 102"
     assert call(sandbox, endpoint, sms_unique_id="unknown").text == "ERROR 107"
 
 
-def test_another_accounts_message_is_unknown(sandbox: Sandbox) -> None:
+def test_endpoints__message_of_another_account(sandbox: Sandbox) -> None:
     sms_unique_id = send(sandbox, "143", username="news", password="another-password")
-    assert ask(sandbox, sms_unique_id) == "ERROR 107"
+    assert poll(sandbox, sms_unique_id) == "ERROR 107"
     assert call(sandbox, "cancel_sms", sms_unique_id=sms_unique_id).text == "ERROR 107"
     assert not sandbox.messages[0].cancelled
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH"])
-def test_other_methods_are_not_allowed(sandbox: Sandbox, method: str) -> None:
-    answer = call(sandbox, "send_sms/", method=method, **MESSAGE)
-    assert answer.status_code == 405
-    assert answer.headers["Allow"] == "GET, POST"
+def test_endpoints__other_methods(sandbox: Sandbox, method: str) -> None:
+    response = call(sandbox, "send_sms/", method=method, **MESSAGE)
+    assert response.status_code == 405
+    assert response.headers["Allow"] == "GET, POST"
 
 
 POLLED = {
@@ -136,61 +134,61 @@ POLLED = {
     [scenario for scenario in SCENARIOS.values() if not scenario.refusal and not scenario.times_out],
     ids=lambda scenario: scenario.digits,
 )
-def test_asking_tells_what_the_fate_says(sandbox: Sandbox, scenario: Scenario) -> None:
+def test_poll__matches_the_scenario(sandbox: Sandbox, scenario: Scenario) -> None:
     sms_unique_id = send(sandbox, scenario.digits)
     assert sandbox.wait_until_idle()
-    for answer in scenario.poll_first:
+    for body in scenario.poll_first:
         response = call(sandbox, "get_dlr_response", sms_unique_id=sms_unique_id)
-        expected = (int(answer[5:]), response.reason) if answer.startswith("HTTP ") else (200, answer)
+        expected = (int(body[5:]), response.reason) if body.startswith("HTTP ") else (200, body)
         assert (response.status_code, response.text) == expected
-    assert ask(sandbox, sms_unique_id) == (POLLED[scenario.expected] if scenario.steps else "FAILED 102")
-    assert sandbox.messages[0].questions == len(scenario.poll_first) + 1
+    assert poll(sandbox, sms_unique_id) == (POLLED[scenario.expected] if scenario.steps else "FAILED 102")
+    assert sandbox.messages[0].poll_count == len(scenario.poll_first) + 1
 
 
-def test_there_is_no_report_before_anything_happened(start: Start) -> None:
+def test_poll__before_the_first_report(start: Start) -> None:
     sandbox = start(delay=3600.0)
-    assert ask(sandbox, send(sandbox)) == "FAILED 102"
+    assert poll(sandbox, send(sandbox)) == "FAILED 102"
 
 
 REFUSED = [scenario for scenario in SCENARIOS.values() if scenario.refusal and not scenario.recovers]
 
 
 @pytest.mark.parametrize("scenario", REFUSED, ids=lambda scenario: scenario.digits)
-def test_a_refused_message_is_refused_each_time_and_never_kept(sandbox: Sandbox, scenario: Scenario) -> None:
+def test_send__refusal_stores_no_message(sandbox: Sandbox, scenario: Scenario) -> None:
     assert scenario.refusal
     for _ in range(2):
-        answer = call(sandbox, "send_sms", **(MESSAGE | {"to": f"+37255500{scenario.digits}"}))
+        response = call(sandbox, "send_sms", **(MESSAGE | {"to": f"+37255500{scenario.digits}"}))
         expected = scenario.refusal.removeprefix("HTTP ")
-        assert (answer.text if answer.status_code == 200 else str(answer.status_code)) == expected
+        assert (response.text if response.status_code == 200 else str(response.status_code)) == expected
     assert not sandbox.messages
 
 
-def test_a_refusal_that_relents_is_over_after_one_call_to_the_same_recipient(sandbox: Sandbox) -> None:
-    def sent(to: str) -> str:
+def test_send__refusal_that_recovers(sandbox: Sandbox) -> None:
+    def send_to(to: str) -> str:
         return call(sandbox, "send_sms", to=to, text="Hello").text[:10]
 
-    assert sent("+37255500219") == "FAILED 209"
-    assert sent("+37255511219") == "FAILED 209"
-    assert sent("+37255500219").startswith("OK ")
-    assert sent("+37255511219").startswith("OK ")
-    assert sent("+37255500219") == "FAILED 209"
+    assert send_to("+37255500219") == "FAILED 209"
+    assert send_to("+37255511219") == "FAILED 209"
+    assert send_to("+37255500219").startswith("OK ")
+    assert send_to("+37255511219").startswith("OK ")
+    assert send_to("+37255500219") == "FAILED 209"
 
 
-def test_a_message_that_waits_for_its_time_can_be_cancelled_once(sandbox: Sandbox) -> None:
+def test_cancel__works_once(sandbox: Sandbox) -> None:
     sms_unique_id = send(sandbox, time_to_send=str(int(time.time()) + 3600))
     assert call(sandbox, "cancel_sms", sms_unique_id=sms_unique_id).text == "OK DELETED"
     assert call(sandbox, "cancel_sms", sms_unique_id=sms_unique_id).text == "ERROR 107"
-    assert ask(sandbox, sms_unique_id) == "FAILED 102"
+    assert poll(sandbox, sms_unique_id) == "FAILED 102"
     assert sandbox.messages[0].cancelled
 
 
-def test_a_time_that_is_past_means_at_once(sandbox: Sandbox) -> None:
+def test_send__time_to_send_in_the_past(sandbox: Sandbox) -> None:
     sms_unique_id = send(sandbox, time_to_send="1")
     assert sandbox.wait_until_idle()
-    assert ask(sandbox, sms_unique_id) == "OK DELIVERED"
+    assert poll(sandbox, sms_unique_id) == "OK DELIVERED"
 
 
-def test_the_balance_can_be_changed_while_it_runs(sandbox: Sandbox) -> None:
+def test_balance__can_be_changed(sandbox: Sandbox) -> None:
     sandbox.balance = "0"
     assert call(sandbox, "get_balance").text == "OK 0.00"
     assert sandbox.balance == 0

@@ -1,4 +1,4 @@
-"""``manage.py demo``: the whole road at once, from sending to signals, on this machine alone."""
+"""``manage.py demo``: demonstrate the app from sending to signals, on this machine only."""
 
 from __future__ import annotations
 
@@ -19,125 +19,133 @@ from rich.console import Console
 from django_messente_dlr.models import DeliveryReport, ReportOutcome, SmsMessage
 from django_messente_dlr.polling import Poller
 from django_messente_dlr.sandbox import Sandbox
-from shop.demo.cast import AFTERWARDS, CAST, EXPECTED_SIGNALS, OUT_OF_CREDIT, Part
-from shop.demo.play import run_out_of_credit, send
-from shop.demo.stage import stage
-from shop.demo.table import Board, Line
-from shop.demo.verdict import differences
+from shop.demo.messages import CREDITS_RESTORED, EXPECTED_SIGNALS, MESSAGES, OUT_OF_CREDITS, DemoMessage
+from shop.demo.sending import run_out_of_credits, send
+from shop.demo.servers import run_servers
+from shop.demo.table import LiveTable, Row
+from shop.demo.verification import find_differences
 from shop.models import Note
 
-POLL_EVERY = 1.0
+# Seconds between polls.
+POLL_INTERVAL = 1.0
 
 
 class Command(BaseCommand):
-    """The demo."""
+    """Run the demo."""
 
     help = (
-        "Migrates a fresh SQLite file, starts a local Messente and a web server, sends messages that end in every "
-        "way, shows them until all have ended, tells what the signals did, and leaves the site up. Ctrl-C ends it."
+        "Replaces the SQLite file with a new one, starts a local Messente and a web server, and sends messages with "
+        "every final status. Shows the messages until all have their status, lists the signals, and keeps the site "
+        "running until Ctrl-C."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--once", action="store_true", help="End when all is told; status 0 if all ended well.")
-        parser.add_argument("--port", type=int, default=8000, help="The site's port; a free one if it is taken.")
-        parser.add_argument("--sandbox-port", type=int, default=8025, help="The local Messente's port; likewise.")
-        parser.add_argument("--timeout", type=float, default=60.0, help="Seconds until everything must have ended.")
+        add = parser.add_argument
+        add("--once", action="store_true", help="Stop after the list of signals; status 0 if all is as expected.")
+        add("--port", type=int, default=8000, help="The site's port; if it is in use, a free one.")
+        add("--sandbox-port", type=int, default=8025, help="The local Messente's port; if it is in use, a free one.")
+        add("--timeout", type=float, default=60.0, help="Seconds to wait for the final statuses.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            self._start_afresh()
-            with stage(port=options["port"], sandbox_port=options["sandbox_port"]) as (url, messente):
-                self._play(messente, timeout=options["timeout"])
+            self._create_database()
+            with run_servers(port=options["port"], sandbox_port=options["sandbox_port"]) as (url, sandbox):
+                self._send_messages(sandbox, timeout=options["timeout"])
                 if not options["once"]:
-                    self._stay(url, messente)
+                    self._keep_running(url, sandbox)
         except KeyboardInterrupt:
-            self.stdout.write("\nThe demo has ended.")
+            self.stdout.write("\nThe demo has stopped.")
 
-    def _start_afresh(self) -> None:
+    def _create_database(self) -> None:
         connections.close_all()
         database = Path(settings.DATABASES["default"]["NAME"])
-        for name in (
+        for path in (
             database,
             database.with_name(f"{database.name}-wal"),
             database.with_name(f"{database.name}-shm"),
         ):
-            name.unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
         call_command("migrate", verbosity=0)
-        self.stdout.write(f"Migrated a fresh {os.path.relpath(database)}.")
+        self.stdout.write(f"Created {os.path.relpath(database)}.")
 
-    def _play(self, messente: Sandbox, *, timeout: float) -> None:
+    def _send_messages(self, sandbox: Sandbox, *, timeout: float) -> None:
         until = time.monotonic() + timeout
-        parts: list[Part] = []
+        demo_messages: list[DemoMessage] = []
         messages: list[SmsMessage] = []
         console = Console()
-        with Board(console, self.stdout.write) as board:
-            for part in CAST:
-                messages.append(send(part))
-                parts.append(part)
-                board.show(lines(parts, messages))
-            messages.append(run_out_of_credit(OUT_OF_CREDIT, messente, until=until))
-            parts.append(OUT_OF_CREDIT)
-            Poller().run()  # sees that there is credit again
-            messages.append(send(AFTERWARDS))
-            parts.append(AFTERWARDS)
+        with LiveTable(console, self.stdout.write) as table:
+            for demo_message in MESSAGES:
+                messages.append(send(demo_message))
+                demo_messages.append(demo_message)
+                table.show(current_rows(demo_messages, messages))
+            messages.append(run_out_of_credits(OUT_OF_CREDITS, sandbox, until=until))
+            demo_messages.append(OUT_OF_CREDITS)
+            Poller().run()  # reads the balance, and releases the credit hold
+            messages.append(send(CREDITS_RESTORED))
+            demo_messages.append(CREDITS_RESTORED)
             while True:
-                # Nothing may be on its way any more: an end that is right too early could still be undone.
-                idle = messente.wait_until_idle(POLL_EVERY)
+                # A later report could still change an expected status, so the sandbox must be idle, too.
+                idle = sandbox.wait_until_idle(POLL_INTERVAL)
                 Poller().run()
-                shown = lines(parts, messages)
-                board.show(shown)
-                if idle and all(line.status == line.expected for line in shown):
+                rows = current_rows(demo_messages, messages)
+                table.show(rows)
+                if idle and all(row.status == row.expected for row in rows):
                     break
                 if time.monotonic() > until:
                     break
-        self._tell(shown)
+        self._summarize(rows)
 
-    def _tell(self, shown: list[Line]) -> None:
-        self.stdout.write("\nWhat the signals did:")
-        heard = Counter(Note.objects.values_list("signal", flat=True))
+    def _summarize(self, rows: list[Row]) -> None:
+        self.stdout.write("\nThe signals and their consequences:")
+        signal_counts = Counter(Note.objects.values_list("signal", flat=True))
         for signal in EXPECTED_SIGNALS:
             example = Note.objects.filter(signal=signal).order_by("pk").last()
             self.stdout.write(
-                f"  {signal:<27}{heard[signal]:>3} times, such as: {example.sentence if example else '–'}"
+                f"  {signal:<27}{signal_counts[signal]:>3} times, for example: {example.text if example else '–'}"
             )
         reports = DeliveryReport.objects.count()
-        repeated = sum(DeliveryReport.objects.values_list("times_received", flat=True)) - reports
-        self.stdout.write(
-            f"\n{len(shown)} messages, {reports} reports; {repeated} more were told again and changed nothing."
-        )
-        ends = [(f"{line.recipient} ({line.story})", line.expected, line.status) for line in shown]
-        wrong = differences(ends, heard, EXPECTED_SIGNALS)
-        if wrong:
-            raise CommandError("Not everything ended as it should.\n" + "\n".join(wrong), returncode=1)
-        self.stdout.write(self.style.SUCCESS("Every message ended as it should."))
+        duplicates = sum(DeliveryReport.objects.values_list("times_received", flat=True)) - reports
+        self.stdout.write(f"\n{len(rows)} messages, {reports} reports, and {duplicates} duplicates without effect.")
+        statuses = [(f"{row.recipient} ({row.description})", row.expected, row.status) for row in rows]
+        differences = find_differences(statuses, signal_counts, EXPECTED_SIGNALS)
+        if differences:
+            raise CommandError("Some results are not as expected.\n" + "\n".join(differences), returncode=1)
+        self.stdout.write(self.style.SUCCESS("Every message has its expected status."))
 
-    def _stay(self, url: str, messente: Sandbox) -> None:
+    def _keep_running(self, url: str, sandbox: Sandbox) -> None:
         password = secrets.token_urlsafe(9)
         get_user_model().objects.create_superuser("demo", password=password)
         self.stdout.write(
             f"\nThe shop:       {url}/\n"
             f"The admin:      {url}/admin/   user: demo   password: {password}\n"
-            f"The REST API:   {url}/api/messente/messages/   (log in at the admin first)\n"
-            f"The sandbox:    {messente.url}\n"
-            "Ctrl-C ends it."
+            f"The REST API:   {url}/api/messente/messages/   (log in to the admin first)\n"
+            f"The sandbox:    {sandbox.url}\n"
+            "Press Ctrl-C to stop."
         )
         while True:
-            time.sleep(POLL_EVERY)
+            time.sleep(POLL_INTERVAL)
             Poller().run()
 
 
-def lines(parts: list[Part], messages: list[SmsMessage]) -> list[Line]:
-    """Return what the table shows of the messages now."""
-    rows = SmsMessage.objects.in_bulk([message.pk for message in messages])
-    last = dict(
-        DeliveryReport.objects.filter(message__in=rows, outcome=ReportOutcome.ADVANCED)
+def current_rows(demo_messages: list[DemoMessage], messages: list[SmsMessage]) -> list[Row]:
+    """Return the rows of the table with the current statuses from the database."""
+    stored = SmsMessage.objects.in_bulk([message.pk for message in messages])
+    sources = dict(
+        DeliveryReport.objects.filter(message__in=stored, outcome=ReportOutcome.ADVANCED)
         .order_by("pk")
         .values_list("message", "source")
     )
-    shown = []
-    for part, message in zip(parts, messages, strict=True):
-        row = rows[message.pk]
-        cause = str(row.cause.meaning) if row.cause else row.error_text
-        how = last.get(row.pk, "")
-        shown.append(Line(part.recipient, row.status, part.expected, how, cause, part.story))
-    return shown
+    rows = []
+    for demo_message, sent_message in zip(demo_messages, messages, strict=True):
+        message = stored[sent_message.pk]
+        rows.append(
+            Row(
+                recipient=demo_message.recipient,
+                status=message.status,
+                expected=demo_message.expected,
+                source=sources.get(message.pk, ""),
+                cause=str(message.cause.meaning) if message.cause else message.error_text,
+                description=demo_message.description,
+            )
+        )
+    return rows

@@ -1,4 +1,4 @@
-"""Jobs are done in due time, by daemon threads, and whoever waits for rest is told the truth."""
+"""The scheduler runs jobs when they are due, and `wait_until_idle` covers pending and running jobs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def scheduler() -> Iterator[Scheduler]:
     scheduler.stop(timeout=WAIT)
 
 
-def test_the_earlier_job_is_done_first_whichever_came_first(scheduler: Scheduler) -> None:
+def test_put__earliest_job_first(scheduler: Scheduler) -> None:
     done: list[str] = []
     opened: list[bool] = []
     gate = threading.Event()
@@ -34,7 +34,7 @@ def test_the_earlier_job_is_done_first_whichever_came_first(scheduler: Scheduler
     assert done == ["sooner", "soon", "later"]
 
 
-def test_a_job_may_bring_further_jobs_before_there_is_rest(scheduler: Scheduler) -> None:
+def test_wait_until_idle__covers_jobs_of_jobs(scheduler: Scheduler) -> None:
     done: list[int] = []
 
     def job() -> None:
@@ -47,7 +47,7 @@ def test_a_job_may_bring_further_jobs_before_there_is_rest(scheduler: Scheduler)
     assert done == [0, 1, 2, 3, 4]
 
 
-def test_there_is_no_rest_while_a_job_waits_or_somebody_is_busy(scheduler: Scheduler) -> None:
+def test_wait_until_idle__pending_job_or_busy(scheduler: Scheduler) -> None:
     with scheduler.busy():
         assert not scheduler.wait_until_idle(0.0)
     assert scheduler.wait_until_idle(0.0)
@@ -55,15 +55,15 @@ def test_there_is_no_rest_while_a_job_waits_or_somebody_is_busy(scheduler: Sched
     assert not scheduler.wait_until_idle(0.0)
 
 
-def test_a_moment_far_away_is_no_trouble(scheduler: Scheduler) -> None:
-    """A wait of that many seconds would overflow in the worker; that it still works shows that it did not."""
+def test_put__very_long_delay(scheduler: Scheduler) -> None:
+    """A wait of that many seconds would overflow and end the only worker, so that the second job would not run."""
     done = threading.Event()
     scheduler.put(lambda: None, delay=1e11)
     scheduler.put(done.set, delay=0.0)
     assert done.wait(WAIT)
 
 
-def test_stopping_forgets_what_has_not_begun_and_what_comes_later() -> None:
+def test_stop__discards_pending_and_later_jobs() -> None:
     scheduler = Scheduler(workers=2)
     scheduler.start()
     done: list[str] = []

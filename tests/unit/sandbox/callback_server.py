@@ -1,4 +1,4 @@
-"""A project's side of the callbacks, as plain as can be: it notes what comes and answers as it is told to."""
+"""An HTTP server in the place of a project's callback view: it stores each callback and returns a chosen status."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ WAIT = 10.0
 
 
 @dataclass(frozen=True)
-class Received:
+class ReceivedCallback:
     method: str
     path: str
     query: str
@@ -27,28 +27,28 @@ class Received:
 
 
 @dataclass
-class Receiver:
-    """Listens on a free port while it is entered.
+class CallbackServer:
+    """Listen on a free port inside the ``with`` statement.
 
     Attributes:
-        answers: the statuses of the first answers; the ones after them are 200.
-        held: whether answers wait until `release`.
+        statuses: the HTTP statuses of the first responses; later ones have 200.
+        held: whether responses wait until `release` is set.
     """
 
-    answers: list[int] = field(default_factory=list)
+    statuses: list[int] = field(default_factory=list)
     held: bool = False
-    received: list[Received] = field(default_factory=list)
-    arrivals: Queue[Received] = field(default_factory=Queue)
+    callbacks: list[ReceivedCallback] = field(default_factory=list)
+    arrivals: Queue[ReceivedCallback] = field(default_factory=Queue)
     release: threading.Event = field(default_factory=threading.Event)
 
     def __enter__(self) -> Self:
-        receiver = self
+        callback_server = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                receiver.take(self)
+                callback_server.handle(self)
 
-            do_POST = do_GET  # noqa: N815 - http.server finds it by this name
+            do_POST = do_GET  # noqa: N815 - a name of the base class
 
             def log_message(self, *args: Any) -> None:
                 pass
@@ -57,7 +57,7 @@ class Receiver:
             request_queue_size = 64
 
             def handle_error(self, *args: Any) -> None:
-                """Whoever gave up waiting is not here to be answered."""
+                """Ignore clients that closed the connection before the response."""
 
         self.server = Server(("127.0.0.1", 0), Handler)
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.02,))
@@ -66,7 +66,7 @@ class Receiver:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.release.set()
         self.server.shutdown()
@@ -77,20 +77,19 @@ class Receiver:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server.server_port}/dlr/a-secret-token/"
 
-    def next(self) -> Received:
+    def next(self) -> ReceivedCallback:
         """Wait for the next callback."""
         return self.arrivals.get(timeout=WAIT)
 
-    def take(self, handler: BaseHTTPRequestHandler) -> None:
+    def handle(self, handler: BaseHTTPRequestHandler) -> None:
         parts = urlsplit(handler.path)
         body = handler.rfile.read(int(handler.headers.get("Content-Length", "0")))
-        received = Received(
-            handler.command, parts.path, parts.query, {k.lower(): v for k, v in handler.headers.items()}, body
-        )
+        headers = {name.lower(): value for name, value in handler.headers.items()}
+        callback = ReceivedCallback(handler.command, parts.path, parts.query, headers, body)
         with self.lock:
-            self.received.append(received)
-            status = self.answers.pop(0) if self.answers else 200
-        self.arrivals.put(received)
+            self.callbacks.append(callback)
+            status = self.statuses.pop(0) if self.statuses else 200
+        self.arrivals.put(callback)
         if self.held:
             self.release.wait(WAIT)
         handler.send_response(status)
