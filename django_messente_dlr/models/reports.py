@@ -18,7 +18,7 @@ from django_messente_dlr.models.statuses import Status
 
 ORPHAN, MATCHED = Q(message__isnull=True), Q(message__isnull=False)
 # Its id is not that of its message: it has none, or one that stands for a whole omnimessage.
-TELLS_MORE_THAN_ITS_MESSAGE = ORPHAN | Q(omnimessage_id__gt="")
+ORPHAN_OR_OMNIMESSAGE = ORPHAN | Q(omnimessage_id__gt="")
 UNDISPATCHED = Q(dispatch_due_at__isnull=False)
 DISPATCH_FAILED = Q(dispatch_failed_at__isnull=False)
 
@@ -92,7 +92,7 @@ class DeliveryReport(models.Model):
             PartialIndexIfSupported(fields=["message"], condition=MATCHED, name="messente_dlr_report_message"),
             # An ordinary report is in none of these: it has its message, and its signals are sent.
             PartialIndexIfSupported(
-                fields=["sms_unique_id"], condition=TELLS_MORE_THAN_ITS_MESSAGE, name="messente_dlr_report_id"
+                fields=["sms_unique_id"], condition=ORPHAN_OR_OMNIMESSAGE, name="messente_dlr_report_id"
             ),
             PartialIndexIfSupported(fields=["omnimessage_id"], condition=ORPHAN, name="messente_dlr_report_omni"),
             PartialIndexIfSupported(fields=["token_message_id"], condition=ORPHAN, name="messente_dlr_report_token"),
