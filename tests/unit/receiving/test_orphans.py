@@ -164,7 +164,7 @@ def test_an_orphan_that_cannot_be_matched_keeps_no_other_from_its_message(caplog
     broken: list[Any] = []
     with mock.patch("django_messente_dlr.receiving.orphans.find_message", find):
         assert receiving.match_orphans() == 1
-    assert f"Delivery report {first.pk} could not be given to its message." in caplog.text
+    assert f"Delivery report {first.pk} could not be matched with its message." in caplog.text
     assert list(message.reports.all()) == [second]
     assert receiving.match_orphans() == 1
 
