@@ -121,7 +121,7 @@ class DeliveryReportQuerySet(models.QuerySet["DeliveryReport"]):
         return self.filter(dispatch_failed_at__isnull=False)
 
     def dispatch_due(self, now: datetime) -> DeliveryReportQuerySet:
-        """Return the reports whose signals are overdue at ``now``. The process that recorded them has not sent them."""
+        """Return the reports whose signals are overdue at ``now``, because the process that recorded them died."""
         return self.filter(dispatch_due_at__lte=now).order_by("dispatch_due_at")
 
     def claim_dispatch(self, count: int, *, now: datetime, lease: timedelta) -> list[DeliveryReport]:
