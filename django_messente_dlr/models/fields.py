@@ -32,7 +32,7 @@ class PrimaryKeyOneToOneField(_OneToOneField):
     """A one-to-one relation that is the primary key, with the column type "integer" on SQLite.
 
     On SQLite a primary key of the type "integer" is the table's rowid, as with Django's own primary keys. A primary
-    key of the type "bigint" has an index of its own, so that each write changes one more page under the database's
+    key of the type "bigint" has a separate index. Each write would change one more page while it holds the database's
     only write lock.
     """
 

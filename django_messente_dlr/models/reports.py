@@ -37,8 +37,7 @@ class ReportOutcome(models.TextChoices):
 class DeliveryReport(models.Model):
     """A report as it was received, and its effect on its message. Duplicates are counted in the same row.
 
-    After a row is created, only the columns of its dispatch change, the count of duplicates, and the columns that are
-    set when an orphan is matched.
+    A stored row is changed only by its dispatch, by a duplicate, which is counted, and by the match of an orphan.
 
     An orphan has no ``message``. Its ``token_message_id`` is the primary key in the token of the callback URL, or
     None if that URL is the account's.

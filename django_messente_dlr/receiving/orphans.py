@@ -88,7 +88,7 @@ def count_duplicate(fingerprint: str, *, message_pk: int | None) -> bool:
 def match_orphan(orphan: DeliveryReport) -> bool:
     """Match an orphan with its message; return whether this call did.
 
-    The result is False if the message is not stored, if another process has matched the orphan, or if another process
+    The result is False if the message is not stored. It is also False if another process has matched the orphan, or
     is sending the orphan's signals.
 
     Args:

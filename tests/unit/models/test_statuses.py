@@ -17,8 +17,8 @@ NAMES = {
 }
 # 11, 12345 and -1 are not documented.
 ERRS = (None, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 999, 11, 12345, -1)
-# One column for each of ERRS. err is ignored if stat is of the class delivered or sent. A failure becomes "rejected" if
-# err is of that class (4, 6, 7, 8, 9). err decides if stat is UNKNOWN, empty or not recognised.
+# One column for each of ERRS. A failure becomes "rejected" if err is of that class (4, 6, 7, 8, 9). err decides if
+# stat is UNKNOWN, empty or not recognised. It is ignored for every other stat.
 TABLE = {
     #            –  0  1  2  3  4  5  6  7  8  9  10 999 11 12345 -1
     "DELIVRD": " d  d  d  d  d  d  d  d  d  d  d  d  d   d  d     d",
