@@ -1,7 +1,7 @@
-"""From what the ledger has committed to signals: after the commit, at least once, also after a crash.
+"""Send the signals of recorded reports: after the commit and at least once, even if a process crashes.
 
-The report's row carries the names of the signals that are still to be sent and when somebody else may take that
-over (``dispatch_due_at``). Whoever recorded the report sends them at once; where that process died, the sweep does.
+The row of a report contains the names of its signals and ``dispatch_due_at``. The process that records the report
+sends the signals after the commit. If it dies before they are sent, the sweep sends them after ``dispatch_due_at``.
 """
 
 from __future__ import annotations
@@ -24,22 +24,20 @@ from django_messente_dlr.utils import db_retry
 
 logger = logging.getLogger(__name__)
 
-# Longer than receivers may take while Messente waits for its answer (10 s), shorter than anybody likes to wait.
+# Longer than receivers may run while Messente waits for a response (10 s); short enough as a delay after a crash.
 DISPATCH_LEASE = timedelta(minutes=2)
 BATCH = 100
-# Not sent for a message that was delivered between the report of its failure and its dispatch: their receivers would
-# send it again.
+# Receivers of these may send the message again. They are not sent if a later report has delivered the message.
 FAILURE_SIGNALS = frozenset({"dlr_failed", "temporary_failure"})
-DELIVERED_MEANWHILE = "dlr_failed was not sent: another report has delivered the message meanwhile."
-# Fixed text here and below, as it follows each report that has receivers: the ORM takes longer to compile a statement
-# than the database to execute it.
+DELIVERED_MEANWHILE = "dlr_failed was not sent, because another report has delivered the message since."
+# Fixed text, as it follows each report that has receivers: the ORM takes longer to compile these statements than the
+# database to execute them.
 READ_MESSAGE = f"SELECT * FROM {SmsMessage._meta.db_table} WHERE id = %s"  # noqa: S608, SLF001
-DISPATCHED_AT: Any = DeliveryReport._meta.get_field("dispatched_at")  # noqa: SLF001 - documented
+DISPATCHED_AT: Any = DeliveryReport._meta.get_field("dispatched_at")  # noqa: SLF001
 MARK_DISPATCHED = (
     f"UPDATE {DeliveryReport._meta.db_table} SET dispatched_at = %(now)s, dispatch_due_at = NULL,"  # noqa: S608, SLF001
     " dispatch_error = %(error)s, dispatch_failed_at = %(failed_at)s WHERE id = %(pk)s"
 )
-MAX_ERROR = 1000  # characters of what one receiver's error says
 
 
 def has_receivers(names: Iterable[str]) -> bool:
@@ -48,12 +46,7 @@ def has_receivers(names: Iterable[str]) -> bool:
 
 
 def dispatch_fields(*, now: datetime, has_receivers: bool) -> dict[str, datetime | None]:
-    """Return the dispatch columns of a new report: due, or done where its signals have no receivers.
-
-    Args:
-        now: the current time.
-        has_receivers: whether one of its signals has a receiver.
-    """
+    """Return the dispatch columns of a report that is received now: due, or dispatched if it has no receivers."""
     return {
         "dispatch_due_at": now + DISPATCH_LEASE if has_receivers else None,
         "dispatched_at": None if has_receivers else now,
@@ -63,13 +56,13 @@ def dispatch_fields(*, now: datetime, has_receivers: bool) -> dict[str, datetime
 def dispatch_on_commit(
     report: DeliveryReport, *, is_current: bool = False, message: SmsMessage | None = None
 ) -> None:
-    """Dispatch a report when the current transaction is committed. What fails then is logged and left to the sweep.
+    """Dispatch a report after the current transaction is committed. An error is logged; the sweep then retries.
 
     Args:
-        report: its row.
-        is_current: whether the row is what the database stores, so that it need not be read again. Inside a
-            transaction of the caller it is read in any case.
-        message: its message as the database stores it, where the row is current; None reads it.
+        report: the report's row.
+        is_current: whether the row is equal to the stored one and is used without reading it again. Inside a
+            transaction of the caller it is always read again.
+        message: the message as it is stored, if the row is current. None reads it.
     """
     using = router.db_for_write(DeliveryReport)
     due_at = report.dispatch_due_at
@@ -89,11 +82,11 @@ def dispatch_report(
     """Send the signals of one report and mark it as dispatched; return whether no receiver raised.
 
     Args:
-        report_pk: its primary key.
-        due_at: the ``dispatch_due_at`` that the caller has written. Where the row has another one by now, another
-            process has taken over and nothing is sent here. None sends in any case.
-        report: its row as the database stores it; None reads it with its message.
-        message: its message, where the row is given; None reads it.
+        report_pk: the report's primary key.
+        due_at: the ``dispatch_due_at`` that the caller has written. If the row has another value, another process has
+            claimed it and nothing is sent. None sends the signals in any case.
+        report: the row as it is stored. None reads it, with its message.
+        message: the message, if the row is given. None reads it.
     """
     using = router.db_for_write(DeliveryReport)
     if report is None:
@@ -117,33 +110,34 @@ def dispatch_report(
 
 
 def mark_dispatched(report: DeliveryReport, *, due_at: datetime | None, errors: str = "", note: str = "") -> None:
-    """Write that the signals of a report were sent.
+    """Mark a report as dispatched. It stays due if its row has another ``dispatch_due_at`` (a matched orphan).
 
     Args:
-        report: its row.
-        due_at: its ``dispatch_due_at`` when they were sent. Where the row has another one by now it stays due: an
-            orphan that was matched meanwhile has other signals.
-        errors: what its receivers raised, a line each.
-        note: what else there is to know, where nothing was raised.
+        report: the report's row.
+        due_at: the ``dispatch_due_at`` of the row when its signals were sent.
+        errors: the exceptions of the receivers, one in each line.
+        note: a remark that is stored instead if no receiver raised.
 
     Raises:
-        Error: the database could not be written to.
+        Error: the row could not be updated.
     """
     connection, now = connections[router.db_for_write(DeliveryReport)], timezone.now()
     is_due = "= %(due_at)s" if due_at else "IS NULL"
-    statement = f"{MARK_DISPATCHED} AND dispatch_due_at {is_due}"
     times = {"now": now, "due_at": due_at, "failed_at": now if errors else None}
     parameters = {name: DISPATCHED_AT.get_db_prep_save(time, connection) for name, time in times.items()}
 
     def update() -> None:
         with connection.cursor() as cursor:
-            cursor.execute(statement, {**parameters, "error": errors or note, "pk": report.pk})
+            cursor.execute(
+                f"{MARK_DISPATCHED} AND dispatch_due_at {is_due}",
+                {**parameters, "error": errors or note, "pk": report.pk},
+            )
 
     db_retry.retry_on_contention(update, using=connection.alias)
 
 
 def _is_delivered_meanwhile(report: DeliveryReport) -> bool:
-    """Read the message of a failure again; return whether another report has delivered it since."""
+    """Read the message of a failure again and return whether another report has delivered it since."""
     if report.message is None:
         return False
     report.message.refresh_from_db(using=router.db_for_write(SmsMessage))
@@ -151,42 +145,38 @@ def _is_delivered_meanwhile(report: DeliveryReport) -> bool:
 
 
 def send_credits_restored(account: str, *, due: datetime) -> None:
-    """Send ``credits_restored`` for an account whose hold was ended by a balance check or a person.
+    """Send ``credits_restored`` for an account whose credit hold was ended by a balance check or a person.
 
     Args:
-        account: its name.
-        due: its ``restored_dispatch_due_at`` as whoever calls has set it. Where the row says otherwise afterwards,
-            another outage has ended meanwhile, which is told of by itself.
+        account: the account's name.
+        due: the ``restored_dispatch_due_at`` that the caller has set. If the row has another value after the signal,
+            another outage has ended since, and its own signal stays due.
     """
     _send(signals.credits_restored, message=None, report=None, account=account)
     Account.objects.filter(name=account, restored_dispatch_due_at=due).update(restored_dispatch_due_at=None)
 
 
 def dispatch_overdue(now: datetime | None = None) -> int:
-    """Send the signals that a process that died has left unsent; return the number of reports dispatched.
-
-    Args:
-        now: the time at which they are overdue; None for the present.
-    """
+    """Send the signals that are overdue at a time, by default now; return the number of reports dispatched."""
     moment = now or timezone.now()
     done = 0
-    while claimed := DeliveryReport.objects.claim_dispatch(BATCH, now=moment, lease=_from(moment)):
+    while claimed := DeliveryReport.objects.claim_dispatch(BATCH, now=moment, lease=_lease_since(moment)):
         for report in claimed:
             try:
                 dispatch_report(report.pk, due_at=report.dispatch_due_at)
-            except Exception:  # one report's trouble must not keep the others' signals back
+            except Exception:  # an error with one report must not delay the signals of the others
                 logger.exception("The signals of delivery report %s could not be sent.", report.pk)
             else:
                 done += 1
-    until = moment + _from(moment)
+    until = moment + _lease_since(moment)
     restored = Account.objects.filter(restored_dispatch_due_at__lte=moment)
     for account in claim_rows(restored, "restored_dispatch_due_at", count=BATCH, until=until):
         send_credits_restored(account.name, due=until)
     return done
 
 
-def _from(moment: datetime) -> timedelta:
-    """Return how long after ``moment``, when a sweep began, a claim of now has to last."""
+def _lease_since(moment: datetime) -> timedelta:
+    """Return the time from the start of a sweep (``moment``) to the end of a lease that starts now."""
     return max(timezone.now() - moment, timedelta(0)) + DISPATCH_LEASE
 
 
@@ -202,18 +192,9 @@ def _arguments(name: str, report: DeliveryReport) -> dict[str, Any]:
 
 
 def _send(signal: Signal, **arguments: Any) -> list[str]:
-    """Call every receiver and return what went wrong, a line each; the signal logs it with its traceback."""
+    """Call all receivers and return a line for each that raised. The signal logs the traceback."""
     return [
-        f"{signals.name_of(receiver)}: {type(response).__name__}: {_text_of(response)}"
+        signals.error_line(receiver, response)
         for receiver, response in signal.send_robust(sender=SmsMessage, **arguments)
         if isinstance(response, Exception)
     ]
-
-
-def _text_of(error: Exception) -> str:
-    """Return what a receiver's error says, as any database takes it: else its signals would be sent for ever."""
-    try:
-        told = str(error)
-    except Exception:  # noqa: BLE001 - it is the project's class, and may do anything
-        told = "its text cannot be read"
-    return told[:MAX_ERROR].replace("\0", "\ufffd").encode("utf-8", "replace").decode()

@@ -1,6 +1,6 @@
-"""Exceptions that a project may catch.
+"""All exceptions that a project may catch. Import them from here.
 
-The errors of the Messente client are defined in `messente.errors`. Import all of them from here.
+The errors of the Messente client are defined in `messente.errors`.
 """
 
 from __future__ import annotations
@@ -39,11 +39,12 @@ __all__ = [
 
 
 class CreditsExhausted(MessenteError):
-    """The account is known to be out of credits, so Messente was not called and nothing was stored.
+    """The account has a credit hold, so the message was not sent and nothing was stored.
 
-    Add credit; the hold ends with the next balance check (``poll_dlrs``), or in the admin.
+    Add credits at Messente. The hold ends at the next balance check (``poll_dlrs``), or when a person ends it in the
+    admin.
     """
 
 
 class SendInsideTransaction(RuntimeError):
-    """``send_sms`` was called inside a transaction, which could still undo the row of a message that was sent."""
+    """``send_sms`` was called inside a transaction. A rollback would delete the row of a message that was sent."""

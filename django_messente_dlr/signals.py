@@ -1,8 +1,10 @@
-"""The signals, each sent after the commit of what it tells, at least once, in the order in which they stand here.
+"""The signals of this app. Each is sent at least once, after the commit of the change that it reports.
 
-The sender is always `SmsMessage`. ``message`` and ``report`` are the rows as they are in the database when the
-signal is sent; a receiver may be called again for the same report after a crash, so it should be able to bear
-that. A receiver that raises is logged and noted on the report, and does not keep the others from being called.
+The signals of one report are sent in the order in which they are defined here. The sender is always `SmsMessage`.
+``message`` and ``report`` are the rows as they are stored when the signal is sent.
+
+After a crash a receiver may be called again for the same report, so it must be idempotent. An exception in a receiver
+is logged and stored with the report; the other receivers are called nevertheless.
 """
 
 from __future__ import annotations
@@ -14,12 +16,14 @@ from django.dispatch import Signal
 
 logger = logging.getLogger(__name__)
 
+MAX_ERROR = 1000  # characters of an error's message
+
 
 class _Signal(Signal):
-    """A Signal that gets over every receiver.
+    """A Signal whose `send_robust` calls all receivers, whatever kind of callable raises.
 
-    Django's own log of a failure asks for the receiver's ``__qualname__``, which a partial or an object does not
-    have: that raises in its turn, and the receivers behind it are not called.
+    Django logs the ``__qualname__`` of a receiver that raised. A partial or an object has none, so logging raises an
+    AttributeError and the remaining receivers are not called.
     """
 
     def _log_robust_failure(self, receiver: Any, err: Exception) -> None:
@@ -27,40 +31,50 @@ class _Signal(Signal):
 
 
 def name_of(receiver: Any) -> str:
-    """Return what to call a receiver: a function, a method, a partial or an object that can be called."""
-    named = getattr(receiver, "func", receiver)
-    kind = type(named)
-    module = getattr(named, "__module__", kind.__module__)
-    return f"{module}.{getattr(named, '__qualname__', kind.__qualname__)}"
+    """Return the dotted name of a receiver: a function, a method, a partial or a callable object."""
+    function = getattr(receiver, "func", receiver)
+    receiver_class = type(function)
+    module = getattr(function, "__module__", receiver_class.__module__)
+    return f"{module}.{getattr(function, '__qualname__', receiver_class.__qualname__)}"
 
 
-#: A report was stored. Arguments: message (None while it is unknown), report.
+def error_line(receiver: Any, error: Exception) -> str:
+    """Return what a receiver raised in one line, as any database can store it."""
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001 - the class is the project's, and its __str__ may raise anything
+        text = "the error has no readable message"
+    text = text[:MAX_ERROR].replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+    return f"{name_of(receiver)}: {type(error).__name__}: {text}"
+
+
+#: A report was stored. Arguments: message (None for an orphan), report.
 dlr_received = _Signal()
-#: A report has moved a message forward. Arguments: message, report, previous (the Status before).
+#: A report has changed the status of a message. Arguments: message, report, previous (the Status before).
 dlr_status_changed = _Signal()
-#: A message has reached its recipient. Comes once, also when the first thing heard is «seen». Arguments: message,
-#: report.
+#: A message has reached its recipient. Sent once for each message, also if its first report is "seen".
+#: Arguments: message, report.
 dlr_delivered = _Signal()
-#: A message was opened by its recipient. Arguments: message, report.
+#: A recipient has opened a message. Arguments: message, report.
 dlr_seen = _Signal()
-#: A message has ended failed or rejected, whatever the cause; once a message. Arguments: message, report,
-#: temporary (whether Messente advises to send it again).
+#: A message has failed or was rejected, for any cause. Sent once for each message. Arguments: message, report,
+#: temporary (whether Messente advises to send the message again).
 dlr_failed = _Signal()
-#: Nothing final was heard within Messente's 48 hours; a late report may still come. Arguments: message, report.
+#: Messente reported nothing final within 48 hours. A late report may still arrive. Arguments: message, report.
 dlr_unresolved = _Signal()
-#: err 999: the cause is temporary, send the message again. Arguments: message, report.
+#: err 999: the cause is temporary; the message can be sent again. Arguments: message, report.
 temporary_failure = _Signal()
 #: err 6: too many identical messages to one number. Arguments: message, report.
 identical_messages_blocked = _Signal()
-#: err 7: the sender's name is not allowed. Arguments: message, report.
+#: err 7: the sender is not allowed. Arguments: message, report.
 sender_not_allowed = _Signal()
-#: An account has run out of credits; once an outage. Arguments: message, report, account (its name).
+#: An account has run out of credits. Sent once for each outage. Arguments: message, report, account (its name).
 credits_exhausted = _Signal()
-#: An account has credit again; once an outage. Arguments: message, report (both None where a balance check or a
-#: person ended the hold), account (its name).
+#: An account has credits again. Sent once for each outage. Arguments: message, report (both None if a balance check
+#: or a person ended the hold), account (its name).
 credits_restored = _Signal()
 
-#: By name, as reports note which of them are to be sent.
+#: The signals by name. `DeliveryReport.signals` contains these names.
 BY_NAME: dict[str, Signal] = {
     "dlr_received": dlr_received,
     "dlr_status_changed": dlr_status_changed,

@@ -12,7 +12,7 @@ from typing import Any
 from django.db.models import Q, QuerySet
 
 from django_messente_dlr.models import DeliveryReport, SmsMessage
-from django_messente_dlr.models.reports import ORPHAN, TELLS_MORE_THAN_ITS_MESSAGE
+from django_messente_dlr.models.reports import ORPHAN, ORPHAN_OR_OMNIMESSAGE
 from django_messente_dlr.utils.phone_numbers import spellings
 
 # `SmsMessage.__str__` for one that has no id of Messente's yet.
@@ -38,7 +38,7 @@ def reports_about(reports: QuerySet[DeliveryReport], term: str) -> QuerySet[Deli
     term = term.strip()
     # Asked first, and not as subqueries: within an OR those would keep databases from using any index.
     named = SmsMessage.objects.filter(_has_id(term))
-    telling = DeliveryReport.objects.filter(TELLS_MORE_THAN_ITS_MESSAGE, sms_unique_id=term)
+    telling = DeliveryReport.objects.filter(ORPHAN_OR_OMNIMESSAGE, sms_unique_id=term)
     # An orphan is listed by its omnimessage where it tells no other id.
     whole = DeliveryReport.objects.filter(ORPHAN, omnimessage_id=term)
     return reports.filter(Q(pk__in=[*_first(telling), *_first(whole)]) | Q(message__in=_first(named)))

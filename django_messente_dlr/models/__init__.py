@@ -1,4 +1,4 @@
-"""The rows: a message, every report about it, what is waited for, each account, and how many came to what."""
+"""The models: messages, delivery reports, pending polls, accounts and statistics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is known of an account at Messente."""
+"""The model of an account at Messente."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class Account(models.Model):
-    """What is known of an account at Messente: its credit, and when we last heard of it."""
+    """An account at Messente: its credit, and the times of the last callback and the last poll."""
 
     name = models.CharField(_("name"), max_length=64, unique=True)
     credits_exhausted_at = models.DateTimeField(_("out of credits since"), null=True, blank=True)

@@ -1,4 +1,4 @@
-"""The columns of ids: of one that Messente gives, and of one that another row has given."""
+"""Model fields for ids: ids that Messente assigns, and a primary key that is shared with another row."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ if TYPE_CHECKING:
     _CharField = models.CharField[Any, Any]
     _OneToOneField = models.OneToOneField[Any, Any]
 else:
-    # Django's are generic for type checkers alone.
+    # Django's classes take type arguments in the stubs only, not at run time.
     _CharField = models.CharField
     _OneToOneField = models.OneToOneField
 
 
 class CaseSensitiveCharField(_CharField):
-    """A text that is compared letter by letter, which MariaDB and MySQL do not do unless they are told to.
+    """A CharField whose comparison respects case on every database, with a binary collation on MariaDB and MySQL.
 
-    Two of Messente's ids that differ by case alone are two.
-
-    Not by Django's ``db_collation``: each database has names of its own for that.
+    The ids of Messente are opaque: two ids that differ only in case identify two messages. By default MariaDB and
+    MySQL ignore case. ``db_collation`` cannot be used, because the names of collations depend on the database.
     """
 
     def db_parameters(self, connection: BaseDatabaseWrapper) -> Any:
-        told = super().db_parameters(connection)
-        return {**told, "collation": "utf8mb4_bin"} if connection.vendor == "mysql" else told
+        parameters = super().db_parameters(connection)
+        return {**parameters, "collation": "utf8mb4_bin"} if connection.vendor == "mysql" else parameters
 
 
 class PrimaryKeyOneToOneField(_OneToOneField):
-    """A primary key that is another row's.
+    """A one-to-one relation that is the primary key, with the column type "integer" on SQLite.
 
-    As an «integer» it is what SQLite calls a row by itself, as Django's own keys are. As the «bigint» that other keys
-    of other rows are, it had an index beside the table, another page for every writer under the one lock.
+    On SQLite a primary key of the type "integer" is the table's rowid, as with Django's own primary keys. A primary
+    key of the type "bigint" has a separate index. Each write would change one more page while it holds the database's
+    only write lock.
     """
 
     def db_type(self, connection: BaseDatabaseWrapper) -> Any:

@@ -1,4 +1,4 @@
-"""Indexes of the few rows that somebody looks for, which cost nothing for the many."""
+"""A partial index for the few rows that are searched for. Writes of all other rows do not change it."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from django.db.backends.ddl_references import Statement
 
 
 class PartialIndexIfSupported(models.Index):
-    """An index of some rows alone where the database has such indexes, and of all rows where it has not.
+    """An index of the rows that meet a condition or, on a database without partial indexes, of all rows.
 
-    It is not Django's ``condition``: with that, Django warns every project on MariaDB (``models.W037``) of what is
-    meant here.
+    Django's own ``condition`` is not used: with it, Django warns every project on MariaDB or MySQL (``models.W037``)
+    that the condition has no effect there. For this class that is intended.
 
     Args:
-        condition: which rows are in it.
-        kwargs: those of `django.db.models.Index`.
+        condition: the condition of the rows in the index.
+        kwargs: the arguments of `django.db.models.Index`.
     """
 
     def __init__(self, *, condition: models.Q, **kwargs: Any) -> None:

@@ -1,4 +1,4 @@
-"""A message, and what became of it."""
+"""The model of an SMS message."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from django_messente_dlr.models.querysets import PENDING_STATUSES, SmsMessageQue
 from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.utils.poll_schedule import REPORT_RETENTION
 
-# What becomes of a message, and what Messente calls it.
+# The columns of the delivery state and of the ids at Messente. `SmsMessage.save` does not write them by default.
 WRITTEN_BY_REPORTS = frozenset(
     {
         *("status", "rank", "stat", "err", "error_text", "parts", "price", "channel", "finalised_at"),
@@ -32,9 +32,9 @@ WRITTEN_BY_REPORTS = frozenset(
 
 
 class SmsMessage(models.Model):
-    """One message that was sent, or is about to be, and what became of it.
+    """A message that was sent or is about to be sent, with its delivery state.
 
-    `receiving` alone writes ``status``, ``rank``, ``stat`` and ``err``.
+    Only `receiving` writes ``status``, ``rank``, ``stat`` and ``err``.
     """
 
     sms_unique_id = CaseSensitiveCharField(_("message id"), max_length=MAX_ID, null=True, blank=True)
@@ -57,8 +57,9 @@ class SmsMessage(models.Model):
     resent_at = models.DateTimeField(_("resent at"), null=True, blank=True)
     finalised_at = models.DateTimeField(_("final at"), null=True, blank=True)
     poll_count = models.PositiveIntegerField(_("polls"), default=0)
-    # The database writes these two: what the admin's filters look for, which an ordinary delivery leaves as it is. So
-    # none of the table's indexes changes with it, and PostgreSQL writes the new row and nothing else («HOT»).
+    # The database computes these two columns for the filters of the admin. They are NULL for a message that is sent
+    # or delivered. A delivery thus changes no indexed column, and PostgreSQL does not write to the indexes (a
+    # "heap-only tuple", HOT).
     uncommon_status = models.GeneratedField(
         verbose_name=_("status"),
         expression=Case(When(~Q(status__in=[*PENDING_STATUSES, Status.DELIVERED.value]), then=F("status"))),
@@ -78,23 +79,24 @@ class SmsMessage(models.Model):
         verbose_name = _("SMS message")
         verbose_name_plural = _("SMS messages")
         constraints = [
-            # Not unique=True: on PostgreSQL that makes a second index for LIKE, which nobody asks for.
+            # unique=True would create a second index for LIKE on PostgreSQL, which no query uses.
             models.UniqueConstraint(fields=["sms_unique_id"], name="messente_dlr_sms_unique_id"),
-            # Reports are compared by rank, and people read the status: no report corrects a row in which they differ.
+            # Reports are compared by rank, and people read the status. If they differed in a row, no report would
+            # correct it.
             models.CheckConstraint(
                 condition=reduce(or_, (Q(status=status.value, rank=status.rank) for status in Status)),
                 name="messente_dlr_status_rank",
             ),
         ]
         indexes = [
-            models.Index(fields=["recipient"], name="messente_dlr_recipient"),  # «I got no SMS»
-            models.Index(fields=["created_at"], name="messente_dlr_created"),  # an hour's tally; age
-            # An ordinary message is in none of those below. What they do not hold is most of what there is, and needs
-            # no index. No index names a column that an ordinary delivery changes.
+            models.Index(fields=["recipient"], name="messente_dlr_recipient"),  # search for a recipient
+            models.Index(fields=["created_at"], name="messente_dlr_created"),  # statistics of an hour; pruning by age
+            # A message that is sent and delivered is in none of the partial indexes below. A search for such messages
+            # matches most rows and needs no index. No index contains a column that a delivery changes.
             PartialIndexIfSupported(
                 fields=["omnimessage_id"], condition=Q(omnimessage_id__gt=""), name="messente_dlr_omnimessage"
             ),
-            # The filters of the admin's list, each in its order: the few among the many, without reading the many.
+            # The filters of the admin's list, in the list's order: they find few rows without reading all of them.
             PartialIndexIfSupported(
                 fields=["uncommon_status", "id"],
                 condition=Q(uncommon_status__isnull=False),
@@ -121,33 +123,34 @@ class SmsMessage(models.Model):
         return self.sms_unique_id or self.omnimessage_id or f"#{self.pk}"
 
     def save(self, *args: Any, **options: Any) -> None:
-        """Save the row; of one that is there already, what is not for reports to write, or ``update_fields``.
+        """Save the message. Without ``update_fields``, an update omits the columns that reports write.
 
-        Whoever changes ``metadata`` means no more by it, and has read the row before a report moved it on, perhaps.
+        A report may have changed the row after the caller read it. Without this rule, a caller that changes
+        ``metadata`` would write the old delivery state back.
         """
-        is_there = not self._state.adding and bool(self.pk) and options.get("using") in {None, self._state.db}
-        if is_there and not args and not options.get("force_insert") and options.get("update_fields") is None:
-            kept = WRITTEN_BY_REPORTS | self.get_deferred_fields()
+        is_update = not self._state.adding and bool(self.pk) and options.get("using") in {None, self._state.db}
+        if is_update and not args and not options.get("force_insert") and options.get("update_fields") is None:
+            omitted = WRITTEN_BY_REPORTS | self.get_deferred_fields()
             options["update_fields"] = [
                 field.name
                 for field in self._meta.concrete_fields
-                if field.attname not in kept and not (field.primary_key or field.generated)
+                if field.attname not in omitted and not (field.primary_key or field.generated)
             ]
         super().save(*args, **options)
 
     @property
     def callback_url(self) -> str:
-        """The signed ``dlr-url`` that speaks for this message alone, for another client that sends it.
+        """Return the signed callback URL of this message, for a client that sends it with ``dlr-url``.
 
         Raises:
-            ImproperlyConfigured: there is no ``CALLBACK_BASE_URL``.
-            ValueError: the message is not saved yet.
+            ImproperlyConfigured: ``CALLBACK_BASE_URL`` is not set.
+            ValueError: the message is not saved.
         """
         return callbacks.message_callback_url(self.pk, self.account)
 
     @property
     def next_poll_at(self) -> datetime | None:
-        """When Messente is asked about it next; None where nothing more is waited for."""
+        """Return when the message is polled next, or None if no further report is expected."""
         try:
             return self.pending.due_at
         except ObjectDoesNotExist:
@@ -155,10 +158,10 @@ class SmsMessage(models.Model):
 
     @property
     def report_expires_at(self) -> datetime:
-        """When Messente forgets what it knows of it: 48 hours after it was sent or, as far as we know, entered."""
+        """Return when Messente deletes its reports: 48 hours after it was sent, or created if that is unknown."""
         return (self.sent_at or self.created_at) + REPORT_RETENTION
 
     @property
     def cause(self) -> ErrorCode | None:
-        """The cause of a failure with its meaning and an advice; None where there is none, or none that we know."""
+        """Return the cause of a failure, with its meaning and advice, or None if there is none or it is not known."""
         return ErrorCode.from_code(self.err) if Status(self.status).is_failure and self.err else None

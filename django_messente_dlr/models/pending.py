@@ -1,4 +1,4 @@
-"""Which reports are still waited for, and when Messente is asked about each: the poller's list, and no more."""
+"""The model of a pending poll: a message without a final report, and the time of its next poll."""
 
 from __future__ import annotations
 
@@ -11,18 +11,20 @@ from django_messente_dlr.models.querysets import PendingPollQuerySet
 
 
 class PendingPoll(models.Model):
-    """A message whose end is not known yet, and when to ask about it.
+    """A message that has no final status yet, and when to poll for it.
 
-    Few messages wait at a time, and for each of them this changes more often than anything else does. In a table of
-    its own a claim touches nothing but a few short rows, and no index of the messages' changes with it.
+    The row is created with its message, and `receiving` deletes it when the message gets a final status.
 
-    The row is there from the moment that its message is entered until `receiving` writes down its end.
+    It is a table of its own because few messages are pending at a time, and ``due_at`` changes more often than any
+    other column. A claim thus writes a few short rows, and no index of the messages.
     """
 
     message = PrimaryKeyOneToOneField(
         SmsMessage, verbose_name=_("message"), related_name="pending", on_delete=models.CASCADE, primary_key=True
     )
-    account = models.CharField(_("account"), max_length=64)  # its message's, for a claim of some accounts alone
+    account = models.CharField(
+        _("account"), max_length=64
+    )  # copied from the message, so that a claim can select accounts
     due_at = models.DateTimeField(_("next poll at"))
 
     objects = PendingPollQuerySet.as_manager()

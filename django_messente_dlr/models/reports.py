@@ -1,4 +1,4 @@
-"""Every report that ever came about a message, and what it did."""
+"""The model of a delivery report."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ from django_messente_dlr.models.querysets import DeliveryReportQuerySet, is_unco
 from django_messente_dlr.models.statuses import Status
 
 ORPHAN, MATCHED = Q(message__isnull=True), Q(message__isnull=False)
-# Its id is not that of its message: it has none, or one that stands for a whole omnimessage.
-TELLS_MORE_THAN_ITS_MESSAGE = ORPHAN | Q(omnimessage_id__gt="")
+# A search for an id in messages does not find these reports: an orphan has no message, and the message of a report
+# about an omnimessage may not have the ids of its channels.
+ORPHAN_OR_OMNIMESSAGE = ORPHAN | Q(omnimessage_id__gt="")
 UNDISPATCHED = Q(dispatch_due_at__isnull=False)
 DISPATCH_FAILED = Q(dispatch_failed_at__isnull=False)
 
 
 class ReportOutcome(models.TextChoices):
-    """What a report did."""
+    """The effect of a report on its message."""
 
     ADVANCED = "advanced", _("Advanced the message")
     ENRICHED = "enriched", _("Added what was missing")
@@ -34,10 +35,12 @@ class ReportOutcome(models.TextChoices):
 
 
 class DeliveryReport(models.Model):
-    """One report as it came, once however often it came, and what it did. Append-only but for its dispatch.
+    """A report as it was received, and its effect on its message. Duplicates are counted in the same row.
 
-    An orphan, whose message is not known yet, has no ``message``; ``token_message_id`` is the primary key that its
-    callback URL speaks for, if that named one.
+    A stored row is changed only by its dispatch, by a duplicate, which is counted, and by the match of an orphan.
+
+    An orphan has no ``message``. Its ``token_message_id`` is the primary key in the token of the callback URL, or
+    None if that URL is the account's.
     """
 
     SOURCES: list[tuple[str, str | Promise]] = [
@@ -54,7 +57,7 @@ class DeliveryReport(models.Model):
         on_delete=models.CASCADE,
         null=True,
         blank=True,
-        db_index=False,  # below: without the orphans, of which there may be many
+        db_index=False,  # Meta.indexes has one that excludes orphans
     )
     token_message_id = models.BigIntegerField(_("message named by the URL"), null=True, blank=True)
     sms_unique_id = CaseSensitiveCharField(_("message id"), max_length=MAX_ID, blank=True, default="")
@@ -68,7 +71,8 @@ class DeliveryReport(models.Model):
     received_at = models.DateTimeField(_("received at"))
     payload = models.JSONField(_("payload"), default=dict, blank=True)
     fingerprint = models.CharField(_("fingerprint"), max_length=64)
-    # By which keys it was verified: what `keys.fingerprint` says of them, so that an old one can be taken out safely.
+    # The fingerprints (`callbacks.key_fingerprints`) of the keys that verified the callback. They show whether an old
+    # key is still in use or can be removed from the settings.
     url_key = models.CharField(_("key of its URL"), max_length=MAX_FINGERPRINT, blank=True, default="")
     signature_key = models.CharField(_("key of its signature"), max_length=MAX_FINGERPRINT, blank=True, default="")
     times_received = models.PositiveIntegerField(_("times received"), default=1)
@@ -90,15 +94,15 @@ class DeliveryReport(models.Model):
         ]
         indexes = [
             PartialIndexIfSupported(fields=["message"], condition=MATCHED, name="messente_dlr_report_message"),
-            # An ordinary report is in none of these: it has its message, and its signals are sent.
+            # A report that has its message and whose signals were sent is in none of the indexes below.
             PartialIndexIfSupported(
-                fields=["sms_unique_id"], condition=TELLS_MORE_THAN_ITS_MESSAGE, name="messente_dlr_report_id"
+                fields=["sms_unique_id"], condition=ORPHAN_OR_OMNIMESSAGE, name="messente_dlr_report_id"
             ),
             PartialIndexIfSupported(fields=["omnimessage_id"], condition=ORPHAN, name="messente_dlr_report_omni"),
             PartialIndexIfSupported(fields=["token_message_id"], condition=ORPHAN, name="messente_dlr_report_token"),
             PartialIndexIfSupported(
                 fields=["dispatch_due_at"], condition=UNDISPATCHED, name="messente_dlr_dispatch_due"
-            ),  # the sweep's
+            ),  # used by the sweep
             PartialIndexIfSupported(
                 fields=["dispatch_failed_at"], condition=DISPATCH_FAILED, name="messente_dlr_dispatch_fail"
             ),

@@ -1,4 +1,4 @@
-"""How many messages came to what, by the hour and by the day."""
+"""The model of the statistics: the number of messages in each status, by hour and by day."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from django.utils.translation import gettext_lazy as _
 
 
 class MessageStatistics(models.Model):
-    """How many messages of one hour or day came to what; `tallies` counts, so that nobody reads them all to know."""
+    """The number of messages of one hour or day in each status.
+
+    `maintenance.statistics` counts them, so that the admin's overview does not read all messages.
+    """
 
     class Span(models.TextChoices):
         HOUR = "hour", _("Hour")
@@ -19,7 +22,7 @@ class MessageStatistics(models.Model):
     data = models.JSONField(_("data"), default=dict, blank=True)
 
     class Meta:
-        # The admin shows all of them on one page, which is what people look for under this name.
+        # The admin shows all rows on one page, the overview, and this is its name in the admin's index.
         verbose_name = _("overview")
         verbose_name_plural = _("overview")
         constraints = [models.UniqueConstraint(fields=["span", "starts_at"], name="messente_dlr_statistics")]

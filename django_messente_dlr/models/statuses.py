@@ -1,4 +1,4 @@
-"""`Status` with its rank, and the Status that a Report amounts to. Pure: no database, no settings."""
+"""The statuses of messages with their ranks, and the status of a report. It uses no database and no settings."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django_messente_dlr.messente.reports import Report
 
 
 class Status(TextChoices):
-    """What is known of a message. A report moves it only to a higher rank."""
+    """The status of a message. A report changes it only to a status of a higher rank."""
 
     QUEUED = "queued", _("Queued")
     SENT = "sent", _("Sent")
@@ -22,46 +22,48 @@ class Status(TextChoices):
     DELIVERED = "delivered", _("Delivered")
     SEEN = "seen", _("Seen")
 
-    # Each member keeps its answers: a report asks for them a dozen times.
+    # The values are cached on each member, because recording one report reads them about a dozen times.
     @cached_property
     def rank(self) -> int:
-        """How far this status is from «nothing known»: greater ones are never undone by lesser ones."""
+        """Return the rank. A status never replaces one of a higher rank."""
         return RANKS[self]
 
     @cached_property
     def is_final(self) -> bool:
-        """Whether Messente calls this the end. ``UNRESOLVED`` is not: we only stop asking."""
+        """Return whether Messente counts this status as final. ``UNRESOLVED`` is not: only the polling ended."""
         return self.rank >= Status.FAILED.rank
 
     @cached_property
     def is_failure(self) -> bool:
-        """Whether the message ended without reaching its recipient."""
+        """Return whether the message failed or was rejected."""
         return self in {Status.FAILED, Status.REJECTED}
 
     @cached_property
     def is_delivery(self) -> bool:
-        """Whether the message reached its recipient. What was seen was delivered too."""
+        """Return whether the message reached its recipient. A seen message was delivered, too."""
         return self in {Status.DELIVERED, Status.SEEN}
 
     @classmethod
     def from_report(cls, report: Report) -> Status | None:
-        """Return the Status that a report amounts to, or None where nothing in it is known.
+        """Return the Status of a report, or None if neither its ``stat`` nor its ``err`` is recognised.
 
-        Where ``stat`` says delivered, ``err`` is not looked at; where it says failure, an err of the class rejected
-        makes it rejected; ``UNKNOWN``, no word, and a word that we do not know leave it to ``err`` (documentation:
-        «Delivery Report»; which class a stat belongs to is inferred).
+        - A ``stat`` of the class delivered, sent or rejected decides alone.
+        - A ``stat`` of the class failed becomes rejected if ``err`` is of the class rejected.
+        - If ``stat`` is ``UNKNOWN``, empty or not recognised, ``err`` decides. ``UNKNOWN`` alone is sent.
+
+        Source: Messente's documentation, "Delivery Report". The class of each ``stat`` is inferred from it.
         """
         stat = Stat.from_code(report.stat)
         cause = ErrorCode.from_code(report.err)
-        told = cause.delivery_class if cause else None
+        cause_class = cause.delivery_class if cause else None
         if stat is None or stat is Stat.UNKNOWN:
-            decided = told or (stat.delivery_class if stat else None)
-        elif stat.delivery_class is DeliveryClass.FAILED and told is DeliveryClass.REJECTED:
-            decided = DeliveryClass.REJECTED
+            delivery_class = cause_class or (stat.delivery_class if stat else None)
+        elif stat.delivery_class is DeliveryClass.FAILED and cause_class is DeliveryClass.REJECTED:
+            delivery_class = DeliveryClass.REJECTED
         else:
-            decided = stat.delivery_class
-        return cls(decided.value) if decided else None
+            delivery_class = stat.delivery_class
+        return cls(delivery_class.value) if delivery_class else None
 
 
-# With room between them for statuses to come.
+# The gaps leave room for more statuses.
 RANKS = {status: 10 * position for position, status in enumerate(Status)}

@@ -1,8 +1,13 @@
-"""The only place that changes delivery state: `record` takes a Report from any door and writes it down.
+"""Record delivery reports. This is the only package that changes the delivery state of a message.
 
-A report is written once (its fingerprint is unique), moves its message only forward (an UPDATE that asks for the
-rank that the decision was made on) and is never lost (an orphan waits for its message). Nothing here waits for
-Messente, and no receiver runs inside our transaction: `dispatch` sends the signals after the commit.
+`record` stores a Report from any source: a callback, a poll, or the response to a send request.
+
+- A report is stored once, because its fingerprint is unique.
+- It changes its message only to a higher rank. The UPDATE has the rank that was read as a condition.
+- It is never lost: a report without a message is stored as an orphan and matched later.
+
+No code here calls Messente, and no receiver runs inside a transaction of this package: `dispatch` sends the signals
+after the commit.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Carries out what a report does to its message: one conditional UPDATE, and the account's credit hold with it."""
+"""Apply a report to its message: one conditional UPDATE, and the start or end of the account's credit hold."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from django_messente_dlr.utils.poll_schedule import first_poll_at
 
 
 class ConcurrentUpdate(Exception):
-    """The row is not any more what the decision was made on."""
+    """The message was changed after it was read, so the transition that was decided is not valid."""
 
 
 def apply_report(row: DeliveryReport, message: SmsMessage, report: Report, *, now: datetime) -> list[str]:
-    """Let a report do to its message what it does, note that on its row, and return the signals that tell of it.
+    """Apply a report to its message, set the result on the report's row, and return the names of its signals.
 
-    Must run inside a transaction that is undone if it raises.
+    Call it inside a transaction that is rolled back if it raises.
 
     Args:
-        row: the report's row, saved or not; the caller saves it.
+        row: the report's row, saved or not. The caller saves it.
         message: the message as `lookup.find_message` returned it.
-        report: what was said.
-        now: the present.
+        report: the report.
+        now: the current time.
 
     Raises:
         ConcurrentUpdate: the message has changed since it was read.
-        ReportNotForMessage: the report tells an id that is another message's.
+        ReportNotForMessage: the report contains an id that belongs to another message.
     """
     status = Status(row.status) if row.status else None
     transition = decide(message, report, status, now=now)
@@ -42,26 +42,26 @@ def apply_report(row: DeliveryReport, message: SmsMessage, report: Report, *, no
     expected = {**transition.expected, **{name: getattr(message, name) for name in ids}}
     if changes and not messages().filter(pk=message.pk, **_lookups(expected)).update(**changes):
         raise ConcurrentUpdate
-    if transition.ends_waiting:
+    if transition.ends_polling:
         pending().filter(pk=message.pk).delete()
     elif ids:
         poll_no_later_than(message.pk, first_poll_at(now))
     row.message = message
     row.outcome = transition.outcome
     row.previous = transition.previous.value if transition.previous else ""
-    # A message that was tracked late was sent before its report came, whatever its row says.
+    # A message that was tracked after its report had arrived has a sent_at later than the report. It was sent before.
     sent_at = min(message.sent_at or message.created_at, row.received_at)
     return [*transition.signals, *_credit_signals(transition, message, status, sent_at=sent_at, now=now)]
 
 
 def poll_no_later_than(pk: int, at: datetime) -> None:
-    """Have Messente asked about a message no later than at a time, if its report is still waited for.
+    """Make the next poll of a pending message due at a time, unless it is due earlier.
 
-    As long as it had no id, nobody could ask, and it was put off for as long as it may have none.
+    A message without an id cannot be polled, so its poll was postponed. Now that the id is known, it can be polled.
 
     Args:
         pk: the message's primary key.
-        at: the time.
+        at: the latest time of the next poll.
     """
     pending().filter(pk=pk, due_at__gt=at).update(due_at=at)
 
@@ -69,6 +69,7 @@ def poll_no_later_than(pk: int, at: datetime) -> None:
 def _credit_signals(
     transition: Transition, message: SmsMessage, status: Status | None, *, sent_at: datetime, now: datetime
 ) -> list[str]:
+    """Start or end the account's credit hold, as the report requires; return the names of the signals for it."""
     if transition.cause is ErrorCode.OUT_OF_CREDITS:
         return ["credits_exhausted"] if accounts.start_hold(message.account, sent_at=sent_at, now=now) else []
     delivered = transition.outcome is ReportOutcome.ADVANCED and status is not None and status.is_delivery
@@ -79,6 +80,7 @@ def _credit_signals(
 
 
 def _lookups(expected: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of `filter` for columns that have these values, NULL among them."""
     return {
         f"{name}__isnull" if value is None else name: True if value is None else value
         for name, value in expected.items()

@@ -1,4 +1,4 @@
-"""Several reports in one transaction, which is one wait for the disk, and no savepoint for each of them."""
+"""Record several reports in one transaction: one wait for the disk, and no savepoint for each report."""
 
 from __future__ import annotations
 
@@ -8,35 +8,36 @@ from contextvars import ContextVar
 
 from django.db import transaction
 
-_together: ContextVar[bool] = ContextVar("together", default=False)
+_in_batch: ContextVar[bool] = ContextVar("in_batch", default=False)
 
 
 @contextmanager
 def atomic_batch(using: str) -> Iterator[None]:
-    """Write the reports that are recorded inside all, or none.
+    """Record all of the reports inside the block, or none.
 
-    One that cannot be written, as it is there already or for other writers, undoes all the others: whoever calls is
-    ready to write them again, each by itself.
+    A report that cannot be written (a duplicate, or one in conflict with another writer) rolls back all of them.
+    The caller then records each of them again, outside a batch.
 
     Args:
-        using: the database.
+        using: the database alias.
 
     Raises:
-        Error: nothing was written.
+        Error: a report could not be written. Nothing was stored.
     """
     with transaction.atomic(using=using):
-        token = _together.set(True)
+        token = _in_batch.set(True)
         try:
             yield
         finally:
-            _together.reset(token)  # before the commit: what is done after it is by itself again
+            # Reset before the commit: the functions that run on commit are not part of the batch.
+            _in_batch.reset(token)
 
 
 def in_atomic_batch() -> bool:
-    """Tell whether the transaction is one whose reports are written again where it fails."""
-    return _together.get()
+    """Return whether the current code runs inside `atomic_batch`."""
+    return _in_batch.get()
 
 
 def savepoint(using: str) -> transaction.Atomic:
-    """Return what makes one report's statements a whole in the transaction around them, if there is one."""
+    """Return an atomic block for the statements of one report; it sets no savepoint inside `atomic_batch`."""
     return transaction.atomic(using=using, savepoint=not in_atomic_batch())

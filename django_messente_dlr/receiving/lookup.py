@@ -1,7 +1,7 @@
-"""Whose report is it? Finds the message that a report is about, and refuses one that is about another's.
+"""Find the message of a report, and reject a report that is not allowed to change that message.
 
-A message's row stands for one message at Messente (its ``sms_unique_id`` is known) or, without that, for a whole
-omnimessage (its ``omnimessage_id`` is known), all of whose channels' reports are its own.
+A row of `SmsMessage` represents one message at Messente if its ``sms_unique_id`` is known. A row with an
+``omnimessage_id`` alone represents a whole omnimessage, and the reports of all its channels belong to that row.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from django_messente_dlr.models.querysets import DeliveryReportQuerySet, Pending
 
 
 class ReportNotForMessage(Exception):
-    """A report about a message for which its callback URL, or its signature, does not speak."""
+    """The callback URL or the signature of a report does not authorize it to change the message that it is about."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportTarget:
-    """What a report says of whose it is.
+    """The message that a report is about, as the report and its request identify it.
 
     Attributes:
-        account: the account that it is about; verified.
-        message_pk: the primary key of the message that its callback URL speaks for, or None.
-        sms_unique_id: the id of the message, or "".
-        omnimessage_id: the id of the omnimessage, or "".
+        account: the account of the message. The caller has verified it.
+        message_pk: the primary key in the token of the callback URL, or None.
+        sms_unique_id: the message's id at Messente, or "".
+        omnimessage_id: the omnimessage's id at Messente, or "".
     """
 
     account: str
@@ -38,8 +38,14 @@ class ReportTarget:
     omnimessage_id: str
 
     @classmethod
-    def of(cls, report: Report, *, account: str, message_pk: int | None) -> ReportTarget:
-        """Return what ``report`` says of whose it is, beside what is known otherwise."""
+    def from_report(cls, report: Report, *, account: str, message_pk: int | None) -> ReportTarget:
+        """Return the target with the ids of a report.
+
+        Args:
+            report: the report.
+            account: the verified account.
+            message_pk: the primary key in the token of the callback URL, or None.
+        """
         return cls(
             account=account,
             message_pk=message_pk,
@@ -49,104 +55,109 @@ class ReportTarget:
 
 
 def messages() -> SmsMessageQuerySet:
-    """Messages as the database that is written to has them: a replica may not have heard of them yet."""
+    """Return the messages of the database for writes, because a replica may not have the newest rows yet."""
     return SmsMessage.objects.using(router.db_for_write(SmsMessage))
 
 
 def reports() -> DeliveryReportQuerySet:
-    """Reports as the database that is written to has them."""
+    """Return the reports of the database for writes."""
     return DeliveryReport.objects.using(router.db_for_write(DeliveryReport))
 
 
 def pending() -> PendingPollQuerySet:
-    """What is waited for, as the database that is written to has it."""
+    """Return the pending polls of the database for writes."""
     return PendingPoll.objects.using(router.db_for_write(PendingPoll))
 
 
-def find_message(address: ReportTarget, *, lock: bool = False) -> SmsMessage | None:
-    """Return the message that a report is about, with ``hold_since``, or None while it is not known.
+def find_message(target: ReportTarget, *, lock: bool = False) -> SmsMessage | None:
+    """Return the message that a report is about, or None if no row is known for it.
+
+    The message has the attribute ``hold_since``: when the credit hold of its account started, or None.
 
     Args:
-        address: whose it says it is.
-        lock: whether to keep the row from changing until the transaction ends.
+        target: the message that the report is about.
+        lock: whether to lock the row until the transaction ends.
 
     Raises:
-        ReportNotForMessage: there is a message, but the report may not speak about it.
+        ReportNotForMessage: there is a message, but the report is not allowed to change it.
     """
     hold = Account.objects.filter(name=OuterRef("account")).values("credits_exhausted_at")[:1]
     rows = messages().defer("text", "metadata").annotate(hold_since=Subquery(hold))
     if lock:
         rows = rows.select_for_update()
     message = None
-    if address.message_pk is not None:
-        message = _first(rows.filter(pk=address.message_pk))
+    if target.message_pk is not None:
+        message = _first(rows.filter(pk=target.message_pk))
     else:
-        if address.sms_unique_id:
-            message = _first(rows.filter(sms_unique_id=address.sms_unique_id))
-        if message is None and address.omnimessage_id:
-            whole = rows.of_omnimessage(address.omnimessage_id).filter(sms_unique_id__isnull=True)
-            message = _first(whole.filter(account=address.account))
-    if message is not None and not _is_about(message, address):
-        raise ReportNotForMessage(f"It does not speak for message {message.pk}.")
+        if target.sms_unique_id:
+            message = _first(rows.filter(sms_unique_id=target.sms_unique_id))
+        if message is None and target.omnimessage_id:
+            omnimessages = rows.of_omnimessage(target.omnimessage_id).filter(sms_unique_id__isnull=True)
+            message = _first(omnimessages.filter(account=target.account))
+    if message is not None and not _is_about(message, target):
+        raise ReportNotForMessage(f"The report is not for message {message.pk}.")
     return message
 
 
 def missing_ids(message: SmsMessage, report: Report) -> dict[str, Any]:
-    """Return the ids that a report tells of a message that has none yet, by their columns.
+    """Return the ids, by column name, that a report adds to a message without any id.
 
-    That is so where the report has overtaken the answer to sending, or the answer never came.
+    A message has no id if its report arrives before the response to the send request, or if that response is lost.
 
     Raises:
-        ReportNotForMessage: the id is another message's.
+        ReportNotForMessage: the id belongs to another message.
     """
     if message.sms_unique_id is not None or message.omnimessage_id:
         return {}
     if report.source is Source.OMNICHANNEL:
-        # One of several channels, perhaps: the row stands for the whole until mark_sent says otherwise.
+        # The report may be about one of several channels, so its message id is not stored: the row represents the
+        # omnimessage until mark_sent gives it the id of one channel.
         return {"omnimessage_id": report.omnimessage_id} if report.omnimessage_id else {}
     if not report.sms_unique_id:
         return {}
     if messages().filter(sms_unique_id=report.sms_unique_id).exists():
-        raise ReportNotForMessage(f"Its id is not that of message {message.pk}.")
+        raise ReportNotForMessage(f"The report for message {message.pk} has the id of another message.")
     return {"sms_unique_id": report.sms_unique_id}
 
 
 def orphans_of(message: SmsMessage) -> DeliveryReportQuerySet:
-    """Return the orphans that are about a message, in the order in which they came."""
-    # Said of each, or else SQLite uses the index of none: in those are orphans alone.
-    unknown = Q(message__isnull=True)
-    about = unknown & Q(token_message_id=message.pk)
+    """Return the orphans that are about a message, in the order in which they were received."""
+    # Each alternative repeats the condition of the partial indexes, which contain orphans only. SQLite uses no index
+    # without it.
+    is_orphan = Q(message__isnull=True)
+    condition = is_orphan & Q(token_message_id=message.pk)
     if message.sms_unique_id:
-        about |= unknown & Q(sms_unique_id=message.sms_unique_id)
+        condition |= is_orphan & Q(sms_unique_id=message.sms_unique_id)
     elif message.omnimessage_id:
-        about |= unknown & Q(omnimessage_id=message.omnimessage_id)
-    return reports().filter(about, account=message.account).order_by("pk")
+        condition |= is_orphan & Q(omnimessage_id=message.omnimessage_id)
+    return reports().filter(condition, account=message.account).order_by("pk")
 
 
 def orphans_with_message() -> DeliveryReportQuerySet:
-    """Return all orphans whose message is known by now, in the order in which they came."""
-    known = messages().filter(account=OuterRef("account"))
-    whole = known.of_omnimessage(OuterRef("omnimessage_id")).filter(sms_unique_id__isnull=True)
+    """Return all orphans whose message is stored by now, in the order in which they were received."""
+    candidates = messages().filter(account=OuterRef("account"))
+    omnimessages = candidates.of_omnimessage(OuterRef("omnimessage_id")).filter(sms_unique_id__isnull=True)
     return (
         reports()
         .orphans()
         .filter(
-            Exists(known.filter(pk=OuterRef("token_message_id")))
-            | Exists(known.filter(sms_unique_id=OuterRef("sms_unique_id")))
-            | Exists(whole)
+            Exists(candidates.filter(pk=OuterRef("token_message_id")))
+            | Exists(candidates.filter(sms_unique_id=OuterRef("sms_unique_id")))
+            | Exists(omnimessages)
         )
         .order_by("pk")
     )
 
 
-def _is_about(message: SmsMessage, address: ReportTarget) -> bool:
-    if message.account != address.account:
+def _is_about(message: SmsMessage, target: ReportTarget) -> bool:
+    """Return whether a report with this target is allowed to change a message that was found for it."""
+    if message.account != target.account:
         return False
-    if address.omnimessage_id and address.omnimessage_id == message.omnimessage_id:
+    if target.omnimessage_id and target.omnimessage_id == message.omnimessage_id:
         return True
     if message.sms_unique_id is not None:
-        return address.sms_unique_id in {"", message.sms_unique_id}
-    return not (message.omnimessage_id and address.omnimessage_id)
+        return target.sms_unique_id in {"", message.sms_unique_id}
+    return not (message.omnimessage_id and target.omnimessage_id)
 
 
 def _first(rows: SmsMessageQuerySet) -> SmsMessage | None:

@@ -1,4 +1,7 @@
-"""Gives orphans to their messages, whichever was committed first: after each commit, and in the sweep."""
+"""Match orphans with their messages, in whichever order the two were committed.
+
+Matching runs after the commit of a message, after the commit of an orphan, and in the sweep.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,7 @@ BATCH = 500
 
 
 def match_orphans_of(message: SmsMessage) -> int:
-    """Give a message the orphans that are about it; return how many those were.
+    """Match a message with its orphans; return the number of orphans matched.
 
     Args:
         message: a message whose row is committed.
@@ -41,43 +44,52 @@ def match_orphans_of(message: SmsMessage) -> int:
 
 
 def match_orphans() -> int:
-    """Give all orphans to their messages that are known by now, however that was missed; return how many."""
+    """Match all orphans whose messages are stored by now; return the number of orphans matched."""
     matched, last = 0, 0
     while batch := list(orphans_with_message().filter(pk__gt=last)[:BATCH]):
         for orphan in _by_rank(batch):
             try:
                 matched += match_orphan(orphan)
-            except Exception:  # one report's trouble must not keep the others from their messages
-                logger.exception("Delivery report %s could not be given to its message.", orphan.pk)
+            except Exception:  # an error with one report must not prevent the others from being matched
+                logger.exception("Delivery report %s could not be matched with its message.", orphan.pk)
         last = batch[-1].pk
     return matched
 
 
 def _by_rank(orphans: Iterable[DeliveryReport]) -> list[DeliveryReport]:
-    """Return those that say most first: of what was delivered in the end nobody need hear now that it had failed."""
+    """Return the orphans sorted by the rank of their status, the highest first.
+
+    If a message failed and was delivered afterwards, the delivery is applied first. The failure then has no effect,
+    and its signals are not sent.
+    """
     return sorted(orphans, key=lambda orphan: Status(orphan.status).rank if orphan.status else -1, reverse=True)
 
 
 def count_duplicate(fingerprint: str, *, message_pk: int | None) -> bool:
-    """Count one more receipt of a report; return whether it is there.
+    """Increase the number of times that a report was received; return whether the report is stored.
 
     Args:
-        fingerprint: the report's.
-        message_pk: the primary key of the message that it was said to be about this time, or None.
+        fingerprint: the report's fingerprint.
+        message_pk: the primary key in the token of the callback URL of the duplicate, or None.
     """
-    told: dict[str, Any] = {"times_received": F("times_received") + 1}
+    changes: dict[str, Any] = {"times_received": F("times_received") + 1}
     if message_pk is not None:
-        # An account's URL may have brought it before, with an id that nobody knew. Now it is said whose it is, and
-        # the sweep gives it to its message.
-        unnamed = When(message__isnull=True, token_message_id__isnull=True, then=message_pk)
-        told["token_message_id"] = Case(unnamed, default=F("token_message_id"), output_field=BigIntegerField())
+        # The report may be stored as an orphan from the account's URL, because no message has its id. The duplicate
+        # names the message, so the sweep can match the orphan.
+        without_message = When(message__isnull=True, token_message_id__isnull=True, then=message_pk)
+        changes["token_message_id"] = Case(
+            without_message, default=F("token_message_id"), output_field=BigIntegerField()
+        )
     rows = reports().filter(fingerprint=fingerprint)
     with db_retry.bounded_transaction(rows.db):
-        return bool(rows.update(**told))
+        return bool(rows.update(**changes))
 
 
 def match_orphan(orphan: DeliveryReport) -> bool:
-    """Give an orphan to its message, if that is known and nobody else has; return whether that was done here.
+    """Match an orphan with its message; return whether this call did.
+
+    The result is False if the message is not stored. It is also False if another process has matched the orphan, or
+    is sending the orphan's signals.
 
     Args:
         orphan: the report's row as it was read.
@@ -91,34 +103,36 @@ def match_orphan(orphan: DeliveryReport) -> bool:
         err=orphan.err,
         occurred_at=orphan.occurred_at,
     )
-    address = ReportTarget.of(report, account=orphan.account, message_pk=orphan.token_message_id)
+    target = ReportTarget.from_report(report, account=orphan.account, message_pk=orphan.token_message_id)
     using = router.db_for_write(DeliveryReport)
-    return db_retry.retry_on_contention(lambda: _adopt(orphan, report, address, using=using), using=using)
+    return db_retry.retry_on_contention(lambda: _match(orphan, report, target, using=using), using=using)
 
 
-def _adopt(orphan: DeliveryReport, report: Report, address: ReportTarget, *, using: str) -> bool:
+def _match(orphan: DeliveryReport, report: Report, target: ReportTarget, *, using: str) -> bool:
     now = timezone.now()
     try:
-        # Without a lock first: MariaDB would have it wait for a registration that is under way, for as long as that
-        # is open. Whoever commits after us looks for orphans after us.
-        if find_message(address) is None:
+        # The first read takes no lock. On MariaDB a locking read waits for an open transaction that inserts the
+        # message. If that transaction commits later, its own matching finds the orphan.
+        if find_message(target) is None:
             return False
     except ReportNotForMessage:
         return False
     with db_retry.bounded_transaction(using):
         try:
-            message = find_message(address, lock=True)
+            message = find_message(target, lock=True)
             row = reports().select_for_update().filter(pk=orphan.pk, message__isnull=True).first()
             if message is None or row is None:
                 return False
             if row.dispatch_due_at is not None and row.dispatch_due_at > now:
-                return False  # it is just being told of: whoever does that comes here afterwards, or the sweep does
+                return False  # its signals are being sent; that process matches it afterwards, or else the sweep does
             signals = apply_report(row, message, report, now=now)
         except (ReportNotForMessage, ConcurrentUpdate):
-            return False  # not about this message after all; or moved where there are no locks: the sweep comes again
-        # What was received without its message was told so, unless a receiver raised; what has changed now is news.
-        told = row.dispatched_at is not None and not row.dispatch_error
-        row.signals = [*([] if told else row.signals), *signals]
+            # The report is not for the message that was locked, or the database has no row locks and the message was
+            # changed. The sweep retries.
+            return False
+        # The signals of the orphan were sent without a message. They are sent again only if a receiver raised.
+        dispatched = row.dispatched_at is not None and not row.dispatch_error
+        row.signals = [*([] if dispatched else row.signals), *signals]
         row.dispatch_due_at = now + dispatch.DISPATCH_LEASE
         row.token_message_id = None
         row.save(update_fields=["message", "token_message_id", "outcome", "previous", "signals", "dispatch_due_at"])

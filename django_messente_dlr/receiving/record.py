@@ -1,4 +1,4 @@
-"""Writes a report down: its row, what it does to its message, and what is to be sent after the commit."""
+"""Record a report: insert its row, apply it to its message, and send its signals after the commit."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ from django_messente_dlr.receiving.lookup import ReportTarget, find_message, mes
 from django_messente_dlr.receiving.orphans import count_duplicate, match_orphan, match_orphans_of
 from django_messente_dlr.utils import db_retry
 
-# The rank can only rise, and there are seven of them: whoever lost so many races is not racing.
+# The rank can only rise and there are seven ranks, so reports of other processes cannot cause this many conflicts.
 ATTEMPTS = 8
 
 
 class WriteConflict(Exception):
-    """The message kept changing while its report was being written. Nothing was written; try again."""
+    """The message kept changing while the report was being recorded. Nothing was stored; try again later."""
 
 
 class RecordResult(enum.Enum):
-    """Whether a report was written, or had been before."""
+    """Whether a report was stored by this call, or is a duplicate of a stored one."""
 
     CREATED = "new"
     DUPLICATE = "repeated"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Entry:
-    """A report on its way into the ledger."""
+class _UnsavedReport:
+    """A report and what its row needs besides."""
 
     report: Report
     status: Status | None
-    address: ReportTarget
+    target: ReportTarget
     fingerprint: str
     now: datetime
     keys: KeyFingerprints
@@ -52,19 +52,19 @@ class _Entry:
 def record(
     report: Report, *, account: str, message_pk: int | None = None, keys: KeyFingerprints = NO_KEYS
 ) -> RecordResult:
-    """Write down what Messente said, move its message if that is news, and have the signals sent after the commit.
+    """Store a report, change its message if the report has a higher rank, and send the signals after the commit.
 
     Args:
-        report: what was said.
-        account: the account that it is about; whoever calls has verified that.
-        message_pk: the primary key of the message that it is about, where that is known otherwise than by its id.
-        keys: by which keys that was verified, where it was called back.
+        report: the report.
+        account: the account of the report. The caller has verified it.
+        message_pk: the primary key of the message, if it is known from something else than the report's ids.
+        keys: the fingerprints of the keys that verified the callback.
 
     Raises:
-        ReportNotForMessage: its message belongs to another account, or ``message_pk`` is not the message with its id.
-        WriteConflict: it could not be written for other writers, and should come again.
+        ReportNotForMessage: the message belongs to another account, or has other ids than the report.
+        WriteConflict: other writers kept changing the message. Nothing was stored; the report can be sent again.
     """
-    # Where there is an id, it alone counts: the same report may come by a message's URL and by the account's.
+    # A report with an id has the same fingerprint at the message's callback URL and at the account's.
     scope = [account] if report.sms_unique_id or report.omnimessage_id else [account, message_pk]
     fingerprint = report.fingerprint(*scope)
     return _record(
@@ -73,39 +73,39 @@ def record(
 
 
 def record_final(message: SmsMessage, report: Report, status: Status) -> RecordResult:
-    """Write down an end that is ours to conclude: Messente refused the message, or told nothing for 48 hours.
+    """Record a status without a report: Messente rejected the request, or reported nothing final within 48 hours.
 
     Args:
         message: the message.
-        report: why, in its ``payload`` and ``error_text``.
-        status: the end.
+        report: a report made here, with the reason in its ``payload`` and ``error_text``.
+        status: the new status.
     """
     fingerprint = report.fingerprint(message.account, message.pk, status.value)
     return _record(report, status, account=message.account, message_pk=message.pk, fingerprint=fingerprint)
 
 
 def confirm_sent(message: SmsMessage, *, next_poll_at: datetime, sent_at: datetime, **ids: Any) -> None:
-    """Write down that Messente has taken a message, and match what it had reported before.
+    """Record that Messente has accepted a message, and match its orphans after the commit.
 
     Args:
-        message: the message; its attributes follow what is written.
-        next_poll_at: when to ask about it first.
-        sent_at: when Messente sends it, from which on it keeps its reports for 48 hours.
-        ids: what Messente calls it (``sms_unique_id``, ``omnimessage_id``), and what else its answer tells.
+        message: the message. Its attributes are updated.
+        next_poll_at: when to poll for the first time.
+        sent_at: when Messente sends the message. Messente keeps its reports for 48 hours from this time.
+        ids: the message's ids at Messente (``sms_unique_id``, ``omnimessage_id``), and other columns to set.
     """
     using = router.db_for_write(SmsMessage)
     with transaction.atomic(using=using):
         rows = messages().filter(pk=message.pk)
         sent = {"status": Status.SENT.value, "rank": Status.SENT.rank}
-        # A report may have overtaken the answer: then there is more to know than that it was sent.
+        # A report may arrive before the response to the send request. The status that it has set is kept.
         if rows.filter(rank=Status.QUEUED.rank).update(**sent, **ids, sent_at=sent_at):
-            # The project may have entered its row by itself.
+            # A row that the project created without `prepare_sms` has no pending poll.
             if not pending().filter(pk=message.pk).update(due_at=next_poll_at):
                 pending().create(message=message, account=message.account, due_at=next_poll_at)
         else:
             rows.update(**ids, sent_at=sent_at)
             poll_no_later_than(message.pk, next_poll_at)
-            if rows.filter(rank=Status.UNRESOLVED.rank).exists():  # given up before it was sent: too early
+            if rows.filter(rank=Status.UNRESOLVED.rank).exists():  # polling ended before it was sent
                 pending().get_or_create(pk=message.pk, defaults={"account": message.account, "due_at": next_poll_at})
         for name, value in ids.items():
             setattr(message, name, value)
@@ -122,75 +122,79 @@ def _record(
     fingerprint: str,
     keys: KeyFingerprints = NO_KEYS,
 ) -> RecordResult:
-    address = ReportTarget.of(report, account=account, message_pk=message_pk)
-    entry = _Entry(
-        report=report, status=status, address=address, fingerprint=fingerprint, now=timezone.now(), keys=keys
+    target = ReportTarget.from_report(report, account=account, message_pk=message_pk)
+    unsaved = _UnsavedReport(
+        report=report, status=status, target=target, fingerprint=fingerprint, now=timezone.now(), keys=keys
     )
-    return db_retry.retry_on_contention(lambda: _enter(entry), using=router.db_for_write(DeliveryReport))
+    return db_retry.retry_on_contention(lambda: _insert(unsaved), using=router.db_for_write(DeliveryReport))
 
 
-def _enter(entry: _Entry) -> RecordResult:
-    if fast_path.try_write(entry.report, entry.status, entry.address, columns=_columns(entry), now=entry.now):
+def _insert(unsaved: _UnsavedReport) -> RecordResult:
+    """Insert the report on the fast path or by the ORM, or count it as a duplicate."""
+    if fast_path.try_write(
+        unsaved.report, unsaved.status, unsaved.target, columns=_columns(unsaved), now=unsaved.now
+    ):
         return RecordResult.CREATED
     for attempt in range(ATTEMPTS):
         try:
-            _write(entry, lock=attempt > 0)
+            _insert_with_orm(unsaved, lock=attempt > 0)
         except ConcurrentUpdate:
             continue
         except IntegrityError:
-            if count_duplicate(entry.fingerprint, message_pk=entry.address.message_pk):
+            if count_duplicate(unsaved.fingerprint, message_pk=unsaved.target.message_pk):
                 return RecordResult.DUPLICATE
-            # Not the fingerprint: its message was deleted, or its id taken by another, a moment ago.
+            # No row has the fingerprint, so the message was deleted or another message received its id meanwhile.
             continue
         return RecordResult.CREATED
-    raise WriteConflict(f"The message of a report about {entry.address.account} kept changing.")
+    raise WriteConflict(f"The message of a report of account {unsaved.target.account} kept changing.")
 
 
-def _write(entry: _Entry, *, lock: bool) -> None:
-    # Without a lock first: the read is outside the transaction, whose UPDATE then finds the row unchanged, or not.
-    message = None if lock else find_message(entry.address)
+def _insert_with_orm(unsaved: _UnsavedReport, *, lock: bool) -> None:
+    # The first attempt reads the message without a lock, before the transaction. The conditional UPDATE inside it
+    # detects a change of the message.
+    message = None if lock else find_message(unsaved.target)
     using = router.db_for_write(DeliveryReport)
     with db_retry.bounded_transaction(using):
         if lock:
-            message = find_message(entry.address, lock=True)
-        row = DeliveryReport(**_columns(entry))
+            message = find_message(unsaved.target, lock=True)
+        row = DeliveryReport(**_columns(unsaved))
         if message is None:
             row.outcome = ReportOutcome.ORPHAN
-            row.token_message_id = entry.address.message_pk
+            row.token_message_id = unsaved.target.message_pk
             row.signals = ["dlr_received"]
         else:
-            signals = apply_report(row, message, entry.report, now=entry.now)
+            signals = apply_report(row, message, unsaved.report, now=unsaved.now)
             row.signals = ["dlr_received", *signals]
-        heard = dispatch.has_receivers(row.signals)
-        for name, value in dispatch.dispatch_fields(now=entry.now, has_receivers=heard).items():
+        has_receivers = dispatch.has_receivers(row.signals)
+        for name, value in dispatch.dispatch_fields(now=unsaved.now, has_receivers=has_receivers).items():
             setattr(row, name, value)
         row.save(using=using, force_insert=True)
-        if heard:
+        if has_receivers:
             dispatch.dispatch_on_commit(row)
         if message is None:
-            # Its message may have been committed between our look and our commit.
+            # The message may have been committed after the read above and before the commit of the report.
             transaction.on_commit(lambda: match_orphan(row), using=using, robust=True)
 
 
-def _columns(entry: _Entry) -> dict[str, Any]:
-    """Return what a report's row says, whatever it does to its message."""
+def _columns(unsaved: _UnsavedReport) -> dict[str, Any]:
+    """Return the columns of the report's row that do not depend on the message."""
     return {
-        "account": entry.address.account,
-        "sms_unique_id": entry.report.sms_unique_id,
-        "omnimessage_id": entry.report.omnimessage_id,
-        "source": entry.report.source.value,
-        "stat": entry.report.stat,
-        "status": entry.status.value if entry.status else "",
-        "err": entry.report.err,
-        "occurred_at": to_db_datetime(entry.report.occurred_at),
-        "received_at": entry.now,
-        "payload": dict(entry.report.payload),
-        "fingerprint": entry.fingerprint,
-        "url_key": entry.keys.url,
-        "signature_key": entry.keys.signature,
+        "account": unsaved.target.account,
+        "sms_unique_id": unsaved.report.sms_unique_id,
+        "omnimessage_id": unsaved.report.omnimessage_id,
+        "source": unsaved.report.source.value,
+        "stat": unsaved.report.stat,
+        "status": unsaved.status.value if unsaved.status else "",
+        "err": unsaved.report.err,
+        "occurred_at": to_db_datetime(unsaved.report.occurred_at),
+        "received_at": unsaved.now,
+        "payload": dict(unsaved.report.payload),
+        "fingerprint": unsaved.fingerprint,
+        "url_key": unsaved.keys.url,
+        "signature_key": unsaved.keys.signature,
     }
 
 
 def to_db_datetime(moment: datetime | None) -> datetime | None:
-    """Return a time in UTC as the project's databases take it: naive and local where USE_TZ is off."""
+    """Return a time in UTC as Django's database fields expect it: naive and local if USE_TZ is off."""
     return timezone.make_naive(moment) if moment and not settings.USE_TZ else moment

@@ -1,7 +1,7 @@
-"""What a report does to a message: decided here from what both say, without touching the database.
+"""Decide what a report changes on its message, without access to the database.
 
-In come a message as it was read and a report with its Status; out comes a `Transition`: what to change, on which
-condition, and which signals tell of it. `receiving` carries it out.
+`decide` takes a message as it was read and a report with its Status. It returns a `Transition`: the changes, the
+condition on which they are valid, and the signals to send. `receiving.apply` writes it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from django_messente_dlr.messente.reports import Report
 from django_messente_dlr.models import ReportOutcome, SmsMessage
 from django_messente_dlr.models.statuses import Status
 
-# err 4 is not here: it is the account's matter, and its signals come once an outage.
+# err 4 (out of credits) is missing: it concerns the account, and its signals are sent once in each outage.
 CAUSE_SIGNALS = {
     ErrorCode.IDENTICAL_MESSAGES: "identical_messages_blocked",
     ErrorCode.SENDER_NOT_ALLOWED: "sender_not_allowed",
@@ -25,29 +25,36 @@ CAUSE_SIGNALS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transition:
-    """What a report does to its message.
+    """The effect of a report on its message.
 
     Attributes:
-        outcome: what to note on the report.
-        previous: the message's status before, where it advances.
-        changes: the message's columns to set.
-        expected: what the message's row must still say for ``changes`` to be right.
-        ends_waiting: whether no more is waited for from now on.
+        outcome: the effect in one word, for the report's row.
+        previous: the message's status before the report, if the report changes it.
+        changes: the message's columns to set, with their values.
+        expected: the values that the message's columns must still have when ``changes`` are written.
+        ends_polling: whether no further report is expected, so that polling ends.
         signals: the names of the signals to send.
-        cause: the cause of failure that this report has made known.
+        cause: the cause of a failure, if this report is the first to contain it.
     """
 
     outcome: ReportOutcome
     previous: Status | None = None
     changes: dict[str, Any] = field(default_factory=dict)
     expected: dict[str, Any] = field(default_factory=dict)
-    ends_waiting: bool = False
+    ends_polling: bool = False
     signals: tuple[str, ...] = ()
     cause: ErrorCode | None = None
 
 
 def decide(message: SmsMessage, report: Report, status: Status | None, *, now: datetime) -> Transition:
-    """Return what ``report``, which amounts to ``status``, does to ``message``."""
+    """Return the effect of a report on a message.
+
+    Args:
+        message: the message as it was read.
+        report: the report.
+        status: the Status of the report (`Status.from_report`), or None if it has none.
+        now: the current time.
+    """
     if status is None:
         return Transition(outcome=ReportOutcome.UNREADABLE)
     if status.rank > message.rank:
@@ -66,11 +73,11 @@ def _advance(message: SmsMessage, report: Report, status: Status, *, now: dateti
         "stat": report.stat,
         "err": report.err,
         "error_text": report.error_text,
-        **{name: told for name, told in _extras(report).items() if getattr(message, name) is None},
+        **_missing_price_and_parts(message, report),
     }
     if report.channel:
         changes["channel"] = report.channel
-    # What was seen had been delivered before: that was when it was final.
+    # "seen" may follow "delivered". The message was final when it was delivered, and keeps that time.
     if status.is_final and not previous.is_delivery:
         changes["finalised_at"] = now
     return Transition(
@@ -78,20 +85,20 @@ def _advance(message: SmsMessage, report: Report, status: Status, *, now: dateti
         previous=previous,
         changes=changes,
         expected={"rank": message.rank},
-        ends_waiting=_is_end(message, report, status, previous=previous),
+        ends_polling=_ends_polling(message, report, status, previous=previous),
         signals=("dlr_status_changed", *_status_signals(previous, status), *_cause_signals(cause)),
         cause=cause,
     )
 
 
 def _enrich(message: SmsMessage, report: Report, status: Status) -> Transition:
-    """Add what the message lacks, and change nothing that is there."""
+    """Return a transition that sets only columns that are empty: the report has the rank of the message."""
     changes: dict[str, Any] = {}
     if status.is_failure and not message.err and report.err:
         changes["err"] = report.err
     if report.error_text and not message.error_text:
         changes["error_text"] = report.error_text
-    changes |= {name: told for name, told in _extras(report).items() if getattr(message, name) is None}
+    changes |= _missing_price_and_parts(message, report)
     if not changes:
         return Transition(outcome=ReportOutcome.STALE)
     cause = ErrorCode.from_code(report.err) if "err" in changes else None
@@ -104,16 +111,19 @@ def _enrich(message: SmsMessage, report: Report, status: Status) -> Transition:
     )
 
 
-def _is_end(message: SmsMessage, report: Report, status: Status, *, previous: Status) -> bool:
-    """Tell whether nothing more is waited for after ``status``."""
+def _ends_polling(message: SmsMessage, report: Report, status: Status, *, previous: Status) -> bool:
+    """Return whether polling for a message ends with this report."""
     if status.is_failure and message.sms_unique_id is None and (message.omnimessage_id or report.omnimessage_id):
-        return False  # of one channel; it may yet be delivered by another, and whoever asks hears of all of them
+        # One channel of an omnimessage has failed. Another channel may still deliver it, and a poll returns the
+        # status of all channels.
+        return False
     return status.rank >= Status.UNRESOLVED.rank and not previous.is_delivery
 
 
-def _extras(report: Report) -> dict[str, Any]:
-    told = {"price": report.price, "parts": report.parts}
-    return {name: value for name, value in told.items() if value is not None}
+def _missing_price_and_parts(message: SmsMessage, report: Report) -> dict[str, Any]:
+    """Return the price and the number of parts that the report contains and the message does not have yet."""
+    values = {"price": report.price, "parts": report.parts}
+    return {name: value for name, value in values.items() if value is not None and getattr(message, name) is None}
 
 
 def _status_signals(previous: Status, status: Status) -> list[str]:

@@ -1,4 +1,4 @@
-"""From a commit to signals: after it, at least once, and whatever a receiver does."""
+"""The dispatch of signals: after the commit, at least once, whatever a receiver raises."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ def message() -> SmsMessage:
     return SmsMessageFactory.create()
 
 
-class Mute(Exception):
-    """An error that cannot even be read."""
+class UnreadableError(Exception):
+    """An error whose ``__str__`` raises."""
 
     def __str__(self) -> str:
         raise AttributeError
 
 
-class Bell:
-    """A receiver that is an object."""
+class ReceiverObject:
+    """A callable object with a method. Both raise the error."""
 
     def __init__(self, error: Exception) -> None:
         self.error = error
@@ -48,70 +48,72 @@ class Bell:
     def __call__(self, **kwargs: Any) -> None:
         raise self.error
 
-    def ring(self, **kwargs: Any) -> None:
+    def raise_error(self, **kwargs: Any) -> None:
         raise self.error
 
 
-def ring(error: Exception, **kwargs: Any) -> None:
+def raise_error(error: Exception, **kwargs: Any) -> None:
     raise error
 
 
-def undo_a_report(message: SmsMessage) -> None:
+def record_and_roll_back(message: SmsMessage) -> None:
     """Record a report inside a transaction that is rolled back."""
     with transaction.atomic():
         receiving.record(Report(source=Source.CALLBACK, stat="DELIVRD"), account="default", message_pk=message.pk)
         raise ZeroDivisionError
 
 
-def stranded(message: SmsMessage) -> DeliveryReport:
-    """A report as a process leaves it that dies between the commit and its signals."""
+def record_without_dispatch(message: SmsMessage) -> DeliveryReport:
+    """Record a report in a process that dies after the commit and before it sends the signals."""
     with mock.patch.object(dispatch, "dispatch_report"):
         simulate_callback(message)
     return DeliveryReport.objects.get()
 
 
-def late(report: DeliveryReport) -> Any:
-    """The time at which somebody else may send a report's signals."""
+def after_lease(report: DeliveryReport) -> Any:
+    """Return a time at which the sweep may send the signals of a report."""
     assert report.dispatch_due_at is not None
     return report.dispatch_due_at + timedelta(seconds=1)
 
 
-class TestAfterTheCommit:
-    def test_receivers_run_outside_any_transaction_and_see_what_is_committed(self, message: SmsMessage) -> None:
-        seen: list[tuple[str, bool]] = []
+class TestAfterCommit:
+    def test_receivers__run_after_the_commit(self, message: SmsMessage) -> None:
+        states: list[tuple[str, bool]] = []
 
         def receiver(message: SmsMessage, **kwargs: Any) -> None:
             connection = transaction.get_connection()
-            seen.append((SmsMessage.objects.get(pk=message.pk).status, connection.in_atomic_block))
+            states.append((SmsMessage.objects.get(pk=message.pk).status, connection.in_atomic_block))
 
         signals.dlr_delivered.connect(receiver)
         simulate_callback(message)
-        assert seen == [("delivered", False)]
+        assert states == [("delivered", False)]
 
-    def test_nothing_is_told_of_what_was_rolled_back(self, message: SmsMessage, dlr_signals: SignalLog) -> None:
+    def test_rollback__sends_no_signals(self, message: SmsMessage, dlr_signals: SignalLog) -> None:
         with pytest.raises(ZeroDivisionError):
-            undo_a_report(message)
+            record_and_roll_back(message)
         assert dlr_signals == []
         assert not DeliveryReport.objects.exists()
 
-    def test_a_surrounding_transaction_is_waited_for(self, message: SmsMessage, dlr_signals: SignalLog) -> None:
+    def test_outer_transaction__delays_signals_until_its_commit(
+        self, message: SmsMessage, dlr_signals: SignalLog
+    ) -> None:
         with transaction.atomic():
             receiving.record(Report(source=Source.CALLBACK, stat="DELIVRD"), account="default", message_pk=message.pk)
             before = list(dlr_signals)
         assert before == []
         assert dlr_signals.names == DELIVERED
 
-    @pytest.mark.parametrize("around", [nullcontext, transaction.atomic])
-    def test_signals_that_cannot_be_sent_are_no_matter_to_messente_and_are_sent_by_the_sweep(
-        self, message: SmsMessage, around: Callable[[], Any], dlr_signals: SignalLog
+    @pytest.mark.parametrize("outer_context", [nullcontext, transaction.atomic])
+    def test_dispatch_error__is_answered_200_and_retried(
+        self, message: SmsMessage, outer_context: Callable[[], Any], dlr_signals: SignalLog
     ) -> None:
-        with mock.patch.object(dispatch, "dispatch_report", side_effect=OperationalError("gone")), around():
+        with mock.patch.object(dispatch, "dispatch_report", side_effect=OperationalError("gone")), outer_context():
             assert simulate_callback(message).status_code == 200
         assert dlr_signals == []
-        assert dispatch.dispatch_overdue(late(DeliveryReport.objects.get())) == 1
+        assert dispatch.dispatch_overdue(after_lease(DeliveryReport.objects.get())) == 1
         assert dlr_signals.names == DELIVERED
 
-    def test_what_was_sent_is_noted_on_the_report(self, message: SmsMessage) -> None:
+    def test_dispatch__is_stored_on_the_report(self, message: SmsMessage) -> None:
         simulate_callback(message)
         report = DeliveryReport.objects.get()
         assert report.signals == DELIVERED
@@ -120,10 +122,10 @@ class TestAfterTheCommit:
         assert report.dispatch_error == ""
 
 
-class TestReceiversThatRaise:
+class TestReceiverErrors:
     @pytest.fixture
     def _unlogged(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """pytest keeps the log, and xdist cannot hand half a character from process to process."""
+        """Disable the log: pytest keeps it, and xdist cannot send a lone surrogate to another process."""
         monkeypatch.setattr(logging.getLogger("django_messente_dlr.signals"), "disabled", True)
 
     @pytest.fixture
@@ -134,7 +136,7 @@ class TestReceiversThatRaise:
         signals.dlr_delivered.connect(receiver)
         return receiver
 
-    def test_the_answer_is_200_the_others_are_called_and_the_error_is_kept(
+    def test_receiver_error__is_stored_and_others_are_called(
         self, message: SmsMessage, failing: Any, dlr_signals: SignalLog, caplog: pytest.LogCaptureFixture
     ) -> None:
         with caplog.at_level(logging.ERROR):
@@ -148,7 +150,7 @@ class TestReceiversThatRaise:
         assert list(DeliveryReport.objects.dispatch_failed()) == [report]
         assert any(record.exc_info for record in caplog.records)
 
-    def test_its_signals_can_be_sent_again_and_then_all_is_well(
+    def test_dispatch_report__clears_the_error_after_success(
         self, message: SmsMessage, failing: Any, dlr_signals: SignalLog
     ) -> None:
         simulate_callback(message)
@@ -161,7 +163,7 @@ class TestReceiversThatRaise:
         assert dlr_signals.names == DELIVERED * 3
 
     @pytest.mark.parametrize(
-        ("error", "told"),
+        ("error", "expected"),
         [
             (RuntimeError("out of order"), "RuntimeError: out of order"),
             (
@@ -169,51 +171,53 @@ class TestReceiversThatRaise:
                 "RuntimeError: a NUL \ufffd and half a ? character",
             ),
             (RuntimeError("x" * 5000), f"RuntimeError: {'x' * 1000}"),
-            (Mute(), "Mute: its text cannot be read"),
+            (UnreadableError(), "UnreadableError: the error has no readable message"),
         ],
     )
-    @pytest.mark.parametrize("kind", ["object", "partial", "method", "function"])
+    @pytest.mark.parametrize("receiver_type", ["object", "partial", "method", "function"])
     @pytest.mark.usefixtures("_unlogged")
-    def test_whatever_it_is_and_says_it_is_named_and_the_others_are_called(
+    def test_receiver_error__names_any_kind_of_receiver(
         self,
         message: SmsMessage,
-        kind: str,
+        receiver_type: str,
         error: Exception,
-        told: str,
+        expected: str,
         dlr_signals: SignalLog,
         *,
         caplog: pytest.LogCaptureFixture,
     ) -> None:
-        bell = Bell(error)
-        # What half a character stands in cannot be told from one process of the tests to another.
+        receiver_object = ReceiverObject(error)
+        # xdist cannot send a log record with a lone surrogate from one process to another.
         caplog.set_level(logging.CRITICAL, logger=signals.logger.name)
         receivers: dict[str, tuple[Callable[..., None], str]] = {
-            "object": (bell, "Bell"),
-            "partial": (partial(ring, error), "ring"),
-            "method": (bell.ring, "Bell.ring"),
-            "function": (lambda **kwargs: ring(error), "<lambda>"),
+            "object": (receiver_object, "ReceiverObject"),
+            "partial": (partial(raise_error, error), "raise_error"),
+            "method": (receiver_object.raise_error, "ReceiverObject.raise_error"),
+            "function": (lambda **kwargs: raise_error(error), "<lambda>"),
         }
-        receiver, name = receivers[kind]
+        receiver, name = receivers[receiver_type]
         signals.dlr_received.connect(receiver)
         assert simulate_callback(message).status_code == 200
         report = DeliveryReport.objects.get()
-        assert report.dispatch_error.endswith(f"{name}: {told}")
+        assert report.dispatch_error.endswith(f"{name}: {expected}")
         assert report.dispatch_error.startswith(f"{__name__}.")
         assert report.dispatched_at is not None
         assert dlr_signals.names == DELIVERED
 
 
-class TestTheSweep:
-    def test_it_sends_what_a_dead_process_has_left_unsent(self, message: SmsMessage, dlr_signals: SignalLog) -> None:
-        report = stranded(message)
+class TestDispatchOverdue:
+    def test_dispatch_overdue__sends_signals_of_a_dead_process(
+        self, message: SmsMessage, dlr_signals: SignalLog
+    ) -> None:
+        report = record_without_dispatch(message)
         assert list(DeliveryReport.objects.undispatched()) == [report]
-        assert dispatch.dispatch_overdue() == 0  # it may be under way still
-        assert dispatch.dispatch_overdue(late(report)) == 1
+        assert dispatch.dispatch_overdue() == 0  # the process may still be sending them
+        assert dispatch.dispatch_overdue(after_lease(report)) == 1
         assert dlr_signals.names == DELIVERED
         assert dlr_signals.arguments("dlr_status_changed")["previous"] == "sent"
-        assert dispatch.dispatch_overdue(late(report) + timedelta(days=1)) == 0
+        assert dispatch.dispatch_overdue(after_lease(report) + timedelta(days=1)) == 0
 
-    def test_one_reports_trouble_does_not_keep_the_others_back(
+    def test_dispatch_overdue__continues_after_an_error(
         self, dlr_signals: SignalLog, caplog: pytest.LogCaptureFixture
     ) -> None:
         past = timezone.now() - timedelta(minutes=1)
@@ -223,9 +227,9 @@ class TestTheSweep:
         assert dlr_signals.names == ["dlr_received"]
         assert "could not be sent" in caplog.text
 
-    def test_a_claimed_report_is_left_to_who_claimed_it(self, message: SmsMessage, dlr_signals: SignalLog) -> None:
-        report = stranded(message)
-        now = late(report)
+    def test_claim_dispatch__excludes_claimed_reports(self, message: SmsMessage, dlr_signals: SignalLog) -> None:
+        report = record_without_dispatch(message)
+        now = after_lease(report)
         claimed = DeliveryReport.objects.claim_dispatch(10, now=now, lease=dispatch.DISPATCH_LEASE)
         assert claimed == [report]
         assert DeliveryReport.objects.claim_dispatch(10, now=now, lease=dispatch.DISPATCH_LEASE) == []
@@ -238,7 +242,7 @@ class TestTheSweep:
             == 1
         )
 
-    def test_it_announces_a_restoration_that_a_dead_process_did_not(self, dlr_signals: SignalLog) -> None:
+    def test_dispatch_overdue__sends_an_unsent_credits_restored(self, dlr_signals: SignalLog) -> None:
         AccountFactory.create(held=True)
         with mock.patch.object(dispatch, "send_credits_restored"):
             assert accounts.release_hold("default", now=timezone.now())
@@ -247,27 +251,27 @@ class TestTheSweep:
         assert dlr_signals == [("credits_restored", {"message": None, "report": None, "account": "default"})]
         assert Account.objects.get().restored_dispatch_due_at is None
 
-    def test_a_restoration_that_is_being_announced_is_left_to_who_does_it(self) -> None:
-        late, told = timezone.now() + 2 * dispatch.DISPATCH_LEASE, list[str]()
+    def test_dispatch_overdue__sends_credits_restored_once(self) -> None:
+        later, accounts_received = timezone.now() + 2 * dispatch.DISPATCH_LEASE, list[str]()
         AccountFactory.create(restored_dispatch_due_at=timezone.now())
 
         def receiver(account: str, **kwargs: Any) -> None:
-            told.append(account)
-            if len(told) == 1:
-                dispatch.dispatch_overdue(late)
+            accounts_received.append(account)
+            if len(accounts_received) == 1:
+                dispatch.dispatch_overdue(later)
 
         signals.credits_restored.connect(receiver)
-        dispatch.dispatch_overdue(late)
-        assert told == ["default"]
+        dispatch.dispatch_overdue(later)
+        assert accounts_received == ["default"]
 
-    def test_an_announcement_does_not_take_back_that_of_the_next_outage(self, dlr_signals: SignalLog) -> None:
-        """While its receivers are at work another outage ends, and whoever ended that dies before it says so."""
+    def test_credits_restored__keeps_the_next_outage_due(self, dlr_signals: SignalLog) -> None:
+        """Another outage ends while receivers run, and the process that ended it dies before it sends the signal."""
         AccountFactory.create(held=True)
-        now, told = timezone.now(), list[str]()
+        now, accounts_received = timezone.now(), list[str]()
 
         def receiver(account: str, **kwargs: Any) -> None:
-            told.append(account)
-            if len(told) == 1:
+            accounts_received.append(account)
+            if len(accounts_received) == 1:
                 later = now + timedelta(minutes=1)
                 accounts.start_hold(account, sent_at=later, now=later)
                 with mock.patch.object(dispatch, "send_credits_restored"):
@@ -276,45 +280,45 @@ class TestTheSweep:
         signals.credits_restored.connect(receiver)
         accounts.release_hold("default", now=now)
         dispatch.dispatch_overdue(now + timedelta(hours=1))
-        assert told == ["default", "default"]
+        assert accounts_received == ["default", "default"]
 
-    def test_a_batch_that_is_claimed_late_is_claimed_for_as_long(self, dlr_signals: SignalLog) -> None:
-        began = timezone.now() - dispatch.DISPATCH_LEASE
-        reports = DeliveryReportFactory.create_batch(2, dispatch_due_at=began)
+    def test_dispatch_overdue__lease_starts_at_the_claim(self, dlr_signals: SignalLog) -> None:
+        sweep_start = timezone.now() - dispatch.DISPATCH_LEASE
+        reports = DeliveryReportFactory.create_batch(2, dispatch_due_at=sweep_start)
         due: list[datetime] = []
 
         def receiver(report: DeliveryReport, **kwargs: Any) -> None:
-            due.append(DeliveryReport.objects.get(pk=report.pk).dispatch_due_at or began)
+            due.append(DeliveryReport.objects.get(pk=report.pk).dispatch_due_at or sweep_start)
 
         signals.dlr_received.connect(receiver)
-        assert dispatch.dispatch_overdue(began) == len(reports)
+        assert dispatch.dispatch_overdue(sweep_start) == len(reports)
         assert min(due) > timezone.now() + dispatch.DISPATCH_LEASE / 2
 
 
-def test_every_signal_of_the_app_can_be_named_on_a_report() -> None:
-    """What `BY_NAME` lacks would be sent by nobody."""
-    own = {name for name, value in vars(signals).items() if isinstance(value, Signal)}
-    assert own == set(signals.BY_NAME)
+def test_by_name__contains_every_signal() -> None:
+    """A signal that is missing in `BY_NAME` would never be sent."""
+    names = {name for name, value in vars(signals).items() if isinstance(value, Signal)}
+    assert names == set(signals.BY_NAME)
 
 
-class TestInATestCaseOfAProject(TestCase):
-    """Django's TestCase never commits; its own way to run what waits for the commit works with ours too."""
+class TestProjectTestCase(TestCase):
+    """Django's TestCase never commits. `captureOnCommitCallbacks` runs the dispatch nevertheless."""
 
-    def test_signals_come_with_capture_on_commit_callbacks(self) -> None:
-        heard: list[SmsMessage] = []
+    def test_signals__are_sent_with_capture_on_commit_callbacks(self) -> None:
+        received: list[SmsMessage] = []
 
         def receiver(message: SmsMessage, **kwargs: Any) -> None:
-            heard.append(message)
+            received.append(message)
 
         signals.dlr_delivered.connect(receiver)
         message = SmsMessageFactory.create()
         with self.captureOnCommitCallbacks(execute=True):
             assert simulate_callback(message).status_code == 200
-        assert heard == [message]
+        assert received == [message]
 
 
 class TestDeliveredMeanwhile:
-    """Another report delivers the message between the report of its failure and the dispatch of that."""
+    """A second report delivers the message after the report of its failure and before the dispatch of that report."""
 
     @pytest.fixture
     def failed(self, message: SmsMessage, each_path: str, dlr_signals: SignalLog) -> DeliveryReport:
@@ -327,31 +331,31 @@ class TestDeliveredMeanwhile:
     ) -> None:
         simulate_callback(message, "DELIVRD")
         dlr_signals.clear()
-        assert dispatch.dispatch_overdue(late(failed)) == 1
+        assert dispatch.dispatch_overdue(after_lease(failed)) == 1
         assert dlr_signals.names == ["dlr_received", "dlr_status_changed"]
         failed.refresh_from_db()
         assert failed.dispatch_error == dispatch.DELIVERED_MEANWHILE
         assert (failed.dispatch_failed_at, failed.dispatch_due_at) == (None, None)
 
-    def test_dlr_failed__is_sent_with_the_message_of_now(
+    def test_dlr_failed__is_sent_with_the_current_message(
         self, failed: DeliveryReport, dlr_signals: SignalLog
     ) -> None:
-        def changes(message: SmsMessage, **kwargs: Any) -> None:
+        def receiver(message: SmsMessage, **kwargs: Any) -> None:
             SmsMessage.objects.filter(pk=message.pk).update(metadata={"order": 18})
 
-        signals.dlr_received.connect(changes)
-        dispatch.dispatch_overdue(late(failed))
+        signals.dlr_received.connect(receiver)
+        dispatch.dispatch_overdue(after_lease(failed))
         assert dlr_signals.arguments("dlr_failed")["message"].metadata == {"order": 18}
         assert dlr_signals.names[-2:] == ["dlr_failed", "temporary_failure"]
 
-    def test_dlr_failed__is_not_sent_where_a_receiver_waits(
+    def test_dlr_failed__is_not_sent_after_a_nested_delivery(
         self, message: SmsMessage, each_path: str, dlr_signals: SignalLog
     ) -> None:
-        def delivers(report: DeliveryReport, **kwargs: Any) -> None:
+        def receiver(report: DeliveryReport, **kwargs: Any) -> None:
             if report.stat == "UNDELIV":
                 simulate_callback(message, "DELIVRD")
 
-        signals.dlr_received.connect(delivers)
+        signals.dlr_received.connect(receiver)
         simulate_callback(message, "UNDELIV", 1)
         assert "dlr_failed" not in dlr_signals.names
         assert dlr_signals.names.count("dlr_delivered") == 1

@@ -1,4 +1,4 @@
-"""Whatever a receiver does, Messente gets its 200, the state is right, and the others are called."""
+"""Whatever a receiver does: the callback is answered 200, the status is correct, and other receivers are called."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def breaks_the_database(**kwargs: Any) -> None:
 
 
 @pytest.mark.parametrize("receiver", [raises, breaks_its_transaction, breaks_the_database])
-def test_one_that_fails_is_logged_and_noted_and_keeps_nobody_back(
+def test_failing_receiver__does_not_stop_the_others(
     receiver: Callable[..., None], dlr_signals: SignalLog, caplog: pytest.LogCaptureFixture
 ) -> None:
     message = SmsMessageFactory.create()
@@ -53,59 +53,59 @@ def test_one_that_fails_is_logged_and_noted_and_keeps_nobody_back(
     assert "Traceback" in caplog.text
 
 
-def test_one_with_a_transaction_of_its_own_has_it_committed() -> None:
+def test_receiver__commits_its_own_transaction() -> None:
     message = SmsMessageFactory.create()
-    seen = []
+    committed = []
 
     def writes(*, message: SmsMessage, **kwargs: Any) -> None:
         assert not connection.in_atomic_block
         with transaction.atomic(durable=True):
-            SmsMessage.objects.filter(pk=message.pk).update(metadata={"told": message.status})
-            transaction.on_commit(lambda: seen.append("committed"))
+            SmsMessage.objects.filter(pk=message.pk).update(metadata={"status": message.status})
+            transaction.on_commit(lambda: committed.append(True))
 
     signals.dlr_failed.connect(writes)
     assert simulate_callback(message, "UNDELIV", 1).status_code == 200
     message.refresh_from_db()
-    assert (message.metadata, seen) == ({"told": "failed"}, ["committed"])
+    assert (message.metadata, committed) == ({"status": "failed"}, [True])
 
 
-def test_one_that_sends_another_sms_sends_it_once(messente_sandbox: Sandbox) -> None:
-    # The sandbox refuses some numbers, and a refusal fails in its turn: `sends` would send again, and again.
+def test_receiver__can_send_another_sms(messente_sandbox: Sandbox) -> None:
+    # The sandbox accepts this number. For a number that it rejects, `sends` would be called for its own message.
     message = SmsMessageFactory.create(recipient="+37255500000")
-    again = []
+    sent_messages = []
 
     def sends(*, message: SmsMessage, **kwargs: Any) -> None:
-        again.append(send_sms(message.recipient, "Once more", metadata={"again": message.pk}))
+        sent_messages.append(send_sms(message.recipient, "Once more", metadata={"again": message.pk}))
 
     signals.dlr_failed.connect(sends)
     assert simulate_callback(message, "UNDELIV", 999).status_code == 200
-    assert [sent.metadata for sent in again] == [{"again": message.pk}]
-    assert [sent.message_id for sent in messente_sandbox.messages] == [again[0].sms_unique_id]
+    assert [sent.metadata for sent in sent_messages] == [{"again": message.pk}]
+    assert [sent.message_id for sent in messente_sandbox.messages] == [sent_messages[0].sms_unique_id]
     assert DeliveryReport.objects.get().dispatch_error == ""
 
 
-def test_a_slow_one_keeps_no_lock_and_no_other_report_waiting(dlr_signals: SignalLog) -> None:
+def test_slow_receiver__blocks_no_other_report(dlr_signals: SignalLog) -> None:
     if connection.vendor == "sqlite":
-        pytest.skip("a thread of SQLite's in-memory database is no other connection")
+        pytest.skip("a second thread has no independent connection to an in-memory database")
     message = SmsMessageFactory.create()
-    answers = []
+    status_codes = []
 
     def is_slow(*, report: DeliveryReport, **kwargs: Any) -> None:
         if report.stat != "UNDELIV":
             return
 
         def another() -> None:
-            answers.append(simulate_callback(message, "DELIVRD").status_code)
+            status_codes.append(simulate_callback(message, "DELIVRD").status_code)
             connection.close()
 
         other = threading.Thread(target=another, daemon=True)
         other.start()
-        other.join(60)  # as long as it takes that another report about the same message is answered
+        other.join(60)  # until the other report about the same message is answered
 
     signals.dlr_received.connect(is_slow)
     assert simulate_callback(message, "UNDELIV", 1).status_code == 200
     message.refresh_from_db()
-    assert answers == [200]
+    assert status_codes == [200]
     assert message.status == "delivered"
     assert dlr_signals.names.count("dlr_delivered") == 1
     # The message was delivered before the signals of its failure were sent.

@@ -1,4 +1,4 @@
-"""Messente's ids are opaque: two that differ by case alone are those of two messages, on every database."""
+"""The ids of Messente are opaque: two ids that differ only in case identify two messages, on every database."""
 
 from __future__ import annotations
 
@@ -15,19 +15,20 @@ from django_messente_dlr.testing.callbacks import simulate_omnichannel_callback
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@pytest.mark.parametrize("by", ["sms_unique_id", "omnimessage_id"])
-def test_two_ids_that_differ_by_case_are_two_messages(by: str) -> None:
-    ids: list[dict[str, Any]] = [{by: "an-id"}, {by: "AN-ID"}]
-    lower, upper = (track_sms(**told) for told in ids)
+@pytest.mark.parametrize("id_field", ["sms_unique_id", "omnimessage_id"])
+def test_ids__differing_only_in_case_are_two_messages(id_field: str) -> None:
+    ids: list[dict[str, Any]] = [{id_field: "an-id"}, {id_field: "AN-ID"}]
+    lower, upper = (track_sms(**arguments) for arguments in ids)
     assert lower != upper
     report = {"message_id": "", "omnimessage_id": "", "status": "DELIVRD", "err": 0}
-    assert simulate_omnichannel_callback({**report, by.replace("sms_unique", "message"): "AN-ID"}).status_code == 200
+    payload = {**report, id_field.replace("sms_unique", "message"): "AN-ID"}
+    assert simulate_omnichannel_callback(payload).status_code == 200
     for message in (lower, upper):
         message.refresh_from_db()
     assert (lower.status, upper.status) == ("sent", "delivered")
 
 
-def test_an_orphan_waits_for_the_message_of_its_own_id() -> None:
+def test_orphan__matches_only_an_id_of_the_same_case() -> None:
     path = callbacks.callback_url().removeprefix("https://shop.example.com")
     assert Client().get(path, {"sms_unique_id": "AN-ID", "stat": "DELIVRD"}).status_code == 200
     assert track_sms("an-id").status == "sent"

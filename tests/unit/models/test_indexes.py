@@ -1,4 +1,4 @@
-"""The indexes: what finds its rows by one, on every database, and what an ordinary report does not pay for."""
+"""The indexes: each query uses its index on every database, and a delivered message is in no partial index."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from django_messente_dlr.testing.factories import DeliveryReportFactory, SmsMess
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-OF_FEW = [
+PARTIAL_INDEXES = [
     (model, index)
     for model in (SmsMessage, DeliveryReport)
     for index in model._meta.indexes
@@ -33,9 +33,9 @@ def sql_of(index: PartialIndexIfSupported, model: type[Any]) -> str:
         return str(index.create_sql(model, editor))
 
 
-@pytest.mark.parametrize(("model", "index"), OF_FEW, ids=[index.name for _, index in OF_FEW])
-class TestOfFew:
-    def test_an_ordinary_message_and_its_report_are_in_none(
+@pytest.mark.parametrize(("model", "index"), PARTIAL_INDEXES, ids=[index.name for _, index in PARTIAL_INDEXES])
+class TestPartialIndexes:
+    def test_partial_index__excludes_a_delivered_message(
         self, model: type[Any], index: PartialIndexIfSupported
     ) -> None:
         message = SmsMessageFactory.create()
@@ -44,21 +44,23 @@ class TestOfFew:
         assert model.objects.count() == 1
         assert not model.objects.filter(index.partial_condition).exists()
 
-    def test_it_holds_few_where_the_database_can(self, model: type[Any], index: PartialIndexIfSupported) -> None:
-        can = connection.features.supports_partial_indexes
-        assert (" WHERE " in sql_of(index, model)) is can
-        # The database has it as it should be made.
+    def test_partial_index__has_a_condition_if_supported(
+        self, model: type[Any], index: PartialIndexIfSupported
+    ) -> None:
+        is_supported = connection.features.supports_partial_indexes
+        assert (" WHERE " in sql_of(index, model)) is is_supported
+        # The migrations have created the index in the database.
         with connection.cursor() as cursor:
-            there = connection.introspection.get_constraints(cursor, model._meta.db_table)
-        assert index.name in there
+            constraints = connection.introspection.get_constraints(cursor, model._meta.db_table)
+        assert index.name in constraints
 
 
-def test_nobody_is_warned_of_a_database_that_has_none_of_few() -> None:
-    found = checks.run_checks(tags=[checks.Tags.models], databases=["default"])
-    assert [str(message) for message in found if "django_messente_dlr" in str(message.obj)] == []
+def test_checks__report_no_unsupported_partial_index() -> None:
+    messages = checks.run_checks(tags=[checks.Tags.models], databases=["default"])
+    assert [str(message) for message in messages if "django_messente_dlr" in str(message.obj)] == []
 
 
-QUESTIONS: dict[str, Callable[[], QuerySet[Any]]] = {
+QUERIES: dict[str, Callable[[], QuerySet[Any]]] = {
     "messente_dlr_due": lambda: PendingPoll.objects.due(timezone.now()),
     "messente_dlr_by_err": lambda: SmsMessage.objects.caused_by(7).order_by("-pk"),
     "messente_dlr_omnimessage": lambda: SmsMessage.objects.of_omnimessage("an-omni-id"),
@@ -73,9 +75,9 @@ QUESTIONS: dict[str, Callable[[], QuerySet[Any]]] = {
 }
 
 
-@pytest.mark.parametrize("index", QUESTIONS)
-def test_it_is_used_by_the_question_that_it_is_for(index: str) -> None:
-    """Asked of a table that is long enough for a database not to read all of it, and where most are ordinary."""
+@pytest.mark.parametrize("index", QUERIES)
+def test_index__is_used_by_its_query(index: str) -> None:
+    """The table has so many rows that no database reads all of them, and the query matches few."""
     now = timezone.now()
     message = SmsMessageFactory.create(status="delivered", rank=50, next_poll_at=None)
     SmsMessage.objects.bulk_create(
@@ -83,8 +85,8 @@ def test_it_is_used_by_the_question_that_it_is_for(index: str) -> None:
         for number in range(2000)
     )
     PendingPoll.objects.bulk_create(
-        PendingPoll(message=each, account="default", due_at=now + timedelta(hours=1))
-        for each in SmsMessage.objects.exclude(pk=message.pk)
+        PendingPoll(message=delivered, account="default", due_at=now + timedelta(hours=1))
+        for delivered in SmsMessage.objects.exclude(pk=message.pk)
     )
     DeliveryReport.objects.bulk_create(
         DeliveryReport(
@@ -101,8 +103,8 @@ def test_it_is_used_by_the_question_that_it_is_for(index: str) -> None:
         for number in range(2000)
     )
     SmsMessageFactory.create(omnimessage_id="an-omni-id", status="unresolved", err=7, next_poll_at=now)
-    wanted = {"dispatch_due_at": now - timedelta(hours=1), "dispatch_failed_at": now, "outcome": "orphan"}
-    DeliveryReportFactory.create(message=None, token_message_id=7, **wanted)
+    values = {"dispatch_due_at": now - timedelta(hours=1), "dispatch_failed_at": now, "outcome": "orphan"}
+    DeliveryReportFactory.create(message=None, token_message_id=7, **values)
     if connection.vendor == "mysql":
         tables = ", ".join(model._meta.db_table for model in (SmsMessage, DeliveryReport))
         with connection.cursor() as cursor:
@@ -110,5 +112,5 @@ def test_it_is_used_by_the_question_that_it_is_for(index: str) -> None:
     else:
         with connection.cursor() as cursor:
             cursor.execute("ANALYZE")
-    plan = QUESTIONS[index]().explain()
+    plan = QUERIES[index]().explain()
     assert index in plan, plan

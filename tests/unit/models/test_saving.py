@@ -1,4 +1,4 @@
-"""`SmsMessage.save`: what a project writes into a row takes nothing back that a report has written since."""
+"""`SmsMessage.save` does not overwrite values that a report has written after the row was read."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def stale() -> SmsMessage:
-    """A row as it was read before a report came."""
+    """Return a message as it was read before a report changed its row."""
     message = SmsMessageFactory.create(sms_unique_id="an-id")
     row = SmsMessage.objects.get()
     assert simulate_callback(message, "UNDELIV", err=1).status_code == 200
     return row
 
 
-@pytest.mark.parametrize("how", ["save", "asave", "force_update"])
-def test_metadata_is_saved_and_what_the_report_told_stays(stale: SmsMessage, how: str) -> None:
+@pytest.mark.parametrize("method", ["save", "asave", "force_update"])
+def test_save__keeps_the_values_of_a_report(stale: SmsMessage, method: str) -> None:
     stale.metadata = {"order": 17}
-    if how == "asave":
+    if method == "asave":
         async_to_sync(stale.asave)()
     else:
-        stale.save(**{how: True} if how == "force_update" else {})
+        stale.save(**{method: True} if method == "force_update" else {})
     row = SmsMessage.objects.get()
     assert row.metadata == {"order": 17}
     assert (row.status, row.rank, row.stat, row.err) == ("failed", 30, "UNDELIV", 1)
     assert row.finalised_at is not None
 
 
-def test_what_was_not_read_is_not_written(stale: SmsMessage) -> None:
+def test_save__skips_deferred_fields(stale: SmsMessage) -> None:
     row = SmsMessage.objects.only("status", "sender").get()
     SmsMessage.objects.update(metadata={"order": 17})
     row.sender = "Another"
@@ -47,13 +47,13 @@ def test_what_was_not_read_is_not_written(stale: SmsMessage) -> None:
     assert SmsMessage.objects.values_list("sender", "metadata").get() == ("Another", {"order": 17})
 
 
-def test_what_is_named_is_written(stale: SmsMessage) -> None:
+def test_save__writes_the_update_fields(stale: SmsMessage) -> None:
     stale.save(update_fields=["stat"])
     stale.save(update_fields=[])
     assert SmsMessage.objects.values_list("status", "stat").get() == ("failed", "")
 
 
-def test_a_copy_is_a_row_of_its_own_with_all_that_is_in_it(stale: SmsMessage) -> None:
+def test_save__inserts_a_copy_with_all_values(stale: SmsMessage) -> None:
     values: dict[str, Any] = {"pk": None, "sms_unique_id": "another-id", "stat": "ACCEPTD"}
     for name, value in values.items():
         setattr(stale, name, value)
@@ -62,7 +62,7 @@ def test_a_copy_is_a_row_of_its_own_with_all_that_is_in_it(stale: SmsMessage) ->
     assert SmsMessage.objects.count() == 2
 
 
-def test_a_row_that_is_gone_is_not_made_again(stale: SmsMessage) -> None:
+def test_save__does_not_recreate_a_deleted_row(stale: SmsMessage) -> None:
     SmsMessage.objects.all().delete()
     with pytest.raises(DatabaseError, match="did not affect any rows"):
         stale.save()

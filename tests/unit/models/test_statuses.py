@@ -1,4 +1,4 @@
-"""The Status that a report amounts to, written out from the documentation's tables of ``stat`` and ``err``."""
+"""The Status of a report for each pair of ``stat`` and ``err``. Source: the tables in Messente's documentation."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ NAMES = {
     "r": Status.REJECTED,
     "-": None,
 }
-# 11, 12345 and -1 are in no document.
+# 11, 12345 and -1 are not documented.
 ERRS = (None, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 999, 11, 12345, -1)
-# One column for each of ERRS. Where stat says delivered, err is not looked at; a failure becomes «rejected» by an err
-# of that class (4, 6, 7, 8, 9); UNKNOWN, and what is no word that we know, leave it to err.
+# One column for each of ERRS. A failure becomes "rejected" if err is of that class (4, 6, 7, 8, 9). err decides if
+# stat is UNKNOWN, empty or not recognised. It is ignored for every other stat.
 TABLE = {
     #            –  0  1  2  3  4  5  6  7  8  9  10 999 11 12345 -1
     "DELIVRD": " d  d  d  d  d  d  d  d  d  d  d  d  d   d  d     d",
@@ -42,19 +42,17 @@ CASES = [(stat, err, NAMES[cell]) for stat, row in TABLE.items() for err, cell i
 
 
 @pytest.mark.parametrize(("stat", "err", "expected"), CASES)
-def test_a_report_amounts_to_the_status_of_the_documents_tables(
-    stat: str, err: int | None, expected: Status | None
-) -> None:
+def test_from_report__follows_the_documented_tables(stat: str, err: int | None, expected: Status | None) -> None:
     report = Report(source=Source.CALLBACK, sms_unique_id="sms123", stat=stat, err=err)
     assert Status.from_report(report) is expected
 
 
 @pytest.mark.parametrize("source", Source)
-def test_the_way_on_which_a_report_came_does_not_change_its_status(source: Source) -> None:
+def test_from_report__ignores_the_source(source: Source) -> None:
     assert Status.from_report(Report(source=source, stat="FAILED", err=4)) is Status.REJECTED
 
 
-def test_ranks_are_those_of_the_design() -> None:
+def test_rank__of_each_status() -> None:
     assert {status.value: status.rank for status in Status} == {
         "queued": 0,
         "sent": 10,
@@ -79,12 +77,10 @@ def test_ranks_are_those_of_the_design() -> None:
         (Status.SEEN, True, False, True),
     ],
 )
-def test_a_status_says_whether_it_is_final_a_failure_or_a_delivery(
-    status: Status, *, final: bool, failure: bool, delivery: bool
-) -> None:
+def test_status__is_final_failure_or_delivery(status: Status, *, final: bool, failure: bool, delivery: bool) -> None:
     assert (status.is_final, status.is_failure, status.is_delivery) == (final, failure, delivery)
 
 
-def test_every_status_has_a_label_for_people() -> None:
+def test_label__of_each_status_is_unique() -> None:
     assert len({str(status.label) for status in Status}) == len(Status)
     assert all(str(status.label)[:1].isupper() for status in Status)

@@ -211,7 +211,7 @@ def test_receivers__get_a_message_whose_init_signals_were_sent(
 
 
 class TestOrmPath:
-    def test_taken__where_a_delivery_ends_a_hold(self, message: SmsMessage, dlr_signals: SignalLog) -> None:
+    def test_used__where_a_delivery_ends_a_hold(self, message: SmsMessage, dlr_signals: SignalLog) -> None:
         AccountFactory.create(credits_exhausted_at=message.created_at.replace(year=2020))
         by_message(message)
         assert dlr_signals.names[-1] == "credits_restored"
@@ -223,7 +223,7 @@ class TestOrmPath:
         assert (message.status, str(message.price), message.parts) == ("delivered", "9.500000", 2)
 
     @pytest.mark.parametrize("signal", [pre_init, post_init, pre_save, post_save])
-    def test_taken__where_model_signals_have_receivers(self, message: SmsMessage, signal: ModelSignal) -> None:
+    def test_used__where_model_signals_have_receivers(self, message: SmsMessage, signal: ModelSignal) -> None:
         heard: list[type] = []
 
         def receiver(sender: type, **kwargs: Any) -> None:
@@ -233,11 +233,11 @@ class TestOrmPath:
         by_message(message)
         assert heard == [DeliveryReport]
 
-    def test_taken__where_messages_are_in_another_database(self, message: SmsMessage, settings: Any) -> None:
+    def test_used__where_messages_are_in_another_database(self, message: SmsMessage, settings: Any) -> None:
         settings.DATABASE_ROUTERS = [Elsewhere()]
         assert not fast_path._can_write(connection)
 
-    def test_taken__where_the_project_commits_itself(self, message: SmsMessage) -> None:
+    def test_used__where_the_project_commits_itself(self, message: SmsMessage) -> None:
         connection.set_autocommit(False)
         try:
             assert not fast_path._can_write(connection)
@@ -315,7 +315,7 @@ def failing(error: Exception) -> Iterator[None]:
     ],
     ids=lambda error: type(error).__name__,
 )
-def test_error__is_logged_once_and_the_report_recorded_by_the_orm(
+def test_error__is_logged_once_and_the_orm_records_the_report(
     message: SmsMessage, error: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
     other = SmsMessageFactory.create()

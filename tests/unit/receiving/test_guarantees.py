@@ -1,4 +1,4 @@
-"""What users may rely on, through the doors that Messente itself uses."""
+"""The status and the signals of every documented report, through the requests that Messente sends."""
 
 from __future__ import annotations
 
@@ -19,28 +19,29 @@ from django_messente_dlr.testing.signals import SignalLog
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("each_path")]
 
-BASE = ["dlr_received"]
-MOVED = [*BASE, "dlr_status_changed"]
-DELIVERED = [*MOVED, "dlr_delivered"]
-SEEN = [*MOVED, "dlr_delivered", "dlr_seen"]
-FAILED = [*MOVED, "dlr_failed"]
+RECEIVED = ["dlr_received"]
+CHANGED = [*RECEIVED, "dlr_status_changed"]
+DELIVERED = [*CHANGED, "dlr_delivered"]
+SEEN = [*CHANGED, "dlr_delivered", "dlr_seen"]
+FAILED = [*CHANGED, "dlr_failed"]
 TEMPORARY = [*FAILED, "temporary_failure"]
-BROKE = [*FAILED, "credits_exhausted"]
+OUT_OF_CREDITS = [*FAILED, "credits_exhausted"]
 IDENTICAL = [*FAILED, "identical_messages_blocked"]
 SENDER = [*FAILED, "sender_not_allowed"]
 
-# stat, err, the status of a message that was queued before, and the signals. Written out from protocol.md, section 3.
+# stat, err, the status that a queued message gets, and the signals. Source: Messente's documentation, "Delivery
+# Report".
 TABLE: list[tuple[str, str, str, list[str]]] = [
     *(("DELIVRD", err, "delivered", DELIVERED) for err in ("", "0", "000", "1", "4", "004", "10", "999", "77", "x")),
     ("delivrd", "", "delivered", DELIVERED),
     ("SEEN", "10", "seen", SEEN),
     ("SEEN", "", "seen", SEEN),
     ("Seen", "0", "seen", SEEN),
-    *(("ACCEPTD", err, "sent", MOVED) for err in ("", "0")),
-    *(("ACK", err, "sent", MOVED) for err in ("", "0")),
-    *(("UNKNOWN", err, "sent", MOVED) for err in ("", "0", "000", "77")),
+    *(("ACCEPTD", err, "sent", CHANGED) for err in ("", "0")),
+    *(("ACK", err, "sent", CHANGED) for err in ("", "0")),
+    *(("UNKNOWN", err, "sent", CHANGED) for err in ("", "0", "000", "77")),
     ("UNKNOWN", "1", "failed", FAILED),
-    ("UNKNOWN", "4", "rejected", BROKE),
+    ("UNKNOWN", "4", "rejected", OUT_OF_CREDITS),
     ("UNKNOWN", "10", "seen", SEEN),
     *(
         (stat, err, "failed", FAILED)
@@ -51,8 +52,8 @@ TABLE: list[tuple[str, str, str, list[str]]] = [
         (stat, err, status, signals)
         for stat in ("UNDELIV", "FAILED", "EXPIRED", "DELETED", "NACK", "REJECTD")
         for err, status, signals in (
-            ("4", "rejected", BROKE),
-            ("004", "rejected", BROKE),
+            ("4", "rejected", OUT_OF_CREDITS),
+            ("004", "rejected", OUT_OF_CREDITS),
             ("6", "rejected", IDENTICAL),
             ("7", "rejected", SENDER),
             ("8", "rejected", FAILED),
@@ -61,41 +62,41 @@ TABLE: list[tuple[str, str, str, list[str]]] = [
     ),
     *((stat, "999", "failed", TEMPORARY) for stat in ("UNDELIV", "FAILED", "EXPIRED", "DELETED", "NACK")),
     *(("REJECTD", err, "rejected", FAILED) for err in ("", "0", "1")),
-    ("PONDERD", "", "queued", BASE),
-    ("PONDERD", "77", "queued", BASE),
+    ("PONDERD", "", "queued", RECEIVED),
+    ("PONDERD", "77", "queued", RECEIVED),
     ("PONDERD", "1", "failed", FAILED),
     ("", "7", "rejected", SENDER),
 ]
 
 
-def outcome(message: SmsMessage, log: SignalLog) -> tuple[str, list[str]]:
+def status_and_signals(message: SmsMessage, log: SignalLog) -> tuple[str, list[str]]:
     message.refresh_from_db()
     return message.status, log.names
 
 
 @pytest.mark.parametrize(("stat", "err", "status", "signals"), TABLE)
-def test_a_get_callback_ends_in_the_right_status_and_signals(
+def test_get_callback__sets_status_and_sends_signals(
     stat: str, err: str, status: str, signals: list[str], dlr_signals: SignalLog
 ) -> None:
     message = SmsMessageFactory.create(queued=True)
     response = simulate_callback(message, stat, err, sms_unique_id="an-id")
     assert (response.status_code, response.content) == (200, b"OK")
-    assert outcome(message, dlr_signals) == (status, signals)
+    assert status_and_signals(message, dlr_signals) == (status, signals)
     assert message.sms_unique_id == "an-id"
 
 
 @pytest.mark.parametrize(("stat", "err", "status", "signals"), TABLE)
 @pytest.mark.parametrize("as_number", [True, False])
-def test_a_signed_post_ends_in_the_right_status_and_signals(
+def test_signed_post__sets_status_and_sends_signals(
     stat: str, err: str, status: str, signals: list[str], dlr_signals: SignalLog, *, as_number: bool
 ) -> None:
     message = SmsMessageFactory.create(queued=True, omnimessage_id="an-omni-id")
-    told: Any = (int(err) if err.isdigit() else None) if as_number else err
-    if as_number and told is None and not stat:
-        pytest.skip("There is nothing to tell.")
-    payload = {"message_id": "an-id", "omnimessage_id": "an-omni-id", "status": stat, "err": told}
+    err_value: Any = (int(err) if err.isdigit() else None) if as_number else err
+    if as_number and err_value is None and not stat:
+        pytest.skip("The report would contain neither a stat nor an err.")
+    payload = {"message_id": "an-id", "omnimessage_id": "an-omni-id", "status": stat, "err": err_value}
     assert simulate_omnichannel_callback(payload).status_code == 200
-    assert outcome(message, dlr_signals) == (status, signals)
+    assert status_and_signals(message, dlr_signals) == (status, signals)
 
 
 @pytest.mark.parametrize(
@@ -103,46 +104,46 @@ def test_a_signed_post_ends_in_the_right_status_and_signals(
     [
         ("status=DELIVERED", "delivered", DELIVERED),
         ("status=FAILED", "failed", FAILED),
-        ("status=SENT", "sent", MOVED),
+        ("status=SENT", "sent", CHANGED),
         ("dlr-mask=1", "delivered", DELIVERED),
         ("dlr-mask=2", "failed", FAILED),
         ("dlr-mask=16", "failed", FAILED),
-        ("dlr-mask=4", "sent", MOVED),
-        ("dlr-mask=8", "sent", MOVED),
-        ("dlr-mask=3", "queued", BASE),
+        ("dlr-mask=4", "sent", CHANGED),
+        ("dlr-mask=8", "sent", CHANGED),
+        ("dlr-mask=3", "queued", RECEIVED),
         ("stat=DELIVRD&status=FAILED&dlr-mask=2", "delivered", DELIVERED),
         ("status=DELIVERED&dlr-mask=2", "delivered", DELIVERED),
         ("stat=PONDERD&status=DELIVERED", "delivered", DELIVERED),
     ],
 )
-def test_older_spellings_end_in_the_right_status_and_signals(
+def test_older_parameters__set_status_and_send_signals(
     query: str, status: str, signals: list[str], dlr_signals: SignalLog
 ) -> None:
     message = SmsMessageFactory.create(queued=True)
     path = message.callback_url.removeprefix("https://shop.example.com")
     assert Client().get(f"{path}?sms_unique_id=an-id&{query}").status_code == 200
-    assert outcome(message, dlr_signals) == (status, signals)
+    assert status_and_signals(message, dlr_signals) == (status, signals)
 
 
 @pytest.mark.parametrize(
-    ("answer", "status", "signals"),
+    ("response", "status", "signals"),
     [
         ("OK DELIVERED", "delivered", DELIVERED),
         ("OK FAILED", "failed", FAILED),
-        ("OK SENT", "sent", MOVED),
+        ("OK SENT", "sent", CHANGED),
     ],
 )
-def test_an_answer_ends_in_the_right_status_and_signals(
-    answer: str, status: str, signals: list[str], dlr_signals: SignalLog
+def test_status_response__sets_status_and_sends_signals(
+    response: str, status: str, signals: list[str], dlr_signals: SignalLog
 ) -> None:
     message = SmsMessageFactory.create(queued=True)
-    report = parse_answer(answer, sms_unique_id="an-id")
+    report = parse_answer(response, sms_unique_id="an-id")
     assert report is not None
     record(report, account=message.account, message_pk=message.pk)
-    assert outcome(message, dlr_signals) == (status, signals)
+    assert status_and_signals(message, dlr_signals) == (status, signals)
 
 
-def test_the_documentations_example_url_is_taken() -> None:
+def test_get_callback__accepts_the_documented_example() -> None:
     message = SmsMessageFactory.create(sms_unique_id="sms123")
     path = callback_url().removeprefix("https://shop.example.com")
     response = Client().get(f"{path}?sms_unique_id=sms123&stat=DELIVRD&err=")
@@ -151,7 +152,7 @@ def test_the_documentations_example_url_is_taken() -> None:
     assert message.status == "delivered"
 
 
-def test_the_documentations_example_json_is_taken() -> None:
+def test_signed_post__accepts_the_documented_example() -> None:
     message = SmsMessageFactory.create(sms_unique_id="11111111-1111-4111-8111-111111111111")
     response = simulate_omnichannel_callback(
         {
@@ -180,7 +181,9 @@ REPORTS = [("ACCEPTD", ""), ("UNDELIV", "1"), ("REJECTD", "7"), ("DELIVRD", "0")
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(REPORTS)))
-def test_reports_in_every_order_end_alike(order: tuple[tuple[str, str], ...], dlr_signals: SignalLog) -> None:
+def test_report_order__does_not_change_the_final_status(
+    order: tuple[tuple[str, str], ...], dlr_signals: SignalLog
+) -> None:
     message = SmsMessageFactory.create()
     for stat, err in order:
         assert simulate_callback(message, stat, err).status_code == 200
@@ -192,7 +195,9 @@ def test_reports_in_every_order_end_alike(order: tuple[tuple[str, str], ...], dl
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations([("FAILED", ""), ("UNDELIV", "1"), ("REJECTD", "7")])))
-def test_failures_in_every_order_end_alike(order: tuple[tuple[str, str], ...], dlr_signals: SignalLog) -> None:
+def test_failure_order__does_not_change_the_final_status(
+    order: tuple[tuple[str, str], ...], dlr_signals: SignalLog
+) -> None:
     message = SmsMessageFactory.create()
     for stat, err in order:
         simulate_callback(message, stat, err)
@@ -202,17 +207,17 @@ def test_failures_in_every_order_end_alike(order: tuple[tuple[str, str], ...], d
     assert dlr_signals.names.count("sender_not_allowed") == 1
 
 
-def test_six_equal_callbacks_are_one_report_one_transition_and_one_round_of_signals(dlr_signals: SignalLog) -> None:
+def test_duplicates__are_one_report_with_one_set_of_signals(dlr_signals: SignalLog) -> None:
     message = SmsMessageFactory.create()
-    answers: list[HttpResponse] = [simulate_callback(message) for _ in range(6)]
-    assert [(answer.status_code, answer.content) for answer in answers] == [(200, b"OK")] * 6
+    responses: list[HttpResponse] = [simulate_callback(message) for _ in range(6)]
+    assert [(response.status_code, response.content) for response in responses] == [(200, b"OK")] * 6
     assert DeliveryReport.objects.get().times_received == 6
     assert dlr_signals.names == DELIVERED
     message.refresh_from_db()
     assert message.status == "delivered"
 
 
-def test_the_same_report_by_the_messages_url_and_by_the_accounts_is_one() -> None:
+def test_duplicates__at_message_and_account_urls_are_one_report() -> None:
     message = SmsMessageFactory.create(sms_unique_id="an-id")
     simulate_callback(message)
     path = callback_url().removeprefix("https://shop.example.com")
@@ -220,23 +225,23 @@ def test_the_same_report_by_the_messages_url_and_by_the_accounts_is_one() -> Non
     assert DeliveryReport.objects.get().times_received == 2
 
 
-def test_reports_that_tell_no_id_are_as_many_as_the_messages_whose_urls_were_called() -> None:
+def test_report_without_id__belongs_to_the_message_of_its_url() -> None:
     for message in SmsMessageFactory.create_batch(2):
         assert simulate_callback(message, sms_unique_id="").status_code == 200
         message.refresh_from_db()
         assert (message.status, message.reports.get().times_received) == ("delivered", 1)
 
 
-def test_signals_carry_what_they_promise(dlr_signals: SignalLog) -> None:
+def test_signals__have_the_documented_arguments(dlr_signals: SignalLog) -> None:
     message = SmsMessageFactory.create()
     simulate_callback(message, "UNDELIV", "999")
     report = message.reports.get()
-    rows = {"message": message, "report": report}
+    arguments = {"message": message, "report": report}
     assert dlr_signals == [
-        ("dlr_received", rows),
-        ("dlr_status_changed", {**rows, "previous": "sent"}),
-        ("dlr_failed", {**rows, "temporary": True}),
-        ("temporary_failure", rows),
+        ("dlr_received", arguments),
+        ("dlr_status_changed", {**arguments, "previous": "sent"}),
+        ("dlr_failed", {**arguments, "temporary": True}),
+        ("temporary_failure", arguments),
     ]
     dlr_signals.clear()
     other = SmsMessageFactory.create()

@@ -1,4 +1,4 @@
-"""A report that comes before its message is known is kept, and matched as soon as it is, whichever commits first."""
+"""An orphan is stored and matched as soon as its message is stored, in whichever order the two are committed."""
 
 from __future__ import annotations
 
@@ -28,31 +28,31 @@ pytestmark = pytest.mark.django_db(transaction=True)
 NUMBER = "+37255500000"
 
 
-def report(stat: str = "DELIVRD", err: str = "", *, account: str = "default") -> DeliveryReport:
-    """Have an account's URL called about a message that nobody knows."""
+def receive_report(stat: str = "DELIVRD", err: str = "", *, account: str = "default") -> DeliveryReport:
+    """Receive a report at the callback URL of an account; no message has its id."""
     path = callbacks.callback_url(account).removeprefix("https://shop.example.com")
     assert Client().get(path, {"sms_unique_id": "an-id", "stat": stat, "err": err}).status_code == 200
     return DeliveryReport.objects.latest("pk")
 
 
-def tracked() -> SmsMessage:
+def track() -> SmsMessage:
     return track_sms("an-id", recipient=NUMBER)
 
 
-def prepared_and_marked() -> SmsMessage:
+def prepare_and_mark_sent() -> SmsMessage:
     return mark_sent(prepare_sms(NUMBER), "an-id")
 
 
-def prepared_and_marked_in_one_transaction() -> SmsMessage:
+def prepare_and_mark_sent_in_a_transaction() -> SmsMessage:
     with transaction.atomic():
         return mark_sent(prepare_sms(NUMBER), "an-id")
 
 
-@pytest.mark.parametrize("register", [tracked, prepared_and_marked, prepared_and_marked_in_one_transaction])
-def test_an_orphan_is_kept_and_matched_when_its_message_is_known(
+@pytest.mark.parametrize("register", [track, prepare_and_mark_sent, prepare_and_mark_sent_in_a_transaction])
+def test_orphan__is_matched_when_its_message_is_created(
     register: Callable[[], SmsMessage], dlr_signals: SignalLog
 ) -> None:
-    orphan = report()
+    orphan = receive_report()
     assert (orphan.outcome, orphan.message) == ("orphan", None)
     assert dlr_signals == [("dlr_received", {"message": None, "report": orphan})]
     dlr_signals.clear()
@@ -61,28 +61,34 @@ def test_an_orphan_is_kept_and_matched_when_its_message_is_known(
     orphan.refresh_from_db()
     assert message.status == "delivered"
     assert (orphan.outcome, orphan.message) == ("advanced", message)
-    # That it was received is not told again; what it changed is.
+    # dlr_received is not sent again; the signals of the change are.
     assert dlr_signals.names == ["dlr_status_changed", "dlr_delivered"]
     assert orphan.dispatch_due_at is None
 
 
-def test_an_orphan_tells_its_message_all_that_it_has_told() -> None:
-    told = {"message_id": "an-id", "status": "UNDELIV", "err": 1, "error": "Unknown subscriber", "channel": "viber"}
+def test_orphan__sets_all_columns_of_its_message() -> None:
+    payload = {
+        "message_id": "an-id",
+        "status": "UNDELIV",
+        "err": 1,
+        "error": "Unknown subscriber",
+        "channel": "viber",
+    }
     assert (
-        simulate_omnichannel_callback({**told, "price_info": {"total_price": "0.2", "parts_count": 2}}).status_code
+        simulate_omnichannel_callback({**payload, "price_info": {"total_price": "0.2", "parts_count": 2}}).status_code
         == 200
     )
-    message = tracked()
+    message = track()
     message.refresh_from_db()
     assert (message.status, message.stat, message.err) == ("failed", "UNDELIV", 1)
     assert (message.error_text, message.channel) == ("Unknown subscriber", "viber")
     assert (message.price, message.parts) == (Decimal("0.2"), 2)
 
 
-def test_several_orphans_do_what_they_would_have_done_in_any_order(dlr_signals: SignalLog) -> None:
+def test_several_orphans__are_all_applied(dlr_signals: SignalLog) -> None:
     for stat, err in (("DELIVRD", ""), ("ACCEPTD", ""), ("UNDELIV", "1")):
-        report(stat, err)
-    message = tracked()
+        receive_report(stat, err)
+    message = track()
     message.refresh_from_db()
     assert message.status == "delivered"
     assert dlr_signals.names.count("dlr_delivered") == 1
@@ -91,15 +97,13 @@ def test_several_orphans_do_what_they_would_have_done_in_any_order(dlr_signals: 
 
 
 @pytest.mark.parametrize("how", ["registered", "swept"])
-def test_of_orphans_that_tell_of_a_failure_and_of_the_delivery_after_it_the_delivery_is_told(
-    how: str, dlr_signals: SignalLog
-) -> None:
+def test_several_orphans__delivery_suppresses_a_failure(how: str, dlr_signals: SignalLog) -> None:
     for stat, err in (("UNDELIV", "1"), ("ACCEPTD", ""), ("DELIVRD", "")):
-        report(stat, err)
+        receive_report(stat, err)
     dlr_signals.clear()
     if how == "registered":
-        message = tracked()
-    else:  # by a process that died before it looked for orphans
+        message = track()
+    else:  # the process that created the message died before it matched orphans
         message = SmsMessageFactory.create(sms_unique_id="an-id")
         sweep()
     message.refresh_from_db()
@@ -107,9 +111,9 @@ def test_of_orphans_that_tell_of_a_failure_and_of_the_delivery_after_it_the_deli
     assert dlr_signals.names == ["dlr_status_changed", "dlr_delivered"]
 
 
-def test_an_orphan_that_comes_again_by_its_messages_own_url_is_given_to_it(dlr_signals: SignalLog) -> None:
-    orphan = report()
-    message = prepare_sms(NUMBER)  # the answer to sending got lost: its id is not known
+def test_orphan__is_matched_by_a_duplicate_at_the_message_url(dlr_signals: SignalLog) -> None:
+    orphan = receive_report()
+    message = prepare_sms(NUMBER)  # the response to the send request was lost, so the id is unknown
     dlr_signals.clear()
     assert simulate_callback(message, sms_unique_id="an-id").status_code == 200
     sweep()
@@ -120,11 +124,11 @@ def test_an_orphan_that_comes_again_by_its_messages_own_url_is_given_to_it(dlr_s
     assert dlr_signals.names == ["dlr_status_changed", "dlr_delivered"]
 
 
-def test_a_report_by_the_url_of_a_row_that_is_not_committed_yet_is_matched_when_it_is() -> None:
+def test_orphan__of_an_uncommitted_message_is_matched_later() -> None:
     message = prepare_sms(NUMBER)
     path = message.callback_url.removeprefix("https://shop.example.com")
     pk = message.pk
-    # As another connection sees it while the transaction is open: there is no such row.
+    # Other connections do not see the row while the transaction is open.
     SmsMessage.objects.filter(pk=pk).delete()
     assert Client().get(path, {"stat": "DELIVRD"}).status_code == 200
     orphan = DeliveryReport.objects.get()
@@ -139,8 +143,8 @@ def test_a_report_by_the_url_of_a_row_that_is_not_committed_yet_is_matched_when_
     assert orphan.token_message_id is None
 
 
-def test_the_sweep_matches_what_both_sides_have_missed(dlr_signals: SignalLog) -> None:
-    report("UNDELIV", "1")
+def test_sweep__matches_an_orphan_missed_by_both_commits(dlr_signals: SignalLog) -> None:
+    receive_report("UNDELIV", "1")
     message = SmsMessageFactory.create(sms_unique_id="an-id")
     summary = Poller().run()
     message.refresh_from_db()
@@ -150,96 +154,94 @@ def test_the_sweep_matches_what_both_sides_have_missed(dlr_signals: SignalLog) -
     assert Poller().run().matched == 0
 
 
-def test_an_orphan_that_cannot_be_matched_keeps_no_other_from_its_message(caplog: pytest.LogCaptureFixture) -> None:
-    first, second = report("DELIVRD"), report("ACCEPTD")
-    with mock.patch("django_messente_dlr.receiving.record.match_orphans_of"):
-        message = tracked()
+def test_match_orphans__continues_after_an_error(caplog: pytest.LogCaptureFixture) -> None:
+    first, second = receive_report("DELIVRD"), receive_report("ACCEPTD")
+    message = SmsMessageFactory.create(sms_unique_id="an-id")
 
-    def find(address: Any, **options: Any) -> SmsMessage | None:
-        if not broken:
-            broken.append(address)
-            raise IntegrityError("as another process would have it")
-        return lookup.find_message(address, **options)
+    def find(target: Any, **options: Any) -> SmsMessage | None:
+        if not failed_targets:
+            failed_targets.append(target)
+            raise IntegrityError("another process has taken the id")
+        return lookup.find_message(target, **options)
 
-    broken: list[Any] = []
+    failed_targets: list[Any] = []
     with mock.patch("django_messente_dlr.receiving.orphans.find_message", find):
         assert receiving.match_orphans() == 1
-    assert f"Delivery report {first.pk} could not be given to its message." in caplog.text
+    assert f"Delivery report {first.pk} could not be matched with its message." in caplog.text
     assert list(message.reports.all()) == [second]
     assert receiving.match_orphans() == 1
 
 
-def test_what_fails_after_the_commit_keeps_no_message_from_being_entered_and_is_done_by_the_sweep() -> None:
-    report()
+def test_track_sms__succeeds_if_matching_fails() -> None:
+    receive_report()
     with mock.patch("django_messente_dlr.receiving.record.match_orphans_of", side_effect=OperationalError("gone")):
-        message = tracked()
+        message = track()
     assert message.status == "sent"
     assert sweep().matched == 1
     message.refresh_from_db()
     assert message.status == "delivered"
 
 
-def test_what_fails_after_the_commit_keeps_no_orphan_from_being_answered_200() -> None:
+def test_callback__is_answered_200_if_matching_fails() -> None:
     with mock.patch("django_messente_dlr.receiving.record.match_orphan", side_effect=OperationalError("gone")):
-        assert report().outcome == "orphan"
+        assert receive_report().outcome == "orphan"
 
 
-def test_a_message_committed_between_the_look_and_the_commit_is_found() -> None:
-
+def test_report__finds_a_message_committed_after_the_read() -> None:
     def find(*args: object, **kwargs: object) -> None:
         SmsMessageFactory.create(sms_unique_id="an-id")
 
     with mock.patch("django_messente_dlr.receiving.record.find_message", side_effect=find):
-        report()
+        receive_report()
     assert SmsMessage.objects.get().status == "delivered"
 
 
 @pytest.mark.parametrize("stat", ["DELIVRD", "PONDERD"])
 @pytest.mark.usefixtures("orm_path")
-def test_a_report_whose_message_is_deleted_while_it_is_written_is_kept_without_it(stat: str) -> None:
-    def find_and_be_overtaken(address: Any, **options: Any) -> SmsMessage | None:
-        found = lookup.find_message(address, **options)
+def test_report__is_an_orphan_if_its_message_is_deleted(stat: str) -> None:
+    def find_and_interfere(target: Any, **options: Any) -> SmsMessage | None:
+        message = lookup.find_message(target, **options)
         SmsMessage.objects.all().delete()
-        return found
+        return message
 
     SmsMessageFactory.create(sms_unique_id="an-id")
-    with mock.patch("django_messente_dlr.receiving.record.find_message", find_and_be_overtaken):
-        orphan = report(stat)
+    with mock.patch("django_messente_dlr.receiving.record.find_message", find_and_interfere):
+        orphan = receive_report(stat)
     assert (orphan.stat, orphan.outcome, orphan.message) == (stat, "orphan", None)
 
 
-def test_an_orphan_is_not_matched_with_another_accounts_message() -> None:
-    orphan = report(account="marketing")
-    tracked()
+def test_match_orphans__ignores_messages_of_other_accounts() -> None:
+    orphan = receive_report(account="marketing")
+    track()
     assert receiving.match_orphans() == 0
     orphan.refresh_from_db()
     assert orphan.outcome == "orphan"
 
 
-def test_a_named_orphan_is_not_matched_with_a_message_that_has_another_id() -> None:
+def test_match_orphans__requires_the_id_of_the_message() -> None:
     message = SmsMessageFactory.create(sms_unique_id="another-id")
-    orphan = report()
+    orphan = receive_report()
     DeliveryReport.objects.filter(pk=orphan.pk).update(token_message_id=message.pk)
     assert receiving.match_orphans() == 0
     message.refresh_from_db()
     assert message.status == "sent"
 
 
-def test_a_named_orphan_of_another_message_keeps_no_other_from_its_message(caplog: pytest.LogCaptureFixture) -> None:
+def test_mark_sent__skips_an_orphan_with_another_id(caplog: pytest.LogCaptureFixture) -> None:
     message = prepare_sms(NUMBER)
-    foreign = report("ACCEPTD")
-    DeliveryReport.objects.filter(pk=foreign.pk).update(sms_unique_id="another-id", token_message_id=message.pk)
-    report("DELIVRD")
+    other_orphan = receive_report("ACCEPTD")
+    DeliveryReport.objects.filter(pk=other_orphan.pk).update(sms_unique_id="another-id", token_message_id=message.pk)
+    receive_report("DELIVRD")
     mark_sent(message, "an-id")
     message.refresh_from_db()
-    foreign.refresh_from_db()
+    other_orphan.refresh_from_db()
     assert (message.status, message.sms_unique_id) == ("delivered", "an-id")
-    assert (foreign.message, foreign.outcome) == (None, "orphan")
+    assert (other_orphan.message, other_orphan.outcome) == (None, "orphan")
     assert caplog.text == ""
 
 
-def test_a_named_orphan_whose_id_is_another_messages_stays_an_orphan(caplog: pytest.LogCaptureFixture) -> None:
-    orphan, message = report(), prepare_sms(NUMBER)
+def test_match_orphans__skips_an_orphan_with_a_used_id(caplog: pytest.LogCaptureFixture) -> None:
+    orphan, message = receive_report(), prepare_sms(NUMBER)
     DeliveryReport.objects.filter(pk=orphan.pk).update(token_message_id=message.pk)
     SmsMessageFactory.create(sms_unique_id="an-id")
     assert receiving.match_orphans() == 0
@@ -248,63 +250,62 @@ def test_a_named_orphan_whose_id_is_another_messages_stays_an_orphan(caplog: pyt
     assert caplog.text == ""
 
 
-def test_two_who_find_an_orphan_at_the_same_time_give_it_to_its_message_once(dlr_signals: SignalLog) -> None:
-    orphan = report("UNDELIV", "1")
-    with mock.patch("django_messente_dlr.receiving.record.match_orphans_of"):
-        message = tracked()
+def test_match_orphans__concurrent_calls_match_once(dlr_signals: SignalLog) -> None:
+    orphan = receive_report("UNDELIV", "1")
+    message = SmsMessageFactory.create(sms_unique_id="an-id")
 
-    def find(address: Any, **options: Any) -> SmsMessage | None:
-        if not others:
-            others.append(0)
-            others[0] = receiving.match_orphans_of(message)
-        return lookup.find_message(address, **options)
+    def find(target: Any, **options: Any) -> SmsMessage | None:
+        if not other_matches:
+            other_matches.append(0)
+            other_matches[0] = receiving.match_orphans_of(message)
+        return lookup.find_message(target, **options)
 
-    others: list[int] = []
+    other_matches: list[int] = []
     with mock.patch("django_messente_dlr.receiving.orphans.find_message", find):
         assert receiving.match_orphans() == 0
-    assert others == [1]
+    assert other_matches == [1]
     orphan.refresh_from_db()
     assert (orphan.message, orphan.outcome) == (message, "advanced")
     assert dlr_signals.names.count("dlr_failed") == 1
 
 
-def test_an_orphan_without_credit_begins_no_hold_until_its_message_is_known(dlr_signals: SignalLog) -> None:
-    report("REJECTD", "4")
+def test_orphan__out_of_credits_starts_a_hold_when_matched(dlr_signals: SignalLog) -> None:
+    receive_report("REJECTD", "4")
     assert not accounts.is_held("default")
-    tracked()
+    track()
     assert accounts.is_held("default")
     assert dlr_signals.names.count("credits_exhausted") == 1
 
 
-def test_a_delivery_that_came_before_the_hold_does_not_end_it_when_it_is_matched_later() -> None:
-    orphan = report()
+def test_orphan__received_before_a_hold_does_not_end_it() -> None:
+    orphan = receive_report()
     AccountFactory.create(held=True)
-    tracked()
+    track()
     orphan.refresh_from_db()
     assert orphan.outcome == "advanced"
     assert accounts.is_held("default")
 
 
-def test_an_orphan_that_is_being_told_of_is_matched_afterwards(dlr_signals: SignalLog) -> None:
-    """Its message is registered while receivers still run: they are not called twice for what they just hear."""
+def test_orphan__is_matched_after_its_receivers_return(dlr_signals: SignalLog) -> None:
+    """A receiver tracks the message. No receiver is called twice for the same signal."""
 
-    def registers(*, message: SmsMessage | None, **kwargs: object) -> None:
+    def receiver(*, message: SmsMessage | None, **kwargs: object) -> None:
         if message is None:
-            tracked()
+            track()
 
-    dlr_received.connect(registers)
-    orphan = report()
+    dlr_received.connect(receiver)
+    orphan = receive_report()
     assert orphan.outcome == "advanced"
     assert SmsMessage.objects.get().status == "delivered"
     assert dlr_signals.names == ["dlr_received", "dlr_status_changed", "dlr_delivered"]
     assert orphan.dispatch_due_at is None
 
 
-def test_an_orphan_whose_process_died_while_it_told_of_it_is_matched_by_the_sweep(dlr_signals: SignalLog) -> None:
+def test_sweep__matches_an_orphan_whose_process_died(dlr_signals: SignalLog) -> None:
     with mock.patch("django_messente_dlr.dispatch.dispatch_report"):
-        report()
-    message = tracked()
-    assert receiving.match_orphans() == 0  # for all that is known its process lives, and goes on
+        receive_report()
+    message = track()
+    assert receiving.match_orphans() == 0  # its process may still be sending the signals
     DeliveryReport.objects.update(dispatch_due_at=timezone.now() - timedelta(seconds=1))
     assert sweep().matched == 1
     message.refresh_from_db()
@@ -313,94 +314,92 @@ def test_an_orphan_whose_process_died_while_it_told_of_it_is_matched_by_the_swee
     assert not DeliveryReport.objects.undispatched().exists()
 
 
-def test_what_a_match_has_changed_is_told_by_the_sweep_where_its_process_died(dlr_signals: SignalLog) -> None:
-    report()
+def test_sweep__sends_the_signals_of_an_earlier_match(dlr_signals: SignalLog) -> None:
+    receive_report()
     dlr_signals.clear()
     with mock.patch("django_messente_dlr.dispatch.dispatch_report"):
-        tracked()
-    assert dispatch.dispatch_overdue() == 0  # it may be under way still
+        track()
+    assert dispatch.dispatch_overdue() == 0  # the process may still be sending the signals
     assert dispatch.dispatch_overdue(timezone.now() + dispatch.DISPATCH_LEASE) == 1
     assert dlr_signals.names == ["dlr_status_changed", "dlr_delivered"]
 
 
-def test_a_repeated_orphan_is_counted_and_stays_one() -> None:
-    report()
-    assert report().times_received == 2
+def test_orphan__duplicate_is_counted() -> None:
+    receive_report()
+    assert receive_report().times_received == 2
     assert DeliveryReport.objects.count() == 1
 
 
-def test_two_accounts_reports_of_the_same_id_are_two() -> None:
-    report()
-    assert report(account="marketing").times_received == 1
+def test_orphan__same_id_of_two_accounts_is_two_reports() -> None:
+    receive_report()
+    assert receive_report(account="marketing").times_received == 1
     assert DeliveryReport.objects.count() == 2
 
 
-def test_a_receiver_that_raised_hears_of_the_report_again_when_it_is_matched() -> None:
-    from django_messente_dlr.signals import dlr_received
-
-    heard: list[object] = []
+def test_receiver__that_raised_is_called_again_when_matched() -> None:
+    received: list[object] = []
 
     def receiver(message: object, **kwargs: object) -> None:
-        heard.append(message)
+        received.append(message)
         if message is None:
             raise RuntimeError("not without its message")
 
     dlr_received.connect(receiver)
-    orphan = report()
+    orphan = receive_report()
     assert "not without its message" in orphan.dispatch_error
-    message = tracked()
+    message = track()
     orphan.refresh_from_db()
-    assert heard == [None, message]
+    assert received == [None, message]
     assert orphan.dispatch_error == ""
 
 
-def omni(message_id: str, status: str, omnimessage_id: str = "an-omni-id") -> int:
+def receive_omnichannel_report(message_id: str, status: str, omnimessage_id: str = "an-omni-id") -> int:
     payload = {"message_id": message_id, "omnimessage_id": omnimessage_id, "status": status, "err": 0}
     return simulate_omnichannel_callback(payload).status_code
 
 
-def test_a_row_that_stands_for_a_whole_omnimessage_takes_the_reports_of_all_its_channels() -> None:
+def test_omnimessage__takes_the_reports_of_all_channels() -> None:
     message = mark_sent(prepare_sms(NUMBER, channel="viber"), omnimessage_id="an-omni-id")
-    assert omni("viber-id", "UNDELIV") == 200
-    assert omni("sms-id", "DELIVRD") == 200
+    assert receive_omnichannel_report("viber-id", "UNDELIV") == 200
+    assert receive_omnichannel_report("sms-id", "DELIVRD") == 200
     message.refresh_from_db()
     assert message.status == "delivered"
     assert message.sms_unique_id is None
     assert message.reports.count() == 2
 
 
-def test_a_row_of_one_channel_does_not_take_anothers_report() -> None:
+def test_channel_message__ignores_reports_of_other_channels() -> None:
     message = mark_sent(prepare_sms(NUMBER), "sms-id", omnimessage_id="an-omni-id")
-    assert omni("viber-id", "UNDELIV") == 200
+    assert receive_omnichannel_report("viber-id", "UNDELIV") == 200
     message.refresh_from_db()
     assert message.status == "sent"
     assert DeliveryReport.objects.orphans().count() == 1
 
 
-def test_the_sweep_gives_a_row_of_one_channel_no_report_of_another() -> None:
+def test_match_orphans__ignores_orphans_of_other_channels() -> None:
     message = mark_sent(prepare_sms(NUMBER), "sms-id", omnimessage_id="an-omni-id")
-    assert omni("viber-id", "UNDELIV") == 200
+    assert receive_omnichannel_report("viber-id", "UNDELIV") == 200
     assert receiving.match_orphans() == 0
     message.refresh_from_db()
     assert message.status == "sent"
 
 
-def test_the_sweep_gives_a_whole_omnimessage_the_reports_of_its_channels() -> None:
-    omni("viber-id", "UNDELIV")
+def test_match_orphans__matches_an_omnimessage() -> None:
+    receive_omnichannel_report("viber-id", "UNDELIV")
     message = SmsMessageFactory.create(sms_unique_id=None, omnimessage_id="an-omni-id")
     assert receiving.match_orphans() == 1
     message.refresh_from_db()
     assert message.status == "failed"
 
 
-def test_orphans_of_an_omnimessage_are_matched() -> None:
-    omni("viber-id", "SEEN")
+def test_track_sms__matches_orphans_of_an_omnimessage() -> None:
+    receive_omnichannel_report("viber-id", "SEEN")
     message = track_sms(omnimessage_id="an-omni-id", channel="viber")
     message.refresh_from_db()
     assert message.status == "seen"
 
 
-def test_a_report_that_overtakes_the_answer_tells_its_id() -> None:
+def test_early_report__sets_the_message_id() -> None:
     message = prepare_sms(NUMBER)
     assert simulate_callback(message, "ACCEPTD", sms_unique_id="an-id").status_code == 200
     message.refresh_from_db()
@@ -409,31 +408,31 @@ def test_a_report_that_overtakes_the_answer_tells_its_id() -> None:
     assert message.sent_at is not None
 
 
-def test_an_id_that_is_another_messages_is_not_adopted() -> None:
+def test_early_report__with_a_used_id_is_rejected() -> None:
     SmsMessageFactory.create(sms_unique_id="an-id")
     message = prepare_sms(NUMBER)
     assert simulate_callback(message, sms_unique_id="an-id").status_code == 403
     assert not DeliveryReport.objects.exists()
 
 
-def test_an_id_that_became_known_meanwhile_is_not_replaced() -> None:
-    """What is answered to sending and what a report tells come at the same time, and they differ."""
+def test_early_report__does_not_replace_an_id() -> None:
+    """The response to the send request and a report arrive at the same time with different ids."""
 
-    def find_and_be_overtaken(address: Any, **options: Any) -> SmsMessage | None:
-        found = lookup.find_message(address, **options)
+    def find_and_interfere(target: Any, **options: Any) -> SmsMessage | None:
+        found_message = lookup.find_message(target, **options)
         if message.sms_unique_id is None:
             mark_sent(message, "an-id")
-        return found
+        return found_message
 
     message = prepare_sms(NUMBER)
-    with mock.patch("django_messente_dlr.receiving.record.find_message", find_and_be_overtaken):
+    with mock.patch("django_messente_dlr.receiving.record.find_message", find_and_interfere):
         assert simulate_callback(message, "PONDERD", sms_unique_id="another-id").status_code == 403
     message.refresh_from_db()
     assert message.sms_unique_id == "an-id"
     assert not message.reports.exists()
 
 
-def test_an_omnichannel_report_that_overtakes_the_answer_tells_the_omnimessage() -> None:
+def test_early_report__sets_the_omnimessage_id() -> None:
     message = prepare_sms(NUMBER)
     payload = {"message_id": "sms-id", "omnimessage_id": "an-omni-id", "status": "ACK", "err": None}
     assert simulate_omnichannel_callback(payload, url=message.callback_url).status_code == 200
@@ -442,10 +441,10 @@ def test_an_omnichannel_report_that_overtakes_the_answer_tells_the_omnimessage()
     assert mark_sent(message, "sms-id", omnimessage_id="an-omni-id").sms_unique_id == "sms-id"
 
 
-def test_a_late_match_keeps_the_orphans_time(dlr_signals: SignalLog) -> None:
-    orphan = report()
-    received = orphan.received_at - timedelta(hours=1)
-    DeliveryReport.objects.filter(pk=orphan.pk).update(received_at=received)
-    tracked()
+def test_orphan__keeps_its_time_of_receipt(dlr_signals: SignalLog) -> None:
+    orphan = receive_report()
+    earlier = orphan.received_at - timedelta(hours=1)
+    DeliveryReport.objects.filter(pk=orphan.pk).update(received_at=earlier)
+    track()
     orphan.refresh_from_db()
-    assert orphan.received_at == received
+    assert orphan.received_at == earlier

@@ -1,4 +1,4 @@
-"""A message is waited for from the moment it is entered until its end is known, on every way, and no longer."""
+"""A message has a pending poll from its creation until it has a final status, and no longer."""
 
 from __future__ import annotations
 
@@ -22,16 +22,18 @@ from tests.locking import GENEROUS, Other, wait_until_somebody_waits
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("each_path")]
 
 
-def is_waited_for(message: SmsMessage) -> bool:
-    """Tell whether it is on the poller's list; what it says itself must agree with that."""
-    listed = PendingPoll.objects.filter(pk=message.pk, account=message.account).exists()
-    now = SmsMessage.objects.get(pk=message.pk)
-    assert listed is (now.next_poll_at is not None) is SmsMessage.objects.pending().filter(pk=message.pk).exists()
-    return listed
+def has_pending_poll(message: SmsMessage) -> bool:
+    """Return whether a message has a pending poll, after checking that its attribute and the queryset agree."""
+    is_pending = PendingPoll.objects.filter(pk=message.pk, account=message.account).exists()
+    stored = SmsMessage.objects.get(pk=message.pk)
+    assert (
+        is_pending is (stored.next_poll_at is not None) is SmsMessage.objects.pending().filter(pk=message.pk).exists()
+    )
+    return is_pending
 
 
 @pytest.mark.parametrize(
-    ("stats", "waited_for"),
+    ("stats", "is_pending"),
     [
         (["ACCEPTD"], True),
         (["PONDERD"], True),
@@ -43,69 +45,69 @@ def is_waited_for(message: SmsMessage) -> bool:
         (["DELIVRD", "ACCEPTD"], False),
     ],
 )
-def test_it_is_waited_for_until_a_report_tells_its_end(stats: list[str], waited_for: bool) -> None:
+def test_pending_poll__is_deleted_by_a_final_report(stats: list[str], is_pending: bool) -> None:
     message = SmsMessageFactory.create()
-    assert is_waited_for(message)
+    assert has_pending_poll(message)
     for stat in stats:
         assert simulate_callback(message, stat).status_code == 200
-    assert is_waited_for(message) is waited_for
+    assert has_pending_poll(message) is is_pending
 
 
-def test_what_is_given_up_is_not_waited_for() -> None:
+def test_pending_poll__is_deleted_when_unresolved() -> None:
     message = SmsMessageFactory.create()
     record_final(message, Report(source=Source.POLL), Status.UNRESOLVED)
-    assert not is_waited_for(message)
+    assert not has_pending_poll(message)
 
 
-def test_what_is_prepared_and_what_is_tracked_is_waited_for() -> None:
+def test_pending_poll__is_created_by_prepare_and_track() -> None:
     prepared = prepare_sms("+37255500000")
-    assert is_waited_for(prepared)
-    first = prepared.next_poll_at
+    assert has_pending_poll(prepared)
+    first_poll_at = prepared.next_poll_at
     mark_sent(prepared, "an-id")
-    assert first is not None
-    assert (prepared.next_poll_at or first) > first
-    assert is_waited_for(track_sms("another-id"))
+    assert first_poll_at is not None
+    assert (prepared.next_poll_at or first_poll_at) > first_poll_at
+    assert has_pending_poll(track_sms("another-id"))
 
 
-def test_an_end_that_overtook_the_answer_to_sending_stays_the_end() -> None:
+def test_mark_sent__keeps_an_earlier_final_status() -> None:
     message = prepare_sms("+37255500000")
     assert simulate_callback(message, "DELIVRD", sms_unique_id="an-id").status_code == 200
     mark_sent(message, "an-id")
-    assert not is_waited_for(message)
+    assert not has_pending_poll(message)
 
 
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has one writer at a time")
-def test_an_end_that_comes_while_it_is_being_claimed_is_the_end_of_waiting_too() -> None:
+def test_final_report__deletes_a_poll_that_is_being_claimed() -> None:
     message = SmsMessageFactory.create()
     later = timezone.now() + timedelta(minutes=5)
     claim = Other(lambda: PendingPoll.objects.update(due_at=later), lambda: None)
     claim.start()
     assert claim.holds.wait(GENEROUS)
 
-    def report() -> int:
+    def receive_report() -> int:
         try:
             return simulate_callback(message, "DELIVRD").status_code
         finally:
             connection.close()
 
     with ThreadPoolExecutor(1) as pool:
-        answer = pool.submit(report)
+        response = pool.submit(receive_report)
         wait_until_somebody_waits()
         claim.may_go_on.set()
         claim.finish()
-        assert answer.result(GENEROUS) == 200
+        assert response.result(GENEROUS) == 200
     assert SmsMessage.objects.get(pk=message.pk).status == "delivered"
-    assert not is_waited_for(message)
+    assert not has_pending_poll(message)
 
 
-def test_a_row_that_the_project_entered_by_itself_is_waited_for_once_it_is_sent() -> None:
+def test_mark_sent__creates_a_missing_pending_poll() -> None:
     message = SmsMessage.objects.create(account="default", recipient="+37255500000", created_at=timezone.now())
-    assert not is_waited_for(message)
+    assert not has_pending_poll(message)
     mark_sent(message, "an-id")
-    assert is_waited_for(message)
+    assert has_pending_poll(message)
 
 
-def test_no_index_names_a_column_that_an_ordinary_delivery_changes() -> None:
+def test_delivery__changes_no_indexed_column() -> None:
     message = SmsMessageFactory.create()
 
     def columns() -> dict[str, Any]:
@@ -124,13 +126,13 @@ def test_no_index_names_a_column_that_an_ordinary_delivery_changes() -> None:
         if index["index"] or index["unique"] or index["primary_key"]
         for column in index["columns"]
     }
-    named = {name for index in SmsMessage._meta.indexes for name in index.fields}
-    assert changed.isdisjoint(indexed | named)
+    index_fields = {name for index in SmsMessage._meta.indexes for name in index.fields}
+    assert changed.isdisjoint(indexed | index_fields)
     assert {"recipient", "sms_unique_id", "uncommon_status"} <= indexed
 
 
-@pytest.mark.skipif(connection.vendor != "postgresql", reason="PostgreSQL alone writes rows without their indexes")
-def test_postgresql_writes_an_ordinary_delivery_without_touching_an_index() -> None:
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="only PostgreSQL has heap-only tuples")
+def test_delivery__is_a_hot_update_on_postgresql() -> None:
     message = SmsMessageFactory.create()
     with transaction.atomic():
         assert simulate_callback(message, "DELIVRD", "000").status_code == 200
@@ -145,12 +147,12 @@ def test_postgresql_writes_an_ordinary_delivery_without_touching_an_index() -> N
     assert message.status == "delivered"
 
 
-def test_a_message_that_is_only_built_is_waited_for_by_nobody() -> None:
+def test_unsaved_message__has_no_pending_poll() -> None:
     assert SmsMessageFactory.build().next_poll_at is None
     assert not PendingPoll.objects.exists()
 
 
-@pytest.mark.skipif(connection.vendor != "sqlite", reason="SQLite's own index of a primary key")
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="only SQLite has rowids")
 def test_pending_table__has_one_index_and_its_foreign_key() -> None:
     with connection.cursor() as cursor:
         cursor.execute(f"PRAGMA index_list({PendingPoll._meta.db_table})")
