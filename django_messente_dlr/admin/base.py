@@ -61,8 +61,6 @@ class ReadOnlyAdmin(ReadOnly, _ModelAdmin[Row]):
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     sortable_by = ()
-    # Columns that a list does not show: what they hold is not fetched for it.
-    not_listed: tuple[str, ...] = ()
 
     class Media:
         css = {"all": ["django_messente_dlr/admin.css"]}
@@ -91,10 +89,6 @@ class ReadOnlyAdmin(ReadOnly, _ModelAdmin[Row]):
     def list_context(self, request: HttpRequest) -> dict[str, Any]:
         """Return what the list's template shows beside the list."""
         return {}
-
-    def prepared(self, request: HttpRequest, rows: list[Row]) -> list[Row]:
-        """Return the rows of a page with what they show beside their own columns, fetched for all of them at once."""
-        return rows
 
     def has_act_permission(self, request: HttpRequest) -> bool:
         """Tell whether a person may use this model's actions: those who have Django's permission to change it."""

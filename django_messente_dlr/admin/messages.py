@@ -16,8 +16,7 @@ from django_messente_dlr.admin import formatting, rendering
 from django_messente_dlr.admin.actions.export import export_messages
 from django_messente_dlr.admin.actions.poll import poll_messages
 from django_messente_dlr.admin.actions.resend import send_messages_again, why_not
-from django_messente_dlr.admin.base import ReadOnlyAdmin
-from django_messente_dlr.admin.changelist import KeysetChangeList
+from django_messente_dlr.admin.changelist import LongListAdmin
 from django_messente_dlr.admin.filters import AGE, AccountFilter, AgeFilter, CauseFilter, ChannelFilter, StatusFilter
 from django_messente_dlr.admin.masked_message import MaskedMessage, latest_sources, mask_for
 from django_messente_dlr.admin.message_detail import FIELDS, context_of
@@ -25,15 +24,15 @@ from django_messente_dlr.admin.search import messages_about
 from django_messente_dlr.models import SmsMessage
 
 
-class SmsMessageAdmin(ReadOnlyAdmin[SmsMessage]):
+class SmsMessageAdmin(LongListAdmin[SmsMessage]):
     """Messages: listed with what became of them, found by id or number, shown with all that happened to them."""
 
-    list_display = ("recipient_and_id", "status_badge", "cause", "account", "created", "finalised")
+    list_display = ("recipient_and_id", "status_badge", "cause", "account_name", "created", "finalised")
     list_filter = (StatusFilter, AgeFilter, CauseFilter, AccountFilter, ChannelFilter)
     # These show the box; what it finds is `messages_about`.
     search_fields = ("sms_unique_id", "omnimessage_id", "recipient")
     search_help_text = _("Search by the whole message id, omnimessage id or phone number, in any spelling.")
-    not_listed = ("text", "metadata")
+    deferred_fields = ("text", "metadata")
     actions = ("poll_now", "resend", "export")
     fieldsets = ((_("Message"), {"fields": FIELDS}),)
     readonly_fields = ("masked_recipient", "masked_text", "reported", "error", "price_paid", "metadata_lines")
@@ -51,9 +50,6 @@ class SmsMessageAdmin(ReadOnlyAdmin[SmsMessage]):
         value = read(message) if read else getattr(message, name)
         return "" if value is None else str(value)
 
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[KeysetChangeList]:
-        return KeysetChangeList
-
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
         # The order that the filter's own index has: else a database may read the table to the end for a few rows.
         if AGE in request.GET:
@@ -62,7 +58,7 @@ class SmsMessageAdmin(ReadOnlyAdmin[SmsMessage]):
 
     def get_list_display(self, request: HttpRequest) -> Any:
         several = len(conf.accounts()) > 1
-        return [name for name in self.list_display if several or name != "account"]
+        return [name for name in self.list_display if several or name != "account_name"]
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[SmsMessage], search_term: str
@@ -75,7 +71,7 @@ class SmsMessageAdmin(ReadOnlyAdmin[SmsMessage]):
             message.shown = mask_for(message, request.user)  # type: ignore[attr-defined]
         return message
 
-    def prepared(self, request: HttpRequest, rows: list[SmsMessage]) -> list[SmsMessage]:
+    def prepare_rows(self, request: HttpRequest, rows: list[SmsMessage]) -> list[SmsMessage]:
         sources = latest_sources(rows)
         for message in rows:
             message.shown = mask_for(message, request.user)  # type: ignore[attr-defined]
@@ -147,6 +143,10 @@ class SmsMessageAdmin(ReadOnlyAdmin[SmsMessage]):
     def cause(self, message: SmsMessage) -> SafeString | str:
         text = _shown(message).cause
         return text if text == formatting.EMPTY else format_html('<span class="messente-dlr-cause">{}</span>', text)
+
+    @admin.display(description=_("account"))
+    def account_name(self, message: SmsMessage) -> str:
+        return message.account
 
     @admin.display(description=_("age"))
     def created(self, message: SmsMessage) -> SafeString:

@@ -15,8 +15,8 @@ from django.utils.translation import gettext_lazy as _
 
 from django_messente_dlr import dispatch
 from django_messente_dlr.admin import formatting, rendering
-from django_messente_dlr.admin.base import ReadOnlyAdmin, may_look_at
-from django_messente_dlr.admin.changelist import KeysetChangeList
+from django_messente_dlr.admin.base import may_look_at
+from django_messente_dlr.admin.changelist import LongListAdmin
 from django_messente_dlr.admin.filters import DispatchFilter, OutcomeFilter
 from django_messente_dlr.admin.quick_filters import quick_filters
 from django_messente_dlr.admin.search import reports_about
@@ -31,12 +31,12 @@ MAX_NAMED = 10
 SOURCES = dict(DeliveryReport.SOURCES)
 
 
-class DeliveryReportAdmin(ReadOnlyAdmin[DeliveryReport]):
+class DeliveryReportAdmin(LongListAdmin[DeliveryReport]):
     """Reports as they came, with what they did, and an action that sends their signals again."""
 
-    list_display = ("received", "about", "reported_short", "outcome", "dispatched", "source_label")
+    list_display = ("received", "about", "reported_short", "outcome_label", "dispatched", "source_label")
     list_filter = (OutcomeFilter, DispatchFilter)
-    not_listed = ("payload", "signals")
+    deferred_fields = ("payload", "signals")
     list_per_page = MAX_SELECTED
     # This shows the box; what it finds is `reports_about`.
     search_fields = ("sms_unique_id",)
@@ -67,16 +67,13 @@ class DeliveryReportAdmin(ReadOnlyAdmin[DeliveryReport]):
         "raw",
     )
 
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[KeysetChangeList]:
-        return KeysetChangeList
-
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: str | None = None
     ) -> DeliveryReport | None:
         report = super().get_object(request, object_id, from_field)
         if report is None:
             return None
-        self.prepared(request, [report])
+        self.prepare_rows(request, [report])
         if not masking.may_see_recipients(request.user):
             # Of this page's copy alone: nothing here is ever saved.
             number = report.message.recipient if report.message else ""
@@ -84,7 +81,7 @@ class DeliveryReportAdmin(ReadOnlyAdmin[DeliveryReport]):
             report.dispatch_error = masking.mask_in_text(report.dispatch_error, number)
         return report
 
-    def prepared(self, request: HttpRequest, rows: list[DeliveryReport]) -> list[DeliveryReport]:
+    def prepare_rows(self, request: HttpRequest, rows: list[DeliveryReport]) -> list[DeliveryReport]:
         may_follow = may_look_at(request.user, SmsMessage)
         for report in rows:
             report.may_follow = may_follow  # type: ignore[attr-defined]
@@ -153,6 +150,10 @@ class DeliveryReportAdmin(ReadOnlyAdmin[DeliveryReport]):
             return report.stat or formatting.EMPTY
         under = '{} <span class="messente-dlr-under">{}</span>'
         return format_html(under, report.stat, rendering.err_in_words(report.err))
+
+    @admin.display(description=_("outcome"))
+    def outcome_label(self, report: DeliveryReport) -> str:
+        return report.get_outcome_display()
 
     @admin.display(description=_("source"))
     def source_label(self, report: DeliveryReport) -> SafeString | str:

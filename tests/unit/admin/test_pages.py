@@ -13,9 +13,9 @@ from pytest_django import DjangoAssertNumQueries
 
 from django_messente_dlr.admin import changelist
 from django_messente_dlr.admin.messages import SmsMessageAdmin
-from django_messente_dlr.models import SmsMessage
+from django_messente_dlr.models import DeliveryReport, SmsMessage
 from django_messente_dlr.models.statuses import Status
-from django_messente_dlr.testing.factories import SmsMessageFactory
+from django_messente_dlr.testing.factories import DeliveryReportFactory, SmsMessageFactory
 from tests.unit.admin.pages import html, list_url, listed
 
 pytestmark = pytest.mark.django_db
@@ -86,19 +86,21 @@ def test_nobody_counts_further_than_the_cap(admin_client: Client, monkeypatch: p
 
 def test_a_link_to_a_filter_begins_at_the_first_page(admin_client: Client) -> None:
     rows = SmsMessageFactory.create_batch(4)
-    page = html(admin_client, f"{list_url(SmsMessage)}?older_than={rows[2].pk}")
+    page = html(admin_client, f"{list_url(SmsMessage)}?p=older-{rows[2].pk}")
     assert numbers(page) == [rows[1].pk, rows[0].pk]
     # A nav behind the list or, since Django 6.1, a search before it.
     found = re.search(r'<(nav|search) id="changelist-filter".*?</\1>', page, re.DOTALL)
     filters = found[0] if found else ""
     assert "status" in filters
-    assert "older_than" not in filters
-    assert "older_than" not in page.partition('id="changelist-search"')[2].partition("</form>")[0]
+    assert "older-" not in filters
+    assert "older-" not in page.partition('id="changelist-search"')[2].partition("</form>")[0]
 
 
-@pytest.mark.parametrize("cursor", ["x", "-1", "1 OR 1=1", "9" * 40, "٣"])
+@pytest.mark.parametrize(
+    "cursor", ["x", "older-x", "older--1", "newer-1 OR 1=1", "older-" + "9" * 40, "older-٣", "٣", "-1"]
+)
 def test_a_page_that_nobody_offered_is_refused(admin_client: Client, cursor: str) -> None:
-    response = admin_client.get(list_url(SmsMessage), {"older_than": cursor})
+    response = admin_client.get(list_url(SmsMessage), {"p": cursor})
     assert response.status_code == 302
     assert response["Location"].endswith("?e=1")
 
@@ -106,13 +108,38 @@ def test_a_page_that_nobody_offered_is_refused(admin_client: Client, cursor: str
 def test_a_page_of_a_row_that_was_pruned_meanwhile_leads_back(admin_client: Client) -> None:
     message = SmsMessageFactory.create()
     message.delete()
-    assert admin_client.get(list_url(SmsMessage), {"age": "day", "older_than": "1"}).status_code == 302
+    assert admin_client.get(list_url(SmsMessage), {"age": "day", "p": "older-1"}).status_code == 302
 
 
-def test_no_column_can_be_sorted_by(admin_client: Client) -> None:
-    rows = [SmsMessageFactory.create(recipient=f"+3725550000{number}") for number in (2, 1, 3)]
-    for number in range(1, 8):
-        assert listed(admin_client, SmsMessage, o=str(number)) == rows[::-1]
+@pytest.mark.parametrize("column", range(8))
+def test_message_list__ignores_sort_parameter(admin_client: Client, column: int) -> None:
+    rows = [
+        SmsMessageFactory.create(recipient=f"+3725550000{number}", account=f"account-{number}")
+        for number in (2, 1, 3)
+    ]
+    assert listed(admin_client, SmsMessage, o=str(column)) == rows[::-1]
+    assert listed(admin_client, SmsMessage, o=f"-{column}") == rows[::-1]
+
+
+@pytest.mark.parametrize("column", range(8))
+def test_report_list__ignores_sort_parameter(admin_client: Client, column: int) -> None:
+    rows = [DeliveryReportFactory.create(outcome=outcome) for outcome in ("orphan", "advanced", "stale")]
+    assert listed(admin_client, DeliveryReport, o=str(column)) == rows[::-1]
+    assert listed(admin_client, DeliveryReport, o=f"-{column}") == rows[::-1]
+
+
+def test_message_list__show_all_parameter(admin_client: Client) -> None:
+    """The list never shows more rows than a page holds."""
+    SmsMessageFactory.create_batch(4)
+    assert len(listed(admin_client, SmsMessage, all="")) == 3
+
+
+def test_paginator__numbered_page(admin_client: Client) -> None:
+    """The admin links to no numbered page, but Django's autocomplete view requests them of this paginator."""
+    rows = SmsMessageFactory.create_batch(4)
+    page = html(admin_client, f"{list_url(SmsMessage)}?p=2")
+    assert numbers(page) == [rows[0].pk]
+    assert (link(page, "prev"), link(page, "next")) == (f"?p=newer-{rows[0].pk}", None)
 
 
 def test_a_page_deep_in_the_list_takes_as_many_queries_as_the_first(
@@ -120,7 +147,7 @@ def test_a_page_deep_in_the_list_takes_as_many_queries_as_the_first(
 ) -> None:
     rows = SmsMessageFactory.create_batch(9)
     with django_assert_num_queries(7):
-        listed(admin_client, SmsMessage, older_than=str(rows[4].pk))
+        listed(admin_client, SmsMessage, p=f"older-{rows[4].pk}")
 
 
 class TestAge:
