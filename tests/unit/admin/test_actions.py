@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from django_messente_dlr import accounts
 from django_messente_dlr.admin.actions import poll, resend
-from django_messente_dlr.admin.actions.export import safe
+from django_messente_dlr.admin.actions.export import escape_formula
 from django_messente_dlr.models import SmsMessage
 from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.sandbox import Sandbox
@@ -155,13 +155,13 @@ class TestSendAgain:
         self, admin_client: Client, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         message = self.failed()
-        take = resend._take
+        take = resend._claim
 
         def deliver_first(looked_at: SmsMessage) -> bool:
             simulate_callback(message)
             return take(looked_at)
 
-        monkeypatch.setattr(resend, "_take", deliver_first)
+        monkeypatch.setattr(resend, "_claim", deliver_first)
         [line] = results(act(admin_client, "resend", message, confirmed="yes"))
         assert line[1:4] == ["Not sent", "Delivered", "It reached its recipient."]
         assert SmsMessage.objects.count() == 1
@@ -170,15 +170,15 @@ class TestSendAgain:
         self, admin_client: Client, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Both have read the message as not sent again, and stand before the UPDATE that decides."""
-        message, take = self.failed(), resend._take
+        message, take = self.failed(), resend._claim
         answers: list[HttpResponse] = []
 
         def meanwhile(looked_at: SmsMessage) -> bool:
-            monkeypatch.setattr(resend, "_take", take)
+            monkeypatch.setattr(resend, "_claim", take)
             answers.append(act(admin_client, "resend", message, confirmed="yes"))
             return take(looked_at)
 
-        monkeypatch.setattr(resend, "_take", meanwhile)
+        monkeypatch.setattr(resend, "_claim", meanwhile)
         answers.append(act(admin_client, "resend", message, confirmed="yes"))
         assert sorted(results(answer)[0][1] for answer in answers) == ["Not sent", "Sent"]
         assert SmsMessage.objects.count() == 2
@@ -294,7 +294,7 @@ class TestExport:
 
     @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", "|", "%"])
     def test_no_cell_is_a_formula(self, admin_client: Client, start: str) -> None:
-        assert safe(f"{start}SUM(A1)") == f"'{start}SUM(A1)"
+        assert escape_formula(f"{start}SUM(A1)") == f"'{start}SUM(A1)"
         message = SmsMessageFactory.create(sender=f"{start}cmd", status=Status.FAILED, error_text=f"{start}1")
         [line] = self.exported(admin_client, message)
         assert line["sender"].startswith("'")

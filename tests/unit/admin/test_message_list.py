@@ -9,7 +9,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from django_messente_dlr.admin.search import messages_about
+from django_messente_dlr.admin.search import search_messages
 from django_messente_dlr.messente.codes import ErrorCode
 from django_messente_dlr.models import SmsMessage
 from django_messente_dlr.models.statuses import Status
@@ -211,7 +211,7 @@ class TestSearch:
     @pytest.mark.parametrize("term", ["abc123", "+372 5550 0009", "#17"])
     @pytest.mark.skipif(connection.vendor != "sqlite", reason="reads SQLite's way of telling a plan")
     def test_every_search_uses_an_index(self, term: str) -> None:
-        plan = messages_about(SmsMessage.objects.order_by("-pk"), term).explain()
+        plan = search_messages(SmsMessage.objects.order_by("-pk"), term).explain()
         assert "SCAN" not in plan
         assert "messente_dlr_recipient" in plan or "abc" in term or "#" in term
 

@@ -147,13 +147,13 @@ def test_accounts_and_countries_are_told_apart(admin_client: Client) -> None:
 
 
 def test_those_that_are_too_many_to_be_listed_are_told_together(admin_client: Client) -> None:
-    for number in range(admin_statistics.RANKED):
+    for number in range(admin_statistics.MAX_GROUPS):
         for _ in range(2):
             sent(timedelta(minutes=1), account=f"shop-{number}")
     sent(timedelta(minutes=1), account="small")
     sent(timedelta(minutes=1), Status.FAILED, account="smaller")
     *listed, last = rows(overview(admin_client), "accounts")
-    assert [line[0] for line in listed] == [f"shop-{number}" for number in range(admin_statistics.RANKED)]
+    assert [line[0] for line in listed] == [f"shop-{number}" for number in range(admin_statistics.MAX_GROUPS)]
     assert last == ["All others", "2", "50 %", "1", "0", "0"]
 
 

@@ -7,7 +7,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from django_messente_dlr.admin.search import reports_about
+from django_messente_dlr.admin.search import search_reports
 from django_messente_dlr.models import DeliveryReport, ReportOutcome, SmsMessage
 from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.testing.factories import DeliveryReportFactory, SmsMessageFactory
@@ -122,7 +122,7 @@ class TestSearch:
         message = SmsMessageFactory.create(sms_unique_id="abc123")
         DeliveryReportFactory.create(message=message)
         with CaptureQueriesContext(connection) as asked:
-            list(reports_about(DeliveryReport.objects.order_by("-pk"), "abc123"))
+            list(search_reports(DeliveryReport.objects.order_by("-pk"), "abc123"))
         for query in asked.captured_queries:
             with connection.cursor() as cursor:
                 cursor.execute(f"EXPLAIN QUERY PLAN {query['sql']}")
