@@ -5,10 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission
+from django.db import connection
 from django.http import HttpResponse, StreamingHttpResponse
 from django.test import Client
 from django.utils import timezone
@@ -35,6 +38,22 @@ def results(response: HttpResponse) -> list[list[str]]:
     lines = re.findall(r"<tr>(.*?)</tr>", table, flags=re.DOTALL)
     cells = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", line, re.DOTALL) for line in lines]
     return [[" ".join(re.sub(r"<[^>]*>", "", cell).split()) for cell in line] for line in cells]
+
+
+@contextmanager
+def before_first_update(callback: Callable[[], object]) -> Iterator[None]:
+    """Call ``callback`` before the first UPDATE of a message, as another request would do at that moment."""
+    calls: list[str] = []
+
+    def wrapper(execute: Callable[..., Any], sql: str, *args: Any) -> Any:
+        if not calls and sql.startswith("UPDATE") and SmsMessage._meta.db_table in sql:
+            calls.append(sql)
+            callback()
+        return execute(sql, *args)
+
+    with connection.execute_wrapper(wrapper):
+        yield
+    assert calls
 
 
 @pytest.mark.django_db(transaction=True)
@@ -87,7 +106,7 @@ class TestPollNow:
 
 
 @pytest.mark.django_db(transaction=True)
-class TestSendAgain:
+class TestResend:
     @pytest.fixture(autouse=True)
     def _sandbox(self, messente_sandbox: Sandbox) -> None:
         self.sandbox = messente_sandbox
@@ -151,31 +170,19 @@ class TestSendAgain:
         [line] = results(self.confirm(admin_client, message))
         assert line[1] == "Sent"
 
-    def test_resend__delivered_before_claim(self, admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_resend__delivered_before_claim(self, admin_client: Client) -> None:
         message = self.failed()
-        claim = resend._claim
-
-        def deliver_first(message_read: SmsMessage) -> bool:
-            simulate_callback(message)
-            return claim(message_read)
-
-        monkeypatch.setattr(resend, "_claim", deliver_first)
-        [line] = results(act(admin_client, "resend", message, confirmed="yes"))
+        with before_first_update(lambda: simulate_callback(message)):
+            [line] = results(act(admin_client, "resend", message, confirmed="yes"))
         assert line[1:4] == ["Not sent", "Delivered", "It reached its recipient."]
         assert SmsMessage.objects.count() == 1
 
-    def test_resend__simultaneous_confirmations(self, admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_resend__simultaneous_confirmations(self, admin_client: Client) -> None:
         """Both requests read the message as not sent again. The claiming UPDATE decides which one sends it."""
-        message, claim = self.failed(), resend._claim
+        message = self.failed()
         responses: list[HttpResponse] = []
-
-        def confirm_first(message_read: SmsMessage) -> bool:
-            monkeypatch.setattr(resend, "_claim", claim)
+        with before_first_update(lambda: responses.append(act(admin_client, "resend", message, confirmed="yes"))):
             responses.append(act(admin_client, "resend", message, confirmed="yes"))
-            return claim(message_read)
-
-        monkeypatch.setattr(resend, "_claim", confirm_first)
-        responses.append(act(admin_client, "resend", message, confirmed="yes"))
         assert sorted(results(response)[0][1] for response in responses) == ["Not sent", "Sent"]
         assert SmsMessage.objects.count() == 2
 
