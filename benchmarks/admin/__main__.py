@@ -17,7 +17,7 @@ from typing import Any
 
 TARGETS = {
     "list": "smsmessage/",
-    "list, deep": "smsmessage/?older_than={middle}",
+    "list, deep": "smsmessage/?p=older-{middle}",
     "list, failed": "smsmessage/?status=failed",
     "list, unresolved": "smsmessage/?status=unresolved",
     "list, rare cause": "smsmessage/?cause=7",

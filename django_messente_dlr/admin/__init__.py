@@ -1,8 +1,8 @@
-"""The admin door: what became of every message, and why, for people to look at. It shows; `receiving` writes.
+"""Read-only admin pages for messages, delivery reports, accounts and statistics.
 
-Django's autodiscovery imports this package, which registers the four pages; a project without the admin imports it,
-too, for its tags and filters. Nothing here adds, changes or deletes a row by a form: messages and reports are
-evidence, and old ones are pruned by a command.
+Django's autodiscovery imports this package, which registers four models. The template library imports it too, also in
+a project without the admin, where it registers nothing. No form adds, changes or deletes a row: messages and reports
+are evidence. A management command prunes old rows.
 """
 
 from __future__ import annotations

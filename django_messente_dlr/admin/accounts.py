@@ -1,4 +1,4 @@
-"""The list of accounts and the page of one: is there credit, and does Messente still call?"""
+"""The list of accounts and the page of an account: credit, last callback and last poll."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from django_messente_dlr.models import Account
 
 
 class AccountAdmin(ReadOnlyAdmin[Account]):
-    """Accounts with their credit and the last that was heard of them, and an action that lifts the credit hold."""
+    """Show the credit and the last activity of each account, and release the credit hold by an action."""
 
     ordering = ("name",)
-    list_display = ("name", "credit", "held_since", "balance_left", "called", "polled", "last_poll_error")
+    list_display = ("name", "credit", "held_since", "balance_left", "last_callback", "last_poll", "last_poll_error")
     actions = ("lift_credit_hold",)
     fieldsets = (
         (None, {"fields": ("name",)}),
@@ -45,7 +45,7 @@ class AccountAdmin(ReadOnlyAdmin[Account]):
         (
             _("Keys of callbacks"),
             {
-                "fields": ("keys_in_use",),
+                "fields": ("key_last_used",),
                 "description": _(
                     "Each key that has verified a callback, by its fingerprint, and when it last did. The command "
                     "messente_doctor says which of the settings' keys each of them is."
@@ -53,20 +53,20 @@ class AccountAdmin(ReadOnlyAdmin[Account]):
             },
         ),
     )
-    readonly_fields = ("credit", "balance_left", "keys_in_use")
+    readonly_fields = ("credit", "balance_left", "key_last_used")
 
     @admin.action(description=_("Lift the credit hold"), permissions=["act"])
     def lift_credit_hold(self, request: HttpRequest, queryset: QuerySet[Account]) -> None:
-        """Let the chosen accounts send again; ``credits_restored`` is sent for each that was on hold."""
+        """Release the hold of the selected accounts, and send ``credits_restored`` for each that was on hold."""
         for account in queryset.order_by("name"):
-            named = {"account": account.name}
+            params = {"account": account.name}
             if accounts.release_hold(account.name, now=timezone.now()):
                 self.log_change(request, account, gettext("Lifted the credit hold."))
                 lifted = gettext("The credit hold of «%(account)s» is lifted: messages may be sent from it again.")
-                self.message_user(request, lifted % named, messages.SUCCESS)
+                self.message_user(request, lifted % params, messages.SUCCESS)
             else:
                 idle = gettext("«%(account)s» was not on hold, so nothing has changed.")
-                self.message_user(request, idle % named, messages.INFO)
+                self.message_user(request, idle % params, messages.INFO)
 
     @admin.display(description=_("credit"))
     def credit(self, account: Account) -> SafeString:
@@ -79,7 +79,7 @@ class AccountAdmin(ReadOnlyAdmin[Account]):
         return formatting.amount(account.balance)
 
     @admin.display(description=_("last used at"))
-    def keys_in_use(self, account: Account) -> SafeString | str:
+    def key_last_used(self, account: Account) -> SafeString | str:
         return rendering.pretty_json(account.key_uses)
 
     @admin.display(description=_("out of credits since"))
@@ -87,9 +87,9 @@ class AccountAdmin(ReadOnlyAdmin[Account]):
         return formatting.timesince_tag(account.credits_exhausted_at)
 
     @admin.display(description=_("last callback at"))
-    def called(self, account: Account) -> SafeString | str:
+    def last_callback(self, account: Account) -> SafeString | str:
         return formatting.timesince_tag(account.last_callback_at)
 
     @admin.display(description=_("last poll at"))
-    def polled(self, account: Account) -> SafeString | str:
+    def last_poll(self, account: Account) -> SafeString | str:
         return formatting.timesince_tag(account.last_poll_at)

@@ -1,4 +1,4 @@
-"""The page that tells what came of an action, message by message."""
+"""The page that shows the result of an action for each message."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActionResult:
-    """What came of an action for one message.
+    """The result of an action for one message.
 
     Attributes:
-        message: the message, as it is now.
+        message: the message after the action.
         tone: success, warning, error or quiet.
-        word: in a word or two.
-        text: in a sentence.
-        successor: the message that was sent in its stead.
+        word: the result in one or two words.
+        text: the result in a sentence.
+        successor: the new message that replaces this one, if the action sent one.
     """
 
     message: SmsMessage
@@ -38,10 +38,13 @@ class ActionResult:
     successor: SmsMessage | None = None
 
 
-def chosen(
+def select_messages(
     page: ReadOnlyAdmin[SmsMessage], request: HttpRequest, queryset: QuerySet[SmsMessage], *, limit: int
 ) -> list[SmsMessage] | None:
-    """Return the messages that were chosen, the oldest first; None, having said so, where they are too many."""
+    """Return the selected messages in order of primary key.
+
+    If more than ``limit`` messages are selected, show an error and return None.
+    """
     rows = list(queryset.defer(None).order_by("pk")[: limit + 1])
     if len(rows) > limit:
         text = gettext("Choose at most %(count)d messages at a time. Nothing was done.") % {"count": limit}
@@ -53,24 +56,32 @@ def chosen(
 def result_page(
     page: ReadOnlyAdmin[SmsMessage], request: HttpRequest, title: str, results: Sequence[ActionResult]
 ) -> TemplateResponse:
-    """Return the page that shows results."""
-    return render(page, request, "results.html", title, results=_with_numbers(results, request.user))
+    """Return the page that lists the results."""
+    return render_page(page, request, "results.html", title, results=_with_recipients(results, request.user))
 
 
-def render(
+def render_page(
     page: ReadOnlyAdmin[SmsMessage], request: HttpRequest, template: str, title: str, **context: Any
 ) -> TemplateResponse:
-    """Return a page of the app's own within the admin."""
+    """Return an admin page that a template of this app renders.
+
+    Args:
+        page: the admin of the messages.
+        request: the request.
+        template: the name of the template in admin/django_messente_dlr/.
+        title: the heading of the page.
+        **context: values for the template.
+    """
     request.current_app = page.admin_site.name
-    whole = {
+    page_context = {
         **page.admin_site.each_context(request),
         "title": title,
         "opts": page.opts,
         "media": page.media,
         **context,
     }
-    return TemplateResponse(request, f"admin/django_messente_dlr/{template}", whole)
+    return TemplateResponse(request, f"admin/django_messente_dlr/{template}", page_context)
 
 
-def _with_numbers(results: Sequence[ActionResult], user: Any) -> list[tuple[ActionResult, str]]:
+def _with_recipients(results: Sequence[ActionResult], user: Any) -> list[tuple[ActionResult, str]]:
     return [(result, mask_for(result.message, user).recipient) for result in results]

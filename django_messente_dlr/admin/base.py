@@ -1,4 +1,4 @@
-"""What the three pages have in common: they show and do not change, and they bear tables of any length."""
+"""The base class of the admin pages: no changes by forms, and no query that reads a whole table."""
 
 from __future__ import annotations
 
@@ -17,64 +17,48 @@ Row = TypeVar("Row", bound=models.Model)
 if TYPE_CHECKING:
     from django.contrib.admin import ModelAdmin as _ModelAdmin
 else:
-    # Django's is generic for type checkers alone.
+    # Only the type stubs make the class generic.
     class _ModelAdmin(admin.ModelAdmin, Generic[Row]):
         pass
 
 
-def may_look_at(user: Any, model: type[models.Model]) -> bool:
-    """Tell whether a user may look at a model's pages: those who may view it or change it, as Django has it.
+def can_view(user: Any, model: type[models.Model]) -> bool:
+    """Return whether a user may see the pages of a model: Django requires the permission to view it or to change it.
 
     Args:
-        user: the user.
-        model: one of this app's.
+        user: the user of the request.
+        model: a model of this app.
     """
     name = model.__name__.lower()
     return any(user.has_perm(f"django_messente_dlr.{verb}_{name}") for verb in ("view", "change"))
 
 
-class ReadOnly:
-    """No row is added, changed or deleted by hand, not by a superuser either.
+class ReadOnlyAdmin(_ModelAdmin[Row]):
+    """List and show the rows of a model, and change them only through actions.
 
-    Who may look is Django's own question: those with the permission to view or to change.
+    No user adds, changes or deletes a row by a form, not even a superuser. Viewing requires Django's permission to
+    view or to change the model.
     """
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        # A form that saves would read, wait for a person and then write the whole row: a report that came in the
-        # meantime would be undone. Actions ask for the permission «act».
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-
-class ReadOnlyAdmin(ReadOnly, _ModelAdmin[Row]):
-    """Lists and shows the rows of one model, and acts on them through its actions alone."""
 
     empty_value_display = EMPTY
     ordering = ("-pk",)
-    # What is listed by the million is neither counted without a filter or a search (twice, once for the whole) nor
-    # sorted by a column that has no index, nor counted for every choice of every filter.
+    # For tables of millions of rows: no count of the unfiltered table, no count for each choice of each filter, and
+    # no links that sort by a column without an index.
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     sortable_by = ()
-    # Columns that a list does not show: what they hold is not fetched for it.
-    not_listed: tuple[str, ...] = ()
 
     class Media:
         css = {"all": ["django_messente_dlr/admin.css"]}
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        # «Select SMS message to view» is nothing that anybody came for.
+        # Django's title would be "Select SMS message to view".
         title = str(capfirst(self.opts.verbose_name_plural))
         return super().changelist_view(
             request, {"title": title, **self.list_context(request), **(extra_context or {})}
         )
 
-    # Actions call receivers, which must never run inside a transaction of ours: ATOMIC_REQUESTS would be one.
+    # Actions call receivers, which must not run inside a transaction. ATOMIC_REQUESTS would open one.
     for _alias in connections:
         changelist_view = transaction.non_atomic_requests(using=_alias)(changelist_view)
     del _alias
@@ -83,20 +67,27 @@ class ReadOnlyAdmin(ReadOnly, _ModelAdmin[Row]):
         self, request: HttpRequest, queryset: models.QuerySet[Any], *args: Any, **options: Any
     ) -> HttpResponse | None:
         if request.POST.get("select_across", "0") == "0":
-            # Django looks for the rows that were ticked within the list's filters, and what has ended since it was
-            # listed is in «pending» no more: whoever ticked it shall hear of that, and not miss a line.
+            # Django applies the filters of the list to the selected rows. A message that became final after the list
+            # was shown no longer matches "pending", and its result would be missing.
             queryset = self.get_queryset(request)
         return super().response_action(request, queryset, *args, **options)
 
     def list_context(self, request: HttpRequest) -> dict[str, Any]:
-        """Return what the list's template shows beside the list."""
+        """Return additional values for the template of the list."""
         return {}
 
-    def prepared(self, request: HttpRequest, rows: list[Row]) -> list[Row]:
-        """Return the rows of a page with what they show beside their own columns, fetched for all of them at once."""
-        return rows
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        # A form reads a row, waits for the user, and then saves all columns. It would undo a report that arrives in
+        # between. Actions require the permission "act" instead.
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
 
     def has_act_permission(self, request: HttpRequest) -> bool:
-        """Tell whether a person may use this model's actions: those who have Django's permission to change it."""
+        """Return whether the user has Django's permission to change the model, which its actions require."""
         codename = get_permission_codename("change", self.opts)
         return bool(request.user.has_perm(f"{self.opts.app_label}.{codename}"))

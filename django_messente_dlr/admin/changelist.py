@@ -1,76 +1,163 @@
-"""Lists that cost the same at the end of ten million rows as at the beginning.
+"""Lists of messages and reports: keyset pages and a capped count, for tables of millions of rows.
 
-A page is what comes after a row (or before it), not what comes after so many rows; and nobody counts further than a
-person would.
+A page starts after a row, or ends before one. A page at the end of the table therefore costs as much as the first
+page, where an OFFSET reads all rows before it. The count stops at a cap.
 """
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.admin.options import IncorrectLookupParameters
-from django.contrib.admin.views.main import ORDER_VAR, ChangeList
+from django.contrib.admin.views.main import PAGE_VAR, ChangeList
+from django.core.paginator import Page, Paginator
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
+from django.utils.functional import cached_property
 
+from django_messente_dlr.admin.base import ReadOnlyAdmin, Row
 from django_messente_dlr.models.querysets import capped_count
 
 if TYPE_CHECKING:
-    from django_messente_dlr.admin.base import ReadOnlyAdmin
+    _Paginator = Paginator[Any]
+else:
+    # Only the type stubs make the class generic.
+    _Paginator = Paginator
 
-OLDER = "older_than"
-NEWER = "newer_than"
+OLDER = "older"
+NEWER = "newer"
+CURSOR = re.compile(rf"({OLDER}|{NEWER})-([0-9]{{1,18}})")
 CAP = 1000
 
 
-class KeysetChangeList(ChangeList):
-    """Django's list with pages that begin at a row. The order is that of the primary key, or of a time and that."""
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """The start of a page, or its end.
 
-    model_admin: ReadOnlyAdmin[Any]
+    Attributes:
+        direction: OLDER for the rows that follow a row in the list, NEWER for those that precede it.
+        condition: the condition for the rows on that side of the row.
+    """
+
+    direction: str
+    condition: Q
+
+
+class KeysetPaginator(_Paginator):
+    """Return the rows on one side of a cursor, and count rows up to a cap.
+
+    Without a cursor the pages are numbered as Django's are, up to the cap.
+
+    Attributes:
+        has_newer: whether rows precede the page that ``page()`` returned.
+        has_older: whether rows follow it.
+    """
+
+    object_list: QuerySet[Any]
+    has_newer = False
+    has_older = False
+
+    def __init__(self, *args: Any, cursor: Cursor | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.cursor = cursor
+
+    @cached_property
+    def count(self) -> int:
+        """The number of rows, at most CAP."""
+        return capped_count(self.object_list, cap=CAP)
+
+    def page(self, number: int | str) -> Any:
+        """Return the page at the cursor, or the numbered page where there is no cursor."""
+        if self.cursor is None:
+            page = super().page(number)
+            self.has_newer, self.has_older = page.has_previous(), page.has_next()
+            return page
+        is_newer = self.cursor.direction == NEWER
+        queryset = self.object_list.filter(self.cursor.condition)
+        # One row more than the page holds shows whether another page follows.
+        rows = list((queryset.reverse() if is_newer else queryset)[: self.per_page + 1])
+        has_more, rows = len(rows) > self.per_page, rows[: self.per_page]
+        if is_newer:
+            rows.reverse()
+        self.has_newer, self.has_older = has_more or not is_newer, has_more or is_newer
+        return Page(rows, 1, self)
+
+
+class KeysetChangeList(ChangeList):
+    """Add the links to the next and previous keyset page, and prepare the rows for display.
+
+    Django documents that a ChangeList can be subclassed, but not its methods. Both methods below call Django's method
+    and change only its result. Checked with Django 5.2, 6.0 and 6.1. The tests in test_pages.py follow the links.
+    """
+
+    model_admin: LongListAdmin[Any]
+    paginator: KeysetPaginator
     older_url: str | None = None
     newer_url: str | None = None
 
-    def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Any]:
-        # Links that filter or search begin at the first page again, and no column is to be sorted by.
-        for name in (OLDER, NEWER, ORDER_VAR):
-            self.params.pop(name, None)
-            self.filter_params.pop(name, None)
-        rows: QuerySet[Any] = super().get_queryset(request, exclude_parameters)
-        return rows.defer(*self.model_admin.not_listed)
+    def get_queryset(self, request: HttpRequest, *args: Any, **kwargs: Any) -> QuerySet[Any]:
+        rows: QuerySet[Any] = super().get_queryset(request, *args, **kwargs)
+        return rows.defer(*self.model_admin.deferred_fields)
 
     def get_results(self, request: HttpRequest) -> None:
-        self.show_full_result_count = False
-        self.full_result_count = None
-        self.can_show_all = self.multi_page = False
-        self.show_admin_actions = True
-        self.paginator = self.model_admin.get_paginator(request, self.queryset, self.list_per_page)
-        self.result_count = capped_count(self.queryset, cap=CAP)
-        older, newer = request.GET.get(OLDER), request.GET.get(NEWER)
-        rows = self.queryset
-        if newer:
-            rows = rows.filter(self._beyond(newer, "gt")).reverse()
-        elif older:
-            rows = rows.filter(self._beyond(older, "lt"))
-        page = list(rows[: self.list_per_page + 1])
-        more, page = len(page) > self.list_per_page, page[: self.list_per_page]
-        if newer:
-            page.reverse()
-        if page and (more or newer):
-            self.older_url = self.get_query_string({OLDER: page[-1].pk})
-        if page and (older or (newer and more)):
-            self.newer_url = self.get_query_string({NEWER: page[0].pk})
-        self.result_list = self.model_admin.prepared(request, page)
+        super().get_results(request)
+        rows = list(self.result_list)
+        if rows and self.paginator.has_older:
+            self.older_url = self.get_query_string({PAGE_VAR: f"{OLDER}-{rows[-1].pk}"})
+        if rows and self.paginator.has_newer:
+            self.newer_url = self.get_query_string({PAGE_VAR: f"{NEWER}-{rows[0].pk}"})
+        self.result_list = self.model_admin.prepare_rows(request, rows)
 
-    def _beyond(self, cursor: str, lookup: str) -> Q:
-        """Return the condition for rows that come before (gt) or after (lt) the one with this primary key."""
-        if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 19):
+
+class LongListAdmin(ReadOnlyAdmin[Row]):
+    """List a table of any length. ``get_ordering()`` returns "-pk", or a field with an index and "-pk".
+
+    Columns are methods and not model fields: Django sorts by a model field when the URL says so, even when
+    ``sortable_by`` is empty, and these fields have no index.
+    """
+
+    list_max_show_all = 0
+    # The list does not fetch these columns.
+    deferred_fields: tuple[str, ...] = ()
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[KeysetChangeList]:
+        return KeysetChangeList
+
+    def get_paginator(
+        self, request: HttpRequest, queryset: QuerySet[Any], *args: Any, **kwargs: Any
+    ) -> KeysetPaginator:
+        return KeysetPaginator(queryset, *args, cursor=self._read_cursor(request), **kwargs)
+
+    def prepare_rows(self, request: HttpRequest, rows: list[Row]) -> list[Row]:
+        """Return the rows of a page with the related values that the columns show, fetched for all rows at once."""
+        return rows
+
+    def _read_cursor(self, request: HttpRequest) -> Cursor | None:
+        """Return the cursor of a URL, or None for the first page.
+
+        The cursor is in Django's parameter for the page number: links to filters and searches leave that out.
+
+        Raises:
+            IncorrectLookupParameters: the parameter is malformed, or its row was pruned. Django redirects to a list
+                without parameters.
+        """
+        value = request.GET.get(PAGE_VAR, "")
+        if not value or (value.isascii() and value.isdigit()):
+            return None
+        match = CURSOR.fullmatch(value)
+        if match is None:
             raise IncorrectLookupParameters
-        column = self.queryset.query.order_by[0].lstrip("-")
-        if column == "pk":
-            return Q(**{f"pk__{lookup}": cursor})
-        value = self.root_queryset.filter(pk=cursor).values_list(column, flat=True).first()
-        if value is None:
-            raise IncorrectLookupParameters  # that row was pruned meanwhile: back to the first page
-        # The first condition is what an index on the column can use; the second cuts off the row's equals.
-        same = Q(**{column: value, f"pk__{lookup}": cursor})
-        return Q(**{f"{column}__{lookup}e": value}) & (Q(**{f"{column}__{lookup}": value}) | same)
+        direction, pk = match.groups()
+        lookup = "gt" if direction == NEWER else "lt"
+        field = str(self.get_ordering(request)[0]).lstrip("-")
+        if field == "pk":
+            return Cursor(direction, Q(**{f"pk__{lookup}": pk}))
+        bound = self.get_queryset(request).filter(pk=pk).values_list(field, flat=True).first()
+        if bound is None:
+            raise IncorrectLookupParameters
+        # An index on the field serves the first condition. The second excludes the rows of the same time on the
+        # other side of the cursor.
+        is_beyond = Q(**{f"{field}__{lookup}": bound}) | Q(**{field: bound, f"pk__{lookup}": pk})
+        return Cursor(direction, Q(**{f"{field}__{lookup}e": bound}) & is_beyond)

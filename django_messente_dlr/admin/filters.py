@@ -1,4 +1,4 @@
-"""The filters beside the lists. None of them asks the long tables which values there are."""
+"""The filters of the lists. No filter queries the tables of messages and reports for its choices."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ AGES = {
 
 
 class StatusFilter(admin.SimpleListFilter):
-    """Messages by what became of them; those that are waited for, and waited for too long, in one click."""
+    """Filter messages by status. Two more choices are all pending and all overdue messages."""
 
     title = _("status")
     parameter_name = "status"
@@ -46,7 +46,7 @@ class StatusFilter(admin.SimpleListFilter):
         return [*waiting, *Status.choices]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        value = _chosen(self)
+        value = _selected_value(self)
         if value is None:
             return queryset
         assert isinstance(queryset, SmsMessageQuerySet)
@@ -58,7 +58,7 @@ class StatusFilter(admin.SimpleListFilter):
 
 
 class AgeFilter(admin.SimpleListFilter):
-    """Messages that are not older than this; the list is then in the order of their age, which has an index."""
+    """Filter messages by maximum age. The list is then ordered by age, for which an index exists."""
 
     title = _("age")
     parameter_name = AGE
@@ -72,12 +72,12 @@ class AgeFilter(admin.SimpleListFilter):
         ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        value = _chosen(self)
+        value = _selected_value(self)
         return queryset if value is None else queryset.filter(created_at__gte=timezone.now() - AGES[value])
 
 
 class CauseFilter(admin.SimpleListFilter):
-    """Messages that failed, by why."""
+    """Filter failed and rejected messages by cause."""
 
     title = _("cause")
     parameter_name = "cause"
@@ -86,7 +86,7 @@ class CauseFilter(admin.SimpleListFilter):
         return [*((str(cause.value), cause.meaning) for cause in CAUSES), (UNKNOWN, _("Unknown or not told"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        value = _chosen(self)
+        value = _selected_value(self)
         if value is None:
             return queryset
         assert isinstance(queryset, SmsMessageQuerySet)
@@ -97,7 +97,7 @@ class CauseFilter(admin.SimpleListFilter):
 
 
 class AccountFilter(admin.SimpleListFilter):
-    """Rows of one account. Not offered where there is but one."""
+    """Filter messages by account. The filter is hidden where only one account exists."""
 
     title = _("account")
     parameter_name = "account"
@@ -107,11 +107,11 @@ class AccountFilter(admin.SimpleListFilter):
         return [(name, name) for name in sorted(names)]
 
     def has_output(self) -> bool:
-        # A choice that was made must be seen, or the list would seem to be whole.
+        # An active filter stays visible, or the list would seem complete.
         return len(self.lookup_choices) > 1 or self.value() is not None
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        # An account that was removed from the settings still has its messages: any name will do.
+        # Any name is valid: an account that was removed from the settings still has messages.
         return queryset if (value := self.value()) is None else filter_partial_index(queryset, "account", value)
 
 
@@ -139,7 +139,7 @@ class ChannelFilter(admin.SimpleListFilter):
 
 
 class OutcomeFilter(admin.SimpleListFilter):
-    """Reports by what they did; orphans in one click."""
+    """Filter reports by outcome."""
 
     title = _("outcome")
     parameter_name = "outcome"
@@ -148,7 +148,7 @@ class OutcomeFilter(admin.SimpleListFilter):
         return list(ReportOutcome.choices)
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        value = _chosen(self)
+        value = _selected_value(self)
         if value is None:
             return queryset
         assert isinstance(queryset, DeliveryReportQuerySet)
@@ -156,7 +156,7 @@ class OutcomeFilter(admin.SimpleListFilter):
 
 
 class DispatchFilter(admin.SimpleListFilter):
-    """Reports by how far their signals are; it finds what `DispatchState.of` shows."""
+    """Filter reports by dispatch state, as `DispatchState.from_report` defines it."""
 
     title = _("signals")
     parameter_name = "signals"
@@ -165,7 +165,7 @@ class DispatchFilter(admin.SimpleListFilter):
         return list(DispatchState.choices)
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        value = _chosen(self)
+        value = _selected_value(self)
         if value is None:
             return queryset
         assert isinstance(queryset, DeliveryReportQuerySet)
@@ -177,9 +177,13 @@ class DispatchFilter(admin.SimpleListFilter):
         return done.filter(dispatch_failed_at__isnull=True)
 
 
-def _chosen(chosen: admin.SimpleListFilter) -> str | None:
-    """Return the choice that was made, or None; a URL with a choice that is not offered is one that nobody made."""
-    value = chosen.value()
-    if value is not None and value not in {str(key) for key, _label in chosen.lookup_choices}:
+def _selected_value(list_filter: admin.SimpleListFilter) -> str | None:
+    """Return the selected value, or None without one.
+
+    Raises:
+        IncorrectLookupParameters: the URL has a value that the filter does not offer.
+    """
+    value = list_filter.value()
+    if value is not None and value not in {str(key) for key, _label in list_filter.lookup_choices}:
         raise IncorrectLookupParameters
     return value

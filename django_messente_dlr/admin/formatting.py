@@ -1,4 +1,4 @@
-"""Times, lengths of time and amounts as people write them, in their language and time zone."""
+"""Times, durations and amounts of money, formatted in the active language and time zone."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from django.utils.timesince import timesince, timeuntil
 from django.utils.translation import gettext, ngettext_lazy
 
 EMPTY = "–"
-# Whole, since a language may inflect the unit there: «3 Tage», but «vor 3 Tagen».
+# The texts include the unit, because some languages inflect it: "3 Tage", but "vor 3 Tagen". naturaltime() of
+# django.contrib.humanize does not replace them: it is translated only if INSTALLED_APPS includes humanize, and its
+# German and Latvian texts do not inflect days and longer units.
 PAST: dict[str, Any] = {
     "year": ngettext_lazy("%(num)d year ago", "%(num)d years ago", "num"),
     "month": ngettext_lazy("%(num)d month ago", "%(num)d months ago", "num"),
@@ -34,13 +36,16 @@ AHEAD: dict[str, Any] = {
 
 
 def short_datetime(value: datetime) -> str:
-    """Return a time in the current time zone, as short as a list needs it."""
+    """Return a date and time in the current time zone, in the short format for lists."""
     local = timezone.localtime(value) if timezone.is_aware(value) else value
     return f"{date_format(local, 'SHORT_DATE_FORMAT')} {time_format(local, 'TIME_FORMAT')}"
 
 
 def timesince_tag(value: datetime | None) -> SafeString | str:
-    """Return how long ago a time was, with the time itself for those who point at it; a dash for none."""
+    """Return a ``<time>`` element that shows how long ago a time was, or a dash for None.
+
+    The exact time is its title.
+    """
     if value is None:
         return EMPTY
     local = timezone.localtime(value) if timezone.is_aware(value) else value
@@ -57,7 +62,7 @@ def timesince_tag(value: datetime | None) -> SafeString | str:
 
 
 def duration(seconds: float | None) -> str:
-    """Return seconds in the two greatest units that they have; a dash for none."""
+    """Return a duration in seconds in its two largest units, or a dash for None."""
     if seconds is None:
         return EMPTY
     if seconds < 1:
@@ -75,9 +80,9 @@ def duration(seconds: float | None) -> str:
 
 
 def amount(value: Decimal | None) -> str:
-    """Return an amount of money without the zeros that only fill its column, or a dash where there is none."""
+    """Return an amount of money without trailing zeros, or a dash for None."""
     if value is None:
         return EMPTY
-    # Two decimals at least, as money is written; a price per message has more.
+    # At least two decimals, as usual for money. The price of a message can have more.
     _, _, decimals = f"{value:f}".partition(".")
     return number_format(value, max(2, len(decimals.rstrip("0"))))

@@ -1,4 +1,4 @@
-"""What a reader may see of a message: the number and the text masked for those without the permission."""
+"""The columns of a message as one user may see them: recipient and text are masked without the permission."""
 
 from __future__ import annotations
 
@@ -19,57 +19,57 @@ HIDDEN_TEXT = masking.HIDDEN * 5
 
 @dataclass(frozen=True, slots=True)
 class MaskedMessage:
-    """A message's columns for one reader; what the list does not fetch is read when it is asked for.
+    """The columns of a message for one user. Reading a column that the list deferred queries the database.
 
     Attributes:
         message: the message.
-        full: whether the reader may see recipients in full.
-        texts: whether the reader may see texts.
+        can_see_recipient: whether the user may see full recipients.
+        can_see_text: whether the user may see texts.
     """
 
     message: SmsMessage
-    full: bool
-    texts: bool
+    can_see_recipient: bool
+    can_see_text: bool
 
     @property
     def recipient(self) -> str:
-        """Whom it went to."""
-        return self.message.recipient if self.full else masking.mask_number(self.message.recipient)
+        """The recipient, masked where the user may not see it."""
+        return self.message.recipient if self.can_see_recipient else masking.mask_number(self.message.recipient)
 
     @property
     def text(self) -> str:
-        """What it said."""
-        return self.message.text if self.texts or not self.message.text else HIDDEN_TEXT
+        """The text, or a placeholder where the user may not see it."""
+        return self.message.text if self.can_see_text or not self.message.text else HIDDEN_TEXT
 
     @property
     def error_text(self) -> str:
-        """What Messente said of its failure."""
-        told = self.message.error_text
-        return told if self.full else masking.mask_in_text(told, self.message.recipient)
+        """The error text from Messente, with the recipient masked where the user may not see it."""
+        error_text = self.message.error_text
+        return error_text if self.can_see_recipient else masking.mask_in_text(error_text, self.message.recipient)
 
     @property
     def cause(self) -> str:
-        """Why it failed: the cause that we know or, without one, what Messente said."""
+        """The cause of the failure: the meaning of the error code or, without a code, Messente's error text."""
         message = self.message
         if not message.err and Status(message.status).is_failure and message.error_text:
             return Truncator(self.error_text).chars(80)
-        return rendering.cause_in_words(message)
+        return rendering.cause_text(message)
 
     @property
     def metadata(self) -> Any:
-        """What the project noted on it."""
-        noted = self.message.metadata
-        return noted if self.full else masking.mask_in_json(noted, self.message.recipient)
+        """The metadata, with the recipient masked where the user may not see it."""
+        metadata = self.message.metadata
+        return metadata if self.can_see_recipient else masking.mask_in_json(metadata, self.message.recipient)
 
 
 def mask_for(message: SmsMessage, user: Any) -> MaskedMessage:
-    """Return what ``user`` may see of a message; None may see what everybody may."""
-    full = user is not None and masking.may_see_recipients(user)
-    return MaskedMessage(message, full, user is not None and masking.may_see_texts(user))
+    """Return the columns of a message for ``user``. For None, recipient and text are masked."""
+    can_see_recipient = user is not None and masking.may_see_recipients(user)
+    return MaskedMessage(message, can_see_recipient, user is not None and masking.may_see_texts(user))
 
 
-def latest_sources(messages: Sequence[SmsMessage]) -> dict[int, str | Promise]:
-    """Return how the present status of each message was learnt, by primary key: the source of its last news."""
+def find_latest_sources(messages: Sequence[SmsMessage]) -> dict[int, str | Promise]:
+    """Return the source of the last report that changed the status, by primary key of the message."""
     sources = dict(DeliveryReport.SOURCES)
     rows = DeliveryReport.objects.filter(
         message__in=[message.pk for message in messages], outcome=ReportOutcome.ADVANCED

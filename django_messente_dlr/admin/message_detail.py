@@ -1,4 +1,4 @@
-"""What the page of one message shows: the answer first, then all that happened, then what is kept of it."""
+"""The page of one message: its result, its timeline and its stored fields."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ FIELDS = (
 )
 
 
-def context_of(message: SmsMessage, user: Any, *, full: bool) -> dict[str, Any]:
-    """Return what the page's template needs.
+def message_context(message: SmsMessage, user: Any, *, can_see_recipient: bool) -> dict[str, Any]:
+    """Return the values for the template of the page.
 
     Args:
         message: the message.
-        user: who looks; the reports are for those who may view reports.
-        full: whether they may see recipients in full.
+        user: the user of the request. The timeline has reports only if the user may view reports.
+        can_see_recipient: whether the user may see full recipients.
     """
     may_dispatch = user.has_perm("django_messente_dlr.change_deliveryreport")
-    may_see = may_dispatch or user.has_perm("django_messente_dlr.view_deliveryreport")
-    reports = DeliveryReport.objects.filter(message=message).order_by("received_at", "pk") if may_see else ()
+    may_view_reports = may_dispatch or user.has_perm("django_messente_dlr.view_deliveryreport")
+    reports = DeliveryReport.objects.filter(message=message).order_by("received_at", "pk") if may_view_reports else ()
     status = Status(message.status)
     return {
         "tone": rendering.TONES[status],
         "sentence": rendering.SENTENCES[status],
-        "advice": rendering.advice_for(message),
-        "timeline": events(message, reports, full=full),
-        "reports_hidden": not may_see,
+        "advice": rendering.advice_text(message),
+        "timeline": events(message, reports, can_see_recipient=can_see_recipient),
+        "reports_hidden": not may_view_reports,
         "may_dispatch": may_dispatch,
         "empty": formatting.EMPTY,
     }

@@ -1,4 +1,4 @@
-"""The overview: is delivery healthy, and do we still have credit? Figures, and nothing that acts but «count now»."""
+"""The overview page: statistics, warnings and the credit of the accounts. Its one button updates the statistics."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from django.utils.translation import gettext, ngettext
 
 from django_messente_dlr.admin import charts, warnings
 from django_messente_dlr.admin import statistics as admin_statistics
-from django_messente_dlr.admin.base import ReadOnlyAdmin, may_look_at
+from django_messente_dlr.admin.base import ReadOnlyAdmin, can_view
 from django_messente_dlr.maintenance import statistics
 from django_messente_dlr.models import Account, DeliveryReport, MessageStatistics, SmsMessage
 from django_messente_dlr.models.statuses import Status
@@ -22,8 +22,8 @@ from django_messente_dlr.models.statuses import Status
 if TYPE_CHECKING:
     from django.urls import URLPattern
 
-# From the bottom of a bar to its top: what is well first.
-ORDER = [
+# From the bottom of a bar to its top, delivered messages first.
+STATUS_ORDER = [
     Status.DELIVERED,
     Status.SEEN,
     Status.SENT,
@@ -35,19 +35,19 @@ ORDER = [
 
 
 class OverviewAdmin(ReadOnlyAdmin[MessageStatistics]):
-    """The one page of the tallies: nobody reads them row by row."""
+    """Show the statistics of messages on one page instead of a list of rows."""
 
     def get_urls(self) -> list[URLPattern]:
         name = f"{self.opts.app_label}_{self.opts.model_name}_changelist"
         return [path("", self.admin_site.admin_view(self.changelist_view), name=name)]
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Show the overview of the window that the URL asks for; a POST counts first."""
+        """Return the overview of the period in the URL. A POST request updates the statistics and redirects."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         if request.method == "POST":
-            # For whoever may look: it makes the page newer and changes nothing that anybody has written. How often
-            # and for how long it counts, `tallies` limits, whoever asks.
+            # The view permission is enough: an update of the statistics changes no other data. update_statistics()
+            # limits how often and for how long it counts.
             hours = statistics.update_statistics()
             text = ngettext("%(count)d hour was counted.", "%(count)d hours were counted.", hours)
             self.message_user(request, text % {"count": hours})
@@ -59,7 +59,7 @@ class OverviewAdmin(ReadOnlyAdmin[MessageStatistics]):
             "title": gettext("Overview"),
             "opts": self.opts,
             "media": self.media,
-            **_figures(window),
+            **_page_context(window),
             "messages_url": self._list_url(request, SmsMessage),
             "reports_url": self._list_url(request, DeliveryReport),
             "accounts_url": self._list_url(request, Account),
@@ -68,40 +68,43 @@ class OverviewAdmin(ReadOnlyAdmin[MessageStatistics]):
         return TemplateResponse(request, "admin/django_messente_dlr/overview.html", context)
 
     def _list_url(self, request: HttpRequest, model: type[Model]) -> str:
-        """Return where the rows of a model are listed; "" for those who would be answered 403."""
-        if not may_look_at(request.user, model):
+        """Return the URL of the list of a model, or "" if the user may not view it."""
+        if not can_view(request.user, model):
             return ""
         name = f"admin:django_messente_dlr_{model.__name__.lower()}_changelist"
         return reverse(name, current_app=self.admin_site.name)
 
 
-def _figures(window: admin_statistics.Period) -> dict[str, Any]:
+def _page_context(window: admin_statistics.Period) -> dict[str, Any]:
     now = timezone.now()
-    bars = admin_statistics.buckets_of(window, now=now)
-    day = bars if window.name == "24h" else admin_statistics.buckets_of(admin_statistics.PERIODS["24h"], now=now)
+    bars = admin_statistics.load_buckets(window, now=now)
+    day = bars if window.name == "24h" else admin_statistics.load_buckets(admin_statistics.PERIODS["24h"], now=now)
     whole = admin_statistics.total(bars)
     accounts = list(Account.objects.order_by("name"))
     waiting = warnings.count_backlog(now)
-    causes = admin_statistics.causes_of(whole)
+    causes = admin_statistics.rank_causes(whole)
     return {
         "window": window,
         "windows": list(admin_statistics.PERIODS.values()),
         "whole": admin_statistics.row_of("", whole.statuses),
         "median": whole.seconds_within(0.5),
         "slowest": whole.seconds_within(0.95),
-        "statuses": [(status, status.label) for status in ORDER],
-        "bars": [(bar, [bar.count.statuses[status.value] for status in ORDER], bar.count) for bar in bars],
-        "ticks": [bars[place].label for place in (0, len(bars) // 2, -1)],
-        "chart": charts.stacked(
+        "statuses": [(status, status.label) for status in STATUS_ORDER],
+        "bars": [(bar, [bar.count.statuses[status.value] for status in STATUS_ORDER], bar.count) for bar in bars],
+        "ticks": [bars[index].label for index in (0, len(bars) // 2, -1)],
+        "chart": charts.stack_bars(
             [
-                (bar.label, [(status.value, status.label, bar.count.statuses[status.value]) for status in ORDER])
+                (
+                    bar.label,
+                    [(status.value, status.label, bar.count.statuses[status.value]) for status in STATUS_ORDER],
+                )
                 for bar in bars
             ]
         ),
         "causes": causes,
         "most": max((number for *_, number in causes), default=0),
-        "by_account": admin_statistics.rows_of(whole.by_account),
-        "by_prefix": admin_statistics.rows_of(whole.by_prefix),
+        "by_account": admin_statistics.rank_groups(whole.by_account),
+        "by_prefix": admin_statistics.rank_groups(whole.by_prefix),
         "waiting": waiting,
         "accounts": accounts,
         "warnings": warnings.warnings(accounts, day, waiting.overdue, now=now),

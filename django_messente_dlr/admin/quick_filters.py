@@ -1,4 +1,4 @@
-"""What needs a look among the reports: a link with a count for each, above their list."""
+"""Links above the list of reports, each to a filter and with the count of its reports."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class QuickFilter:
-    """One link.
+    """One link to a filter.
 
     Attributes:
-        label: what it leads to.
-        query: the filter, as the URL has it.
-        count: how many there are.
-        chosen: whether the list shows them now.
+        label: the text of the link.
+        query: the query string of the filter.
+        count: the number of reports, up to a cap.
+        chosen: whether the list shows this filter now.
     """
 
     label: str | StrPromise
@@ -34,10 +34,10 @@ class QuickFilter:
 
 
 def quick_filters(request: HttpRequest) -> list[QuickFilter]:
-    """Return the links, each with how many it leads to."""
+    """Return the links for a request."""
     reports = DeliveryReport.objects.all()
     outcome = ReportOutcome
-    found = [
+    filters = [
         (_("Without a message (orphans)"), "outcome", outcome.ORPHAN, reports.orphans()),
         (
             _("Unreadable"),
@@ -50,5 +50,5 @@ def quick_filters(request: HttpRequest) -> list[QuickFilter]:
     ]
     return [
         QuickFilter(label, f"{name}={value.value}", capped_count(rows), request.GET.get(name) == value.value)
-        for label, name, value, rows in found
+        for label, name, value, rows in filters
     ]

@@ -1,7 +1,7 @@
-"""Values in words and markup: badges, sentences, JSON. Everything that comes from outside is escaped here.
+"""Texts and HTML for statuses, causes, JSON and links.
 
-In come rows, out go texts for people; `SafeString` only from ``format_html``. No style and no script stands in the
-markup, so a strict Content-Security-Policy has nothing to object to.
+`SafeString` values come only from ``format_html``, which escapes all stored data. The markup has no inline style and
+no script, so a strict Content-Security-Policy allows it.
 """
 
 from __future__ import annotations
@@ -43,15 +43,15 @@ SENTENCES = {
 
 
 class DispatchState(models.TextChoices):
-    """How far the signals of a report are."""
+    """The state of the signals of a report."""
 
     SENT = "sent", _("Sent")
     WAITING = "waiting", _("Waiting")
     FAILED = "failed", _("A receiver failed")
 
     @classmethod
-    def of(cls, report: DeliveryReport) -> DispatchState:
-        """Return how far the signals of ``report`` are."""
+    def from_report(cls, report: DeliveryReport) -> DispatchState:
+        """Return the state of the signals of ``report``."""
         if report.dispatch_due_at is not None:
             return cls.WAITING
         return cls.FAILED if report.dispatch_error else cls.SENT
@@ -61,36 +61,31 @@ DISPATCH_TONES = {DispatchState.SENT: "success", DispatchState.WAITING: "warning
 
 
 def badge(text: str | Promise, tone: str) -> SafeString:
-    """Return a text with a coloured ground; the text says it all for those who see no colour.
+    """Return a text with a coloured background. The text is complete without the colour.
 
     Args:
-        text: what it says.
-        tone: one of success, warning, error and quiet.
+        text: the text.
+        tone: the colour: one of success, warning, error and quiet.
     """
     return format_html('<span class="messente-dlr-badge messente-dlr-{}">{}</span>', tone, text)
 
 
 def status_badge(value: str) -> SafeString | str:
-    """Return the badge of a status, or a dash where there is none."""
+    """Return the badge of a status, or a dash for an empty value."""
     if not value:
         return EMPTY
     status = Status(value)
     return badge(status.label, TONES[status])
 
 
-def status_in_words(value: str) -> SafeString:
-    """Return the badge of a status and a sentence that says what it means."""
-    return format_html("{} {}", status_badge(value), SENTENCES[Status(value)])
-
-
 def dispatch_badge(report: DeliveryReport) -> SafeString:
-    """Return the badge that tells how far the signals of a report are."""
-    state = DispatchState.of(report)
+    """Return the badge of the state of the signals of a report."""
+    state = DispatchState.from_report(report)
     return badge(state.label, DISPATCH_TONES[state])
 
 
-def cause_in_words(message: SmsMessage) -> str:
-    """Return why a message failed, or a dash for one that did not."""
+def cause_text(message: SmsMessage) -> str:
+    """Return the cause of the failure of a message, or a dash if it did not fail."""
     if cause := message.cause:
         return str(cause.meaning)
     if not Status(message.status).is_failure:
@@ -98,40 +93,45 @@ def cause_in_words(message: SmsMessage) -> str:
     return _unknown(message.err) if message.err else gettext("No cause was told")
 
 
-def advice_for(message: SmsMessage) -> str:
-    """Return what Messente advises to do about a message that failed, or a dash where there is no advice."""
+def advice_text(message: SmsMessage) -> str:
+    """Return Messente's advice for a failed message, or a dash without one."""
     return str(message.cause.advice) if message.cause else EMPTY
 
 
-def err_in_words(err: int | None) -> str:
-    """Return what a report's number means, or a dash where it tells of no error."""
+def error_code_text(err: int | None) -> str:
+    """Return the meaning of an error code, or a dash for None and 0."""
     if not err:
         return EMPTY
-    known = ErrorCode.from_code(err)
-    return str(known.meaning) if known else _unknown(err)
+    code = ErrorCode.from_code(err)
+    return str(code.meaning) if code else _unknown(err)
 
 
-def describe_report(word: str, err: int | None) -> str:
-    """Return the word for the state and the number of the cause as they came, and what the word means."""
-    raw = ", ".join([*([word] if word else []), *([] if err is None else [f"err {err}"])])
-    known = Stat.from_code(word)
-    return f"{raw}: {known.meaning}" if known else raw or EMPTY
+def describe_report(stat: str, err: int | None) -> str:
+    """Return a status code and an error code as the report has them, and the meaning of the status code.
+
+    Args:
+        stat: the status code, or "".
+        err: the error code, or None.
+    """
+    raw = ", ".join([*([stat] if stat else []), *([] if err is None else [f"err {err}"])])
+    code = Stat.from_code(stat)
+    return f"{raw}: {code.meaning}" if code else raw or EMPTY
 
 
 def pretty_json(value: Any) -> SafeString | str:
-    """Return JSON as a person reads it, a name on each line; a dash where there is nothing in it."""
+    """Return JSON indented, with one key on each line, or a dash for an empty value."""
     if not value:
         return EMPTY
     return preformatted(json.dumps(value, indent=2, ensure_ascii=False))
 
 
 def preformatted(text: str) -> SafeString | str:
-    """Return a text as it was written, line by line, or a dash where there is none."""
+    """Return a text with its line breaks, or a dash for an empty text."""
     return format_html('<pre class="messente-dlr-raw">{}</pre>', text) if text else EMPTY
 
 
 def shortened_id(text: str) -> SafeString:
-    """Return an id of which a list shows the beginning; all of it is there to be copied, searched and heard."""
+    """Return an id that the stylesheet truncates in lists. The markup has the complete id."""
     return format_html('<span class="messente-dlr-id" title="{}">{}</span>', text, text)
 
 
@@ -139,9 +139,9 @@ def link(model: type[DeliveryReport | SmsMessage], pk: int, text: str, *, site: 
     """Return a link to the page of a row.
 
     Args:
-        model: what it is a row of.
-        pk: its primary key.
-        text: what to click on.
+        model: the model.
+        pk: the primary key of the row.
+        text: the text of the link.
         site: the name of the admin site.
     """
     name = f"admin:django_messente_dlr_{model.__name__.lower()}_change"

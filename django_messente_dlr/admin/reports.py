@@ -1,4 +1,4 @@
-"""The list of delivery reports and the page of one: what came, what it did, and whether everybody was told."""
+"""The list of delivery reports and the page of one report."""
 
 from __future__ import annotations
 
@@ -15,60 +15,57 @@ from django.utils.translation import gettext_lazy as _
 
 from django_messente_dlr import dispatch
 from django_messente_dlr.admin import formatting, rendering
-from django_messente_dlr.admin.base import ReadOnlyAdmin, may_look_at
-from django_messente_dlr.admin.changelist import KeysetChangeList
+from django_messente_dlr.admin.base import can_view
+from django_messente_dlr.admin.changelist import LongListAdmin
 from django_messente_dlr.admin.filters import DispatchFilter, OutcomeFilter
 from django_messente_dlr.admin.quick_filters import quick_filters
-from django_messente_dlr.admin.search import reports_about
+from django_messente_dlr.admin.search import search_reports
 from django_messente_dlr.models import DeliveryReport, SmsMessage
 from django_messente_dlr.utils import masking
 
 logger = logging.getLogger(__name__)
 
-# Receivers run while the browser waits: no more of them than a page of the list holds.
+# Receivers run while the browser waits, so an action takes at most one page of the list.
 MAX_SELECTED = 100
-MAX_NAMED = 10
+MAX_LISTED = 10
 SOURCES = dict(DeliveryReport.SOURCES)
 
 
-class DeliveryReportAdmin(ReadOnlyAdmin[DeliveryReport]):
-    """Reports as they came, with what they did, and an action that sends their signals again."""
+class DeliveryReportAdmin(LongListAdmin[DeliveryReport]):
+    """List reports with their outcome, and send their signals again by an action."""
 
-    list_display = ("received", "about", "reported_short", "outcome", "dispatched", "source_label")
+    list_display = ("received_ago", "message_link", "reported_short", "outcome_label", "signal_state", "source_label")
     list_filter = (OutcomeFilter, DispatchFilter)
-    not_listed = ("payload", "signals")
+    deferred_fields = ("payload", "signals")
     list_per_page = MAX_SELECTED
-    # This shows the box; what it finds is `reports_about`.
+    # Django shows the search box only if this is not empty. `search_reports` runs the search.
     search_fields = ("sms_unique_id",)
     search_help_text = _("Search by the whole message id.")
     actions = ("send_signals_again",)
     fieldsets = (
-        (None, {"fields": ("about", "reported", "resulting_status", "cause", "occurred_at")}),
+        (None, {"fields": ("message_link", "reported", "resulting_status", "cause", "occurred_at")}),
         (
             _("Arrival"),
-            {"fields": ("source", "account", "received_at", "times_received", "outcome", "previous_state")},
+            {"fields": ("source", "account", "received_at", "times_received", "outcome", "previous_status")},
         ),
         (_("Verified by"), {"fields": ("url_key", "signature_key")}),
         (
             _("Signals"),
-            {"fields": ("dispatched", "signal_names", "dispatched_at", "dispatch_due_at", "receiver_errors")},
+            {"fields": ("signal_state", "signal_names", "dispatched_at", "dispatch_due_at", "receiver_errors")},
         ),
         (_("As it came"), {"fields": ("sms_unique_id", "omnimessage_id", "token_message_id", "raw")}),
     )
     readonly_fields = (
-        "about",
+        "message_link",
         "reported",
         "resulting_status",
         "cause",
-        "previous_state",
-        "dispatched",
+        "previous_status",
+        "signal_state",
         "signal_names",
         "receiver_errors",
         "raw",
     )
-
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[KeysetChangeList]:
-        return KeysetChangeList
 
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: str | None = None
@@ -76,18 +73,18 @@ class DeliveryReportAdmin(ReadOnlyAdmin[DeliveryReport]):
         report = super().get_object(request, object_id, from_field)
         if report is None:
             return None
-        self.prepared(request, [report])
+        self.prepare_rows(request, [report])
         if not masking.may_see_recipients(request.user):
-            # Of this page's copy alone: nothing here is ever saved.
+            # Masks this instance, which is never saved.
             number = report.message.recipient if report.message else ""
             report.payload = masking.mask_in_json(report.payload, number)
             report.dispatch_error = masking.mask_in_text(report.dispatch_error, number)
         return report
 
-    def prepared(self, request: HttpRequest, rows: list[DeliveryReport]) -> list[DeliveryReport]:
-        may_follow = may_look_at(request.user, SmsMessage)
+    def prepare_rows(self, request: HttpRequest, rows: list[DeliveryReport]) -> list[DeliveryReport]:
+        may_view_message = can_view(request.user, SmsMessage)
         for report in rows:
-            report.may_follow = may_follow  # type: ignore[attr-defined]
+            report.may_view_message = may_view_message  # type: ignore[attr-defined]
         return rows
 
     def list_context(self, request: HttpRequest) -> dict[str, Any]:
@@ -96,11 +93,11 @@ class DeliveryReportAdmin(ReadOnlyAdmin[DeliveryReport]):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[DeliveryReport], search_term: str
     ) -> tuple[QuerySet[DeliveryReport], bool]:
-        return (reports_about(queryset, search_term) if search_term.strip() else queryset), False
+        return (search_reports(queryset, search_term) if search_term.strip() else queryset), False
 
     @admin.action(description=_("Send the signals again"), permissions=["act"])
     def send_signals_again(self, request: HttpRequest, queryset: QuerySet[DeliveryReport]) -> None:
-        """Call the receivers of the chosen reports' signals again, in the order in which the reports came."""
+        """Send the signals of the selected reports again, in the order in which the reports arrived."""
         reports = list(queryset.order_by("pk")[: MAX_SELECTED + 1])
         if len(reports) > MAX_SELECTED:
             text = gettext("Choose at most %(count)d reports at a time. Nothing was sent.") % {"count": MAX_SELECTED}
@@ -115,19 +112,19 @@ class DeliveryReportAdmin(ReadOnlyAdmin[DeliveryReport]):
             )
             self.message_user(request, text % {"count": sent}, messages.SUCCESS)
         if failed:
-            named = ", ".join(str(report) for report in failed[:MAX_NAMED])
+            names = ", ".join(str(report) for report in failed[:MAX_LISTED])
             text = ngettext(
                 "A receiver failed for %(count)d report: %(reports)s. Its page or the log says what was wrong.",
                 "Receivers failed for %(count)d reports: %(reports)s. Their pages or the log say what was wrong.",
                 len(failed),
             )
-            more = " …" if len(failed) > MAX_NAMED else ""
-            self.message_user(request, text % {"count": len(failed), "reports": named + more}, messages.ERROR)
+            more = " …" if len(failed) > MAX_LISTED else ""
+            self.message_user(request, text % {"count": len(failed), "reports": names + more}, messages.ERROR)
 
     def _dispatch(self, request: HttpRequest, report: DeliveryReport) -> bool:
         try:
             well = dispatch.dispatch_report(report.pk)
-        except Exception:  # one report's trouble must not keep the others' signals back
+        except Exception:  # the signals of the other reports are still sent
             logger.exception("The signals of delivery report %s could not be sent again.", report.pk)
             well = False
         told = gettext("Sent its signals again.") if well else gettext("Sent its signals again; a receiver failed.")
@@ -135,29 +132,33 @@ class DeliveryReportAdmin(ReadOnlyAdmin[DeliveryReport]):
         return well
 
     @admin.display(description=_("received at"))
-    def received(self, report: DeliveryReport) -> SafeString | str:
+    def received_ago(self, report: DeliveryReport) -> SafeString | str:
         return formatting.timesince_tag(report.received_at)
 
     @admin.display(description=_("message"))
-    def about(self, report: DeliveryReport) -> SafeString | str:
-        # Named by what the report itself tells: the message's own row would be a join for every list.
-        known = report.sms_unique_id or report.omnimessage_id
-        if report.message_id is None or not getattr(report, "may_follow", False):
-            return rendering.shortened_id(known) if known else formatting.EMPTY
-        text = rendering.shortened_id(known or f"#{report.message_id}")
+    def message_link(self, report: DeliveryReport) -> SafeString | str:
+        # The text is the id in the report. The id of the message would require a join for the list.
+        message_id = report.sms_unique_id or report.omnimessage_id
+        if report.message_id is None or not getattr(report, "may_view_message", False):
+            return rendering.shortened_id(message_id) if message_id else formatting.EMPTY
+        text = rendering.shortened_id(message_id or f"#{report.message_id}")
         return rendering.link(SmsMessage, report.message_id, text, site=self.admin_site.name)
 
     @admin.display(description=_("reported"))
     def reported_short(self, report: DeliveryReport) -> SafeString | str:
         if not report.err:
             return report.stat or formatting.EMPTY
-        under = '{} <span class="messente-dlr-under">{}</span>'
-        return format_html(under, report.stat, rendering.err_in_words(report.err))
+        markup = '{} <span class="messente-dlr-under">{}</span>'
+        return format_html(markup, report.stat, rendering.error_code_text(report.err))
+
+    @admin.display(description=_("outcome"))
+    def outcome_label(self, report: DeliveryReport) -> str:
+        return report.get_outcome_display()
 
     @admin.display(description=_("source"))
     def source_label(self, report: DeliveryReport) -> SafeString | str:
         source = str(SOURCES.get(report.source, report.source))
-        # How often it came, where that was more than once.
+        # A report that arrived more than once has a count.
         return f"{source} ×{report.times_received}" if report.times_received > 1 else source
 
     @admin.display(description=_("reported"))
@@ -170,14 +171,14 @@ class DeliveryReportAdmin(ReadOnlyAdmin[DeliveryReport]):
 
     @admin.display(description=_("cause"))
     def cause(self, report: DeliveryReport) -> str:
-        return rendering.err_in_words(report.err)
+        return rendering.error_code_text(report.err)
 
     @admin.display(description=_("status before"))
-    def previous_state(self, report: DeliveryReport) -> SafeString | str:
+    def previous_status(self, report: DeliveryReport) -> SafeString | str:
         return rendering.status_badge(report.previous)
 
     @admin.display(description=_("signals"))
-    def dispatched(self, report: DeliveryReport) -> SafeString:
+    def signal_state(self, report: DeliveryReport) -> SafeString:
         return rendering.dispatch_badge(report)
 
     @admin.display(description=_("their names"))

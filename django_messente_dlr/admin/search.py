@@ -1,7 +1,7 @@
-"""Finds messages by what a person has at hand: an id, or a phone number in whatever way it is written.
+"""Search messages and reports by an id, or by a phone number in any spelling.
 
-Every lookup is exact and has an index: ``icontains`` reads the whole table, and so does the ``iexact`` that the admin
-makes of ``=recipient``.
+Each lookup is exact and uses an index. ``icontains`` would read the whole table, and so would the ``iexact`` lookup
+that the admin builds from ``=recipient``.
 """
 
 from __future__ import annotations
@@ -15,41 +15,43 @@ from django_messente_dlr.models import DeliveryReport, SmsMessage
 from django_messente_dlr.models.reports import ORPHAN, ORPHAN_OR_OMNIMESSAGE
 from django_messente_dlr.utils.phone_numbers import spellings
 
-# `SmsMessage.__str__` for one that has no id of Messente's yet.
-OWN_NUMBER = re.compile(r"#([0-9]{1,18})", re.ASCII)
-# An omnimessage is some messages, never many, and a message has some reports.
-MOST = 100
+# `SmsMessage.__str__` of a message without an id from Messente.
+PRIMARY_KEY = re.compile(r"#([0-9]{1,18})", re.ASCII)
+# An omnimessage has few messages, and a message has few reports.
+MAX_MATCHES = 100
 
 
-def messages_about(messages: QuerySet[SmsMessage], term: str) -> QuerySet[SmsMessage]:
-    """Return those messages that have ``term`` for an id, or go to it."""
+def search_messages(messages: QuerySet[SmsMessage], term: str) -> QuerySet[SmsMessage]:
+    """Return the messages whose id or recipient is ``term``."""
     term = term.strip()
-    asked = _has_id(term)
+    condition = _id_condition(term)
     if numbers := spellings(term):
-        asked |= Q(recipient__in=numbers)
-    return messages.filter(asked)
+        condition |= Q(recipient__in=numbers)
+    return messages.filter(condition)
 
 
-def reports_about(reports: QuerySet[DeliveryReport], term: str) -> QuerySet[DeliveryReport]:
-    """Return those reports that have ``term`` for a message's id, or are about a message that has.
+def search_reports(reports: QuerySet[DeliveryReport], term: str) -> QuerySet[DeliveryReport]:
+    """Return the reports whose message id is ``term``, and the reports of the messages whose id it is.
 
-    A report that came by its message's own URL need not tell the id.
+    A report for a per-message callback URL can lack the message id.
     """
     term = term.strip()
-    # Asked first, and not as subqueries: within an OR those would keep databases from using any index.
-    named = SmsMessage.objects.filter(_has_id(term))
-    telling = DeliveryReport.objects.filter(ORPHAN_OR_OMNIMESSAGE, sms_unique_id=term)
-    # An orphan is listed by its omnimessage where it tells no other id.
-    whole = DeliveryReport.objects.filter(ORPHAN, omnimessage_id=term)
-    return reports.filter(Q(pk__in=[*_first(telling), *_first(whole)]) | Q(message__in=_first(named)))
+    # Separate queries: with subqueries inside an OR, databases use no index.
+    messages = SmsMessage.objects.filter(_id_condition(term))
+    by_message_id = DeliveryReport.objects.filter(ORPHAN_OR_OMNIMESSAGE, sms_unique_id=term)
+    # The list shows an orphan report without a message id by its omnimessage id.
+    orphans = DeliveryReport.objects.filter(ORPHAN, omnimessage_id=term)
+    return reports.filter(
+        Q(pk__in=[*_first_pks(by_message_id), *_first_pks(orphans)]) | Q(message__in=_first_pks(messages))
+    )
 
 
-def _first(rows: QuerySet[Any]) -> list[int]:
-    return list(rows.values_list("pk", flat=True)[:MOST])
+def _first_pks(rows: QuerySet[Any]) -> list[int]:
+    return list(rows.values_list("pk", flat=True)[:MAX_MATCHES])
 
 
-def _has_id(term: str) -> Q:
-    """Return what finds the messages that have ``term`` for an id: of a message, of an omnimessage, or of our own."""
-    asked = Q(sms_unique_id=term) | Q(omnimessage_id=term, omnimessage_id__gt="")
-    own = OWN_NUMBER.fullmatch(term)
-    return asked | Q(pk=int(own[1])) if own else asked
+def _id_condition(term: str) -> Q:
+    """Return the condition for messages with this message id, omnimessage id or, after "#", primary key."""
+    condition = Q(sms_unique_id=term) | Q(omnimessage_id=term, omnimessage_id__gt="")
+    match = PRIMARY_KEY.fullmatch(term)
+    return condition | Q(pk=int(match[1])) if match else condition

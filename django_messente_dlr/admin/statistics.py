@@ -1,4 +1,4 @@
-"""What the overview tells of its window, from the few rows that `tallies` has counted."""
+"""The statistics of the overview, from the rows that `maintenance.statistics` stores."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ ENDED = [status for status in Status if status.is_final]
 DELIVERED = [status for status in Status if status.is_delivery]
 FAILED = [status for status in Status if status.is_failure]
 OPEN = [Status.QUEUED, Status.SENT]
-RANKED = 10
+MAX_GROUPS = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Period:
-    """A stretch of time up to now that the overview shows.
+    """A period up to now that the overview shows.
 
     Attributes:
-        name: what the URL calls it.
-        age: what the messages' list calls it.
-        label: what people call it.
-        bars: into how many parts the chart divides it.
-        width: how long each of them is.
+        name: its name in the URL of the overview.
+        age: its name in the age filter of the list of messages.
+        label: its name on the page.
+        bars: the number of buckets in the chart.
+        width: the duration of a bucket.
     """
 
     name: str
@@ -59,7 +59,7 @@ PERIODS = {
 
 @dataclass(slots=True)
 class Bucket:
-    """One part of a window."""
+    """One bar of the chart: a part of a period, with its counts."""
 
     starts_at: datetime
     label: str
@@ -68,7 +68,7 @@ class Bucket:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One line of a table: an account, a country or a cause."""
+    """One row of a table: an account or a country prefix, with its counts of messages."""
 
     name: str
     total: int
@@ -79,13 +79,13 @@ class Row:
 
     @property
     def rate(self) -> float | None:
-        """The share of the ended ones that were delivered (0 to 1)."""
+        """The delivery rate (0 to 1): delivered messages per delivered or failed message. None without any."""
         ended = self.delivered + self.failed
         return self.delivered / ended if ended else None
 
 
-def buckets_of(window: Period, *, now: datetime) -> list[Bucket]:
-    """Return the parts of a window up to ``now``, the oldest first, with what became of their messages."""
+def load_buckets(window: Period, *, now: datetime) -> list[Bucket]:
+    """Return the buckets of a period up to ``now`` with their counts, the oldest first."""
     daily = window.width >= timedelta(days=1)
     local = timezone.localtime(now) if timezone.is_aware(now) else now
     if daily:
@@ -99,37 +99,40 @@ def buckets_of(window: Period, *, now: datetime) -> list[Bucket]:
     span = MessageStatistics.Span.DAY if daily else MessageStatistics.Span.HOUR
     rows = MessageStatistics.objects.filter(span=span, starts_at__gte=bars[0].starts_at).order_by("starts_at")
     ends = [bar.starts_at for bar in bars[1:]]
-    place = 0
-    for starts_at, figures in rows.values_list("starts_at", "data"):
-        while place < len(ends) and starts_at >= ends[place]:
-            place += 1
-        bars[place].count.add(figures)
+    index = 0
+    for starts_at, data in rows.values_list("starts_at", "data"):
+        while index < len(ends) and starts_at >= ends[index]:
+            index += 1
+        bars[index].count.add(data)
     return bars
 
 
-def rows_of(groups: dict[str, Counter[str]]) -> list[Row]:
-    """Return a line for each of the greatest groups of statuses, and one for all others together."""
+def rank_groups(groups: dict[str, Counter[str]]) -> list[Row]:
+    """Return a row for each of the largest groups, and one row for the sum of all others."""
     ranked = sorted(groups.items(), key=lambda group: (-group[1].total(), group[0]))
-    lines = [row_of(name, statuses) for name, statuses in ranked[:RANKED]]
-    if others := [statuses for _name, statuses in ranked[RANKED:]]:
+    lines = [row_of(name, statuses) for name, statuses in ranked[:MAX_GROUPS]]
+    if others := [statuses for _name, statuses in ranked[MAX_GROUPS:]]:
         lines.append(row_of(gettext("All others"), sum(others, Counter[str]())))
     return lines
 
 
-def causes_of(count: StatusCounts) -> list[tuple[str | StrPromise, str, int]]:
-    """Return why messages failed, the most frequent first: in words, as the list's filter takes it, how many."""
-    known: Counter[ErrorCode | None] = Counter()
+def rank_causes(count: StatusCounts) -> list[tuple[str | StrPromise, str, int]]:
+    """Return the causes of failures, the most frequent first.
+
+    Each has its meaning, its value in the filter of the list of messages, and the number of messages.
+    """
+    counts: Counter[ErrorCode | None] = Counter()
     for err, number in count.causes.items():
         code = ErrorCode.from_code(int(err)) if err else None
-        known[code if code else None] += number
+        counts[code if code else None] += number
     return [
         (code.meaning, str(code.value), number) if code else (_("Unknown or not told"), "unknown", number)
-        for code, number in sorted(known.items(), key=lambda cause: (-cause[1], cause[0] is None, cause[0] or 0))
+        for code, number in sorted(counts.items(), key=lambda cause: (-cause[1], cause[0] is None, cause[0] or 0))
     ]
 
 
 def row_of(name: str, statuses: Counter[str]) -> Row:
-    """Return one line for all of them together."""
+    """Return the row of a group."""
     return Row(
         name=name,
         total=statuses.total(),
@@ -141,12 +144,12 @@ def row_of(name: str, statuses: Counter[str]) -> Row:
 
 
 def total(bars: Iterable[Bucket]) -> StatusCounts:
-    """Return what all parts of a window say together."""
+    """Return the sum of the counts of all buckets."""
     return merge(bar.count.as_data() for bar in bars)
 
 
-def _sum(statuses: Counter[str], wanted: Iterable[Status]) -> int:
-    return sum(statuses[status.value] for status in wanted)
+def _sum(statuses: Counter[str], selected: Iterable[Status]) -> int:
+    return sum(statuses[status.value] for status in selected)
 
 
 def _label(start: datetime, window: Period) -> str:

@@ -1,6 +1,6 @@
-"""Everything that happened to one message, in its order: entered, taken, its reports and what they did, what comes.
+"""The timeline of one message: created, accepted by Messente, its reports and the next polls.
 
-In come rows, out come `Event` objects for a template; numbers are masked here for those who may not see them.
+The functions turn rows into `Event` objects for a template. They mask recipients for users without the permission.
 """
 
 from __future__ import annotations
@@ -28,18 +28,19 @@ SOURCES = dict(DeliveryReport.SOURCES)
 
 @dataclass(slots=True, kw_only=True)
 class Event:
-    """One thing that happened, or is to happen.
+    """One past or future event.
 
     Attributes:
-        at: when.
-        title: what, in a few words.
-        tone: success, warning, error, quiet or ahead.
-        badge: a status that it brought, if any.
-        lines: more about it, a sentence each.
-        raw: what came over the wire, as text.
-        report: the report that it is, if it is one.
-        dispatch: how far the report's signals are.
-        errors: what receivers said.
+        at: its time, or None for an event without one.
+        title: its name in a few words.
+        tone: the colour: success, warning, error, quiet or ahead.
+        badge: the badge of the status of the report, if any.
+        lines: details, one sentence each.
+        raw: the payload of the report as text.
+        report: the report, if the event is one.
+        dispatch: the badge of the state of the report's signals.
+        errors: the errors of receivers.
+        after: the time since sending, as text.
     """
 
     at: datetime | None
@@ -54,17 +55,17 @@ class Event:
     after: str = ""
 
 
-def events(message: SmsMessage, reports: Iterable[DeliveryReport], *, full: bool) -> list[Event]:
-    """Return what happened to a message, the earliest first, and at the end what is to come.
+def events(message: SmsMessage, reports: Iterable[DeliveryReport], *, can_see_recipient: bool) -> list[Event]:
+    """Return the events of a message in order of time, the future ones last.
 
     Args:
         message: the message.
-        reports: its reports, as many as the reader may see.
-        full: whether the reader may see recipients in full.
+        reports: the reports of the message that the user may view.
+        can_see_recipient: whether the user may see full recipients.
     """
     told = [Event(at=message.created_at, title=gettext("Entered"), lines=[_entered(message)])]
     if message.sent_at:
-        if message.sent_at > timezone.now():  # Messente has it, and was told to wait
+        if message.sent_at > timezone.now():  # a message with a requested delivery time
             taken = Event(at=message.sent_at, title=gettext("Messente sends it"), tone="ahead")
         else:
             badge = rendering.status_badge(Status.SENT)
@@ -74,7 +75,7 @@ def events(message: SmsMessage, reports: Iterable[DeliveryReport], *, full: bool
         told.append(taken)
     if message.resent_at:
         told.append(Event(at=message.resent_at, title=gettext("Sent again")))
-    told += [_reported(report, message, full=full) for report in reports]
+    told += [_reported(report, message, can_see_recipient=can_see_recipient) for report in reports]
     told.sort(key=lambda event: event.at or message.created_at)
     start = message.sent_at or message.created_at
     for event in told:
@@ -92,9 +93,9 @@ def _entered(message: SmsMessage) -> str:
     return text % {"account": message.account, "sender": message.sender, "channel": message.channel}
 
 
-def _reported(report: DeliveryReport, message: SmsMessage, *, full: bool) -> Event:
-    def shown(text: str) -> str:
-        return text if full else masking.mask_in_text(text, message.recipient)
+def _reported(report: DeliveryReport, message: SmsMessage, *, can_see_recipient: bool) -> Event:
+    def mask(text: str) -> str:
+        return text if can_see_recipient else masking.mask_in_text(text, message.recipient)
 
     event = Event(
         at=report.received_at, title=_title(report), report=report, dispatch=rendering.dispatch_badge(report)
@@ -106,8 +107,8 @@ def _reported(report: DeliveryReport, message: SmsMessage, *, full: bool) -> Eve
     elif report.outcome == ReportOutcome.UNREADABLE:
         event.tone = "warning"
     event.lines = [line for line in _lines(report) if line]
-    event.errors = shown(report.dispatch_error)
-    payload: Any = report.payload if full else masking.mask_in_json(report.payload, message.recipient)
+    event.errors = mask(report.dispatch_error)
+    payload: Any = report.payload if can_see_recipient else masking.mask_in_json(report.payload, message.recipient)
     event.raw = json.dumps(payload, indent=2, ensure_ascii=False) if payload else ""
     return event
 
@@ -117,8 +118,11 @@ def _title(report: DeliveryReport) -> str:
 
 
 def _lines(report: DeliveryReport) -> list[str]:
-    told = rendering.describe_report(report.stat, report.err)
-    lines = ["" if told == formatting.EMPTY else told, rendering.err_in_words(report.err) if report.err else ""]
+    description = rendering.describe_report(report.stat, report.err)
+    lines = [
+        "" if description == formatting.EMPTY else description,
+        rendering.error_code_text(report.err) if report.err else "",
+    ]
     if report.times_received > 1:
         again = ngettext(
             "It came %(count)d more time, and changed nothing.",
@@ -132,7 +136,7 @@ def _lines(report: DeliveryReport) -> list[str]:
 
 
 def _ahead(message: SmsMessage) -> list[Event]:
-    """Return what is to come: the next question, and the end of Messente's memory; without questions, ours."""
+    """Return the future events: the next poll and the expiry of the report at Messente, or the end of waiting."""
     asked = ngettext("Asked %(count)d time so far.", "Asked %(count)d times so far.", message.poll_count)
     lines = [asked % {"count": message.poll_count}]
     if message.next_poll_at is None:
@@ -140,11 +144,11 @@ def _ahead(message: SmsMessage) -> list[Event]:
             return []
         return [Event(at=None, title=gettext("Messente is not asked any more"), tone="ahead", lines=lines)]
     if why := polling.unpollable_reason(message):
-        # For its id or its account the poller waits no longer than Messente remembers it.
+        # The poller waits for an id or an account no longer than Messente keeps the report.
         ends = max(message.next_poll_at, message.report_expires_at)
         lines = [why, *(lines if message.poll_count else [])]
         return [Event(at=ends, title=gettext("Given up, unless a report comes"), tone="ahead", lines=lines)]
-    late = message.next_poll_at <= timezone.now() - OVERDUE_AFTER  # as the list's filter has it
+    late = message.next_poll_at <= timezone.now() - OVERDUE_AFTER  # the condition of the filter "overdue"
     title = gettext("Messente should have been asked") if late else gettext("Messente is asked next")
     return [
         Event(at=message.next_poll_at, title=title, tone="warning" if late else "ahead", lines=lines),

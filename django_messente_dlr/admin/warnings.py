@@ -1,4 +1,4 @@
-"""Is delivery healthy, and is there still credit? What is wrong, in sentences that say what to do."""
+"""The warnings of the overview: what is wrong, and what to do about it."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from django_messente_dlr.models import Account, DeliveryReport, PendingPoll, Rep
 from django_messente_dlr.models.querysets import CappedCount, capped_count, filter_partial_index
 from django_messente_dlr.utils.poll_schedule import OVERDUE_AFTER
 
-# So many messages, and not one callback since: that is no chance.
-TELLING = 5
-CALLBACK_PATIENCE = timedelta(hours=1)
-STALE = timedelta(minutes=5)
+# With fewer messages than this, the absence of a callback can be chance.
+MIN_SENT_WITHOUT_CALLBACK = 5
+CALLBACK_SILENCE = timedelta(hours=1)
+STATISTICS_MAX_AGE = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backlog:
-    """What still waits for something, counted up to a cap.
+    """Numbers of messages and reports that need attention, each counted up to a cap.
 
     Attributes:
-        pending: messages of which nothing final is known.
-        overdue: messages that should have been asked about long ago.
+        pending: messages without a final status.
+        overdue: messages whose poll is overdue.
         orphans: reports without a message.
-        unreadable: reports that tell nothing that we know.
-        undispatched: reports whose signals have not been sent.
-        receivers_failed: reports of which a receiver raised.
+        unreadable: reports without a recognised status.
+        undispatched: reports whose signals are not sent yet.
+        receivers_failed: reports for which a receiver failed.
     """
 
     pending: CappedCount
@@ -43,7 +43,7 @@ class Backlog:
 
 
 def count_backlog(now: datetime) -> Backlog:
-    """Count what waits."""
+    """Return the numbers at the time ``now``."""
     reports = DeliveryReport.objects.all()
     return Backlog(
         pending=capped_count(SmsMessage.objects.pending()),
@@ -56,21 +56,23 @@ def count_backlog(now: datetime) -> Backlog:
 
 
 def warnings(accounts: Sequence[Account], bars: Sequence[Bucket], overdue: int, *, now: datetime) -> list[str]:
-    """Return what somebody should look at, a sentence or two each.
+    """Return the warnings, one or two sentences each.
 
     Args:
-        accounts: all of them.
-        bars: the last 24 hours, in hours.
-        overdue: how many messages should have been asked about long ago.
-        now: the present.
+        accounts: all accounts.
+        bars: the buckets of the last 24 hours, one per hour.
+        overdue: the number of overdue messages.
+        now: the current time.
     """
     said = []
-    foreign = [account.name for account in accounts if account.name not in conf.accounts()]
-    waiting_for = set(PendingPoll.objects.filter(account__in=foreign).values_list("account", flat=True).distinct())
+    unconfigured = [account.name for account in accounts if account.name not in conf.accounts()]
+    with_pending_polls = set(
+        PendingPoll.objects.filter(account__in=unconfigured).values_list("account", flat=True).distinct()
+    )
     for account in accounts:
-        if account.name in foreign:
-            # It sends nothing, and nobody asks about it: what it said last stays in its row.
-            if account.name in waiting_for:
+        if account.name in unconfigured:
+            # The app sends and polls nothing for an account that is not configured. Its row keeps the last error.
+            if account.name in with_pending_polls:
                 text = gettext(
                     "Nobody can be asked about the messages of «%(account)s» that still wait for a report: it is not "
                     "configured. Put it back into the settings until they have ended."
@@ -78,22 +80,24 @@ def warnings(accounts: Sequence[Account], bars: Sequence[Bucket], overdue: int, 
                 said.append(text % {"account": account.name})
             continue
         sent = _sent_since(account.last_callback_at, account.name, bars)
-        if conf.get_config().callback_base_url and sent >= TELLING and _older(account.last_callback_at, now):
-            said.append(_silence(account, bars) % {"account": account.name, "count": sent})
+        is_silent = sent >= MIN_SENT_WITHOUT_CALLBACK and _is_silent(account.last_callback_at, now)
+        if conf.get_config().callback_base_url and is_silent:
+            said.append(_silence_warning(account, bars) % {"account": account.name, "count": sent})
         if account.last_poll_error:
             text = gettext("Messente could not be asked about «%(account)s»: %(error)s")
             said.append(text % {"account": account.name, "error": account.last_poll_error})
     polled = max((account.last_poll_at for account in accounts if account.last_poll_at), default=None)
     if overdue and (polled is None or now - polled > OVERDUE_AFTER):
         said.append(gettext("Messages are overdue and nobody asks about them. Have poll_dlrs run every minute."))
-    counted = statistics.last_updated_at()
-    if counted is None or now - counted > STALE:
+    updated_at = statistics.last_updated_at()
+    if updated_at is None or now - updated_at > STATISTICS_MAX_AGE:
         said.append(gettext("These figures are old. poll_dlrs counts them; the button counts them now."))
     return said
 
 
-def _silence(account: Account, bars: Sequence[Bucket]) -> str:
-    if account.last_callback_at is None or account.last_callback_at < bars[0].starts_at:  # no older ones were counted
+def _silence_warning(account: Account, bars: Sequence[Bucket]) -> str:
+    # Older buckets are not loaded.
+    if account.last_callback_at is None or account.last_callback_at < bars[0].starts_at:
         return gettext(
             "No callback has come for «%(account)s» within the last 24 hours, and %(count)d messages were sent. Look "
             "whether Messente can reach this site."
@@ -104,11 +108,11 @@ def _silence(account: Account, bars: Sequence[Bucket]) -> str:
     )
 
 
-def _older(moment: datetime | None, now: datetime) -> bool:
-    return moment is None or now - moment > CALLBACK_PATIENCE
+def _is_silent(moment: datetime | None, now: datetime) -> bool:
+    return moment is None or now - moment > CALLBACK_SILENCE
 
 
 def _sent_since(moment: datetime | None, account: str, bars: Sequence[Bucket]) -> int:
-    # The present hour is left out: its messages' reports may be on their way.
-    whole = [bar for bar in bars[:-1] if moment is None or bar.starts_at > moment]
-    return sum(bar.count.by_account[account].total() for bar in whole if account in bar.count.by_account)
+    # Without the current hour: the reports of its messages may still arrive.
+    buckets = [bar for bar in bars[:-1] if moment is None or bar.starts_at > moment]
+    return sum(bar.count.by_account[account].total() for bar in buckets if account in bar.count.by_account)

@@ -1,1 +1,1 @@
-"""What the admin's templates of this app show on every page, and how they write figures."""
+"""Template tags and filters of the admin pages."""

@@ -1,4 +1,7 @@
-"""The list as CSV: streamed, so that length costs no memory, and harmless to whoever opens it in a spreadsheet."""
+"""The admin action "Export as CSV": stream the messages, with cells that a spreadsheet does not run as formulas.
+
+The response is streamed, so its length needs no memory.
+"""
 
 from __future__ import annotations
 
@@ -35,19 +38,20 @@ COLUMNS = (
     "finalised_at",
 )
 BATCH = 1000
-# A spreadsheet takes what begins so for a formula, and a tab or a line's end hides where a cell begins.
-DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
+# A spreadsheet treats a cell that starts with one of these as a formula. A tab or a line break hides the start of a
+# cell.
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
 
 
 class _Echo:
-    """A file that gives back what is written to it."""
+    """A file whose ``write()`` returns its argument, for the csv module."""
 
     def write(self, line: str) -> str:
         return line
 
 
 def export_messages(request: HttpRequest, queryset: QuerySet[SmsMessage]) -> StreamingHttpResponse:
-    """Return the messages as a file of CSV in UTF-8, numbers masked for those who may not see them."""
+    """Return the messages as a CSV file in UTF-8. Recipients are masked for a user without the permission."""
     response = StreamingHttpResponse(lines(queryset, request.user), content_type="text/csv; charset=utf-8")
     name = f"messente-{timezone.now():%Y-%m-%d}.csv"
     response["Content-Disposition"] = f'attachment; filename="{name}"'
@@ -56,25 +60,25 @@ def export_messages(request: HttpRequest, queryset: QuerySet[SmsMessage]) -> Str
 
 
 def lines(queryset: QuerySet[SmsMessage], user: Any) -> Iterator[str]:
-    """Yield the lines: a head, and one for each message, the newest first."""
+    """Yield the lines of the file: the column names, then one line for each message, the newest first."""
     writer = csv.writer(_Echo())
-    # Spreadsheets take a file without this mark for one in another encoding.
+    # Without a byte order mark, spreadsheets assume another encoding.
     yield "\ufeff"
     yield writer.writerow(COLUMNS)
-    full = masking.may_see_recipients(user)
-    last: int | None = None
+    can_see_recipient = masking.may_see_recipients(user)
+    last_pk: int | None = None
     rows = queryset.order_by("-pk")
-    # Page by page and not by a cursor of the database: those need a transaction, or a connection to themselves.
-    while page := list((rows if last is None else rows.filter(pk__lt=last))[:BATCH]):
-        last = page[-1].pk
+    # Pages by primary key. A server-side cursor would need a transaction, or a connection of its own.
+    while page := list((rows if last_pk is None else rows.filter(pk__lt=last_pk))[:BATCH]):
+        last_pk = page[-1].pk
         for message in page:
-            shown = mask_for(message, user if full else None)
-            yield writer.writerow([safe(_cell(message, shown, name)) for name in COLUMNS])
+            shown = mask_for(message, user if can_see_recipient else None)
+            yield writer.writerow([escape_formula(_cell(message, shown, name)) for name in COLUMNS])
 
 
-def safe(value: str) -> str:
-    """Return a cell's text so that no spreadsheet takes it for a formula: with an apostrophe before what would be."""
-    return f"'{value}" if value.startswith(DANGEROUS) else value
+def escape_formula(value: str) -> str:
+    """Return the text of a cell, with an apostrophe in front if a spreadsheet would treat it as a formula."""
+    return f"'{value}" if value.startswith(FORMULA_STARTS) else value
 
 
 def _cell(message: SmsMessage, shown: Any, name: str) -> str:

@@ -1,4 +1,4 @@
-"""«Poll now»: asks Messente about chosen messages, and tells what it said of each."""
+"""The admin action "Poll now": request the reports of the selected messages, and show each result."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from django_messente_dlr import polling
-from django_messente_dlr.admin.action_results import ActionResult, chosen, result_page
+from django_messente_dlr.admin.action_results import ActionResult, result_page, select_messages
 from django_messente_dlr.models import SmsMessage
 from django_messente_dlr.polling import PollOutcome
 
@@ -30,15 +30,18 @@ WORDS = {
 def poll_messages(
     page: ReadOnlyAdmin[SmsMessage], request: HttpRequest, queryset: QuerySet[SmsMessage]
 ) -> HttpResponse | None:
-    """Ask about the chosen messages, have written down what Messente says, and show what came of each."""
-    rows = chosen(page, request, queryset, limit=MAX_POLLED)
+    """Poll the selected messages, record the reports, and return the page with the results.
+
+    Return None if too many messages are selected.
+    """
+    rows = select_messages(page, request, queryset, limit=MAX_POLLED)
     if rows is None:
         return None
-    results = [_shown(result) for result in polling.poll_now(rows)]
+    results = [_to_action_result(result) for result in polling.poll_now(rows)]
     return result_page(page, request, gettext("Polled now"), results)
 
 
-def _shown(result: polling.PollResult) -> ActionResult:
+def _to_action_result(result: polling.PollResult) -> ActionResult:
     word, tone = WORDS[result.outcome]
     if result.error and result.outcome is PollOutcome.STILL_PENDING:
         word, tone = _("No answer"), "error"

@@ -1,7 +1,8 @@
-"""«Send again»: costs money, so it asks first, says what it will do, and does it once for each message.
+"""The admin action "Send again": send the text of the selected messages as new messages.
 
-Once, however often one clicks and however many click at the same time: who sends takes the message by a conditional
-UPDATE before. What is sent in its stead is a message like any other, and may be sent again in its turn.
+Messente charges for each message, so a confirmation page comes first. Each message is sent again at most once, also
+when several requests confirm at the same time: a request claims the message by a conditional UPDATE before it sends.
+The new message is an ordinary message, and can itself be sent again.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext
 
-from django_messente_dlr.admin.action_results import ActionResult, chosen, render, result_page
+from django_messente_dlr.admin.action_results import ActionResult, render_page, result_page, select_messages
 from django_messente_dlr.admin.masked_message import mask_for
 from django_messente_dlr.exceptions import CreditsExhausted
 from django_messente_dlr.messente.errors import MessenteError, OutcomeUnknown
@@ -26,13 +27,13 @@ from django_messente_dlr.sending import send_sms
 if TYPE_CHECKING:
     from django_messente_dlr.admin.base import ReadOnlyAdmin
 
-# Each is a request to Messente that the browser waits for.
+# Each message is one request to Messente while the browser waits.
 MAX_SENT = 20
 FAILURES = [status for status in Status if status.is_failure]
 
 
 def why_not(message: SmsMessage) -> str:
-    """Return why a message cannot be sent again, or "" where it can."""
+    """Return why a message cannot be sent again, or "" if it can."""
     status = Status(message.status)
     if status.is_delivery:
         return gettext("It reached its recipient.")
@@ -50,20 +51,23 @@ def why_not(message: SmsMessage) -> str:
 def send_messages_again(
     page: ReadOnlyAdmin[SmsMessage], request: HttpRequest, queryset: QuerySet[SmsMessage]
 ) -> HttpResponse | None:
-    """Show what would be sent or, confirmed, send it."""
-    rows = chosen(page, request, queryset, limit=MAX_SENT)
+    """Return the confirmation page, or send the messages if the request confirms it.
+
+    Return None if too many messages are selected.
+    """
+    rows = select_messages(page, request, queryset, limit=MAX_SENT)
     if rows is None:
         return None
     if not request.POST.get("confirmed"):
-        return _ask(page, request, rows)
+        return _confirm(page, request, rows)
     results = _send(page, request, rows)
     sent = any(result.tone in {"success", "warning"} for result in results)
     return result_page(page, request, gettext("Sent again") if sent else gettext("Not sent"), results)
 
 
-def _ask(page: ReadOnlyAdmin[SmsMessage], request: HttpRequest, rows: list[SmsMessage]) -> HttpResponse:
+def _confirm(page: ReadOnlyAdmin[SmsMessage], request: HttpRequest, rows: list[SmsMessage]) -> HttpResponse:
     lines = [(message, mask_for(message, request.user).recipient, why_not(message)) for message in rows]
-    return render(
+    return render_page(
         page,
         request,
         "resend.html",
@@ -75,39 +79,39 @@ def _ask(page: ReadOnlyAdmin[SmsMessage], request: HttpRequest, rows: list[SmsMe
 
 def _send(page: ReadOnlyAdmin[SmsMessage], request: HttpRequest, rows: list[SmsMessage]) -> list[ActionResult]:
     results: list[ActionResult] = []
-    broke: set[str] = set()
+    exhausted_accounts: set[str] = set()
     for message in rows:
         if reason := why_not(message):
             results.append(ActionResult(message=message, tone="quiet", word=gettext("Not sent"), text=reason))
             continue
-        if message.account in broke:
+        if message.account in exhausted_accounts:
             text = gettext("The account is out of credits.")
             results.append(ActionResult(message=message, tone="error", word=gettext("Not sent"), text=text))
             continue
         result = _send_one(message)
         if result.successor is None and result.tone == "error" and result.word == gettext("Out of credits"):
-            broke.add(message.account)
+            exhausted_accounts.add(message.account)
         if result.successor is not None:
             page.log_change(request, message, gettext("Sent again as %(new)s.") % {"new": result.successor})
         results.append(result)
     return results
 
 
-def _take(message: SmsMessage) -> bool:
-    """Take a message for sending it again; true for the one caller who did, and may."""
+def _claim(message: SmsMessage) -> bool:
+    """Mark a message as sent again. Return True for the one request that may send it."""
     rows = SmsMessage.objects.using(router.db_for_write(SmsMessage))
-    # A report may have come since it was looked at: then it has perhaps reached its recipient.
-    fit = rows.filter(pk=message.pk, status__in=[*FAILURES, Status.UNRESOLVED], resent_at=None)
-    return bool(fit.update(resent_at=timezone.now()))
+    # A report that arrived after the row was read can have changed the status to delivered. Then no row matches.
+    claimable = rows.filter(pk=message.pk, status__in=[*FAILURES, Status.UNRESOLVED], resent_at=None)
+    return bool(claimable.update(resent_at=timezone.now()))
 
 
-def _give_back(message: SmsMessage) -> None:
-    """Let a message be sent again of which it is certain that it was not: nothing stands in its stead."""
+def _release(message: SmsMessage) -> None:
+    """Remove the mark of a message for which Messente certainly received no new message."""
     SmsMessage.objects.using(router.db_for_write(SmsMessage)).filter(pk=message.pk).update(resent_at=None)
 
 
 def _send_one(message: SmsMessage) -> ActionResult:
-    if not _take(message):
+    if not _claim(message):
         message.refresh_from_db(using=router.db_for_write(SmsMessage))
         return ActionResult(message=message, tone="quiet", word=gettext("Not sent"), text=why_not(message))
     try:
@@ -115,7 +119,7 @@ def _send_one(message: SmsMessage) -> ActionResult:
             message.recipient, message.text, sender=message.sender, account=message.account, metadata=message.metadata
         )
     except CreditsExhausted as exc:
-        _give_back(message)
+        _release(message)
         return ActionResult(message=message, tone="error", word=gettext("Out of credits"), text=str(exc))
     except OutcomeUnknown as exc:
         text = gettext("Messente did not answer: it may have been sent. Do not send it again; a report will tell.")
@@ -125,6 +129,6 @@ def _send_one(message: SmsMessage) -> ActionResult:
     except (MessenteError, ValueError, ImproperlyConfigured) as exc:
         new_row = getattr(exc, "sms_message", None)
         if new_row is None:
-            _give_back(message)
+            _release(message)
         return ActionResult(message=message, tone="error", word=gettext("Not sent"), text=str(exc), successor=new_row)
     return ActionResult(message=message, tone="success", word=gettext("Sent"), successor=new)

@@ -11,9 +11,9 @@ Staff = Callable[..., Client]
 
 @pytest.fixture
 def staff(db: None) -> Staff:
-    """Logs in a member of staff who has the permissions of these codenames, and no others."""
+    """Return a function that logs in a staff user with only the permissions of the given codenames."""
 
-    def logged_in(*codenames: str) -> Client:
+    def log_in(*codenames: str) -> Client:
         user = User.objects.create_user(f"staff {User.objects.count()}", is_staff=True)
         permissions = Permission.objects.filter(content_type__app_label="django_messente_dlr", codename__in=codenames)
         assert len(permissions) == len(codenames)
@@ -22,4 +22,4 @@ def staff(db: None) -> Staff:
         client.force_login(user)
         return client
 
-    return logged_in
+    return log_in

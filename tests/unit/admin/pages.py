@@ -1,4 +1,4 @@
-"""The admin's pages by their addresses, and what they say."""
+"""The URLs of the admin pages, and functions that request them and read the responses."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def page_url(row: models.Model | None, view: str = "change") -> str:
 
 
 def listed(client: Client, model: type[models.Model], **query: str) -> list[Any]:
-    """The rows of the list that these filters or this search give, in their order."""
+    """Return the rows that a list shows for a query string, in order."""
     response = client.get(list_url(model), query)
     assert response.status_code == 200, response
     return list(response.context["cl"].result_list)
@@ -46,11 +46,11 @@ def html(client: Client, url: str) -> str:
 
 
 def act(client: Client, action: str, *rows: models.Model, query: str = "", **data: str) -> HttpResponse:
-    """Choose rows in their list, or in what a filter's ``query`` leaves of it, and press «Go»."""
-    chosen = {"action": action, "_selected_action": [str(row.pk) for row in rows], "index": "0", **data}
-    return client.post(list_url(type(rows[0])) + query, chosen)  # type: ignore[return-value]
+    """Run an action on rows selected in their list. ``query`` is the query string of the list."""
+    form = {"action": action, "_selected_action": [str(row.pk) for row in rows], "index": "0", **data}
+    return client.post(list_url(type(rows[0])) + query, form)  # type: ignore[return-value]
 
 
 def told(response: HttpResponse) -> list[tuple[str, str]]:
-    """What the admin tells after an action: pairs of a level and a text."""
+    """Return the messages that the admin shows after an action, as pairs of level and text."""
     return [(message.level_tag, str(message)) for message in get_messages(response.wsgi_request)]  # type: ignore[attr-defined]

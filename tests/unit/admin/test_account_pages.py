@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 ACTION = "lift_credit_hold"
 
 
-def test_accounts_are_listed_by_name_with_their_credit(admin_client: Client) -> None:
+def test_account_list__name_order_and_credit(admin_client: Client) -> None:
     second = AccountFactory.create(name="marketing", balance=Decimal("129.345"))
     first = AccountFactory.create(name="default", held=True, last_poll_error="Messente refused the credentials.")
     assert listed(admin_client, Account) == [first, second]
@@ -28,24 +28,24 @@ def test_accounts_are_listed_by_name_with_their_credit(admin_client: Client) -> 
         assert text in page
 
 
-def test_the_page_of_an_account_shows_when_we_last_heard_of_it(admin_client: Client) -> None:
+def test_account_page__last_activity(admin_client: Client) -> None:
     account = AccountFactory.create(held=True, balance=Decimal("0"), last_poll_error="No answer.")
     page = html(admin_client, page_url(account))
     for text in ("On hold: out of credits", ">0.00<", "No answer.", "Last callback at", "Lift the credit hold"):
         assert text in page
 
 
-@pytest.mark.parametrize("many", [1, 20])
-def test_a_list_of_any_length_takes_the_same_number_of_queries(
-    admin_client: Client, django_assert_num_queries: DjangoAssertNumQueries, many: int
+@pytest.mark.parametrize("count", [1, 20])
+def test_account_list__query_count(
+    admin_client: Client, django_assert_num_queries: DjangoAssertNumQueries, count: int
 ) -> None:
-    for number in range(many):
+    for number in range(count):
         AccountFactory.create(name=f"account-{number}")
     with django_assert_num_queries(5):
-        assert len(listed(admin_client, Account)) == many
+        assert len(listed(admin_client, Account)) == count
 
 
-def test_a_hold_is_lifted_once_and_told_of(
+def test_lift_credit_hold__held_and_idle_account(
     admin_client: Client,
     dlr_signals: SignalLog,
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
@@ -65,18 +65,18 @@ def test_a_hold_is_lifted_once_and_told_of(
     assert "Lifted the credit hold." not in html(admin_client, page_url(idle, "history"))
 
 
-def test_nothing_is_lifted_by_get(admin_client: Client) -> None:
+def test_lift_credit_hold__get_request(admin_client: Client) -> None:
     account = AccountFactory.create(held=True)
     admin_client.get(list_url(Account), {"action": ACTION, "_selected_action": str(account.pk), "index": "0"})
     assert accounts.is_held("default")
 
 
-def test_a_balance_is_not_rounded_up(admin_client: Client) -> None:
+def test_account_list__balance_not_rounded(admin_client: Client) -> None:
     accounts.record_balance("default", Decimal("0.004"), now=timezone.now())
     assert "0.004" in html(admin_client, list_url(Account))
 
 
-def test_the_page_of_an_account_that_is_held_lifts_the_hold_by_a_button(staff: Staff) -> None:
+def test_account_page__button_lifts_hold(staff: Staff) -> None:
     account = AccountFactory.create(held=True)
     button = 'name="action" value="lift_credit_hold"'
     assert button not in html(staff("view_account"), page_url(account))

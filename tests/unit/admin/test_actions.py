@@ -1,21 +1,24 @@
-"""What a person can do to messages, each told message by message."""
+"""The actions on messages, and the result page that lists each message."""
 
 from __future__ import annotations
 
 import csv
 import io
 import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission
+from django.db import connection
 from django.http import HttpResponse, StreamingHttpResponse
 from django.test import Client
 from django.utils import timezone
 
 from django_messente_dlr import accounts
-from django_messente_dlr.admin.actions import poll, resend
-from django_messente_dlr.admin.actions.export import safe
+from django_messente_dlr.admin.actions import export, poll, resend
+from django_messente_dlr.admin.actions.export import escape_formula
 from django_messente_dlr.models import SmsMessage
 from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.sandbox import Sandbox
@@ -27,7 +30,7 @@ from tests.unit.admin.pages import act, html, list_url, page_url, told
 
 
 def results(response: HttpResponse) -> list[list[str]]:
-    """The lines of the table that an action shows, markup left out."""
+    """Return the cells of the table on a result page, as text without markup."""
     assert response.status_code == 200
     table = (
         response.content.decode().partition('id="content-main"')[2].partition("<tbody>")[2].partition("</tbody>")[0]
@@ -37,6 +40,22 @@ def results(response: HttpResponse) -> list[list[str]]:
     return [[" ".join(re.sub(r"<[^>]*>", "", cell).split()) for cell in line] for line in cells]
 
 
+@contextmanager
+def before_first_update(callback: Callable[[], object]) -> Iterator[None]:
+    """Call ``callback`` before the first UPDATE of a message, as another request would do at that moment."""
+    calls: list[str] = []
+
+    def wrapper(execute: Callable[..., Any], sql: str, *args: Any) -> Any:
+        if not calls and sql.startswith("UPDATE") and SmsMessage._meta.db_table in sql:
+            calls.append(sql)
+            callback()
+        return execute(sql, *args)
+
+    with connection.execute_wrapper(wrapper):
+        yield
+    assert calls
+
+
 @pytest.mark.django_db(transaction=True)
 class TestPollNow:
     @pytest.fixture(autouse=True)
@@ -44,13 +63,13 @@ class TestPollNow:
         settings.MESSENTE_DLR = {**settings.MESSENTE_DLR, "CALLBACK_BASE_URL": ""}
         self.sandbox = messente_sandbox
 
-    def test_each_message_has_its_result(self, admin_client: Client) -> None:
-        news = send_sms("+37255500000", "Your parcel is here")
+    def test_poll_now__result_per_message(self, admin_client: Client) -> None:
+        sent = send_sms("+37255500000", "Your parcel is here")
         self.sandbox.wait_until_idle(10)
-        ended = SmsMessageFactory.create(status=Status.DELIVERED, recipient="+37255500001")
-        nameless = SmsMessageFactory.create(queued=True, recipient="+37255500002")
+        final = SmsMessageFactory.create(status=Status.DELIVERED, recipient="+37255500001")
+        without_id = SmsMessageFactory.create(queued=True, recipient="+37255500002")
         unknown = SmsMessageFactory.create(recipient="+37255500003")
-        lines = results(act(admin_client, "poll_now", news, ended, nameless, unknown))
+        lines = results(act(admin_client, "poll_now", sent, final, without_id, unknown))
         assert [line[:3] for line in lines] == [
             ["+37255500000", "Final", "Delivered"],
             ["+37255500001", "Final", "Delivered"],
@@ -58,28 +77,28 @@ class TestPollNow:
             ["+37255500003", "Nothing final", "Sent"],
         ]
         assert lines[2][3] == "Messente has given it no id."
-        news.refresh_from_db()
-        assert news.status == Status.DELIVERED
+        sent.refresh_from_db()
+        assert sent.status == Status.DELIVERED
 
-    def test_what_has_ended_since_it_was_listed_is_told_of(self, admin_client: Client) -> None:
-        """The list's filter would leave it out: it was ticked as pending, and is pending no more."""
+    def test_poll_now__final_since_listed(self, admin_client: Client) -> None:
+        """A message that the list showed as pending has a final status when the action runs."""
         message = SmsMessageFactory.create(status=Status.DELIVERED, recipient="+37255500003")
         [line] = results(act(admin_client, "poll_now", message, query="?status=pending"))
         assert line[:3] == ["+37255500003", "Final", "Delivered"]
 
-    def test_no_answer_is_told_too(self, admin_client: Client, settings: Any) -> None:
+    def test_poll_now__no_response(self, admin_client: Client, settings: Any) -> None:
         settings.MESSENTE_DLR = {**settings.MESSENTE_DLR, "API_HOSTS": ["http://127.0.0.1:9"]}
         [line] = results(act(admin_client, "poll_now", SmsMessageFactory.create()))
         assert line[1] == "No answer"
         assert line[3]
 
-    def test_the_button_on_the_page_is_there_while_there_is_something_to_ask(self, admin_client: Client) -> None:
+    def test_poll_now__button_only_if_pollable(self, admin_client: Client) -> None:
         button = 'value="poll_now"'
         assert button in html(admin_client, page_url(SmsMessageFactory.create()))
         for attributes in ({"status": Status.SEEN}, {"queued": True}, {"account": "gone"}):
             assert button not in html(admin_client, page_url(SmsMessageFactory.create(**attributes)))
 
-    def test_too_many_are_refused(self, admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_poll_now__too_many_selected(self, admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(poll, "MAX_POLLED", 2)
         rows = SmsMessageFactory.create_batch(3)
         response = act(admin_client, "poll_now", *rows)
@@ -87,30 +106,30 @@ class TestPollNow:
 
 
 @pytest.mark.django_db(transaction=True)
-class TestSendAgain:
+class TestResend:
     @pytest.fixture(autouse=True)
     def _sandbox(self, messente_sandbox: Sandbox) -> None:
         self.sandbox = messente_sandbox
 
     def failed(self, **attributes: Any) -> SmsMessage:
-        made: SmsMessage = SmsMessageFactory.create(
+        message: SmsMessage = SmsMessageFactory.create(
             **{"status": Status.FAILED, "recipient": "+37255500000", "text": "Your code is 1234", **attributes}
         )
-        return made
+        return message
 
     def confirm(self, client: Client, *rows: SmsMessage) -> HttpResponse:
-        asked = act(client, "resend", *rows).content.decode()
-        assert 'name="confirmed" value="yes"' in asked
+        confirmation = act(client, "resend", *rows).content.decode()
+        assert 'name="confirmed" value="yes"' in confirmation
         return act(client, "resend", *rows, confirmed="yes")
 
-    def test_nothing_is_sent_before_it_is_confirmed(self, admin_client: Client) -> None:
+    def test_resend__asks_for_confirmation(self, admin_client: Client) -> None:
         message = self.failed()
         response = act(admin_client, "resend", message)
         assert "1 message will be sent again, as a new message. Messente charges for it." in response.content.decode()
         assert results(response) == [["+37255500000", "Failed", "Yes"]]
         assert SmsMessage.objects.count() == 1
 
-    def test_it_is_sent_as_a_new_message_with_the_same_attributes(self, admin_client: Client) -> None:
+    def test_resend__new_message_has_same_attributes(self, admin_client: Client) -> None:
         message = self.failed(sender="Shop", metadata={"order": 17}, account="marketing")
         [line] = results(self.confirm(admin_client, message))
         new = SmsMessage.objects.latest("pk")
@@ -125,7 +144,7 @@ class TestSendAgain:
         assert new.sms_unique_id
         assert f"Sent again as {new}." in html(admin_client, page_url(message, "history"))
 
-    def test_a_second_click_sends_nothing(self, admin_client: Client) -> None:
+    def test_resend__second_confirmation(self, admin_client: Client) -> None:
         message = self.failed()
         self.confirm(admin_client, message)
         [line] = results(act(admin_client, "resend", message, confirmed="yes"))
@@ -135,7 +154,7 @@ class TestSendAgain:
         assert 'value="resend"' not in page
         assert "<p>It was sent again already.</p>" in page
 
-    def test_what_was_sent_in_its_stead_can_be_sent_again_in_its_turn(self, admin_client: Client) -> None:
+    def test_resend__of_resent_message(self, admin_client: Client) -> None:
         self.confirm(admin_client, self.failed())
         new = SmsMessage.objects.latest("pk")
         SmsMessage.objects.filter(pk=new.pk).update(
@@ -144,46 +163,30 @@ class TestSendAgain:
         [line] = results(self.confirm(admin_client, new))
         assert line[1] == "Sent"
 
-    def test_what_was_not_sent_for_want_of_credit_can_be_sent_when_there_is_some(self, admin_client: Client) -> None:
+    def test_resend__after_hold_is_released(self, admin_client: Client) -> None:
         account, message = AccountFactory.create(held=True), self.failed()
         self.confirm(admin_client, message)
         accounts.release_hold(account.name, now=timezone.now())
         [line] = results(self.confirm(admin_client, message))
         assert line[1] == "Sent"
 
-    def test_what_is_delivered_between_the_look_and_the_sending_is_not_sent(
-        self, admin_client: Client, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_resend__delivered_before_claim(self, admin_client: Client) -> None:
         message = self.failed()
-        take = resend._take
-
-        def deliver_first(looked_at: SmsMessage) -> bool:
-            simulate_callback(message)
-            return take(looked_at)
-
-        monkeypatch.setattr(resend, "_take", deliver_first)
-        [line] = results(act(admin_client, "resend", message, confirmed="yes"))
+        with before_first_update(lambda: simulate_callback(message)):
+            [line] = results(act(admin_client, "resend", message, confirmed="yes"))
         assert line[1:4] == ["Not sent", "Delivered", "It reached its recipient."]
         assert SmsMessage.objects.count() == 1
 
-    def test_of_two_who_confirm_in_the_same_instant_one_sends(
-        self, admin_client: Client, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """Both have read the message as not sent again, and stand before the UPDATE that decides."""
-        message, take = self.failed(), resend._take
-        answers: list[HttpResponse] = []
-
-        def meanwhile(looked_at: SmsMessage) -> bool:
-            monkeypatch.setattr(resend, "_take", take)
-            answers.append(act(admin_client, "resend", message, confirmed="yes"))
-            return take(looked_at)
-
-        monkeypatch.setattr(resend, "_take", meanwhile)
-        answers.append(act(admin_client, "resend", message, confirmed="yes"))
-        assert sorted(results(answer)[0][1] for answer in answers) == ["Not sent", "Sent"]
+    def test_resend__simultaneous_confirmations(self, admin_client: Client) -> None:
+        """Both requests read the message as not sent again. The claiming UPDATE decides which one sends it."""
+        message = self.failed()
+        responses: list[HttpResponse] = []
+        with before_first_update(lambda: responses.append(act(admin_client, "resend", message, confirmed="yes"))):
+            responses.append(act(admin_client, "resend", message, confirmed="yes"))
+        assert sorted(results(response)[0][1] for response in responses) == ["Not sent", "Sent"]
         assert SmsMessage.objects.count() == 2
 
-    def test_what_cannot_be_sent_says_why(self, admin_client: Client) -> None:
+    def test_resend__reasons_for_refusal(self, admin_client: Client) -> None:
         rows = [
             self.failed(status=Status.DELIVERED),
             self.failed(status=Status.SENT),
@@ -200,19 +203,16 @@ class TestSendAgain:
             "No: Its recipient is not known.",
         ]
         assert "Yes, send" not in act(admin_client, "resend", *rows).content.decode()
-        assert [line[1] for line in results(self.confirm_all(admin_client, rows))] == ["Not sent"] * 5
+        assert [line[1] for line in results(self.confirm(admin_client, *rows))] == ["Not sent"] * 5
 
-    def confirm_all(self, client: Client, rows: list[SmsMessage]) -> HttpResponse:
-        return self.confirm(client, *rows)
-
-    def test_without_credit_the_rest_is_not_tried(self, admin_client: Client) -> None:
+    def test_resend__stops_account_without_credit(self, admin_client: Client) -> None:
         AccountFactory.create(held=True)
         rows = [self.failed(), self.failed(), self.failed(account="marketing")]
         lines = results(self.confirm(admin_client, *rows))
         assert [line[1] for line in lines] == ["Out of credits", "Not sent", "Sent"]
         assert lines[1][3] == "The account is out of credits."
 
-    def test_a_refusal_is_told_with_the_new_message(self, admin_client: Client) -> None:
+    def test_resend__refused_links_new_message(self, admin_client: Client) -> None:
         [line] = results(self.confirm(admin_client, self.failed(recipient="+37255500211")))
         assert line[1] == "Not sent"
         assert line[3].endswith("The new message")
@@ -220,23 +220,21 @@ class TestSendAgain:
     @pytest.mark.parametrize(
         ("digits", "heading"), [("000", "Sent again"), ("250", "Sent again"), ("211", "Not sent")]
     )
-    def test_the_heading_does_not_say_more_than_was_done(
-        self, admin_client: Client, digits: str, heading: str
-    ) -> None:
+    def test_resend__heading(self, admin_client: Client, digits: str, heading: str) -> None:
         response = self.confirm(admin_client, self.failed(recipient=f"+37255500{digits}"))
         assert f"<h1>{heading}</h1>" in response.content.decode()
 
-    def test_where_the_answer_is_missing_nobody_is_told_to_try_again(self, admin_client: Client) -> None:
+    def test_resend__outcome_unknown(self, admin_client: Client) -> None:
         [line] = results(self.confirm(admin_client, self.failed(recipient="+37255500250")))
         assert line[1] == "Not certain"
         assert "Do not send it again" in line[3]
 
-    def test_too_many_are_refused(self, admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_resend__too_many_selected(self, admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(resend, "MAX_SENT", 1)
         response = act(admin_client, "resend", self.failed(), self.failed())
         assert told(response) == [("error", "Choose at most 1 messages at a time. Nothing was done.")]
 
-    def test_the_button_on_the_page_is_there_where_it_can_be_sent(self, admin_client: Client) -> None:
+    def test_resend__button_only_if_possible(self, admin_client: Client) -> None:
         button = 'value="resend"'
         assert button in html(admin_client, page_url(self.failed()))
         assert button not in html(admin_client, page_url(self.failed(text="")))
@@ -252,7 +250,7 @@ class TestExport:
         text = b"".join(response.streaming_content).decode("utf-8-sig")  # type: ignore[arg-type]
         return list(csv.DictReader(io.StringIO(text)))
 
-    def test_the_chosen_messages_are_a_file(self, admin_client: Client) -> None:
+    def test_export__selected_messages(self, admin_client: Client) -> None:
         message = SmsMessageFactory.create(
             status=Status.REJECTED, err=7, created_at=timezone.now(), recipient="+37255500001"
         )
@@ -264,21 +262,17 @@ class TestExport:
         assert line["created_at"] == message.created_at.isoformat()
         assert line["recipient"] == "'+37255500001"
 
-    def test_all_that_a_filter_finds_is_given_whatever_a_page_holds(
-        self, admin_client: Client, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        from django_messente_dlr.admin.actions import export
-
+    def test_export__all_pages_selected(self, admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(export, "BATCH", 2)
         rows = SmsMessageFactory.create_batch(5)
         lines = self.exported(admin_client, rows[0], select_across="1")
         assert [line["id"] for line in lines] == [str(row.pk) for row in reversed(rows)]
 
-    def test_it_is_streamed(self, admin_client: Client) -> None:
+    def test_export__streams(self, admin_client: Client) -> None:
         response = act(admin_client, "export", SmsMessageFactory.create())
         assert response.streaming
 
-    def test_numbers_are_masked_for_those_who_may_not_see_them(self, staff: Staff) -> None:
+    def test_export__masks_recipients(self, staff: Staff) -> None:
         message = SmsMessageFactory.create(
             recipient="+37255500001", status=Status.FAILED, error_text="37255500001 is no number"
         )
@@ -288,19 +282,19 @@ class TestExport:
         [line] = self.exported(staff("view_smsmessage", "export_smsmessage", "view_recipient"), message)
         assert line["recipient"] == "'+37255500001"
 
-    def test_no_text_is_in_it(self, admin_client: Client) -> None:
+    def test_export__has_no_texts(self, admin_client: Client) -> None:
         response: Any = act(admin_client, "export", SmsMessageFactory.create(text="Your code is 1234"))
         assert b"1234" not in b"".join(response.streaming_content).partition(b"\n")[2].replace(b"2026", b"")
 
     @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", "|", "%"])
-    def test_no_cell_is_a_formula(self, admin_client: Client, start: str) -> None:
-        assert safe(f"{start}SUM(A1)") == f"'{start}SUM(A1)"
+    def test_export__escapes_formulas(self, admin_client: Client, start: str) -> None:
+        assert escape_formula(f"{start}SUM(A1)") == f"'{start}SUM(A1)"
         message = SmsMessageFactory.create(sender=f"{start}cmd", status=Status.FAILED, error_text=f"{start}1")
         [line] = self.exported(admin_client, message)
         assert line["sender"].startswith("'")
         assert line["error_text"].startswith("'")
 
-    def test_nothing_is_given_for_a_get(self, admin_client: Client) -> None:
+    def test_export__get_request(self, admin_client: Client) -> None:
         message = SmsMessageFactory.create()
         response = admin_client.get(
             list_url(SmsMessage), {"action": "export", "_selected_action": str(message.pk), "index": "0"}
@@ -309,6 +303,6 @@ class TestExport:
 
 
 @pytest.mark.django_db
-def test_the_permissions_that_actions_ask_for_can_be_given() -> None:
+def test_action_permissions__exist() -> None:
     names = Permission.objects.filter(content_type__model="smsmessage").values_list("codename", flat=True)
     assert {"view_recipient", "view_text", "resend_smsmessage", "export_smsmessage"} <= set(names)

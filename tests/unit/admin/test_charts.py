@@ -2,18 +2,18 @@ from __future__ import annotations
 
 import pytest
 
-from django_messente_dlr.admin.charts import HEIGHT, WIDTH, nice, stacked
+from django_messente_dlr.admin.charts import HEIGHT, WIDTH, round_up, stack_bars
 
 
 @pytest.mark.parametrize(
     ("number", "top"), [(0, 2), (1, 2), (3, 4), (10, 10), (11, 20), (21, 40), (99, 100), (1001, 2000)]
 )
-def test_the_scale_ends_at_a_round_number_whose_half_is_whole(number: int, top: int) -> None:
-    assert nice(number) == top
+def test_round_up__even_round_numbers(number: int, top: int) -> None:
+    assert round_up(number) == top
 
 
-def test_the_pieces_of_a_bar_stand_on_each_other_and_within_the_drawing() -> None:
-    chart = stacked([("Monday", [("a", "A", 2), ("b", "B", 0), ("c", "C", 6)]), ("Tuesday", [])])
+def test_stack_bars__geometry() -> None:
+    chart = stack_bars([("Monday", [("a", "A", 2), ("b", "B", 0), ("c", "C", 6)]), ("Tuesday", [])])
     assert chart.top == 8
     monday, tuesday = chart.stacks
     low, high = monday.pieces
@@ -25,5 +25,5 @@ def test_the_pieces_of_a_bar_stand_on_each_other_and_within_the_drawing() -> Non
     assert (tuesday.title, tuesday.pieces) == ("Tuesday: 0", [])
 
 
-def test_nothing_at_all_is_a_chart_too() -> None:
-    assert stacked([]).stacks == []
+def test_stack_bars__no_bars() -> None:
+    assert stack_bars([]).stacks == []

@@ -1,4 +1,4 @@
-"""What comes from outside is text, and what we write needs no inline style and no script."""
+"""Stored data is escaped, and the markup has no inline style and no script."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ STYLESHEET = "django_messente_dlr/admin.css"
 
 
 def spoil(row: models.Model, evil: str) -> None:
-    """Put it into every column of text of a row, past everything that would keep it out."""
+    """Set every text column of a row to ``evil``, without validation."""
     texts = [
         field
         for field in row._meta.get_fields()
@@ -48,7 +48,7 @@ def rows(evil: str) -> list[models.Model]:
     return rows
 
 
-def test_markup_in_any_column_is_shown_as_text(admin_client: Client, rows: list[models.Model], evil: str) -> None:
+def test_pages__escape_stored_markup(admin_client: Client, rows: list[models.Model], evil: str) -> None:
     for row in rows:
         for url in (list_url(type(row)), page_url(row)):
             page = html(admin_client, url)
@@ -57,14 +57,12 @@ def test_markup_in_any_column_is_shown_as_text(admin_client: Client, rows: list[
             assert "&lt;script&gt;" in page or "&lt;img" in page
 
 
-def test_markup_in_a_search_is_shown_as_text(admin_client: Client, evil: str) -> None:
+def test_lists__escape_search_term(admin_client: Client, evil: str) -> None:
     for model in (SmsMessage, DeliveryReport):
         assert evil not in html(admin_client, f"{list_url(model)}?q={evil}")
 
 
-def test_markup_in_the_result_of_an_action_is_shown_as_text(
-    admin_client: Client, rows: list[models.Model], evil: str
-) -> None:
+def test_actions__escape_markup_in_results(admin_client: Client, rows: list[models.Model], evil: str) -> None:
     def on_dlr(**kwargs: object) -> None:
         raise ValueError(evil)
 
@@ -86,7 +84,7 @@ def test_markup_in_the_result_of_an_action_is_shown_as_text(
         assert evil not in html(admin_client, page_url(row, "history"))
 
 
-def test_a_strict_content_security_policy_has_nothing_to_object_to(admin_client: Client) -> None:
+def test_pages__no_inline_style_or_script(admin_client: Client) -> None:
     for row in (
         SmsMessageFactory.create(metadata={"order": 17}),
         DeliveryReportFactory.create(dispatch_error="Oh."),
@@ -100,7 +98,7 @@ def test_a_strict_content_security_policy_has_nothing_to_object_to(admin_client:
             assert not re.search(r"<script(?![^>]*\b(?:src|type=\"application/json\"))", page)
 
 
-def test_every_page_has_our_stylesheet_and_there_is_one(admin_client: Client) -> None:
+def test_pages__link_the_stylesheet(admin_client: Client) -> None:
     for model in MODELS:
         assert STYLESHEET in html(admin_client, list_url(model))
     assert STYLESHEET in html(admin_client, page_url(SmsMessageFactory.create()))
@@ -108,12 +106,12 @@ def test_every_page_has_our_stylesheet_and_there_is_one(admin_client: Client) ->
     assert isinstance(path, str)
 
 
-def test_its_colours_are_the_admins_own() -> None:
+def test_stylesheet__colours_are_variables() -> None:
     path = finders.find(STYLESHEET)
     assert isinstance(path, str)
     with open(path) as file:  # noqa: PTH123
         css = file.read()
-    # Whatever is not one of the admin's variables has one name, and one value for each mode.
+    # Other colours are variables of the app, with one value for each mode.
     css = re.sub(r"--messente-dlr-\w+: #\w+;", "", css)
     colours = re.findall(r"(?:color|background|fill|stroke): ?([^;]+);", css)
     assert colours

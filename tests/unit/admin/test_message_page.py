@@ -24,21 +24,21 @@ QUERIES = 6
 
 
 def fields(page: str) -> dict[str, str]:
-    """The read-only fields of a page: their names with their text, markup left out."""
-    found = re.findall(
+    """Return the text of each read-only field of a page by name, without markup."""
+    matches = re.findall(
         r'<div class="form-row[^"]* field-(\w+)">.*?<div class="readonly">(.*?)</div>', page, flags=re.DOTALL
     )
-    return {name: re.sub(r"<[^>]*>", "", text).strip() for name, text in found}
+    return {name: re.sub(r"<[^>]*>", "", text).strip() for name, text in matches}
 
 
 def answer(page: str) -> str:
-    """What stands on top of the page, markup left out."""
-    found = page.partition('class="messente-dlr-answer')[2].partition("<section")[0].partition(">")[2]
-    return " ".join(re.sub(r"<[^>]*>", " ", found).split())
+    """Return the text of the summary at the top of the page, without markup."""
+    markup = page.partition('class="messente-dlr-answer')[2].partition("<section")[0].partition(">")[2]
+    return " ".join(re.sub(r"<[^>]*>", " ", markup).split())
 
 
 @pytest.mark.parametrize("cause", [cause for cause in ErrorCode if cause])
-def test_the_page_of_a_failure_says_why_and_what_to_do(admin_client: Client, cause: ErrorCode) -> None:
+def test_message_page__cause_and_advice(admin_client: Client, cause: ErrorCode) -> None:
     message = SmsMessageFactory.create(status=Status.FAILED, stat="FAILED", err=cause.value, error_text="No way.")
     page = html(admin_client, page_url(message))
     assert answer(page).startswith("Failed The message did not reach its recipient.")
@@ -49,13 +49,13 @@ def test_the_page_of_a_failure_says_why_and_what_to_do(admin_client: Client, cau
     assert shown["reported"] == f"FAILED, err {cause.value}: Delivery failed."
 
 
-def test_a_failure_without_a_number_is_told_in_messentes_own_words(admin_client: Client) -> None:
+def test_message_page__error_text_as_cause(admin_client: Client) -> None:
     message = SmsMessageFactory.create(status=Status.REJECTED, err=None, error_text="The sender is not activated.")
     assert "Cause: The sender is not activated." in answer(html(admin_client, page_url(message)))
 
 
 @pytest.mark.parametrize("status", Status)
-def test_every_status_is_told_in_a_sentence(admin_client: Client, status: Status) -> None:
+def test_message_page__sentence_per_status(admin_client: Client, status: Status) -> None:
     message = SmsMessageFactory.create(status=status, err=None)
     assert re.match(rf"{status.label} .+\.", answer(html(admin_client, page_url(message))))
 
@@ -64,14 +64,12 @@ def test_every_status_is_told_in_a_sentence(admin_client: Client, status: Status
     ("stat", "err", "words"),
     [("", None, "–"), ("MARTIAN", None, "MARTIAN"), ("", 42, "err 42"), ("ACK", 0, "ACK, err 0: Acknowledged; ")],
 )
-def test_words_and_numbers_that_are_unknown_are_shown_as_they_came(
-    admin_client: Client, stat: str, err: int | None, words: str
-) -> None:
+def test_message_page__unknown_codes(admin_client: Client, stat: str, err: int | None, words: str) -> None:
     message = SmsMessageFactory.create(stat=stat, err=err)
     assert fields(html(admin_client, page_url(message))).get("reported", "–").startswith(words)
 
 
-def test_all_that_is_kept_of_a_message_is_on_its_page(admin_client: Client) -> None:
+def test_message_page__fields(admin_client: Client) -> None:
     message = SmsMessageFactory.create(
         sms_unique_id="abc123",
         omnimessage_id="whole-1",
@@ -95,13 +93,13 @@ def test_all_that_is_kept_of_a_message_is_on_its_page(admin_client: Client) -> N
 
 
 @pytest.mark.parametrize(("price", "words"), [("1", "1.00"), ("0.2", "0.20"), ("0.000001", "0.000001"), (None, "–")])
-def test_a_price_is_written_as_money_is(admin_client: Client, price: str | None, words: str) -> None:
+def test_message_page__price_format(admin_client: Client, price: str | None, words: str) -> None:
     message = SmsMessageFactory.create(price=price and Decimal(price))
-    # What is not known has no line of its own.
+    # The page omits a price that is not known.
     assert fields(html(admin_client, page_url(message))).get("price_paid", "–") == words
 
 
-def test_its_reports_stand_on_it_in_the_order_in_which_they_came(admin_client: Client) -> None:
+def test_message_page__reports_in_order(admin_client: Client) -> None:
     message = SmsMessageFactory.create(status=Status.REJECTED, err=7)
     now = timezone.now()
     late = DeliveryReportFactory.create(message=message, stat="REJECTD", err=7, received_at=now, times_received=6)
@@ -116,29 +114,29 @@ def test_its_reports_stand_on_it_in_the_order_in_which_they_came(admin_client: C
         assert text in page
 
 
-def test_an_undispatched_report_says_so(admin_client: Client) -> None:
+def test_message_page__undispatched_report(admin_client: Client) -> None:
     report = DeliveryReportFactory.create(dispatched_at=None, dispatch_due_at=timezone.now())
     assert ">Waiting</span>" in html(admin_client, page_url(report.message))
 
 
-@pytest.mark.parametrize("many", [1, 20])
-def test_a_page_with_any_number_of_reports_takes_the_same_number_of_queries(
-    admin_client: Client, django_assert_num_queries: DjangoAssertNumQueries, many: int
+@pytest.mark.parametrize("count", [1, 20])
+def test_message_page__query_count(
+    admin_client: Client, django_assert_num_queries: DjangoAssertNumQueries, count: int
 ) -> None:
     message = SmsMessageFactory.create()
-    DeliveryReportFactory.create_batch(many, message=message)
-    html(admin_client, page_url(message))  # whichever page is the first looks up its content type
+    DeliveryReportFactory.create_batch(count, message=message)
+    html(admin_client, page_url(message))  # the first request also queries the content type
     with django_assert_num_queries(QUERIES):
         html(admin_client, page_url(message))
 
 
-def test_reports_are_for_those_who_may_view_them(staff: Staff) -> None:
+def test_message_page__reports_need_permission(staff: Staff) -> None:
     report = DeliveryReportFactory.create()
     assert page_url(report) not in html(staff("view_smsmessage"), page_url(report.message))
     assert page_url(report) in html(staff("view_smsmessage", "view_deliveryreport"), page_url(report.message))
 
 
-def test_the_url_that_speaks_for_a_message_is_not_shown(admin_client: Client) -> None:
+def test_pages__hide_callback_token(admin_client: Client) -> None:
     message = SmsMessageFactory.create(queued=True)
     report = DeliveryReportFactory.create(message=None, token_message_id=message.pk)
     token = message_callback_url(message.pk, message.account).rstrip("/").rpartition("/")[2]
@@ -148,7 +146,7 @@ def test_the_url_that_speaks_for_a_message_is_not_shown(admin_client: Client) ->
         assert token.rpartition(".")[2] not in content
 
 
-def test_there_is_nothing_to_fill_in(admin_client: Client) -> None:
+def test_message_page__no_form_fields(admin_client: Client) -> None:
     report = DeliveryReportFactory.create()
     page = html(admin_client, page_url(report.message))
     form = page[page.index('id="smsmessage_form"') :]

@@ -22,14 +22,14 @@ from tests.unit.admin.pages import html, list_url, page_url
 
 pytestmark = pytest.mark.django_db
 
-# Session, user, tallies, the accounts and what is waited for of those not configured, six counts, when they were
-# counted twice, those on hold.
+# Session, user, statistics, the accounts, the pending polls of accounts that are not configured, six counts, the time
+# of the last update twice, the accounts on hold.
 QUERIES = 14
 
 
 @pytest.fixture(autouse=True)
 def _half_past(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The clock stands still in the middle of an hour, so that no hour ends while a test runs."""
+    """Set a fixed time in the middle of an hour, so that no hour ends during a test."""
     now = timezone.now().replace(minute=30, second=0, microsecond=0)
     monkeypatch.setattr(timezone, "now", lambda: now)
 
@@ -51,12 +51,12 @@ def overview(client: Client, window: str = "") -> str:
 
 
 def cards(page: str) -> dict[str, str]:
-    found = re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", page)
-    return {name: re.sub(r"<[^>]*>", "", value) for name, value in found}
+    matches = re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", page)
+    return {name: re.sub(r"<[^>]*>", "", value) for name, value in matches}
 
 
 def rows(page: str, heading: str) -> list[list[str]]:
-    """The lines of the table under a heading, markup left out."""
+    """Return the cells of the table under a heading, as text without markup."""
     table = page.partition(f'id="messente-dlr-{heading}"')[2].partition("<tbody>")[2].partition("</tbody>")[0]
     lines = re.findall(r"<tr>(.*?)</tr>", table, flags=re.DOTALL)
     return [
@@ -65,7 +65,7 @@ def rows(page: str, heading: str) -> list[list[str]]:
     ]
 
 
-def test_nothing_at_all_is_an_overview_too(admin_client: Client) -> None:
+def test_overview__no_data(admin_client: Client) -> None:
     page = html(admin_client, list_url(MessageStatistics))
     assert cards(page)["Messages"] == "0"
     assert cards(page)["Delivery rate"] == "–"
@@ -73,7 +73,7 @@ def test_nothing_at_all_is_an_overview_too(admin_client: Client) -> None:
     assert "Not counted yet" in page
 
 
-def test_it_tells_how_many_were_sent_and_what_became_of_them(admin_client: Client) -> None:
+def test_overview__totals(admin_client: Client) -> None:
     for _ in range(3):
         sent(timedelta(minutes=5))
     sent(timedelta(minutes=5), Status.FAILED, err=1)
@@ -85,15 +85,15 @@ def test_it_tells_how_many_were_sent_and_what_became_of_them(admin_client: Clien
 
 
 @pytest.mark.parametrize(("window", "number"), [("24h", "1"), ("7d", "2"), ("30d", "3"), ("", "1"), ("a year", "1")])
-def test_each_window_reaches_as_far_as_it_says(admin_client: Client, window: str, number: str) -> None:
+def test_overview__period_length(admin_client: Client, window: str, number: str) -> None:
     for days in (0, 3, 20, 40):
         sent(timedelta(days=days, minutes=1))
-    for _ in range(3):  # a long past is counted in several runs
+    for _ in range(3):  # one run updates only a part of a long period
         statistics.update_statistics()
     assert cards(overview(admin_client, window))["Messages"] == number
 
 
-def test_the_chart_has_a_table_that_says_the_same(admin_client: Client) -> None:
+def test_overview__chart_and_its_table(admin_client: Client) -> None:
     sent(timedelta(0))
     sent(timedelta(0), Status.REJECTED)
     page = overview(admin_client)
@@ -104,7 +104,7 @@ def test_the_chart_has_a_table_that_says_the_same(admin_client: Client) -> None:
     assert page.count("<g><title>") == len(rows(page, "volume")) == 24
 
 
-def test_causes_are_ranked_and_lead_to_the_messages(admin_client: Client) -> None:
+def test_overview__causes_ranked(admin_client: Client) -> None:
     for err in (7, 7, 3, None):
         sent(timedelta(minutes=1), Status.FAILED, err=err)
     for days in (2, 9, 40):
@@ -119,21 +119,19 @@ def test_causes_are_ranked_and_lead_to_the_messages(admin_client: Client) -> Non
 
 
 @pytest.mark.parametrize(("window", "number"), [("24h", "1"), ("7d", "2"), ("30d", "3")])
-def test_a_cause_leads_to_as_many_messages_as_the_window_tells(
-    admin_client: Client, window: str, number: str
-) -> None:
+def test_overview__cause_link_matches_count(admin_client: Client, window: str, number: str) -> None:
     for days in (0, 3, 20, 40):
         sent(timedelta(days=days, minutes=1), Status.FAILED, err=7)
-    for _ in range(3):  # a long past is counted in several runs
+    for _ in range(3):  # one run updates only a part of a long period
         statistics.update_statistics()
     page = overview(admin_client, window)
     assert [line[:2] for line in rows(page, "causes")] == [["Sender name not allowed", number]]
     [link] = re.findall(r'<th scope="row"><a href="([^"]*cause=7[^"]*)"', page)
-    found = admin_client.get(unescape(link))
-    assert len(found.context["cl"].result_list) == int(number)
+    response = admin_client.get(unescape(link))
+    assert len(response.context["cl"].result_list) == int(number)
 
 
-def test_accounts_and_countries_are_told_apart(admin_client: Client) -> None:
+def test_overview__by_account_and_prefix(admin_client: Client) -> None:
     sent(timedelta(minutes=1), recipient="+37255500000")
     sent(timedelta(minutes=1), Status.FAILED, recipient="+37255500001", account="marketing")
     sent(timedelta(minutes=1), Status.SENT, recipient="+358401234567", account="marketing")
@@ -146,18 +144,18 @@ def test_accounts_and_countries_are_told_apart(admin_client: Client) -> None:
     assert rows(page, "prefixes") == [["+358", "2", "–", "0", "1", "1"], ["+372", "2", "50 %", "1", "0", "0"]]
 
 
-def test_those_that_are_too_many_to_be_listed_are_told_together(admin_client: Client) -> None:
-    for number in range(admin_statistics.RANKED):
+def test_overview__other_accounts_summed(admin_client: Client) -> None:
+    for number in range(admin_statistics.MAX_GROUPS):
         for _ in range(2):
             sent(timedelta(minutes=1), account=f"shop-{number}")
     sent(timedelta(minutes=1), account="small")
     sent(timedelta(minutes=1), Status.FAILED, account="smaller")
     *listed, last = rows(overview(admin_client), "accounts")
-    assert [line[0] for line in listed] == [f"shop-{number}" for number in range(admin_statistics.RANKED)]
+    assert [line[0] for line in listed] == [f"shop-{number}" for number in range(admin_statistics.MAX_GROUPS)]
     assert last == ["All others", "2", "50 %", "1", "0", "0"]
 
 
-def test_reports_that_need_a_look_are_counted_and_one_click_away(admin_client: Client) -> None:
+def test_overview__report_counts_and_links(admin_client: Client) -> None:
     DeliveryReportFactory.create(message=None)
     DeliveryReportFactory.create(outcome="unreadable", status="")
     DeliveryReportFactory.create(dispatched_at=None, dispatch_due_at=timezone.now())
@@ -168,7 +166,7 @@ def test_reports_that_need_a_look_are_counted_and_one_click_away(admin_client: C
         assert f'"{list_url(DeliveryReport)}?{query}"' in page
 
 
-def test_credit_and_the_last_that_was_heard_stand_there_for_each_account(admin_client: Client) -> None:
+def test_overview__account_table(admin_client: Client) -> None:
     now = timezone.now()
     AccountFactory.create(held=True, balance=Decimal("0.5"), last_callback_at=now - timedelta(hours=2))
     AccountFactory.create(name="marketing", last_poll_at=now - timedelta(minutes=3))
@@ -181,23 +179,23 @@ class TestWarnings:
     def warnings(self, client: Client) -> str:
         return overview(client).partition('class="messente-dlr-warnings"')[2].partition("</ul>")[0]
 
-    def test_when_reports_stopped_coming(self, admin_client: Client) -> None:
+    def test_warnings__callbacks_stopped(self, admin_client: Client) -> None:
         AccountFactory.create(last_callback_at=timezone.now() - timedelta(hours=6))
         for _ in range(6):
             sent(timedelta(hours=3), Status.SENT)
         assert "Reports have stopped coming for «default»: 6 messages" in self.warnings(admin_client)
 
-    @pytest.mark.parametrize("heard", [None, timedelta(hours=30)])
-    def test_how_many_were_sent_in_silence_is_told_of_the_day_that_was_counted(
-        self, admin_client: Client, heard: timedelta | None
+    @pytest.mark.parametrize("last_callback_ago", [None, timedelta(hours=30)])
+    def test_warnings__no_callback_in_24_hours(
+        self, admin_client: Client, last_callback_ago: timedelta | None
     ) -> None:
-        AccountFactory.create(last_callback_at=heard and timezone.now() - heard)
+        AccountFactory.create(last_callback_at=last_callback_ago and timezone.now() - last_callback_ago)
         for hours in (3, 3, 3, 3, 3, 28):
             sent(timedelta(hours=hours), Status.SENT)
         said = "No callback has come for «default» within the last 24 hours, and 5 messages were sent."
         assert said in self.warnings(admin_client)
 
-    def test_where_nobody_can_be_asked_since_an_account_is_not_configured(self, admin_client: Client) -> None:
+    def test_warnings__unconfigured_account_pending(self, admin_client: Client) -> None:
         AccountFactory.create(name="gone")
         said = "Nobody can be asked about the messages of «gone»"
         assert said not in self.warnings(admin_client)
@@ -206,10 +204,10 @@ class TestWarnings:
         simulate_callback(message)
         assert said not in self.warnings(admin_client)
 
-    @pytest.mark.parametrize("case", ["heard of since", "few", "just sent", "no callbacks"])
-    def test_not_where_that_is_no_wonder(self, admin_client: Client, settings: Any, case: str) -> None:
-        heard = timedelta(hours=1) if case == "heard of since" else timedelta(hours=6)
-        AccountFactory.create(last_callback_at=timezone.now() - heard)
+    @pytest.mark.parametrize("case", ["callback since", "few", "just sent", "no callbacks"])
+    def test_warnings__silence_is_expected(self, admin_client: Client, settings: Any, case: str) -> None:
+        ago = timedelta(hours=1) if case == "callback since" else timedelta(hours=6)
+        AccountFactory.create(last_callback_at=timezone.now() - ago)
         for _ in range(2 if case == "few" else 6):
             sent(timedelta(0) if case == "just sent" else timedelta(hours=3), Status.SENT)
         if case == "no callbacks":
@@ -217,53 +215,53 @@ class TestWarnings:
         assert "Reports have stopped" not in self.warnings(admin_client)
 
     @pytest.mark.parametrize(("polled", "warned"), [(None, True), (60, True), (1, False)])
-    def test_when_nobody_polls(self, admin_client: Client, polled: int | None, *, warned: bool) -> None:
+    def test_warnings__poller_not_running(self, admin_client: Client, polled: int | None, *, warned: bool) -> None:
         now = timezone.now()
         AccountFactory.create(last_poll_at=now - timedelta(minutes=polled) if polled else None)
         sent(timedelta(hours=2), Status.SENT, next_poll_at=now - timedelta(minutes=20))
         assert ("nobody asks about them" in self.warnings(admin_client)) is warned
         assert cards(overview(admin_client))["Overdue now"] == "1"
 
-    def test_when_messente_could_not_be_asked(self, admin_client: Client) -> None:
+    def test_warnings__last_poll_error(self, admin_client: Client) -> None:
         AccountFactory.create(last_poll_error="The credentials were refused.")
         assert "«default»: The credentials were refused." in self.warnings(admin_client)
 
-    def test_not_of_an_account_that_is_configured_no_more(self, admin_client: Client) -> None:
+    def test_warnings__ignore_unconfigured_account(self, admin_client: Client) -> None:
         then = timezone.now() - timedelta(hours=6)
         AccountFactory.create(name="former", last_poll_error="The credentials were refused.", last_callback_at=then)
         for _ in range(6):
             sent(timedelta(hours=3), Status.DELIVERED, account="former")
         assert "former" not in self.warnings(admin_client)
 
-    def test_when_nobody_has_counted(self, admin_client: Client) -> None:
+    def test_warnings__statistics_old(self, admin_client: Client) -> None:
         assert "These figures are old." in html(admin_client, list_url(MessageStatistics))
         assert "These figures are old." not in overview(admin_client)
 
 
-def test_the_button_counts_now(admin_client: Client) -> None:
+def test_overview__button_updates_statistics(admin_client: Client) -> None:
     sent(timedelta(0))
     response = admin_client.post(list_url(MessageStatistics), follow=True)
     assert cards(response.content.decode())["Messages"] == "1"
     assert "1 hour was counted." in response.content.decode()
 
 
-def test_looking_counts_nothing(admin_client: Client) -> None:
+def test_overview__get_does_not_update(admin_client: Client) -> None:
     sent(timedelta(minutes=1))
     html(admin_client, list_url(MessageStatistics))
     assert not MessageStatistics.objects.exists()
 
 
-def test_it_is_for_those_who_may_view_it(staff: Staff) -> None:
+def test_overview__permission(staff: Staff) -> None:
     assert staff("view_smsmessage").get(list_url(MessageStatistics)).status_code == 403
     assert staff("view_smsmessage").post(list_url(MessageStatistics)).status_code == 403
     assert staff("view_messagestatistics").get(list_url(MessageStatistics)).status_code == 200
 
 
-@pytest.mark.parametrize("many", [1, 30])
-def test_any_number_of_messages_takes_the_same_number_of_queries(
-    admin_client: Client, django_assert_num_queries: DjangoAssertNumQueries, many: int
+@pytest.mark.parametrize("count", [1, 30])
+def test_overview__query_count(
+    admin_client: Client, django_assert_num_queries: DjangoAssertNumQueries, count: int
 ) -> None:
-    for number in range(many):
+    for number in range(count):
         sent(timedelta(minutes=1), account=f"account-{number}", recipient=f"+{20 + number}0000000")
         AccountFactory.create(name=f"account-{number}")
     statistics.update_statistics()
@@ -285,18 +283,18 @@ class TestBanner:
             "/admin/django_messente_dlr/",
         ]
 
-    def test_an_outage_of_credit_shows_on_every_page_of_the_app(self, admin_client: Client, pages: list[str]) -> None:
+    def test_banner__on_every_page(self, admin_client: Client, pages: list[str]) -> None:
         AccountFactory.create(name="marketing", held=True)
         for page in pages:
             shown = html(admin_client, page)
             assert "«marketing» is out of credits." in shown, page
             assert "django_messente_dlr/admin.css" in shown, page
 
-    def test_it_tells_since_when(self, admin_client: Client) -> None:
+    def test_banner__start_of_outage(self, admin_client: Client) -> None:
         AccountFactory.create(credits_exhausted_at=timezone.now() - timedelta(hours=2))
         banner = html(admin_client, list_url(MessageStatistics)).partition('role="alert"')[2].partition("</div>")[0]
         assert re.search(r"Since \d\d/\d\d/\d{4} [\w:]+ [ap]\.m\. \(<time [^>]*>2\xa0hours\sago</time>\)\.", banner)
 
-    def test_where_there_is_none_there_is_no_banner(self, admin_client: Client, pages: list[str]) -> None:
+    def test_banner__absent_without_outage(self, admin_client: Client, pages: list[str]) -> None:
         for page in pages:
             assert "messente-dlr-outage" not in html(admin_client, page)

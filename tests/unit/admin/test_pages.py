@@ -1,4 +1,4 @@
-"""Pages of a list that begin at a row, and counts that go no further than a person would."""
+"""The keyset pages of the lists, their capped counts and the filters."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from pytest_django import DjangoAssertNumQueries
 
 from django_messente_dlr.admin import changelist
 from django_messente_dlr.admin.messages import SmsMessageAdmin
-from django_messente_dlr.models import SmsMessage
+from django_messente_dlr.models import DeliveryReport, SmsMessage
 from django_messente_dlr.models.statuses import Status
-from django_messente_dlr.testing.factories import SmsMessageFactory
+from django_messente_dlr.testing.factories import DeliveryReportFactory, SmsMessageFactory
 from tests.unit.admin.pages import html, list_url, listed
 
 pytestmark = pytest.mark.django_db
@@ -27,8 +27,8 @@ def _short_pages(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def link(page: str, rel: str) -> str | None:
-    found = re.search(rf'<a href="(\?[^"]*)" rel="{rel}"', page)
-    return found[1].replace("&amp;", "&") if found else None
+    match = re.search(rf'<a href="(\?[^"]*)" rel="{rel}"', page)
+    return match[1].replace("&amp;", "&") if match else None
 
 
 def numbers(page: str) -> list[int]:
@@ -36,9 +36,9 @@ def numbers(page: str) -> list[int]:
 
 
 @pytest.mark.parametrize("query", ["", "status=sent", "age=day"])
-def test_older_and_newer_lead_through_all_rows_and_back(admin_client: Client, query: str) -> None:
+def test_pagination__all_rows_forth_and_back(admin_client: Client, query: str) -> None:
     now = timezone.now()
-    # In the order of age, equals among them, whatever the order in which they were entered.
+    # The order of age differs from the order of the primary keys, and three rows have the same age.
     rows = [
         SmsMessageFactory.create(created_at=now - timedelta(minutes=minutes)) for minutes in (5, 1, 1, 1, 4, 2, 3)
     ]
@@ -69,14 +69,14 @@ def _order(query: str) -> list[str]:
     return ["-created_at", "-pk"] if query == "age=day" else ["-pk"]
 
 
-def test_a_page_that_holds_all_has_no_links(admin_client: Client) -> None:
+def test_pagination__single_page_has_no_links(admin_client: Client) -> None:
     SmsMessageFactory.create_batch(3)
     page = html(admin_client, list_url(SmsMessage))
     assert (link(page, "prev"), link(page, "next")) == (None, None)
     assert "3 SMS messages" in page
 
 
-def test_nobody_counts_further_than_the_cap(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pagination__count_is_capped(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(changelist, "CAP", 4)
     SmsMessageFactory.create_batch(6)
     page = html(admin_client, list_url(SmsMessage))
@@ -84,48 +84,75 @@ def test_nobody_counts_further_than_the_cap(admin_client: Client, monkeypatch: p
     assert "Select all 4+ SMS messages" in page
 
 
-def test_a_link_to_a_filter_begins_at_the_first_page(admin_client: Client) -> None:
+def test_pagination__filter_links_drop_cursor(admin_client: Client) -> None:
     rows = SmsMessageFactory.create_batch(4)
-    page = html(admin_client, f"{list_url(SmsMessage)}?older_than={rows[2].pk}")
+    page = html(admin_client, f"{list_url(SmsMessage)}?p=older-{rows[2].pk}")
     assert numbers(page) == [rows[1].pk, rows[0].pk]
-    # A nav behind the list or, since Django 6.1, a search before it.
-    found = re.search(r'<(nav|search) id="changelist-filter".*?</\1>', page, re.DOTALL)
-    filters = found[0] if found else ""
+    # A <nav> after the list or, since Django 6.1, a <search> before it.
+    match = re.search(r'<(nav|search) id="changelist-filter".*?</\1>', page, re.DOTALL)
+    filters = match[0] if match else ""
     assert "status" in filters
-    assert "older_than" not in filters
-    assert "older_than" not in page.partition('id="changelist-search"')[2].partition("</form>")[0]
+    assert "older-" not in filters
+    assert "older-" not in page.partition('id="changelist-search"')[2].partition("</form>")[0]
 
 
-@pytest.mark.parametrize("cursor", ["x", "-1", "1 OR 1=1", "9" * 40, "٣"])
-def test_a_page_that_nobody_offered_is_refused(admin_client: Client, cursor: str) -> None:
-    response = admin_client.get(list_url(SmsMessage), {"older_than": cursor})
+@pytest.mark.parametrize(
+    "cursor", ["x", "older-x", "older--1", "newer-1 OR 1=1", "older-" + "9" * 40, "older-٣", "٣", "-1"]
+)
+def test_pagination__malformed_cursor(admin_client: Client, cursor: str) -> None:
+    response = admin_client.get(list_url(SmsMessage), {"p": cursor})
     assert response.status_code == 302
     assert response["Location"].endswith("?e=1")
 
 
-def test_a_page_of_a_row_that_was_pruned_meanwhile_leads_back(admin_client: Client) -> None:
+def test_pagination__cursor_row_pruned(admin_client: Client) -> None:
     message = SmsMessageFactory.create()
     message.delete()
-    assert admin_client.get(list_url(SmsMessage), {"age": "day", "older_than": "1"}).status_code == 302
+    assert admin_client.get(list_url(SmsMessage), {"age": "day", "p": "older-1"}).status_code == 302
 
 
-def test_no_column_can_be_sorted_by(admin_client: Client) -> None:
-    rows = [SmsMessageFactory.create(recipient=f"+3725550000{number}") for number in (2, 1, 3)]
-    for number in range(1, 8):
-        assert listed(admin_client, SmsMessage, o=str(number)) == rows[::-1]
+@pytest.mark.parametrize("column", range(8))
+def test_message_list__ignores_sort_parameter(admin_client: Client, column: int) -> None:
+    rows = [
+        SmsMessageFactory.create(recipient=f"+3725550000{number}", account=f"account-{number}")
+        for number in (2, 1, 3)
+    ]
+    assert listed(admin_client, SmsMessage, o=str(column)) == rows[::-1]
+    assert listed(admin_client, SmsMessage, o=f"-{column}") == rows[::-1]
 
 
-def test_a_page_deep_in_the_list_takes_as_many_queries_as_the_first(
+@pytest.mark.parametrize("column", range(8))
+def test_report_list__ignores_sort_parameter(admin_client: Client, column: int) -> None:
+    rows = [DeliveryReportFactory.create(outcome=outcome) for outcome in ("orphan", "advanced", "stale")]
+    assert listed(admin_client, DeliveryReport, o=str(column)) == rows[::-1]
+    assert listed(admin_client, DeliveryReport, o=f"-{column}") == rows[::-1]
+
+
+def test_message_list__show_all_parameter(admin_client: Client) -> None:
+    """The list never shows more rows than a page holds."""
+    SmsMessageFactory.create_batch(4)
+    assert len(listed(admin_client, SmsMessage, all="")) == 3
+
+
+def test_paginator__numbered_page(admin_client: Client) -> None:
+    """The admin links to no numbered page, but Django's autocomplete view requests them of this paginator."""
+    rows = SmsMessageFactory.create_batch(4)
+    page = html(admin_client, f"{list_url(SmsMessage)}?p=2")
+    assert numbers(page) == [rows[0].pk]
+    assert (link(page, "prev"), link(page, "next")) == (f"?p=newer-{rows[0].pk}", None)
+
+
+def test_pagination__query_count_of_deep_page(
     admin_client: Client, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     rows = SmsMessageFactory.create_batch(9)
     with django_assert_num_queries(7):
-        listed(admin_client, SmsMessage, older_than=str(rows[4].pk))
+        listed(admin_client, SmsMessage, p=f"older-{rows[4].pk}")
 
 
 class TestAge:
     @pytest.mark.parametrize(("age", "number"), [("hour", 1), ("day", 2), ("week", 3), ("month", 4)])
-    def test_each_choice_reaches_as_far_as_it_says(
+    def test_age_filter__choices(
         self, admin_client: Client, monkeypatch: pytest.MonkeyPatch, age: str, number: int
     ) -> None:
         monkeypatch.setattr(SmsMessageAdmin, "list_per_page", 100)
@@ -135,19 +162,19 @@ class TestAge:
 
 
 class TestWaiting:
-    def test_pending_are_those_of_which_nothing_final_is_known(self, admin_client: Client) -> None:
+    def test_status_filter__pending(self, admin_client: Client) -> None:
         pending = [SmsMessageFactory.create(), SmsMessageFactory.create(queued=True)]
         SmsMessageFactory.create(status=Status.UNRESOLVED)
         assert listed(admin_client, SmsMessage, status="pending") == pending[::-1]
 
-    def test_overdue_are_those_that_nobody_has_asked_about_in_time(self, admin_client: Client) -> None:
+    def test_status_filter__overdue(self, admin_client: Client) -> None:
         now = timezone.now()
         overdue = SmsMessageFactory.create(next_poll_at=now - timedelta(minutes=11))
         SmsMessageFactory.create(next_poll_at=now - timedelta(minutes=1))
         assert listed(admin_client, SmsMessage, status="overdue") == [overdue]
 
 
-@pytest.mark.skipif(connection.vendor != "sqlite", reason="reads SQLite's way of telling a plan")
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="reads SQLite's EXPLAIN output")
 class TestPlans:
     @pytest.mark.parametrize(
         ("query", "index"),
@@ -161,7 +188,7 @@ class TestPlans:
             ("q=%2B37255500001", "messente_dlr_recipient"),
         ],
     )
-    def test_a_filter_uses_its_index(self, admin_client: Client, query: str, index: str) -> None:
+    def test_filters__use_index(self, admin_client: Client, query: str, index: str) -> None:
         SmsMessageFactory.create_batch(2)
         response = admin_client.get(f"{list_url(SmsMessage)}?{query}")
         rows = response.context["cl"].queryset

@@ -1,4 +1,4 @@
-"""Who may look, who may act, and that nobody changes a row by hand."""
+"""The permissions for pages and actions, and the absence of forms that change rows."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def content(row: models.Model) -> dict[str, Any]:
     return model_to_dict(type(row)._default_manager.get(pk=row.pk))
 
 
-def test_strangers_are_asked_to_log_in(client: Client, rows: list[models.Model]) -> None:
+def test_pages__anonymous_user(client: Client, rows: list[models.Model]) -> None:
     for row in rows:
         for url in (list_url(type(row)), page_url(row), page_url(row, "history")):
             response = client.get(url)
@@ -55,7 +55,7 @@ def test_strangers_are_asked_to_log_in(client: Client, rows: list[models.Model])
             assert "/login/?next=/admin/" in response["Location"]
 
 
-def test_staff_without_permission_see_nothing(staff: Staff, rows: list[models.Model]) -> None:
+def test_pages__staff_without_permission(staff: Staff, rows: list[models.Model]) -> None:
     client = staff()
     for row in rows:
         for url in (list_url(type(row)), page_url(row), page_url(row, "history")):
@@ -64,7 +64,7 @@ def test_staff_without_permission_see_nothing(staff: Staff, rows: list[models.Mo
 
 
 @pytest.mark.parametrize("verb", ["view", "change"])
-def test_a_permission_opens_its_own_model_alone(staff: Staff, rows: list[models.Model], verb: str) -> None:
+def test_pages__permission_of_one_model(staff: Staff, rows: list[models.Model], verb: str) -> None:
     for row in rows:
         client = staff(f"{verb}_{type(row).__name__.lower()}")
         for other in rows:
@@ -74,31 +74,27 @@ def test_a_permission_opens_its_own_model_alone(staff: Staff, rows: list[models.
 
 
 @pytest.mark.parametrize("model", [*MODELS, MessageStatistics])
-def test_no_link_leads_where_one_may_not_look(
-    staff: Staff, rows: list[models.Model], model: type[models.Model]
-) -> None:
+def test_pages__links_respect_permissions(staff: Staff, rows: list[models.Model], model: type[models.Model]) -> None:
     SmsMessageFactory.create(status="failed", err=1)
     statistics.update_statistics()
     client = staff(f"view_{model.__name__.lower()}")
     pages = [list_url(model), *(page_url(row) for row in rows if type(row) is model)]
-    found = {urljoin(page, link) for page in pages for link in re.findall(r'href="([^"]*)"', html(client, page))}
-    links = {link.replace("&amp;", "&") for link in found if link.startswith("/admin/django_messente_dlr/")}
+    urls = {urljoin(page, link) for page in pages for link in re.findall(r'href="([^"]*)"', html(client, page))}
+    links = {link.replace("&amp;", "&") for link in urls if link.startswith("/admin/django_messente_dlr/")}
     assert links
     assert {link: client.get(link).status_code for link in links} == dict.fromkeys(links, 200)
 
 
-def test_those_who_may_look_everywhere_have_all_links(admin_client: Client, rows: list[models.Model]) -> None:
+def test_pages__superuser_has_all_links(admin_client: Client, rows: list[models.Model]) -> None:
     shown = html(admin_client, list_url(MessageStatistics))
     assert {url for url in map(list_url, MODELS[:2]) if f'href="{url}?' in shown} == set(map(list_url, MODELS[:2]))
-    assert shown.count(f'href="{page_url(rows[2])}"') == 2  # in the banner, and among the accounts
+    assert shown.count(f'href="{page_url(rows[2])}"') == 2  # in the banner and in the table of accounts
     assert f'href="{page_url(rows[0])}"' not in shown
     assert 'href="' + page_url(rows[1].message) in html(admin_client, page_url(rows[1]))  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("everyone", ["superuser", "staff"])
-def test_nobody_adds_changes_or_deletes(
-    staff: Staff, admin_client: Client, rows: list[models.Model], everyone: str
-) -> None:
+def test_pages__read_only(staff: Staff, admin_client: Client, rows: list[models.Model], everyone: str) -> None:
     client = admin_client if everyone == "superuser" else staff(*ALL)
     for row in rows:
         before, count = content(row), type(row)._default_manager.count()
@@ -116,7 +112,7 @@ def test_nobody_adds_changes_or_deletes(
 @pytest.mark.parametrize(
     ("permissions", "may"), [([], False), (["view"], False), (["add", "delete", "view"], False), (["change"], True)]
 )
-def test_signals_are_sent_again_by_those_who_may_change_reports(
+def test_send_signals_again__permission(
     staff: Staff, dlr_signals: SignalLog, permissions: list[str], may: bool
 ) -> None:
     client = staff(*(f"{verb}_deliveryreport" for verb in permissions), "change_smsmessage", "change_account")
@@ -130,7 +126,7 @@ def test_signals_are_sent_again_by_those_who_may_change_reports(
 @pytest.mark.parametrize(
     ("permissions", "may"), [([], False), (["view"], False), (["add", "delete", "view"], False), (["change"], True)]
 )
-def test_a_hold_is_lifted_by_those_who_may_change_accounts(staff: Staff, permissions: list[str], may: bool) -> None:
+def test_lift_credit_hold__permission(staff: Staff, permissions: list[str], may: bool) -> None:
     client = staff(*(f"{verb}_account" for verb in permissions), "change_smsmessage", "change_deliveryreport")
     account = AccountFactory.create(held=True)
     act(client, "lift_credit_hold", account)
@@ -139,7 +135,7 @@ def test_a_hold_is_lifted_by_those_who_may_change_accounts(staff: Staff, permiss
         assert ("lift_credit_hold" in html(client, list_url(Account)).partition("<select")[2]) is may
 
 
-def test_actions_need_a_csrf_token(strict_superuser: Client, dlr_signals: SignalLog) -> None:
+def test_actions__csrf_token_required(strict_superuser: Client, dlr_signals: SignalLog) -> None:
     account = AccountFactory.create(held=True)
     assert act(strict_superuser, "lift_credit_hold", account).status_code == 403
     assert act(strict_superuser, "send_signals_again", DeliveryReportFactory.create()).status_code == 403
@@ -157,9 +153,7 @@ def test_actions_need_a_csrf_token(strict_superuser: Client, dlr_signals: Signal
         (["add_smsmessage", "delete_smsmessage", "view_recipient", "view_text"], []),
     ],
 )
-def test_each_action_on_messages_is_for_those_who_have_its_permission(
-    staff: Staff, codenames: list[str], actions: list[str]
-) -> None:
+def test_message_actions__permissions(staff: Staff, codenames: list[str], actions: list[str]) -> None:
     message = SmsMessageFactory.create(status="failed", text="Your parcel is here", queued=True)
     client = staff("view_smsmessage", *codenames)
     page = html(client, list_url(SmsMessage)).partition('<select name="action"')[2].partition("</select>")[0]

@@ -1,4 +1,4 @@
-"""What a filter, a search and a count read among many rows, as PostgreSQL plans it when its statistics are fresh."""
+"""PostgreSQL's plans for filters, searches and counts on many rows, with up-to-date statistics."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.unit.admin.pages import list_url
 
 pytestmark = [
     pytest.mark.django_db,
-    pytest.mark.skipif(connection.vendor != "postgresql", reason="reads PostgreSQL's way of telling a plan"),
+    pytest.mark.skipif(connection.vendor != "postgresql", reason="reads PostgreSQL's EXPLAIN output"),
 ]
 
 MANY = 20_000
@@ -26,7 +26,7 @@ FEW = 20
 
 @pytest.fixture
 def _rows() -> None:
-    """Many rows, of which a few are what somebody looks for; the few are old, where a backward read comes last."""
+    """Create many rows. The few that match the filters are the oldest, which a backward scan reads last."""
     now = timezone.now()
     few = {
         "status": Status.UNRESOLVED,
@@ -50,7 +50,7 @@ def _rows() -> None:
     PendingPoll.objects.bulk_create(
         PendingPoll(message=message, account="marketing", due_at=now - timedelta(hours=1)) for message in waiting
     )
-    told = {"account": "default", "source": "callback", "received_at": now}
+    common = {"account": "default", "source": "callback", "received_at": now}
     DeliveryReport.objects.bulk_create(
         [
             DeliveryReport(
@@ -58,7 +58,7 @@ def _rows() -> None:
                 outcome="orphan" if number < FEW else "advanced",
                 dispatch_due_at=now if number < FEW else None,
                 dispatch_failed_at=now if number < FEW else None,
-                **told,
+                **common,
             )
             for number in range(MANY)
         ],
@@ -69,13 +69,13 @@ def _rows() -> None:
 
 
 def read(plan: str) -> int:
-    """The greatest number of rows that a step of a plan has come upon, those that it threw away among them."""
-    found = re.findall(r"(?:rows=|Rows Removed by Filter: )(\d+)", re.sub(r"\(cost=[^)]*\)", "", plan))
-    return max(int(number) for number in found)
+    """Return the largest number of rows that a step of a plan reads, including rows that its filter removes."""
+    counts = re.findall(r"(?:rows=|Rows Removed by Filter: )(\d+)", re.sub(r"\(cost=[^)]*\)", "", plan))
+    return max(int(number) for number in counts)
 
 
 @pytest.mark.usefixtures("_rows")
-def test_what_is_rare_is_found_without_reading_what_is_common(admin_client: Client) -> None:
+def test_filters__read_few_rows(admin_client: Client) -> None:
     queries = {
         SmsMessage: [
             *("status=unresolved", "status=overdue", "cause=7", "account=closed", "channel=viber", "age=hour"),
@@ -86,18 +86,18 @@ def test_what_is_rare_is_found_without_reading_what_is_common(admin_client: Clie
                 "cause=7&age=day",
                 "status=queued",
                 "status=pending",
-                "account=nobody",
+                "account=missing",
             ),
         ],
         DeliveryReport: ["outcome=orphan", "outcome=unreadable", "signals=waiting", "signals=failed"],
     }
-    for model, wanted in queries.items():
-        for query in wanted:
+    for model, model_queries in queries.items():
+        for query in model_queries:
             response = admin_client.get(f"{list_url(model)}?{query}")
             assert response.status_code == 200, query
             rows = response.context["cl"].queryset
-            for asked in (rows[:101], rows.order_by()[:1001]):
-                plan = asked.explain(analyze=True)
+            for queryset in (rows[:101], rows.order_by()[:1001]):
+                plan = queryset.explain(analyze=True)
                 assert not re.search("Seq Scan on django_messente_dlr_(smsmessage|deliveryreport)", plan), (
                     query,
                     plan,
@@ -106,7 +106,7 @@ def test_what_is_rare_is_found_without_reading_what_is_common(admin_client: Clie
 
 
 @pytest.mark.usefixtures("_rows")
-def test_the_list_and_its_count_stop_where_nobody_looks_further(admin_client: Client) -> None:
+def test_message_list__reads_one_page(admin_client: Client) -> None:
     rows = admin_client.get(list_url(SmsMessage)).context["cl"].queryset
     assert read(rows[:101].explain(analyze=True)) <= 101
     assert read(rows.order_by()[:1001].explain(analyze=True)) <= 1001
@@ -115,7 +115,7 @@ def test_the_list_and_its_count_stop_where_nobody_looks_further(admin_client: Cl
 
 
 @pytest.mark.usefixtures("_rows")
-def test_what_the_overview_counts_is_counted_in_an_index() -> None:
-    found = warnings.count_backlog(timezone.now())
-    assert (found.pending, found.overdue, found.orphans) == (FEW,) * 3
-    assert (found.undispatched, found.receivers_failed, found.unreadable) == (FEW, FEW, 0)
+def test_count_backlog__counts() -> None:
+    backlog = warnings.count_backlog(timezone.now())
+    assert (backlog.pending, backlog.overdue, backlog.orphans) == (FEW,) * 3
+    assert (backlog.undispatched, backlog.receivers_failed, backlog.unreadable) == (FEW, FEW, 0)

@@ -1,4 +1,4 @@
-"""Whom a message went to, and what it said, is for those who may see it, on every page."""
+"""Every page masks recipients and texts for users without the permission."""
 
 from __future__ import annotations
 
@@ -37,28 +37,28 @@ def rows() -> list[models.Model]:
 
 
 def pages(client: Client, rows: list[models.Model]) -> list[str]:
-    found = [html(client, list_url(model)) for model in (SmsMessage, DeliveryReport)]
-    found += [html(client, page_url(row)) for row in rows]
+    contents = [html(client, list_url(model)) for model in (SmsMessage, DeliveryReport)]
+    contents += [html(client, page_url(row)) for row in rows]
     for action in ("poll_now", "resend"):
         response = act(client, action, rows[0])
         assert response.status_code == 200
-        found.append(response.content.decode())
-    return found
+        contents.append(response.content.decode())
+    return contents
 
 
-def test_staff_without_the_permissions_see_neither_number_nor_text(staff: Staff, rows: list[models.Model]) -> None:
+def test_pages__mask_without_permissions(staff: Staff, rows: list[models.Model]) -> None:
     shown = pages(staff(*MAY), rows)
     for page in shown:
         assert "55500001" not in page
         assert "1234" not in page
-    listed, _, of_message, of_report, of_orphan, polled, asked = shown
-    for page in (listed, of_message, of_report, of_orphan, polled, asked):
+    listed, _, of_message, of_report, of_orphan, polled, confirmation = shown
+    for page in (listed, of_message, of_report, of_orphan, polled, confirmation):
         assert MASKED in page
     assert "•••••</pre>" in of_message
     assert "&quot;order&quot;: 17" in of_message
 
 
-def test_staff_with_the_permissions_see_both(staff: Staff, rows: list[models.Model]) -> None:
+def test_pages__show_with_permissions(staff: Staff, rows: list[models.Model]) -> None:
     listed, _, of_message, of_report, of_orphan, *_ = pages(staff(*MAY, "view_recipient", "view_text"), rows)
     for page in (listed, of_message, of_report, of_orphan):
         assert NUMBER in page
@@ -69,7 +69,7 @@ def test_staff_with_the_permissions_see_both(staff: Staff, rows: list[models.Mod
 @pytest.mark.parametrize(
     ("codename", "number", "text"), [("view_recipient", True, False), ("view_text", False, True)]
 )
-def test_each_permission_is_for_its_own(
+def test_message_page__recipient_and_text_permissions(
     staff: Staff, rows: list[models.Model], codename: str, *, number: bool, text: bool
 ) -> None:
     page = html(staff("view_smsmessage", codename), page_url(rows[0]))
@@ -77,5 +77,5 @@ def test_each_permission_is_for_its_own(
     assert (TEXT in page) is text
 
 
-def test_who_knows_a_number_finds_its_messages(staff: Staff, rows: list[models.Model]) -> None:
+def test_search__full_number_without_permission(staff: Staff, rows: list[models.Model]) -> None:
     assert search(staff("view_smsmessage"), SmsMessage, NUMBER) == rows[:1]

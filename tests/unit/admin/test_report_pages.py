@@ -7,7 +7,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from django_messente_dlr.admin.search import reports_about
+from django_messente_dlr.admin.search import search_reports
 from django_messente_dlr.models import DeliveryReport, ReportOutcome, SmsMessage
 from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.testing.factories import DeliveryReportFactory, SmsMessageFactory
@@ -15,11 +15,11 @@ from tests.unit.admin.pages import html, list_url, listed, page_url, search
 
 pytestmark = pytest.mark.django_db
 
-# Session, user, count, the rows, four counts of what needs a look, and the accounts that are on hold.
+# Session, user, count, the rows, four counts for the quick filters, the accounts on hold.
 QUERIES = 9
 
 
-def test_a_report_is_listed_with_what_it_said_and_did(admin_client: Client) -> None:
+def test_report_list__columns(admin_client: Client) -> None:
     report = DeliveryReportFactory.create(
         stat="REJECTD", status=Status.REJECTED, err=7, times_received=6, source="poll"
     )
@@ -29,7 +29,7 @@ def test_a_report_is_listed_with_what_it_said_and_did(admin_client: Client) -> N
     assert page_url(report.message) in page
 
 
-def test_a_report_that_tells_no_id_is_listed_with_its_message(admin_client: Client) -> None:
+def test_report_list__report_without_id(admin_client: Client) -> None:
     message = SmsMessageFactory.create(queued=True)
     DeliveryReportFactory.create(message=message)
     page = html(admin_client, list_url(DeliveryReport))
@@ -37,33 +37,33 @@ def test_a_report_that_tells_no_id_is_listed_with_its_message(admin_client: Clie
     assert f">#{message.pk}</span>" in page
 
 
-@pytest.mark.parametrize("known", ["abc123", ""])
-def test_an_orphan_leads_to_no_message(admin_client: Client, known: str) -> None:
-    orphan = DeliveryReportFactory.create(message=None, sms_unique_id=known)
+@pytest.mark.parametrize("sms_unique_id", ["abc123", ""])
+def test_report_pages__orphan_has_no_link(admin_client: Client, sms_unique_id: str) -> None:
+    orphan = DeliveryReportFactory.create(message=None, sms_unique_id=sms_unique_id)
     for url in (list_url(DeliveryReport), page_url(orphan)):
         page = html(admin_client, url)
-        assert (known or "–") in page
+        assert (sms_unique_id or "–") in page
         assert "/smsmessage/" not in page.partition('id="content-main"')[2]
 
 
-@pytest.mark.parametrize("many", [1, 40])
-def test_a_list_of_any_length_takes_the_same_number_of_queries(
-    admin_client: Client, django_assert_num_queries: DjangoAssertNumQueries, many: int
+@pytest.mark.parametrize("count", [1, 40])
+def test_report_list__query_count(
+    admin_client: Client, django_assert_num_queries: DjangoAssertNumQueries, count: int
 ) -> None:
-    DeliveryReportFactory.create_batch(many)
+    DeliveryReportFactory.create_batch(count)
     with django_assert_num_queries(QUERIES):
-        assert len(listed(admin_client, DeliveryReport)) == many
+        assert len(listed(admin_client, DeliveryReport)) == count
 
 
 class TestFilters:
-    def test_orphans_are_one_click_away(self, admin_client: Client) -> None:
+    def test_quick_filters__orphans(self, admin_client: Client) -> None:
         DeliveryReportFactory.create()
         orphan = DeliveryReportFactory.create(message=None)
         assert '"?outcome=orphan"' in html(admin_client, list_url(DeliveryReport))
         assert listed(admin_client, DeliveryReport, outcome="orphan") == [orphan]
 
     @pytest.mark.parametrize("outcome", ["advanced", "enriched", "stale", "unreadable"])
-    def test_by_outcome(self, admin_client: Client, outcome: str) -> None:
+    def test_outcome_filter__outcomes(self, admin_client: Client, outcome: str) -> None:
         for other in ReportOutcome:
             DeliveryReportFactory.create(outcome=other)
         assert [report.outcome for report in listed(admin_client, DeliveryReport, outcome=outcome)] == [outcome]
@@ -71,13 +71,13 @@ class TestFilters:
     @pytest.mark.parametrize(
         ("state", "words"), [("sent", "Sent"), ("waiting", "Waiting"), ("failed", "A receiver failed")]
     )
-    def test_by_how_far_the_signals_are(self, admin_client: Client, state: str, words: str) -> None:
+    def test_dispatch_filter__states(self, admin_client: Client, state: str, words: str) -> None:
         now = timezone.now()
         reports = {
             "sent": [DeliveryReportFactory.create()],
             "waiting": [
                 DeliveryReportFactory.create(dispatched_at=None, dispatch_due_at=now),
-                # An orphan whose receiver failed, and whose message has come: there is news to be sent.
+                # A former orphan whose receiver failed. Its message exists now, so its signals are due again.
                 DeliveryReportFactory.create(dispatch_error="shop.on_dlr: KeyError", dispatch_due_at=now),
             ],
             "failed": [DeliveryReportFactory.create(dispatch_error="shop.on_dlr: KeyError")],
@@ -88,7 +88,7 @@ class TestFilters:
         assert page.count(f">{words}</span>") == len(reports[state])
 
     @pytest.mark.parametrize("query", ["outcome=lost", "signals=gone", "outcome=", "signals="])
-    def test_a_choice_that_nobody_offered_is_refused(self, admin_client: Client, query: str) -> None:
+    def test_report_filters__invalid_value(self, admin_client: Client, query: str) -> None:
         response = admin_client.get(f"{list_url(DeliveryReport)}?{query}")
         assert response.status_code == 302
         assert response["Location"].endswith("?e=1")
@@ -96,47 +96,50 @@ class TestFilters:
 
 class TestSearch:
     @pytest.fixture(autouse=True)
-    def _others(self) -> None:
+    def _other_rows(self) -> None:
         DeliveryReportFactory.create_batch(3)
         DeliveryReportFactory.create(message=None)
 
-    def test_by_the_id_that_it_tells(self, admin_client: Client) -> None:
+    def test_search__message_id_in_report(self, admin_client: Client) -> None:
         orphan = DeliveryReportFactory.create(message=None, sms_unique_id="abc123")
         assert search(admin_client, DeliveryReport, " abc123 ") == [orphan]
         assert search(admin_client, DeliveryReport, "abc12") == []
 
-    def test_by_the_id_of_its_message_where_it_tells_none(self, admin_client: Client) -> None:
+    def test_search__id_of_message(self, admin_client: Client) -> None:
         message = SmsMessageFactory.create(sms_unique_id="abc123", omnimessage_id="whole-1")
-        reports = [DeliveryReportFactory.create(message=message, sms_unique_id=told) for told in ("", "abc123")]
+        reports = [
+            DeliveryReportFactory.create(message=message, sms_unique_id=sms_unique_id)
+            for sms_unique_id in ("", "abc123")
+        ]
         assert search(admin_client, DeliveryReport, "abc123") == reports[::-1]
         assert search(admin_client, DeliveryReport, "whole-1") == reports[::-1]
 
-    def test_by_whatever_the_list_calls_its_message(self, admin_client: Client) -> None:
+    def test_search__omnimessage_id_and_primary_key(self, admin_client: Client) -> None:
         orphan = DeliveryReportFactory.create(message=None, sms_unique_id="", omnimessage_id="whole-1")
-        nameless = DeliveryReportFactory.create(message=SmsMessageFactory.create(queued=True), sms_unique_id="")
+        without_id = DeliveryReportFactory.create(message=SmsMessageFactory.create(queued=True), sms_unique_id="")
         assert search(admin_client, DeliveryReport, "whole-1") == [orphan]
-        assert search(admin_client, DeliveryReport, f"#{nameless.message_id}") == [nameless]
+        assert search(admin_client, DeliveryReport, f"#{without_id.message_id}") == [without_id]
 
-    @pytest.mark.skipif(connection.vendor != "sqlite", reason="reads SQLite's way of telling a plan")
-    def test_it_uses_an_index(self) -> None:
+    @pytest.mark.skipif(connection.vendor != "sqlite", reason="reads SQLite's EXPLAIN output")
+    def test_search__uses_index(self) -> None:
         message = SmsMessageFactory.create(sms_unique_id="abc123")
         DeliveryReportFactory.create(message=message)
-        with CaptureQueriesContext(connection) as asked:
-            list(reports_about(DeliveryReport.objects.order_by("-pk"), "abc123"))
-        for query in asked.captured_queries:
+        with CaptureQueriesContext(connection) as context:
+            list(search_reports(DeliveryReport.objects.order_by("-pk"), "abc123"))
+        for query in context.captured_queries:
             with connection.cursor() as cursor:
                 cursor.execute(f"EXPLAIN QUERY PLAN {query['sql']}")
                 assert "SCAN" not in str(cursor.fetchall())
         assert SmsMessage.objects.count() > 1
 
 
-def test_the_page_of_a_report_shows_all_that_came_and_what_was_done(admin_client: Client) -> None:
+def test_report_page__fields(admin_client: Client) -> None:
     report = DeliveryReportFactory.create(
         stat="REJECTD",
         status=Status.REJECTED,
         previous=Status.SENT,
         err=7,
-        payload={"err": "007", "more": ["õ", 1], "stat": "REJECTD"},  # PostgreSQL's order
+        payload={"err": "007", "more": ["õ", 1], "stat": "REJECTD"},  # the order in which PostgreSQL returns the keys
         signals=["dlr_received", "dlr_failed", "sender_not_allowed"],
         dispatch_error="shop.on_failure: KeyError: 'order'\nshop.audit: ValueError: no",
     )
@@ -154,12 +157,12 @@ def test_the_page_of_a_report_shows_all_that_came_and_what_was_done(admin_client
 
 
 @pytest.mark.parametrize(("err", "words"), [(None, "–"), (0, "–"), (10, "Seen by the recipient"), (42, "err 42")])
-def test_a_number_is_told_in_words(admin_client: Client, err: int | None, words: str) -> None:
+def test_report_page__error_code_meaning(admin_client: Client, err: int | None, words: str) -> None:
     page = html(admin_client, page_url(DeliveryReportFactory.create(stat="SEEN", err=err)))
     assert words in page.partition("field-cause")[2].partition("field-occurred_at")[0]
 
 
-def test_a_report_of_which_nothing_is_known_can_be_looked_at(admin_client: Client) -> None:
+def test_report_page__empty_report(admin_client: Client) -> None:
     report = DeliveryReportFactory.create(
         message=None, sms_unique_id="", stat="", status="", payload={}, signals=[], dispatched_at=None
     )

@@ -25,7 +25,7 @@ ACTION = "send_signals_again"
 
 @pytest.fixture
 def failing() -> Iterator[set[int]]:
-    """Reports, by their primary keys, for which a receiver raises."""
+    """Return a set: a receiver raises KeyError for the reports whose primary keys are in it."""
     failing: set[int] = set()
 
     def on_dlr(sender: Any, report: DeliveryReport, **kwargs: Any) -> None:
@@ -37,9 +37,7 @@ def failing() -> Iterator[set[int]]:
     signals.dlr_received.disconnect(on_dlr)
 
 
-def test_the_signals_are_sent_in_the_order_in_which_the_reports_came(
-    admin_client: Client, dlr_signals: SignalLog
-) -> None:
+def test_send_signals_again__report_order(admin_client: Client, dlr_signals: SignalLog) -> None:
     first = DeliveryReportFactory.create(signals=["dlr_received", "dlr_delivered"])
     second = DeliveryReportFactory.create(message=None)
     DeliveryReportFactory.create()
@@ -50,25 +48,25 @@ def test_the_signals_are_sent_in_the_order_in_which_the_reports_came(
     assert [arguments["report"] for _, arguments in dlr_signals] == [first, first, second]
 
 
-def test_what_was_waiting_waits_no_more(admin_client: Client) -> None:
+def test_send_signals_again__undispatched_report(admin_client: Client) -> None:
     report = DeliveryReportFactory.create(dispatched_at=None, dispatch_due_at=timezone.now())
     assert told(act(admin_client, ACTION, report)) == [("success", "The signals of 1 report were sent again.")]
     assert listed(admin_client, DeliveryReport, signals="sent") == [report]
 
 
-def test_the_result_says_which_reports_failed(admin_client: Client, failing: set[int]) -> None:
-    well = DeliveryReportFactory.create(dispatch_error="shop.on_dlr: KeyError: 'order'")
-    ill = DeliveryReportFactory.create(sms_unique_id="abc123")
-    failing.add(ill.pk)
-    assert told(act(admin_client, ACTION, well, ill)) == [
+def test_send_signals_again__lists_failed_reports(admin_client: Client, failing: set[int]) -> None:
+    dispatched = DeliveryReportFactory.create(dispatch_error="shop.on_dlr: KeyError: 'order'")
+    failed = DeliveryReportFactory.create(sms_unique_id="abc123")
+    failing.add(failed.pk)
+    assert told(act(admin_client, ACTION, dispatched, failed)) == [
         ("success", "The signals of 1 report were sent again."),
         ("error", "A receiver failed for 1 report: DELIVRD (abc123). Its page or the log says what was wrong."),
     ]
-    assert listed(admin_client, DeliveryReport, signals="failed") == [ill]
-    assert "KeyError" in html(admin_client, page_url(ill))
+    assert listed(admin_client, DeliveryReport, signals="failed") == [failed]
+    assert "KeyError" in html(admin_client, page_url(failed))
 
 
-def test_a_long_list_of_failures_is_cut(admin_client: Client, failing: set[int]) -> None:
+def test_send_signals_again__truncates_failed_reports(admin_client: Client, failing: set[int]) -> None:
     reports = DeliveryReportFactory.create_batch(12)
     failing.update(report.pk for report in reports)
     [(level, text)] = told(act(admin_client, ACTION, *reports))
@@ -78,19 +76,19 @@ def test_a_long_list_of_failures_is_cut(admin_client: Client, failing: set[int])
     assert text.count("DELIVRD") == 10
 
 
-def test_one_that_cannot_be_sent_does_not_keep_the_others_back(
+def test_send_signals_again__unknown_signal(
     admin_client: Client, dlr_signals: SignalLog, caplog: pytest.LogCaptureFixture
 ) -> None:
-    ill = DeliveryReportFactory.create(signals=["dlr_of_a_version_to_come"])
+    failed = DeliveryReportFactory.create(signals=["dlr_of_a_version_to_come"])
     DeliveryReportFactory.create()
     with caplog.at_level(logging.ERROR, "django_messente_dlr"):
         response = act(admin_client, ACTION, *DeliveryReport.objects.all())
     assert [level for level, _ in told(response)] == ["success", "error"]
     assert dlr_signals.names == ["dlr_received"]
-    assert f"The signals of delivery report {ill.pk} could not be sent again." in caplog.messages
+    assert f"The signals of delivery report {failed.pk} could not be sent again." in caplog.messages
 
 
-def test_the_history_of_a_report_tells_who_sent_its_signals_again(admin_client: Client, failing: set[int]) -> None:
+def test_send_signals_again__history(admin_client: Client, failing: set[int]) -> None:
     report = DeliveryReportFactory.create()
     act(admin_client, ACTION, report)
     failing.add(report.pk)
@@ -100,14 +98,14 @@ def test_the_history_of_a_report_tells_who_sent_its_signals_again(admin_client: 
     assert "Sent its signals again; a receiver failed." in history
 
 
-def test_all_that_a_filter_finds_can_be_chosen(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_send_signals_again__all_pages_selected(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(page, "MAX_SELECTED", 3)
     first, *_ = DeliveryReportFactory.create_batch(3)
     response = act(admin_client, ACTION, first, select_across="1")
     assert told(response) == [("success", "The signals of 3 reports were sent again.")]
 
 
-def test_more_than_a_page_is_too_much_for_one_request(
+def test_send_signals_again__too_many_selected(
     admin_client: Client, dlr_signals: SignalLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(page, "MAX_SELECTED", 3)
@@ -117,53 +115,51 @@ def test_more_than_a_page_is_too_much_for_one_request(
     assert dlr_signals == []
 
 
-def test_nothing_is_sent_by_get(admin_client: Client, dlr_signals: SignalLog) -> None:
+def test_send_signals_again__get_request(admin_client: Client, dlr_signals: SignalLog) -> None:
     report = DeliveryReportFactory.create()
     admin_client.get(list_url(DeliveryReport), {"action": ACTION, "_selected_action": str(report.pk), "index": "0"})
     assert dlr_signals == []
 
 
 @pytest.mark.django_db(transaction=True)
-def test_receivers_run_outside_a_transaction_even_where_every_request_is_one(
-    admin_client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_send_signals_again__atomic_requests(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(connections.settings["default"], "ATOMIC_REQUESTS", True)
-    seen = []
+    in_transaction = []
 
     def on_dlr(sender: Any, **kwargs: Any) -> None:
-        seen.append(connection.in_atomic_block)
+        in_transaction.append(connection.in_atomic_block)
 
     signals.dlr_received.connect(on_dlr)
     try:
         act(admin_client, ACTION, DeliveryReportFactory.create())
     finally:
         signals.dlr_received.disconnect(on_dlr)
-    assert seen == [False]
+    assert in_transaction == [False]
 
 
-def test_the_pages_of_a_report_and_of_its_message_have_a_button(staff: Staff, dlr_signals: SignalLog) -> None:
+def test_send_signals_again__buttons(staff: Staff, dlr_signals: SignalLog) -> None:
     report = DeliveryReportFactory.create(dispatch_error="shop.on_dlr: KeyError: 'order'")
     button = 'name="action" value="send_signals_again"'
-    may_look = staff("view_deliveryreport", "view_smsmessage")
-    may_act = staff("change_deliveryreport", "view_smsmessage")
+    viewer = staff("view_deliveryreport", "view_smsmessage")
+    editor = staff("change_deliveryreport", "view_smsmessage")
     for url in (page_url(report), page_url(report.message)):
-        assert button not in html(may_look, url)
-        assert button in html(may_act, url)
-    act(may_act, ACTION, report)
+        assert button not in html(viewer, url)
+        assert button in html(editor, url)
+    act(editor, ACTION, report)
     assert dlr_signals.names == ["dlr_received"]
-    # A message's page offers it for what was not heard; its report's page always.
-    assert button not in html(may_act, page_url(report.message))
-    assert button in html(may_act, page_url(report))
+    # The page of a message has the button only while signals are due or a receiver failed.
+    assert button not in html(editor, page_url(report.message))
+    assert button in html(editor, page_url(report))
 
 
-def test_from_the_page_of_a_message_it_leads_to_that_messages_reports(admin_client: Client) -> None:
+def test_send_signals_again__from_message_page(admin_client: Client) -> None:
     report = DeliveryReportFactory.create(dispatch_error="shop.on_dlr: KeyError: 'order'")
     DeliveryReportFactory.create()
-    own = html(admin_client, page_url(report.message)).partition('<ol class="messente-dlr-timeline">')[2]
-    form = re.search(r'<form method="post" action="(.*?)">.*?value="send_sig', own, re.DOTALL)
+    timeline = html(admin_client, page_url(report.message)).partition('<ol class="messente-dlr-timeline">')[2]
+    form = re.search(r'<form method="post" action="(.*?)">.*?value="send_sig', timeline, re.DOTALL)
     assert form
-    chosen = {"action": ACTION, "_selected_action": report.pk, "index": "0"}
-    response = admin_client.post(form[1], chosen, follow=True)
+    data = {"action": ACTION, "_selected_action": report.pk, "index": "0"}
+    response = admin_client.post(form[1], data, follow=True)
     assert list(response.context["cl"].result_list) == [report]
     report.refresh_from_db()
     assert not report.dispatch_error

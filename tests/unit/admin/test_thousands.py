@@ -1,4 +1,4 @@
-"""Where a project has thousands separated, people read «1,234» and the admin's own forms still say 1234."""
+"""With USE_THOUSAND_SEPARATOR, pages show 1,234, and the forms of the admin still contain 1234."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _separated(settings: Any) -> None:
     settings.USE_THOUSAND_SEPARATOR = True
 
 
-def test_buttons_name_their_rows(admin_client: Client) -> None:
+def test_buttons__primary_keys_without_separator(admin_client: Client) -> None:
     failed = SmsMessageFactory.create(pk=1234, status=Status.FAILED, text="Your code is 1234")
     waiting = SmsMessageFactory.create(pk=1235)
     report = DeliveryReportFactory.create(pk=1236, message=waiting, dispatch_error="Oh.")
@@ -33,20 +33,18 @@ def test_buttons_name_their_rows(admin_client: Client) -> None:
         (report, [report]),
         (account, [account]),
     ]
-    for row, named in rows:
-        chosen = re.findall(r'name="_selected_action" value="(.*?)"', html(admin_client, page_url(row)))
-        assert sorted(chosen) == sorted(str(each.pk) for each in named)
-    asked = act(admin_client, "resend", failed).content.decode()
-    assert 'name="_selected_action" value="1234"' in asked
+    for row, selected_rows in rows:
+        selected = re.findall(r'name="_selected_action" value="(.*?)"', html(admin_client, page_url(row)))
+        assert sorted(selected) == sorted(str(each.pk) for each in selected_rows)
+    confirmation = act(admin_client, "resend", failed).content.decode()
+    assert 'name="_selected_action" value="1234"' in confirmation
 
 
-def test_a_number_that_nobody_has_counted_to_its_end_is_told_as_it_is(
-    admin_client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    found = querysets.CappedCount(1000)
-    found.is_capped = True
+def test_pages__capped_count_without_separator(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    count = querysets.CappedCount(1000)
+    count.is_capped = True
     for module in ("changelist", "quick_filters", "warnings"):
-        monkeypatch.setattr(f"django_messente_dlr.admin.{module}.capped_count", lambda *_args, **_options: found)
+        monkeypatch.setattr(f"django_messente_dlr.admin.{module}.capped_count", lambda *_args, **_options: count)
     SmsMessageFactory.create()
     messages, reports = html(admin_client, list_url(SmsMessage)), html(admin_client, list_url(DeliveryReport))
     assert "1000+ SMS messages" in messages

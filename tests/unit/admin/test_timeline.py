@@ -1,4 +1,4 @@
-"""Everything that happened to a message, in its order, on its page."""
+"""The timeline on the page of a message."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ pytestmark = pytest.mark.django_db
 
 
 def timeline(client: Client, message: SmsMessage | None) -> list[str]:
-    """What the events say, markup left out."""
-    found = html(client, page_url(message)).partition('<ol class="messente-dlr-timeline">')[2].partition("</ol>")[0]
-    events = re.findall(r"<li class[^>]*>(.*?)</li>", found, flags=re.DOTALL)
+    """Return the text of each event, without markup."""
+    markup = html(client, page_url(message)).partition('<ol class="messente-dlr-timeline">')[2].partition("</ol>")[0]
+    events = re.findall(r"<li class[^>]*>(.*?)</li>", markup, flags=re.DOTALL)
     return [" ".join(re.sub(r"<[^>]*>", " ", event).split()) for event in events]
 
 
-def test_a_message_that_waits_for_its_report_says_when_messente_is_asked(admin_client: Client) -> None:
+def test_timeline__pending_message(admin_client: Client) -> None:
     now = timezone.now()
     message = SmsMessageFactory.create(
         created_at=now - timedelta(hours=1), next_poll_at=now + timedelta(minutes=5, seconds=5)
@@ -41,7 +41,7 @@ def test_a_message_that_waits_for_its_report_says_when_messente_is_asked(admin_c
 
 
 @pytest.mark.parametrize(("late", "title"), [(1, "Messente is asked next"), (11, "Messente should have been asked")])
-def test_a_question_that_nobody_asks_is_not_told_as_one_to_come(admin_client: Client, late: int, title: str) -> None:
+def test_timeline__overdue_poll(admin_client: Client, late: int, title: str) -> None:
     now = timezone.now()
     message = SmsMessageFactory.create(
         created_at=now - timedelta(hours=1), next_poll_at=now - timedelta(minutes=late, seconds=5)
@@ -51,22 +51,20 @@ def test_a_question_that_nobody_asks_is_not_told_as_one_to_come(admin_client: Cl
 
 
 @pytest.mark.parametrize(
-    ("unaskable", "why"),
+    ("attributes", "reason"),
     [({"queued": True}, "Messente has given it no id."), ({"account": "gone"}, "Its account is not configured.")],
 )
-def test_where_nobody_can_be_asked_it_says_why_and_when_it_is_given_up(
-    admin_client: Client, unaskable: dict[str, Any], why: str
-) -> None:
+def test_timeline__unpollable_message(admin_client: Client, attributes: dict[str, Any], reason: str) -> None:
     now = timezone.now()
     at = now - timedelta(hours=42, minutes=-5)
-    message = SmsMessageFactory.create(**unaskable, created_at=at, next_poll_at=now + timedelta(minutes=5))
+    message = SmsMessageFactory.create(**attributes, created_at=at, next_poll_at=now + timedelta(minutes=5))
     *_, given_up = timeline(admin_client, message)
     assert given_up.startswith("Given up, unless a report comes ")
     assert "in 6 hours" in given_up
-    assert given_up.endswith(f" {why}")
+    assert given_up.endswith(f" {reason}")
 
 
-def test_its_reports_follow_with_what_they_did_and_how_long_that_took(admin_client: Client) -> None:
+def test_timeline__reports(admin_client: Client) -> None:
     sent = timezone.now() - timedelta(minutes=10)
     message = SmsMessageFactory.create(status=Status.REJECTED, err=7, created_at=sent, sms_unique_id="abc123")
     DeliveryReportFactory.create(
@@ -95,13 +93,13 @@ def test_its_reports_follow_with_what_they_did_and_how_long_that_took(admin_clie
     assert "REJECTD, err 7: It was rejected. Sender name not allowed" in callback
 
 
-def test_what_receivers_said_stands_with_the_report(admin_client: Client) -> None:
+def test_timeline__receiver_errors(admin_client: Client) -> None:
     report = DeliveryReportFactory.create(dispatch_error="shop.on_dlr: KeyError: 'order'")
     assert "A receiver failed" in "".join(timeline(admin_client, report.message))
     assert "shop.on_dlr: KeyError" in "".join(timeline(admin_client, report.message))
 
 
-def test_what_messente_answered_to_sending_is_told(admin_client: Client) -> None:
+def test_timeline__response_to_sending(admin_client: Client) -> None:
     message = SmsMessageFactory.create(status=Status.REJECTED, sent_at=None, sms_unique_id=None)
     DeliveryReportFactory.create(
         message=message, source="send", stat="", status=Status.REJECTED, payload={"answer": "ERROR 111"}
@@ -110,12 +108,12 @@ def test_what_messente_answered_to_sending_is_told(admin_client: Client) -> None
     assert "ERROR 111" in timeline(admin_client, message)[1]
 
 
-def test_one_that_is_not_asked_about_any_more_says_how_often_it_was(admin_client: Client) -> None:
+def test_timeline__no_further_polls(admin_client: Client) -> None:
     message = SmsMessageFactory.create(status=Status.UNRESOLVED, next_poll_at=None, poll_count=20)
     assert timeline(admin_client, message)[-1] == "Messente is not asked any more Asked 20 times so far."
 
 
-def test_one_that_messente_was_told_to_send_later_is_not_sent_yet(admin_client: Client) -> None:
+def test_timeline__scheduled_message(admin_client: Client) -> None:
     now = timezone.now()
     message = SmsMessageFactory.create(created_at=now, sent_at=now + timedelta(hours=20, seconds=30))
     _entered, sent, *_ = timeline(admin_client, message)
@@ -124,7 +122,7 @@ def test_one_that_messente_was_told_to_send_later_is_not_sent_yet(admin_client: 
     assert "Sent" not in sent
 
 
-def test_one_that_was_sent_again_says_when(admin_client: Client) -> None:
+def test_timeline__resent_message(admin_client: Client) -> None:
     sent = timezone.now() - timedelta(minutes=10)
     message = SmsMessageFactory.create(
         status=Status.FAILED, err=999, created_at=sent, resent_at=sent + timedelta(seconds=75)
@@ -135,7 +133,7 @@ def test_one_that_was_sent_again_says_when(admin_client: Client) -> None:
 
 
 @pytest.mark.parametrize("use_tz", [True, False])
-def test_times_are_told_with_and_without_time_zones(admin_client: Client, settings: Any, *, use_tz: bool) -> None:
+def test_pages__with_and_without_time_zones(admin_client: Client, settings: Any, *, use_tz: bool) -> None:
     settings.USE_TZ = use_tz
     message = SmsMessageFactory.create(created_at=timezone.now() - timedelta(minutes=3))
     assert "3 minutes ago" in timeline(admin_client, message)[0]
