@@ -20,19 +20,7 @@ from django_messente_dlr.callbacks import tokens
 from django_messente_dlr.checks.callback_url import split
 
 OF = "django_messente_dlr"
-# What examples, this project's own among them, and people in a hurry write.
-DEFAULT_PASSWORDS = {
-    "only-the-sandbox-knows-it",
-    "sandbox",
-    "password",
-    "a-password",
-    "secret",
-    "changeme",
-    "…",
-    "...",
-}
 SHORTEST_KEY, FEWEST_CHARACTERS = 32, 5
-SHORTEST_PASSWORD = 8
 # A project that sets one of these says itself that a proxy stands before it.
 PROXY_SETTINGS = ("SECURE_PROXY_SSL_HEADER", "USE_X_FORWARDED_HOST", "USE_X_FORWARDED_PORT")
 
@@ -44,7 +32,7 @@ def check_deployment(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> 
         config = conf.get_config()
     except ImproperlyConfigured:
         return []  # E001 tells
-    messages = [*_check_secrets(config), *_check_hosts(config), *_check_allow_list(config)]
+    messages = [*_check_keys(config), *_check_hosts(config), *_check_allow_list(config)]
     parts = split(config.callback_base_url)
     return [*(_check_base(parts) if parts else []), *messages]
 
@@ -85,7 +73,7 @@ def _check_base(parts: SplitResult) -> Iterator[CheckMessage]:
         )
 
 
-def _check_secrets(config: conf.Config) -> Iterator[CheckMessage]:
+def _check_keys(config: conf.Config) -> Iterator[CheckMessage]:
     for key in config.callback_keys:
         if len(key) < SHORTEST_KEY or len(set(key)) < FEWEST_CHARACTERS:
             yield Warning(
@@ -94,25 +82,6 @@ def _check_secrets(config: conf.Config) -> Iterator[CheckMessage]:
                 hint='Make one with python -c "import secrets; print(secrets.token_urlsafe(48))", put it first, and '
                 "keep the old one until messente_doctor says that it is not used any more.",
                 id=f"{OF}.W007",
-            )
-    for name, account in config.accounts.items():
-        for password in account.passwords:
-            if password.lower() in DEFAULT_PASSWORDS or password == account.username:
-                sentence, id_ = (
-                    f"The account «{name}» has the password of an example, or its user name for one.",
-                    "W008",
-                )
-            elif len(password) < SHORTEST_PASSWORD:
-                sentence, id_ = (
-                    f"The account «{name}» has a password of less than {SHORTEST_PASSWORD} characters.",
-                    "W009",
-                )
-            else:
-                continue
-            yield Warning(
-                f"{sentence} Who guesses it can sign reports.",
-                hint="Copy the API key from Messente's dashboard, or have a new one made there.",
-                id=f"{OF}.{id_}",
             )
 
 

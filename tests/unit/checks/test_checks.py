@@ -95,10 +95,6 @@ WRONGS: dict[str, tuple[dict[Any, Any], list[str]]] = {
     "a base of a host that is not allowed": ({**RIGHT, "CALLBACK_BASE_URL": "https://example.org"}, ["W006"]),
     "a short callback key": ({**RIGHT, "CALLBACK_KEYS": [LONG, "a-secret"]}, ["W007"]),
     "a callback key of one letter": ({**RIGHT, "CALLBACK_KEYS": ["x" * 50]}, ["W007"]),
-    "the password of the example": ({**RIGHT, "PASSWORD": "only-the-sandbox-knows-it"}, ["W008"]),
-    "a user name for a password": ({**RIGHT, "PASSWORD": "shop"}, ["W008"]),
-    "an old password of an example": ({**RIGHT, "PREVIOUS_PASSWORDS": ["changeme"]}, ["W008"]),
-    "a short password": ({**RIGHT, "PASSWORD": "x7-K2"}, ["W009"]),
     "hosts that are not https": (
         {**RIGHT, "API_HOSTS": ["https://a.example", "http://b.example"], "OMNICHANNEL_URL": "http://c.example/v1"},
         ["W010", "W010"],
