@@ -137,7 +137,7 @@ def account(name: str) -> AccountSettings:
     except KeyError:
         configured = ", ".join(sorted(accounts())) or "none"
         raise ImproperlyConfigured(
-            f"{SETTING} has no account «{name}» (configured: {configured}). Add USERNAME and PASSWORD to {SETTING}, "
+            f"{SETTING} has no account '{name}' (configured: {configured}). Add USERNAME and PASSWORD to {SETTING}, "
             f'or an entry "{name}" to its ACCOUNTS.'
         ) from None
 

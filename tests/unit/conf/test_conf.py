@@ -82,7 +82,7 @@ def test_an_account_is_found_by_its_name() -> None:
 
 
 def test_an_unknown_account_is_told_with_what_to_write(settings: Any) -> None:
-    with pytest.raises(ImproperlyConfigured, match=r"no account «shop» \(configured: default, marketing\)"):
+    with pytest.raises(ImproperlyConfigured, match=r"no account 'shop' \(configured: default, marketing\)"):
         conf.account("shop")
     settings.MESSENTE_DLR = {}
     with pytest.raises(ImproperlyConfigured, match=r"configured: none.*Add USERNAME and PASSWORD"):

@@ -72,7 +72,7 @@ def test_a_refused_account_is_exit_status_2_and_a_sentence_that_says_what_to_do(
 
 
 def test_an_account_that_is_not_configured_is_exit_status_2() -> None:
-    with pytest.raises(CommandError, match="no account «nobody»") as raised:
+    with pytest.raises(CommandError, match="no account 'nobody'") as raised:
         poll("--account=nobody")
     assert raised.value.returncode == 2
 
@@ -166,7 +166,7 @@ def test_a_dry_run_with_nothing_to_do_says_so() -> None:
 
 
 def test_a_dry_run_of_an_unknown_account_is_exit_status_2() -> None:
-    with pytest.raises(CommandError, match="no account «nobody»") as raised:
+    with pytest.raises(CommandError, match="no account 'nobody'") as raised:
         poll("--dry-run", "--account=nobody")
     assert raised.value.returncode == 2
 
