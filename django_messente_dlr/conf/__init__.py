@@ -59,8 +59,7 @@ class Config:
     Attributes:
         accounts: the accounts by name.
         callback_base_url: the scheme and host of this project for Messente; "" sends messages without a dlr-url.
-        callback_keys: the keys of callback URLs: the first signs, all verify. Empty for SECRET_KEY and
-            SECRET_KEY_FALLBACKS.
+        callback_keys: the keys of callback URLs: the first signs, all verify. Empty for Django's secret keys.
         callback_allowed_ips: the networks that may send callbacks; empty for any.
         trusted_proxy_count: the number of proxies in front of this project that append to X-Forwarded-For.
         store_text: whether the texts of messages are stored.
@@ -161,7 +160,7 @@ def _read_accounts(raw: Mapping[str, Any]) -> dict[str, AccountSettings]:
     if not isinstance(entries, Mapping) or not all(
         isinstance(name, str) and isinstance(entry, Mapping) for name, entry in entries.items()
     ):
-        raise ImproperlyConfigured(f"{SETTING}: ACCOUNTS must be a dictionary of dictionaries by account name.")
+        raise ImproperlyConfigured(f"{SETTING}: ACCOUNTS must be a dict of dicts, one for each account.")
     suffix = " of account '{}'" if raw.get("ACCOUNTS") is not None else ""
     return {name: _read_account(name, entry, suffix=suffix.format(name)) for name, entry in entries.items()}
 
