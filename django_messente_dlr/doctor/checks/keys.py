@@ -25,7 +25,7 @@ def check_keys() -> Iterator[CheckMessage]:
     for position, key in enumerate(tokens.signing_keys(), 1):
         purpose = "signs callback URLs" if position == 1 else "still verifies callback URLs"
         yield Info(
-            f"Key {position}, which {purpose}, was used {_last_use(last_uses, key)}.",
+            f"Key {position} {purpose}. Last use: {_last_use(last_uses, key)}.",
             obj=TOPIC,
             id="django_messente_dlr.doctor.D061",
         )
@@ -33,7 +33,7 @@ def check_keys() -> Iterator[CheckMessage]:
         for position, password in enumerate(credentials.passwords):
             subject = f"Previous password {position}" if position else "The password"
             yield Info(
-                f"{subject} of account {name} signed a callback {_last_use(last_uses, password)}.",
+                f"{subject} of account {name} verifies signatures. Last use: {_last_use(last_uses, password)}.",
                 obj=TOPIC,
                 id="django_messente_dlr.doctor.D062",
             )
@@ -43,4 +43,4 @@ def _last_use(last_uses: dict[str, str], key: str | bytes) -> str:
     """Return the time of a key's last use and its fingerprint, such as "never (1a2b3c4d)"."""
     fingerprints = key_fingerprints.all_fingerprints(key)
     times = [last_uses[fingerprint] for fingerprint in fingerprints if fingerprint in last_uses]
-    return f"{f'last at {max(times)}' if times else 'never'} ({key_fingerprints.fingerprint(key)})"
+    return f"{max(times, default='never')} ({key_fingerprints.fingerprint(key)})"

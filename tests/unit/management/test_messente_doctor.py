@@ -19,12 +19,11 @@ from django.db.migrations import Migration
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
-from django_messente_dlr import callbacks, dispatch
+from django_messente_dlr import callbacks
 from django_messente_dlr.callbacks import key_fingerprints, tokens
 from django_messente_dlr.callbacks.tokens import ProbeToken
 from django_messente_dlr.models import Account, DeliveryReport, SmsMessage
 from django_messente_dlr.sandbox import Sandbox
-from django_messente_dlr.testing.callbacks import simulate_callback
 from django_messente_dlr.testing.factories import AccountFactory, DeliveryReportFactory, SmsMessageFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -78,7 +77,7 @@ def test_messente_doctor__no_problem() -> None:
         "reports: Every report has its message",
         "account default: The last poll was at",
         "account default: The last callback arrived at",
-        "keys: Key 1, which signs callback URLs, was used never",
+        "keys: Key 1 signs callback URLs. Last use: never",
     ):
         assert f"ok       {text}" in output
     assert not DeliveryReport.objects.exists()
@@ -192,9 +191,7 @@ def add_orphan() -> None:
 
 
 def add_undispatched_report() -> None:
-    with mock.patch.object(dispatch, "dispatch_report"):
-        simulate_callback(SmsMessageFactory.create())
-    DeliveryReport.objects.update(dispatch_due_at=timezone.now() - timedelta(minutes=1))
+    DeliveryReportFactory.create(dispatch_due_at=timezone.now() - timedelta(minutes=1), dispatched_at=None)
 
 
 def add_failed_dispatch() -> None:
@@ -229,7 +226,7 @@ def record_failed_poll() -> None:
         (
             add_unconfigured_account,
             1,
-            "pending whose accounts are not configured, such as former.",
+            "1 messages are pending whose accounts are not configured, such as former.",
         ),
         (add_orphan, 1, "1 reports are about unknown messages."),
         (add_undispatched_report, 1, "1 reports have signals that a process did not send."),
@@ -274,11 +271,8 @@ def test_messente_doctor__last_use_of_keys(settings: Any) -> None:
     fingerprint = key_fingerprints.fingerprint("old-" * 10)
     Account.objects.update(key_uses={fingerprint: "2026-01-02T03:04:05+00:00"})
     output = run_doctor()[1]
-    assert (
-        f"Key 2, which still verifies callback URLs, was used last at 2026-01-02T03:04:05+00:00 ({fingerprint})."
-        in output
-    )
-    assert "Key 1, which signs callback URLs, was used never" in output
+    assert f"Key 2 still verifies callback URLs. Last use: 2026-01-02T03:04:05+00:00 ({fingerprint})." in output
+    assert "Key 1 signs callback URLs. Last use: never" in output
     assert "old-old" not in output
 
 
