@@ -1,1 +1,1 @@
-"""The read-only REST door, on Django REST framework: what became of every message, for other programs."""
+"""A read-only REST API on Django REST framework: messages and their delivery reports, for other programs."""

@@ -1,4 +1,4 @@
-"""Who may read: whoever Django's «view» permission lets."""
+"""The permission to read: Django's "view" permission of the model."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ VIEW = "%(app_label)s.view_%(model_name)s"
 
 
 class ViewPermission(DjangoModelPermissions):
-    """Asks for the «view» permission to read, where the base class lets in whoever has logged in."""
+    """Require the "view" permission to read. The base class admits any authenticated user to read."""
 
     perms_map: ClassVar[dict[str, list[str]]] = {  # type: ignore[misc]
         **DjangoModelPermissions.perms_map,

@@ -1,4 +1,7 @@
-"""What is told of a message and of its reports. Fields are named one by one, so that no new column slips out."""
+"""The representation of a message and its reports.
+
+Each field is listed, so that a new column is not published by accident.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +15,10 @@ from django_messente_dlr.utils import masking
 
 
 class SmsCauseSerializer(serializers.Serializer[ErrorCode]):
-    """The cause of a failure, in words."""
+    """The cause of a failure, with its meaning."""
 
-    code = serializers.IntegerField(source="value", help_text="Messente's number for it: err.")
-    name = serializers.SerializerMethodField(help_text="Its name, as the filter «cause» takes it.")
+    code = serializers.IntegerField(source="value", help_text="Messente's error code (err).")
+    name = serializers.SerializerMethodField(help_text="The name, a value of the filter 'cause'.")
     meaning = serializers.CharField()
     advice = serializers.CharField()
 
@@ -24,7 +27,7 @@ class SmsCauseSerializer(serializers.Serializer[ErrorCode]):
 
 
 class DeliveryReportSerializer(serializers.ModelSerializer[DeliveryReport]):
-    """One report, without what came over the wire."""
+    """One report, without its payload."""
 
     class Meta:
         model = DeliveryReport
@@ -44,18 +47,18 @@ class DeliveryReportSerializer(serializers.ModelSerializer[DeliveryReport]):
 
 
 class DeliveryReportDetailSerializer(DeliveryReportSerializer):
-    """One report with its payload, in which recipients are masked for those who may not see them."""
+    """One report with its payload. Recipients are masked for users without the permission view_recipient."""
 
     class Meta(DeliveryReportSerializer.Meta):
         fields = (*DeliveryReportSerializer.Meta.fields, "payload")
         read_only_fields = fields
 
     def to_representation(self, instance: DeliveryReport) -> dict[str, Any]:
-        told = super().to_representation(instance)
+        data = super().to_representation(instance)
         if not _may_see_recipients(self):
             number = instance.message.recipient if instance.message else ""
-            told["payload"] = masking.mask_in_json(told["payload"], number)
-        return told
+            data["payload"] = masking.mask_in_json(data["payload"], number)
+        return data
 
 
 class SmsMessageSerializer(serializers.ModelSerializer[SmsMessage]):
@@ -63,14 +66,13 @@ class SmsMessageSerializer(serializers.ModelSerializer[SmsMessage]):
 
     cause = SmsCauseSerializer(read_only=True, allow_null=True)
     recipient = serializers.CharField(
-        read_only=True, help_text="Masked (+372•••••000) for those without the permission view_recipient."
+        read_only=True, help_text="Masked (+372•••••000) for users without the permission view_recipient."
     )
     reports = DeliveryReportSerializer(many=True, read_only=True)
 
     class Meta:
         model = SmsMessage
-        # No text: a one-time password is not for every program that asks what was delivered. And no callback URL,
-        # which is a secret.
+        # Not the text, which may be a one-time password, and not the callback URL, which is a secret.
         fields: tuple[str, ...] = (
             "id",
             "sms_unique_id",
@@ -97,13 +99,13 @@ class SmsMessageSerializer(serializers.ModelSerializer[SmsMessage]):
         read_only_fields = fields
 
     def to_representation(self, instance: SmsMessage) -> dict[str, Any]:
-        told = super().to_representation(instance)
+        data = super().to_representation(instance)
         if not _may_see_recipients(self):
             number = instance.recipient
-            told["recipient"] = masking.mask_number(number)
-            told["error_text"] = masking.mask_in_text(told["error_text"], number)
-            told["metadata"] = masking.mask_in_json(told["metadata"], number)
-        return told
+            data["recipient"] = masking.mask_number(number)
+            data["error_text"] = masking.mask_in_text(data["error_text"], number)
+            data["metadata"] = masking.mask_in_json(data["metadata"], number)
+        return data
 
 
 class SmsMessageDetailSerializer(SmsMessageSerializer):

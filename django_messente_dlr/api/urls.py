@@ -1,4 +1,7 @@
-"""``path("api/messente/", include("django_messente_dlr.api.urls"))``, with and without the last slash."""
+"""URLs of the REST API: ``path("api/messente/", include("django_messente_dlr.api.urls"))``.
+
+Each URL works with and without its last slash.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Messages with their reports, newest first. Read-only whatever the project's ``REST_FRAMEWORK`` says."""
+"""Messages with their reports, newest first. The views are read-only with any ``REST_FRAMEWORK`` settings."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ try:
     from django_filters.rest_framework import DjangoFilterBackend
 
     from django_messente_dlr.api.filters import MessageFilter
-except ImportError as exc:  # pragma: no cover - the tests have what the extra brings
+except ImportError as exc:  # pragma: no cover - the tests install the extra
     raise ImproperlyConfigured(
         "django_messente_dlr.api needs django-filter. Run: pip install 'django-messente-dlr[api]'"
     ) from exc
 
-KEY = re.compile(r"[0-9]{1,18}", re.ASCII)
+PRIMARY_KEY = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 
-class NewestFirst(CursorPagination):
-    """Pages that cost the same at the end as at the beginning, and need no count."""
+class NewestFirstPagination(CursorPagination):
+    """Paginate by cursor: a late page is as fast as the first, and no rows are counted."""
 
     ordering = "-pk"
     page_size = 50
@@ -39,24 +39,28 @@ class NewestFirst(CursorPagination):
     max_page_size = 500
 
     def decode_cursor(self, request: Request) -> Cursor | None:
-        """Return where a page begins; a cursor that names no primary key is as invalid as one that cannot be read."""
+        """Return the position of a page.
+
+        Raises:
+            NotFound: the cursor is unreadable, or its position is not a primary key.
+        """
         cursor: Cursor | None = super().decode_cursor(request)
-        if cursor is not None and cursor.position is not None and not KEY.fullmatch(str(cursor.position)):
+        if cursor is not None and cursor.position is not None and not PRIMARY_KEY.fullmatch(str(cursor.position)):
             raise NotFound(self.invalid_cursor_message)
         return cursor
 
 
 class MessageViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[SmsMessage]):
-    """Messages that were sent through Messente, and what became of them."""
+    """Messages that were sent through Messente, with their delivery reports."""
 
     permission_classes = (IsAuthenticated, ViewPermission)
-    pagination_class = NewestFirst
-    # There is one. NamespaceVersioning would look for the project's in our namespace, and answer 404.
+    pagination_class = NewestFirstPagination
+    # The API has one version. With the project's NamespaceVersioning, this app's namespace would answer 404.
     versioning_class = None
     filter_backends = (DjangoFilterBackend,)
     filterset_class = MessageFilter
-    lookup_value_regex = KEY.pattern
-    # The text is not told, so it is not fetched. Reports in the order in which they came.
+    lookup_value_regex = PRIMARY_KEY.pattern
+    # The text is not published, so it is not fetched. Reports are in the order of their receipt.
     queryset = (
         SmsMessage.objects.select_related("pending")
         .defer("text")

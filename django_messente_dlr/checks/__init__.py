@@ -1,7 +1,7 @@
-"""System checks: mistakes in the set-up are found before they cost reports.
+"""System checks of the app's settings and of the project's settings that affect callbacks.
 
-Each has an id, a sentence and a hint that says what to do. What matters only once real reports come is checked under
-``manage.py check --deploy``.
+Each message has an id and a hint that states the correction. ``manage.py check --deploy`` adds the checks that matter
+only on a site that receives real reports.
 """
 
 from __future__ import annotations

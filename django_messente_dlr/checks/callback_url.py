@@ -1,4 +1,4 @@
-"""Can Messente be told where to report? ``CALLBACK_BASE_URL`` and the project's URLs."""
+"""Check ``CALLBACK_BASE_URL`` and the callback view's URL."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from django.urls import NoReverseMatch
 from django_messente_dlr import conf
 from django_messente_dlr.callbacks import tokens
 
-OF = "django_messente_dlr"
+APP = "django_messente_dlr"
 
 
 @register(Tags.urls)
 def check_callback_url(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
-    """Check that Messente can be told where to report."""
+    """Check that the app can build a callback URL for Messente."""
     try:
-        base = conf.get_config().callback_base_url
-        if not base:
+        base_url = conf.get_config().callback_base_url
+        if not base_url:
             return [
                 Warning(
-                    f"{conf.SETTING} has no CALLBACK_BASE_URL, so Messente is not told where to report to.",
+                    f"{conf.SETTING} has no CALLBACK_BASE_URL, so Messente sends no callbacks.",
                     hint='Set it to the scheme and host of this site, such as "https://shop.example.com". Without '
-                    "it reports are only learnt by poll_dlrs.",
-                    id=f"{OF}.W002",
+                    "it only poll_dlrs collects reports.",
+                    id=f"{APP}.W002",
                 )
             ]
         path = tokens.webhook_path()
@@ -39,49 +39,54 @@ def check_callback_url(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -
                 "The callback view has no URL.",
                 hint='Add path("messente/", include("django_messente_dlr.urls")) to the project\'s urlpatterns, not '
                 "within another include that has a namespace.",
-                id=f"{OF}.E003",
+                id=f"{APP}.E003",
             )
         ]
     except ImproperlyConfigured:
-        return []  # E001 tells
-    parts = split(base)
+        return []  # E001 reports it
+    parts = split_base_url(base_url)
     if parts is None or parts.query or parts.fragment or parts.username is not None:
         return [
             Error(
-                "CALLBACK_BASE_URL is not the scheme and host of a site, so that Messente cannot call.",
-                hint='Write it like "https://shop.example.com": no user name, no query string, and no path but a '
-                "prefix under which all of this project is served.",
-                id=f"{OF}.E007",
+                "CALLBACK_BASE_URL is not the scheme and host of a site, so Messente cannot request it.",
+                hint='Write it like "https://shop.example.com": no user name, no query string, and no path other '
+                "than a prefix that the whole project is served under.",
+                id=f"{APP}.E007",
             )
         ]
     return list(_check_prefix(parts.path.rstrip("/"), path))
 
 
 def _check_prefix(prefix: str, path: str) -> Iterator[CheckMessage]:
-    """Check what stands between the host and the path of our own urlpatterns: a prefix of the whole project's."""
-    of_project = (settings.FORCE_SCRIPT_NAME or "").rstrip("/")
-    of_ours = path.rpartition("/dlr/")[0]
-    if of_project and not prefix.endswith(of_project):
+    """Check the path of the base URL: it is the project's prefix, and repeats no part of the callback view's path.
+
+    Args:
+        prefix: the path of ``CALLBACK_BASE_URL`` without the last slash.
+        path: the path of the webhook in the project's urlpatterns.
+    """
+    script_name = (settings.FORCE_SCRIPT_NAME or "").rstrip("/")
+    include_path = path.rpartition("/dlr/")[0]
+    if script_name and not prefix.endswith(script_name):
         yield Warning(
-            f"FORCE_SCRIPT_NAME says that this project is served under {of_project}, and CALLBACK_BASE_URL does not "
-            "end in that, so that Messente would call another address.",
-            hint=f"Write {of_project} after the host, unless a proxy serves the callback elsewhere.",
-            id=f"{OF}.W012",
+            f"FORCE_SCRIPT_NAME states that this project is served under {script_name}, but CALLBACK_BASE_URL does "
+            "not end in it, so Messente would request another URL.",
+            hint=f"Write {script_name} after the host, unless a proxy serves the callback elsewhere.",
+            id=f"{APP}.W012",
         )
-    elif of_ours and prefix.endswith(of_ours):
+    elif include_path and prefix.endswith(include_path):
         yield Warning(
-            f"CALLBACK_BASE_URL ends in {of_ours}, under which our URLs are included, so that Messente is told to "
-            f"call {prefix}{path}.",
-            hint=f"Take {of_ours} away from it, unless all of this project is served under it once more.",
-            id=f"{OF}.W012",
+            f"CALLBACK_BASE_URL ends in {include_path}, the path that includes the app's URLs, so Messente would "
+            f"request {prefix}{path}.",
+            hint=f"Remove {include_path} from it, unless the whole project is served under that prefix, too.",
+            id=f"{APP}.W012",
         )
 
 
-def split(base: str) -> SplitResult | None:
-    """Return the parts of a base URL with http or https and a host, or None for anything else."""
+def split_base_url(base_url: str) -> SplitResult | None:
+    """Return the parts of a base URL; None if it is not http or https with a host."""
     try:
-        parts = urlsplit(base)
+        parts = urlsplit(base_url)
         valid = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
     except ValueError:
         return None
-    return parts if valid and base.isprintable() and " " not in base else None
+    return parts if valid and base_url.isprintable() and " " not in base_url else None

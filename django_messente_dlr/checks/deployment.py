@@ -1,4 +1,4 @@
-"""What matters once real reports come: ``manage.py check --deploy``."""
+"""Check what matters on a site that receives real reports: ``manage.py check --deploy``."""
 
 from __future__ import annotations
 
@@ -17,113 +17,82 @@ from django.urls import NoReverseMatch
 
 from django_messente_dlr import conf
 from django_messente_dlr.callbacks import tokens
-from django_messente_dlr.checks.callback_url import split
+from django_messente_dlr.checks.callback_url import split_base_url
 
-OF = "django_messente_dlr"
-# What examples, this project's own among them, and people in a hurry write.
-DEFAULT_PASSWORDS = {
-    "only-the-sandbox-knows-it",
-    "sandbox",
-    "password",
-    "a-password",
-    "secret",
-    "changeme",
-    "…",
-    "...",
-}
-SHORTEST_KEY, FEWEST_CHARACTERS = 32, 5
-SHORTEST_PASSWORD = 8
-# A project that sets one of these says itself that a proxy stands before it.
+APP = "django_messente_dlr"
+MIN_KEY_LENGTH, MIN_DISTINCT_CHARACTERS = 32, 5
+# A project sets one of these only behind a proxy.
 PROXY_SETTINGS = ("SECURE_PROXY_SSL_HEADER", "USE_X_FORWARDED_HOST", "USE_X_FORWARDED_PORT")
 
 
 @register(Tags.security, deploy=True)
 def check_deployment(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
-    """Check what matters once real reports come."""
+    """Check the settings that matter on a site that receives real reports."""
     try:
         config = conf.get_config()
     except ImproperlyConfigured:
-        return []  # E001 tells
-    messages = [*_check_secrets(config), *_check_hosts(config), *_check_allow_list(config)]
-    parts = split(config.callback_base_url)
+        return []  # E001 reports it
+    messages = [*_check_keys(config), *_check_hosts(config), *_check_allow_list(config)]
+    parts = split_base_url(config.callback_base_url)
     return [*(_check_base(parts) if parts else []), *messages]
 
 
 def _check_base(parts: SplitResult) -> Iterator[CheckMessage]:
     if parts.scheme != "https":
         yield Warning(
-            "CALLBACK_BASE_URL is not https, so the secret in callback URLs travels in the open.",
+            "CALLBACK_BASE_URL is not https, so the secret in callback URLs is sent unencrypted.",
             hint="Serve the callback over https and change CALLBACK_BASE_URL.",
-            id=f"{OF}.W003",
+            id=f"{APP}.W003",
         )
         if settings.SECURE_SSL_REDIRECT and not _is_exempt():
             yield Error(
-                "CALLBACK_BASE_URL is not https and SECURE_SSL_REDIRECT is on: reports are answered with a redirect, "
-                "which Messente takes for «received» or, by GET, is not known to follow.",
-                hint="Change CALLBACK_BASE_URL to https, or have SECURE_REDIRECT_EXEMPT match the callback's path.",
-                id=f"{OF}.E008",
+                "CALLBACK_BASE_URL is not https and SECURE_SSL_REDIRECT is on: callbacks get a redirect. "
+                "Messente takes it for success after a POST, and is not known to follow it after a GET.",
+                hint="Change CALLBACK_BASE_URL to https, or add the callback's path to SECURE_REDIRECT_EXEMPT.",
+                id=f"{APP}.E008",
             )
     host = parts.hostname or ""
     if settings.PREPEND_WWW and not host.startswith("www."):
         yield Error(
-            "PREPEND_WWW is on and CALLBACK_BASE_URL does not begin with www: reports are answered with a redirect, "
-            "which Messente takes for «received» or, by GET, is not known to follow.",
+            "PREPEND_WWW is on and CALLBACK_BASE_URL does not begin with www: callbacks get a redirect. "
+            "Messente takes it for success after a POST, and is not known to follow it after a GET.",
             hint=f"Write www.{host} into CALLBACK_BASE_URL.",
-            id=f"{OF}.E009",
+            id=f"{APP}.E009",
         )
     if _is_private(host):
         yield Warning(
             f"CALLBACK_BASE_URL points to {host}, which Messente cannot reach.",
-            hint="Write the name under which this site is to be reached from outside.",
-            id=f"{OF}.W005",
+            hint="Write the public name of this site.",
+            id=f"{APP}.W005",
         )
     if not validate_host(f"[{host}]" if ":" in host else host, settings.ALLOWED_HOSTS):
         yield Warning(
-            f"The host of CALLBACK_BASE_URL, {host}, is not in ALLOWED_HOSTS, so reports are answered 400.",
-            hint=f'Add "{host}" to ALLOWED_HOSTS, unless a proxy gives Django another host to see.',
-            id=f"{OF}.W006",
+            f"The host of CALLBACK_BASE_URL, {host}, is not in ALLOWED_HOSTS, so callbacks get the answer 400.",
+            hint=f'Add "{host}" to ALLOWED_HOSTS, unless a proxy passes another host to Django.',
+            id=f"{APP}.W006",
         )
 
 
-def _check_secrets(config: conf.Config) -> Iterator[CheckMessage]:
+def _check_keys(config: conf.Config) -> Iterator[CheckMessage]:
     for key in config.callback_keys:
-        if len(key) < SHORTEST_KEY or len(set(key)) < FEWEST_CHARACTERS:
+        if len(key) < MIN_KEY_LENGTH or len(set(key)) < MIN_DISTINCT_CHARACTERS:
             yield Warning(
-                f"CALLBACK_KEYS has a key of less than {SHORTEST_KEY} characters, or of less than "
-                f"{FEWEST_CHARACTERS} different ones.",
-                hint='Make one with python -c "import secrets; print(secrets.token_urlsafe(48))", put it first, and '
-                "keep the old one until messente_doctor says that it is not used any more.",
-                id=f"{OF}.W007",
-            )
-    for name, account in config.accounts.items():
-        for password in account.passwords:
-            if password.lower() in DEFAULT_PASSWORDS or password == account.username:
-                sentence, id_ = (
-                    f"The account «{name}» has the password of an example, or its user name for one.",
-                    "W008",
-                )
-            elif len(password) < SHORTEST_PASSWORD:
-                sentence, id_ = (
-                    f"The account «{name}» has a password of less than {SHORTEST_PASSWORD} characters.",
-                    "W009",
-                )
-            else:
-                continue
-            yield Warning(
-                f"{sentence} Who guesses it can sign reports.",
-                hint="Copy the API key from Messente's dashboard, or have a new one made there.",
-                id=f"{OF}.{id_}",
+                f"CALLBACK_KEYS has a key with fewer than {MIN_KEY_LENGTH} characters, or fewer than "
+                f"{MIN_DISTINCT_CHARACTERS} distinct ones.",
+                hint='Create one with python -c "import secrets; print(secrets.token_urlsafe(48))", put it first, '
+                "and keep the old one until messente_doctor reports that it is no longer used.",
+                id=f"{APP}.W007",
             )
 
 
 def _check_hosts(config: conf.Config) -> Iterator[CheckMessage]:
-    told = {"API_HOSTS": config.api_hosts, "OMNICHANNEL_URL": (config.omnichannel_url,)}
-    for key, urls in told.items():
+    urls_by_key = {"API_HOSTS": config.api_hosts, "OMNICHANNEL_URL": (config.omnichannel_url,)}
+    for key, urls in urls_by_key.items():
         if any(url and not url.lower().startswith("https://") for url in urls):
             yield Warning(
-                f"{key} is not https, so the account's password travels in the open.",
-                hint=f"Take {key} out: Messente's own are used then. A sandbox is nothing to deploy with.",
-                id=f"{OF}.W010",
+                f"{key} is not https, so the account's password is sent unencrypted.",
+                hint=f"Remove {key} to use Messente's own hosts. Do not deploy with a sandbox.",
+                id=f"{APP}.W010",
             )
 
 
@@ -131,23 +100,24 @@ def _check_allow_list(config: conf.Config) -> Iterator[CheckMessage]:
     proxies = [name for name in PROXY_SETTINGS if getattr(settings, name, None)]
     if config.callback_allowed_ips and not config.trusted_proxy_count and proxies:
         yield Warning(
-            f"CALLBACK_ALLOWED_IPS is set and TRUSTED_PROXY_COUNT is not, but {proxies[0]} says that a proxy stands "
-            "before this site: its address would be taken for Messente's.",
+            f"CALLBACK_ALLOWED_IPS is set and TRUSTED_PROXY_COUNT is not, but {proxies[0]} implies a proxy in front "
+            "of this site: the proxy's address would be checked in place of Messente's.",
             hint="Set TRUSTED_PROXY_COUNT to the number of proxies that append to X-Forwarded-For.",
-            id=f"{OF}.W011",
+            id=f"{APP}.W011",
         )
 
 
 def _is_exempt() -> bool:
-    """Tell whether SECURE_REDIRECT_EXEMPT matches the callback's path, as Django's SecurityMiddleware looks at it."""
+    """Return whether SECURE_REDIRECT_EXEMPT matches the callback's path, as Django matches it."""
     try:
         path = tokens.webhook_path().lstrip("/")
     except NoReverseMatch:
-        return False  # E003 tells
+        return False  # E003 reports it
     return any(re.search(pattern, path) for pattern in settings.SECURE_REDIRECT_EXEMPT)
 
 
 def _is_private(host: str) -> bool:
+    """Return whether a host is a private address, or a name that only private networks use."""
     try:
         return not ip_address(host).is_global
     except ValueError:

@@ -1,4 +1,4 @@
-"""What can be said of ``MESSENTE_DLR`` by itself: its keys, and its accounts with their credentials."""
+"""Check the keys of ``MESSENTE_DLR``, and its accounts and their credentials."""
 
 from __future__ import annotations
 
@@ -15,39 +15,39 @@ from django.core.exceptions import ImproperlyConfigured
 from django_messente_dlr import conf
 
 ACCOUNT_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
-OF = "django_messente_dlr"
+APP = "django_messente_dlr"
 
 
 @register(Tags.security)
 def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
-    """Check ``MESSENTE_DLR``: that it can be read, knows its keys, and names accounts with credentials."""
-    as_written = getattr(settings, conf.SETTING, {})
-    if not isinstance(as_written, dict):
+    """Check that ``MESSENTE_DLR`` is readable, has only existing keys, and has accounts with credentials."""
+    setting = getattr(settings, conf.SETTING, {})
+    if not isinstance(setting, dict):
         return [
             Error(
-                f"{conf.SETTING} is not a dict.",
+                f"{conf.SETTING} is not a dictionary.",
                 hint=f'Write {conf.SETTING} = {{"USERNAME": "…", "PASSWORD": "…"}}. The README shows the other keys.',
-                id=f"{OF}.E006",
+                id=f"{APP}.E006",
             )
         ]
-    written = conf.raw_settings()
-    known = conf.known_keys()
-    if written.get("ACCOUNTS") is not None:
-        known -= set(conf.ACCOUNT_KEYS)  # each account has its own
-    messages = _check_keys(conf.SETTING, written, known)
+    values = conf.raw_settings()
+    known_keys = conf.known_keys()
+    if values.get("ACCOUNTS") is not None:
+        known_keys -= set(conf.ACCOUNT_KEYS)  # these are keys of each account then
+    messages = _check_keys(conf.SETTING, values, known_keys)
     try:
         accounts = conf.accounts()
     except ImproperlyConfigured as exc:
-        return [*messages, Error(str(exc), hint="The README shows what it looks like.", id=f"{OF}.E001")]
-    for name, entry in (written.get("ACCOUNTS") or {}).items():
-        messages += _check_keys(f"{conf.SETTING}: account «{name}»", entry, set(conf.ACCOUNT_KEYS))
+        return [*messages, Error(str(exc), hint="The README shows an example.", id=f"{APP}.E001")]
+    for name, entry in (values.get("ACCOUNTS") or {}).items():
+        messages += _check_keys(f"{conf.SETTING}: account '{name}'", entry, set(conf.ACCOUNT_KEYS))
     if not accounts:
         messages.append(
             Error(
-                f"{conf.SETTING} has no account, so no message can be sent and no report be asked for.",
+                f"{conf.SETTING} has no account, so the app cannot send a message or poll for a report.",
                 hint=f'{_misspelt_setting()}Write {conf.SETTING} = {{"USERNAME": "…", "PASSWORD": "…"}} with the '
                 "API key of Messente's dashboard.",
-                id=f"{OF}.E002",
+                id=f"{APP}.E002",
             )
         )
     for name, account in accounts.items():
@@ -55,15 +55,22 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
     return messages + _check_shared_passwords(accounts)
 
 
-def _check_keys(where: str, written: Mapping[str, Any], known: set[str]) -> list[CheckMessage]:
+def _check_keys(location: str, values: Mapping[str, Any], known_keys: set[str]) -> list[CheckMessage]:
+    """Return a warning for each key that the app does not read.
+
+    Args:
+        location: the subject of the messages: the setting, and the account if the keys are of an account.
+        values: the dictionary to check.
+        known_keys: the keys that the app reads.
+    """
     return [
         Warning(
-            f"{where} has a key «{key}» that nothing reads.",
-            hint=f"{_did_you_mean(key, known)}Remove it, or correct its spelling. "
-            f"The keys are {', '.join(sorted(known))}.",
-            id=f"{OF}.W001",
+            f"{location} has an unknown key '{key}'.",
+            hint=f"{_did_you_mean(key, known_keys)}Remove it, or correct its spelling. "
+            f"The keys are {', '.join(sorted(known_keys))}.",
+            id=f"{APP}.W001",
         )
-        for key in sorted(str(key) for key in set(written) - known)
+        for key in sorted(str(key) for key in set(values) - known_keys)
     ]
 
 
@@ -71,46 +78,46 @@ def _check_account(name: str, account: conf.AccountSettings) -> list[CheckMessag
     if not ACCOUNT_NAME.fullmatch(name):
         return [
             Error(
-                f"The account name «{name}» cannot stand in a URL.",
-                hint="Use letters, digits, - and _ only, 64 at most.",
-                id=f"{OF}.E004",
+                f"The account name '{name}' cannot be part of a URL.",
+                hint="Use at most 64 letters, digits, - and _.",
+                id=f"{APP}.E004",
             )
         ]
     if not account.username or not account.password:
         return [
             Error(
-                f"The account «{name}» has no USERNAME or no PASSWORD.",
+                f"The account '{name}' has no USERNAME or no PASSWORD.",
                 hint="Copy both from the API settings in Messente's dashboard.",
-                id=f"{OF}.E005",
+                id=f"{APP}.E005",
             )
         ]
     return []
 
 
 def _check_shared_passwords(accounts: Mapping[str, conf.AccountSettings]) -> list[CheckMessage]:
-    owners: dict[str, list[str]] = {}
+    names_by_password: dict[str, list[str]] = {}
     for name, account in accounts.items():
         for password in set(account.passwords):
-            owners.setdefault(password, []).append(name)
+            names_by_password.setdefault(password, []).append(name)
     return [
         Warning(
-            f"The accounts {', '.join(f'«{name}»' for name in names)} have a password in common, so a signature does "
-            "not tell whose report it is.",
-            hint="Give each account the API key that it has at Messente.",
-            id=f"{OF}.W004",
+            f"The accounts {', '.join(map(repr, names))} share a password, so a signature identifies no account.",
+            hint="Set the PASSWORD of each account to its own API key at Messente.",
+            id=f"{APP}.W004",
         )
-        for names in owners.values()
+        for names in names_by_password.values()
         if len(names) > 1
     ]
 
 
-def _did_you_mean(key: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(key.upper(), sorted(known), n=1)
-    return f"Did you mean {close[0]}? " if close else ""
+def _did_you_mean(key: str, known_keys: Iterable[str]) -> str:
+    """Return a question that names the most similar key; "" if no key is similar."""
+    matches = difflib.get_close_matches(key.upper(), sorted(known_keys), n=1)
+    return f"Did you mean {matches[0]}? " if matches else ""
 
 
 def _misspelt_setting() -> str:
-    """Name a setting of the project's that looks as if ours was meant."""
+    """Return a sentence that names a setting of the project with a similar name; "" if there is none."""
     if hasattr(settings, conf.SETTING):
         return ""
     names = [name for name in dir(settings) if name.isupper() and "MESSENTE" in name]

@@ -1,7 +1,7 @@
-"""The one reader of ``settings.MESSENTE_DLR``: a dict of the project's goes in, a typed `Config` comes out.
+"""Read ``settings.MESSENTE_DLR``, a dictionary, into a typed `Config`. No other module reads the setting.
 
-Nothing is read at import, and ``override_settings`` takes effect at once. What is wrong with the settings is for
-`checks` to find before the first request; here a wrong value raises ImproperlyConfigured when it is needed.
+Nothing is read at import, and ``override_settings`` takes effect immediately. The system checks of `checks` report
+mistakes before the first request. Here an invalid value raises ImproperlyConfigured when the settings are first used.
 """
 
 from __future__ import annotations
@@ -20,13 +20,14 @@ from django_messente_dlr.conf import converters
 SETTING = converters.SETTING
 DEFAULT_ACCOUNT = "default"
 ACCOUNT_KEYS = ("USERNAME", "PASSWORD", "PREVIOUS_PASSWORDS")
-# Those of which more is asked than the kind of their default.
-READERS: Mapping[str, Callable[[str, Any], Any]] = {
-    "CALLBACK_ALLOWED_IPS": converters.networks,
-    "API_HOSTS": converters.urls,
-    "OMNICHANNEL_URL": converters.url,
+# All other keys are converted to the type of their default.
+CONVERTERS: Mapping[str, Callable[[str, Any], Any]] = {
+    "CALLBACK_ALLOWED_IPS": converters.to_networks,
+    "API_HOSTS": converters.to_urls,
+    "OMNICHANNEL_URL": converters.to_url,
 }
-MAY_BE_ZERO = ("POLL_GRACE", "TRUSTED_PROXY_COUNT")
+# Beginnings of the names of keys that may be 0.
+ZERO_ALLOWED_PREFIXES = ("POLL_GRACE", "TRUSTED_PROXY_COUNT")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,10 +35,10 @@ class AccountSettings:
     """The credentials of one account at Messente.
 
     Attributes:
-        name: what the project calls it; it appears in URLs, so letters, digits, - and _ only.
-        username: the user name of its HTTP API key.
-        password: that key's password.
-        previous_passwords: passwords that may still sign Omnichannel callbacks while a new one comes into use.
+        name: the project's name for the account: letters, digits, - and _ only, since callback URLs contain it.
+        username: the user name of the account's HTTP API key.
+        password: the password of that key.
+        previous_passwords: older passwords that may still sign Omnichannel callbacks.
     """
 
     name: str
@@ -47,33 +48,32 @@ class AccountSettings:
 
     @property
     def passwords(self) -> tuple[str, ...]:
-        """The live passwords, the present one first; never an empty one."""
+        """Return the valid passwords, the current one first. An empty password is never valid."""
         return tuple(password for password in (self.password, *self.previous_passwords) if password)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """The settings, each under its name in ``MESSENTE_DLR`` in lower case.
+    """The settings. Each attribute is a key of ``MESSENTE_DLR`` in lower case.
 
     Attributes:
-        accounts: the accounts by their names.
-        callback_base_url: scheme and host under which Messente reaches this project; "" sends no dlr-url.
-        callback_keys: the keys that sign callback URLs; the first signs, all verify. Empty for SECRET_KEY and
-            SECRET_KEY_FALLBACKS.
-        callback_allowed_ips: the networks that may call back; empty for any.
-        trusted_proxy_count: the proxies before this project, each of which appends to X-Forwarded-For.
-        store_text: whether the texts of messages are kept.
-        hold_on_credits_exhausted: whether ``send_sms`` refuses while an account is known to be out of credits.
-        api_hosts: the SMS API's hosts in the order of preference; empty for Messente's own.
+        accounts: the accounts by name.
+        callback_base_url: the scheme and host of this project for Messente; "" sends messages without a dlr-url.
+        callback_keys: the keys of callback URLs: the first signs, all verify. Empty for Django's secret keys.
+        callback_allowed_ips: the networks that may send callbacks; empty for any.
+        trusted_proxy_count: the number of proxies in front of this project that append to X-Forwarded-For.
+        store_text: whether the texts of messages are stored.
+        hold_on_credits_exhausted: whether ``send_sms`` raises while an account is on credit hold.
+        api_hosts: the SMS API's hosts in order of preference; empty for Messente's own.
         omnichannel_url: the Omnichannel API's base URL; empty for Messente's own.
-        connect_timeout: seconds to wait for a connection to Messente.
-        read_timeout: seconds to wait for Messente's answer.
-        poll_grace: seconds to wait for a callback before a message is first asked about.
-        poll_grace_without_callback: the same where no callback is to be expected.
-        poll_lease: seconds for which a poller's claim keeps others away from a message.
-        poll_batch_size: messages in one claim.
-        poll_concurrency: threads that ask Messente at the same time.
-        poll_rate: questions a second that one process asks; Messente's own limit is 150 for an IP address.
+        connect_timeout: the limit in seconds for a connection to Messente.
+        read_timeout: the limit in seconds for Messente's answer.
+        poll_grace: seconds to wait for a callback before the first poll of a message.
+        poll_grace_without_callback: the same for messages without a callback URL.
+        poll_lease: seconds for which a poller's claim reserves a message.
+        poll_batch_size: the number of messages in one claim.
+        poll_concurrency: the number of threads that poll Messente at the same time.
+        poll_rate: requests that one process sends in a second; Messente's own limit is 150 for an IP address.
     """
 
     accounts: Mapping[str, AccountSettings] = field(default_factory=dict)
@@ -96,100 +96,105 @@ class Config:
 
 
 def known_keys() -> set[str]:
-    """Return the names that ``MESSENTE_DLR`` may have."""
+    """Return the keys that ``MESSENTE_DLR`` may have."""
     return {item.name.upper() for item in fields(Config)} | set(ACCOUNT_KEYS)
 
 
 def raw_settings() -> dict[str, Any]:
-    """Return ``MESSENTE_DLR`` as the project wrote it; {} where it did not, or wrote no dict."""
-    written = getattr(settings, SETTING, {})
-    return written if isinstance(written, dict) else {}
+    """Return ``MESSENTE_DLR`` without conversion; {} if the setting is missing or is not a dictionary."""
+    values = getattr(settings, SETTING, {})
+    return values if isinstance(values, dict) else {}
 
 
 @cache
 def get_config() -> Config:
-    """Return the settings as they are now; a key whose value is None counts as left out.
+    """Return the current settings. A key with the value None is treated as missing.
 
     Raises:
-        ImproperlyConfigured: a value is not what its key asks for; the message names the key alone, never the value.
+        ImproperlyConfigured: a value is invalid. The message names the key and never contains the value.
     """
     try:
         return _read(raw_settings())
     except ImproperlyConfigured as exc:
-        trouble = exc.with_traceback(None)
-    # Out here, where the traceback begins anew: the variables below hold what was written, passwords among it.
-    raise trouble
+        error = exc.with_traceback(None)
+    # The original traceback holds the passwords in its frames' variables, and error reports show variables. Outside
+    # the except block the exception gets a new traceback.
+    raise error
 
 
 def accounts() -> Mapping[str, AccountSettings]:
-    """Return the accounts by their names; empty where none is configured."""
+    """Return the accounts by name; empty if none is configured."""
     return get_config().accounts
 
 
 def account(name: str) -> AccountSettings:
-    """Return the account called ``name``.
+    """Return the account with a name.
 
     Raises:
-        ImproperlyConfigured: there is none; the message says what to write into the settings.
+        ImproperlyConfigured: no such account is configured. The message explains how to add it.
     """
     try:
         return accounts()[name]
     except KeyError:
         configured = ", ".join(sorted(accounts())) or "none"
         raise ImproperlyConfigured(
-            f"{SETTING} has no account «{name}» (configured: {configured}). Add USERNAME and PASSWORD to {SETTING}, "
+            f"{SETTING} has no account '{name}' (configured: {configured}). Add USERNAME and PASSWORD to {SETTING}, "
             f'or an entry "{name}" to its ACCOUNTS.'
         ) from None
 
 
-def _read(written: Mapping[str, Any]) -> Config:
-    told: dict[str, Any] = {"accounts": _accounts(written)}
-    for item in fields(Config):
-        value = written.get(item.name.upper())
-        if item.name != "accounts" and value is not None:
-            told[item.name] = _value(item, value)
-    return Config(**told)
+def _read(raw: Mapping[str, Any]) -> Config:
+    values: dict[str, Any] = {"accounts": _read_accounts(raw)}
+    for config_field in fields(Config):
+        value = raw.get(config_field.name.upper())
+        if config_field.name != "accounts" and value is not None:
+            values[config_field.name] = _convert(config_field, value)
+    return Config(**values)
 
 
-def _accounts(written: Mapping[str, Any]) -> dict[str, AccountSettings]:
-    entries = written.get("ACCOUNTS")
+def _read_accounts(raw: Mapping[str, Any]) -> dict[str, AccountSettings]:
+    entries = raw.get("ACCOUNTS")
     if entries is None:
-        single = {key: written[key] for key in ACCOUNT_KEYS if key in written}
+        single = {key: raw[key] for key in ACCOUNT_KEYS if key in raw}
         entries = {DEFAULT_ACCOUNT: single} if single else {}
     if not isinstance(entries, Mapping) or not all(
         isinstance(name, str) and isinstance(entry, Mapping) for name, entry in entries.items()
     ):
-        raise ImproperlyConfigured(f"{SETTING}: ACCOUNTS must be a dict of dicts, one for each account by its name.")
-    of = " of account «{}»" if written.get("ACCOUNTS") is not None else ""
-    return {name: _account(name, entry, of=of.format(name)) for name, entry in entries.items()}
+        raise ImproperlyConfigured(f"{SETTING}: ACCOUNTS must be a dict of dicts, one for each account.")
+    suffix = " of account '{}'" if raw.get("ACCOUNTS") is not None else ""
+    return {name: _read_account(name, entry, suffix=suffix.format(name)) for name, entry in entries.items()}
 
 
-def _account(name: str, entry: Mapping[str, Any], *, of: str) -> AccountSettings:
+def _read_account(name: str, entry: Mapping[str, Any], *, suffix: str) -> AccountSettings:
     return AccountSettings(
         name=name,
-        username=converters.text(f"USERNAME{of}", entry.get("USERNAME") or ""),
-        password=converters.text(f"PASSWORD{of}", entry.get("PASSWORD") or ""),
-        previous_passwords=converters.to_str_list(f"PREVIOUS_PASSWORDS{of}", entry.get("PREVIOUS_PASSWORDS") or ()),
+        username=converters.to_str(f"USERNAME{suffix}", entry.get("USERNAME") or ""),
+        password=converters.to_str(f"PASSWORD{suffix}", entry.get("PASSWORD") or ""),
+        previous_passwords=converters.to_str_list(
+            f"PREVIOUS_PASSWORDS{suffix}", entry.get("PREVIOUS_PASSWORDS") or ()
+        ),
     )
 
 
-def _value(item: Field[Any], value: Any) -> Any:
-    """Return a value that is of the kind of its key's default."""
-    key, default = item.name.upper(), item.default
-    if key in READERS:
-        return READERS[key](key, value)
+def _convert(config_field: Field[Any], value: Any) -> Any:
+    """Return a value as the type of its field's default; raise ImproperlyConfigured if it has another type."""
+    key, default = config_field.name.upper(), config_field.default
+    if key in CONVERTERS:
+        return CONVERTERS[key](key, value)
     if isinstance(default, tuple):
         return converters.to_nonempty_str_list(key, value)
     if isinstance(default, str):
-        return converters.text(key, value)
+        return converters.to_str(key, value)
     if isinstance(default, bool):
         return converters.to_bool(key, value)
-    return converters.number(key, value, whole=isinstance(default, int), or_zero=key.startswith(MAY_BE_ZERO))
+    return converters.to_number(
+        key, value, integer=isinstance(default, int), allow_zero=key.startswith(ZERO_ALLOWED_PREFIXES)
+    )
 
 
-def _forget(*, setting: str, **kwargs: Any) -> None:
+def _clear_cache(*, setting: str, **kwargs: Any) -> None:
     if setting == SETTING:
         get_config.cache_clear()
 
 
-setting_changed.connect(_forget, dispatch_uid=f"{__name__}._forget")
+setting_changed.connect(_clear_cache, dispatch_uid=f"{__name__}._clear_cache")

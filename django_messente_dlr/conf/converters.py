@@ -1,7 +1,7 @@
-"""What a value of ``MESSENTE_DLR`` must be, one reader for each kind.
+"""Convert the values of ``MESSENTE_DLR``, one function for each type.
 
-In comes what the project wrote under a key; out comes a value of the kind, or ImproperlyConfigured, whose message
-names the key alone and never the value: that may be a secret in the wrong place.
+Each function takes a key and the value in the project's settings. It returns the converted value, or raises
+ImproperlyConfigured. The message names the key and never contains the value, which may be a misplaced secret.
 """
 
 from __future__ import annotations
@@ -19,30 +19,31 @@ Network = IPv4Network | IPv6Network
 
 
 def to_bool(key: str, value: Any) -> bool:
-    """Return True or False, and nothing that only counts as either."""
+    """Return True or False. Other values, such as 1 or "False", are invalid."""
     if not isinstance(value, bool):
         raise ImproperlyConfigured(f"{SETTING}: {key} must be True or False.")
     return value
 
 
-def number(key: str, value: Any, *, whole: bool, or_zero: bool) -> Any:
-    """Return a finite number above zero, or from zero on.
+def to_number(key: str, value: Any, *, integer: bool, allow_zero: bool) -> Any:
+    """Return a finite number above zero, or zero if it is allowed.
 
     Args:
-        key: its key.
-        value: what was written.
-        whole: whether it must be an int.
-        or_zero: whether zero is one of them.
+        key: the key.
+        value: the value in the settings.
+        integer: whether the number must be an int.
+        allow_zero: whether zero is valid.
     """
-    kind = "a whole number" if whole else "a number"
-    if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
-        raise ImproperlyConfigured(f"{SETTING}: {key} must be {kind}.")
-    if not 0 <= value < math.inf or not (value or or_zero):  # NaN is neither
-        raise ImproperlyConfigured(f"{SETTING}: {key} must be {kind} {'of 0 or more' if or_zero else 'above 0'}.")
+    description = "a whole number" if integer else "a number"
+    if isinstance(value, bool) or not isinstance(value, int if integer else int | float):
+        raise ImproperlyConfigured(f"{SETTING}: {key} must be {description}.")
+    if not 0 <= value < math.inf or not (value or allow_zero):  # both comparisons with NaN are false
+        limit = "of 0 or more" if allow_zero else "above 0"
+        raise ImproperlyConfigured(f"{SETTING}: {key} must be {description} {limit}.")
     return value
 
 
-def text(key: str, value: Any) -> str:
+def to_str(key: str, value: Any) -> str:
     """Return a string."""
     if not isinstance(value, str):
         raise ImproperlyConfigured(f"{SETTING}: {key} must be a string.")
@@ -50,43 +51,43 @@ def text(key: str, value: Any) -> str:
 
 
 def to_str_list(key: str, value: Any) -> tuple[str, ...]:
-    """Return a list of strings."""
-    # A bare string is iterable too: its letters would silently become keys, hosts or passwords.
+    """Return a list of strings as a tuple."""
+    # A string is iterable, too: without this check its letters would become keys, hosts or passwords.
     if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
         raise ImproperlyConfigured(f"{SETTING}: {key} must be a list of strings.")
     return tuple(value)
 
 
 def to_nonempty_str_list(key: str, value: Any) -> tuple[str, ...]:
-    """Return a list of strings none of which is empty."""
-    told = to_str_list(key, value)
-    if "" in told:
-        raise ImproperlyConfigured(f"{SETTING}: {key} has an empty string. Take it out, or fill it.")
-    return told
+    """Return a list of strings, each of them not empty."""
+    strings = to_str_list(key, value)
+    if "" in strings:
+        raise ImproperlyConfigured(f"{SETTING}: {key} has an empty string. Remove it, or give it a value.")
+    return strings
 
 
-def networks(key: str, value: Any) -> tuple[Network, ...]:
-    """Return a list of IP networks; a single address is a network of one."""
-    told = to_nonempty_str_list(key, value)
+def to_networks(key: str, value: Any) -> tuple[Network, ...]:
+    """Return a list of IP networks; a single address is a network of one address."""
+    strings = to_nonempty_str_list(key, value)
     with suppress(ValueError):
-        return tuple(ip_network(item) for item in told)
-    # Out here, where nothing is chained: the ValueError quotes what was written.
+        return tuple(ip_network(string) for string in strings)
+    # The ValueError contains the value. Raise outside its except block, so that it is not chained to this exception.
     raise ImproperlyConfigured(
         f"{SETTING}: {key} must be a list of IP addresses and networks, such as 192.0.2.7 or 192.0.2.0/24; a network "
-        "has no bits set behind its prefix."
+        "has no bits set after its prefix."
     )
 
 
-def url(key: str, value: Any) -> str:
-    """Return the URL of an API, or "". It stands in errors, so it must not hold a user name and a password."""
-    told = text(key, value)
+def to_url(key: str, value: Any) -> str:
+    """Return the URL of an API, or "". Error messages contain the URL, so a user name or a password is invalid."""
+    url = to_str(key, value)
     with suppress(ValueError):
-        parts = urlsplit(told)
-        if not told or (parts.scheme in {"http", "https"} and parts.hostname and parts.username is None):
-            return told
+        parts = urlsplit(url)
+        if not url or (parts.scheme in {"http", "https"} and parts.hostname and parts.username is None):
+            return url
     raise ImproperlyConfigured(f"{SETTING}: {key} must be http or https with a host, and without a user name.")
 
 
-def urls(key: str, value: Any) -> tuple[str, ...]:
+def to_urls(key: str, value: Any) -> tuple[str, ...]:
     """Return a list of URLs of APIs."""
-    return tuple(url(key, item) for item in to_nonempty_str_list(key, value))
+    return tuple(to_url(key, item) for item in to_nonempty_str_list(key, value))

@@ -1,1 +1,1 @@
-"""The poller's work for projects that have workers: as Celery tasks, or as Django's own."""
+"""Poll, sweep and prune in a project's workers, as Celery tasks or as tasks of Django."""

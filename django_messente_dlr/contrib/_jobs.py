@@ -1,7 +1,7 @@
-"""What workers do, whoever runs them: a share of a poll, a sweep, a prune.
+"""The work of the tasks, independent of the task queue: poll a share of the due messages, sweep, prune.
 
-What is due is cut into shares by number alone. Which messages are in a share is decided by the claim of the worker
-that has it, so that a share that is lost, late or too many does no harm.
+Only the number of due messages determines the number of shares. The worker that runs a share claims the messages, so
+a share that is lost, late or superfluous does no harm.
 """
 
 from __future__ import annotations
@@ -17,38 +17,41 @@ from django_messente_dlr.maintenance import sweep as maintenance_sweep
 from django_messente_dlr.maintenance.pruning import prune_messages, prune_orphans
 from django_messente_dlr.models import PendingPoll
 
-#: Messages in a share: some seconds of work, so that a worker that is asked to end has soon done so.
-SHARE = 500
-#: The greatest number of shares that one poll hands out: in a minute Messente takes hardly more questions.
-SHARES = 20
+#: The number of messages in a share. They take some seconds, so that a worker can shut down soon.
+SHARE_SIZE = 500
+#: The highest number of shares of one poll. Messente's rate limit admits hardly more requests in a minute.
+MAX_SHARES = 20
 
 
 def shares_due() -> int:
-    """Return the number of shares that what is due now makes, at most `SHARES`."""
-    due = PendingPoll.objects.due(timezone.now()).values("pk")[: SHARES * SHARE].count()
-    return -(-due // SHARE)
+    """Return the number of shares of the messages that are due now, at most `MAX_SHARES`."""
+    due = PendingPoll.objects.due(timezone.now()).values("pk")[: MAX_SHARES * SHARE_SIZE].count()
+    return -(-due // SHARE_SIZE)
 
 
 def poll_share() -> dict[str, Any]:
-    """Ask about one share of what is due; return the numbers of `polling.Summary`."""
-    return asdict(polling.Poller(limit=SHARE).run(sweeping=False))
+    """Poll one share of the due messages; return the `polling.Summary` as a dictionary."""
+    return asdict(polling.Poller(limit=SHARE_SIZE).run(sweeping=False))
 
 
 def sweep() -> dict[str, Any]:
-    """Match orphans, send signals that were left unsent, ask the balances of accounts on hold; return the numbers."""
+    """Match orphan reports, send overdue signals, and check the balances of accounts on credit hold.
+
+    Returns the result as a dictionary of counts.
+    """
     return asdict(maintenance_sweep.sweep())
 
 
 def prune(days: int) -> dict[str, int]:
-    """Delete what has ended and is older; return how many rows.
+    """Delete old messages that need no further work, and old orphan reports; return the numbers of both.
 
     Args:
-        days: keep what is younger than this many.
+        days: the age in days from which messages and reports are deleted.
 
     Raises:
-        ValueError: that is not at least 1.
+        ValueError: ``days`` is less than 1.
     """
     if days < 1:
         raise ValueError(f"Keep at least 1 day, not {days}.")
-    before = timezone.now() - timedelta(days=days)
-    return {"messages": prune_messages(before), "orphans": prune_orphans(before)}
+    cutoff = timezone.now() - timedelta(days=days)
+    return {"messages": prune_messages(cutoff), "orphans": prune_orphans(cutoff)}

@@ -1,6 +1,6 @@
 """Celery tasks: poll, sweep and prune (``pip install "django-messente-dlr[celery]"``).
 
-Have Celery import this module, and beat start the tasks::
+Configure Celery to import this module, and beat to start the tasks::
 
     CELERY_IMPORTS = ["django_messente_dlr.contrib.celery"]
     CELERY_BEAT_SCHEDULE = {
@@ -9,8 +9,8 @@ Have Celery import this module, and beat start the tasks::
         "messente-prune": {"task": "django_messente_dlr.prune", "schedule": 86400, "kwargs": {"days": 180}},
     }
 
-Any number of workers share the work: each claims what it asks about, and what a worker that dies has claimed is asked
-about when its lease has run out. So the tasks need neither late acknowledgement nor retries.
+Any number of workers share the work. Each worker claims the messages that it polls. If a worker dies, other workers
+poll its messages after their lease has expired. So the tasks need neither late acknowledgement nor retries.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from celery import shared_task
 
 from django_messente_dlr.contrib import _jobs
 
-# Seconds after which a share that no worker has taken is worthless: the next poll hands out new ones.
+# Seconds after which a waiting share is dropped: the next poll adds new ones.
 EXPIRES = 50
 
 
 @shared_task(name="django_messente_dlr.poll", ignore_result=True)
 def poll() -> dict[str, Any]:
-    """Ask about what is due: hand out what is more than one share, and take one."""
+    """Poll the due messages: run one share, and enqueue a task for each further share."""
     for _ in range(_jobs.shares_due() - 1):
         poll_share.apply_async(expires=EXPIRES)
     return _jobs.poll_share()
@@ -35,17 +35,17 @@ def poll() -> dict[str, Any]:
 
 @shared_task(name="django_messente_dlr.poll_share", ignore_result=True)
 def poll_share() -> dict[str, Any]:
-    """Ask about one share of what is due."""
+    """Poll one share of the due messages."""
     return _jobs.poll_share()
 
 
 @shared_task(name="django_messente_dlr.sweep", ignore_result=True)
 def sweep() -> dict[str, Any]:
-    """Do what was left undone."""
+    """Match orphan reports, send overdue signals, and check the balances of accounts on credit hold."""
     return _jobs.sweep()
 
 
 @shared_task(name="django_messente_dlr.prune", ignore_result=True)
 def prune(days: int) -> dict[str, int]:
-    """Delete what has ended and is older than ``days``."""
+    """Delete messages and reports that are older than ``days`` and need no further work."""
     return _jobs.prune(days)

@@ -1,6 +1,6 @@
-"""Django's own tasks: poll, sweep and prune (Django 6.0 and later, with a backend of the project's choice).
+"""Tasks of Django: poll, sweep and prune (Django 6.0 and later, with any backend).
 
-Django has no clock of its own: have cron, or whatever starts things in the project, enqueue them::
+Django has no scheduler. Enqueue the tasks from cron or from another scheduler::
 
     from django_messente_dlr.contrib.tasks import poll, sweep
 
@@ -19,7 +19,7 @@ from django_messente_dlr.contrib import _jobs
 
 @task
 def poll() -> dict[str, Any]:
-    """Ask about what is due: hand out what is more than one share, and take one."""
+    """Poll the due messages: run one share, and enqueue a task for each further share."""
     for _ in range(_jobs.shares_due() - 1):
         poll_share.enqueue()
     return _jobs.poll_share()
@@ -27,17 +27,17 @@ def poll() -> dict[str, Any]:
 
 @task
 def poll_share() -> dict[str, Any]:
-    """Ask about one share of what is due."""
+    """Poll one share of the due messages."""
     return _jobs.poll_share()
 
 
 @task
 def sweep() -> dict[str, Any]:
-    """Do what was left undone."""
+    """Match orphan reports, send overdue signals, and check the balances of accounts on credit hold."""
     return _jobs.sweep()
 
 
 @task
 def prune(days: int) -> dict[str, int]:
-    """Delete what has ended and is older than ``days``."""
+    """Delete messages and reports that are older than ``days`` and need no further work."""
     return _jobs.prune(days)

@@ -1,4 +1,4 @@
-"""The exit statuses of the commands that work by themselves: what went wrong, for scripts and for systemd."""
+"""The exit statuses of the commands that run unattended, for scripts and for systemd."""
 
 from __future__ import annotations
 

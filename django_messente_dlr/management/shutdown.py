@@ -1,4 +1,4 @@
-"""How commands that run until they are told to end are told."""
+"""End commands that run until SIGINT or SIGTERM."""
 
 from __future__ import annotations
 
@@ -9,35 +9,44 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-# A signal that comes in the instant before a wait begins does not end it: Python looks again when the wait is over.
-LONGEST_WAIT = 1.0
+# A signal that arrives just before a wait starts does not interrupt it: Python runs the handler after the wait.
+# So no wait is longer than this number of seconds.
+MAX_WAIT = 1.0
 
 
 @contextmanager
-def until_signalled(ended: threading.Event) -> Iterator[None]:
-    """Have SIGINT and SIGTERM set ``ended`` while inside, and do whatever they did before afterwards.
+def until_signalled(stop: threading.Event) -> Iterator[None]:
+    """Set an event on SIGINT and SIGTERM inside the block; restore the previous handlers afterwards.
 
-    Outside the main thread, where Python lets nobody listen to signals, nothing is changed.
+    Python allows signal handlers only in the main thread. In another thread the handlers are left unchanged.
+
+    Args:
+        stop: the event to set.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
-    def told(number: int, frame: FrameType | None) -> None:
-        # In a thread: what is interrupted may itself hold the lock that setting an Event takes.
-        threading.Thread(target=ended.set, daemon=True).start()
+    def set_stop(number: int, frame: FrameType | None) -> None:
+        # The interrupted code may hold the lock that Event.set() acquires, so a thread of its own acquires it.
+        threading.Thread(target=stop.set, daemon=True).start()
 
     numbers = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, told) for number in numbers]
+    previous_handlers = [signal.signal(number, set_stop) for number in numbers]
     try:
         yield
     finally:
-        for number, handler in zip(numbers, before, strict=True):
+        for number, handler in zip(numbers, previous_handlers, strict=True):
             signal.signal(number, handler)
 
 
-def pause(seconds: float, *, ended: threading.Event) -> None:
-    """Wait for so many seconds, or until ``ended`` is set."""
-    until = time.monotonic() + seconds
-    while (left := until - time.monotonic()) > 0 and not ended.wait(min(left, LONGEST_WAIT)):
+def pause(seconds: float, *, stop: threading.Event) -> None:
+    """Wait for a number of seconds, or until an event is set.
+
+    Args:
+        seconds: the length of the pause.
+        stop: the event that ends the pause.
+    """
+    deadline = time.monotonic() + seconds
+    while (remaining := deadline - time.monotonic()) > 0 and not stop.wait(min(remaining, MAX_WAIT)):
         pass

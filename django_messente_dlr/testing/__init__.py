@@ -1,4 +1,4 @@
-"""What a project needs to test what it does with delivery reports: factories, signed callbacks, pytest fixtures.
+"""Test helpers for projects: factories, simulated callbacks with signatures, and pytest fixtures.
 
-Install it with ``django-messente-dlr[testing]``. Nothing in the package itself imports it.
+The extra ``django-messente-dlr[testing]`` installs its requirements. No other module of the package imports it.
 """

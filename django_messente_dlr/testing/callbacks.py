@@ -1,4 +1,4 @@
-"""Calls the callback door of the project under test as Messente does, properly signed."""
+"""Send signed callbacks to the project under test, as Messente does."""
 
 from __future__ import annotations
 
@@ -19,31 +19,31 @@ from django_messente_dlr.models import SmsMessage
 def simulate_callback(
     message: SmsMessage, stat: str = "DELIVRD", err: str | int = "", **parameters: str
 ) -> HttpResponse:
-    """Report about a message by GET, as the SMS API does with the message's own URL.
+    """Send a report about a message by GET, as the SMS API does with the message's callback URL.
 
-    Signals are sent on commit: under a test case that never commits, wrap this in
-    ``django_capture_on_commit_callbacks(execute=True)`` or use a transactional test.
+    Signals are sent on commit. In a test that never commits, call this function inside
+    ``django_capture_on_commit_callbacks(execute=True)``, or use a transactional test.
 
     Args:
-        message: the message to report about.
-        stat: the word for its state.
-        err: the number of the cause.
-        parameters: further parameters, or others in the place of ``sms_unique_id``.
+        message: the message.
+        stat: the status code, such as "DELIVRD".
+        err: the error code.
+        parameters: further parameters of the query string. They replace parameters of the same name.
     """
-    told = {"sms_unique_id": message.sms_unique_id or "", "stat": stat, "err": str(err), **parameters}
+    query = {"sms_unique_id": message.sms_unique_id or "", "stat": stat, "err": str(err), **parameters}
     path = _path_within(callbacks.message_callback_url(message.pk, message.account))
-    return Client(enforce_csrf_checks=True).get(path, told, secure=_is_secure())  # type: ignore[return-value]
+    return Client(enforce_csrf_checks=True).get(path, query, secure=_is_secure())  # type: ignore[return-value]
 
 
 def simulate_omnichannel_callback(
     payload: Mapping[str, Any], *, account: str = conf.DEFAULT_ACCOUNT, url: str = ""
 ) -> HttpResponse:
-    """Report by POST, as the Omnichannel API does, signed with the account's password.
+    """Send a report by POST, as the Omnichannel API does, signed with the account's password.
 
     Args:
-        payload: what the callback's JSON says.
-        account: the account whose password signs it.
-        url: a message's or an account's callback URL; "" for the account-wide webhook.
+        payload: the content of the callback's JSON.
+        account: the name of the account whose password signs the callback.
+        url: the callback URL of a message or of an account; "" for the account-wide webhook.
     """
     body = json.dumps(payload).encode()
     path = _path_within(url) if url else tokens.webhook_path()
@@ -57,10 +57,10 @@ def simulate_omnichannel_callback(
 
 
 def _path_within(url: str) -> str:
-    """Return the path by which the project's own urlpatterns know a URL."""
+    """Return the path of a URL in the project's urlpatterns, without the path of ``CALLBACK_BASE_URL``."""
     return urlsplit(url).path.removeprefix(urlsplit(conf.get_config().callback_base_url).path.rstrip("/"))
 
 
 def _is_secure() -> bool:
-    """Tell whether Messente would come by https, which SECURE_SSL_REDIRECT lets in alone."""
+    """Return whether callbacks arrive by https. SECURE_SSL_REDIRECT redirects all others."""
     return conf.get_config().callback_base_url.lower().startswith("https://")

@@ -1,4 +1,4 @@
-"""Rows as the app itself would have written them."""
+"""Factories that create rows as the app does."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from django_messente_dlr.models.statuses import Status
 
 
 class SmsMessageFactory(DjangoModelFactory[SmsMessage]):
-    """A message that Messente has taken and not reported about yet; ``queued=True`` for one that it has not."""
+    """Create a message that Messente has accepted, without a report; ``queued=True`` creates an unsent message."""
 
     class Meta:
         model = SmsMessage
@@ -41,7 +41,7 @@ class SmsMessageFactory(DjangoModelFactory[SmsMessage]):
 
     @classmethod
     def _build(cls, model_class: type[SmsMessage], *args: Any, **kwargs: Any) -> SmsMessage:
-        del kwargs["next_poll_at"]  # it stands in a row of its own
+        del kwargs["next_poll_at"]  # it is the time of a PendingPoll, not a column
         message: SmsMessage = super()._build(model_class, *args, **kwargs)
         return message
 
@@ -55,7 +55,7 @@ class SmsMessageFactory(DjangoModelFactory[SmsMessage]):
 
 
 class DeliveryReportFactory(DjangoModelFactory[DeliveryReport]):
-    """A report as it lies in the ledger, dispatched. It does nothing to its message: `receiving.record` would."""
+    """Create a report whose signals are sent. It leaves its message unchanged, unlike `receiving.record`."""
 
     class Meta:
         model = DeliveryReport
@@ -78,7 +78,7 @@ class DeliveryReportFactory(DjangoModelFactory[DeliveryReport]):
 
 
 class AccountFactory(DjangoModelFactory[Account]):
-    """What is known of an account; ``held=True`` for one that is out of credits. Changes the row if there is one."""
+    """Create or update the row of an account; ``held=True`` starts a credit hold."""
 
     class Meta:
         model = Account
@@ -90,6 +90,6 @@ class AccountFactory(DjangoModelFactory[Account]):
 
     @classmethod
     def _create(cls, model_class: type[Account], *args: Any, **kwargs: Any) -> Account:
-        # Any callback may have made the row already: django_get_or_create would then leave it as it is.
+        # A callback may have created the row before. django_get_or_create would not update it.
         account, _ = model_class.objects.update_or_create(name=kwargs.pop("name"), defaults=kwargs)
         return account

@@ -1,4 +1,4 @@
-"""pytest fixtures: put ``pytest_plugins = ["django_messente_dlr.testing.plugin"]`` into your conftest."""
+"""Fixtures for pytest: set ``pytest_plugins = ["django_messente_dlr.testing.plugin"]`` in the conftest module."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def dlr_signals() -> Iterator[SignalLog]:
 
 @pytest.fixture
 def messente_sandbox(settings: Any) -> Iterator[Sandbox]:
-    """Run a local Messente that knows the configured accounts, and point the settings to it.
+    """Run a sandbox of Messente with the configured accounts, and change the settings to its URL.
 
-    It calls back to this machine alone: where reports are to come by themselves, have ``live_server`` serve the
-    project and set ``CALLBACK_BASE_URL`` to ``live_server.url``.
+    The sandbox sends callbacks to this machine only. To receive them, serve the project by ``live_server`` and set
+    ``CALLBACK_BASE_URL`` to ``live_server.url``.
     """
-    from django_messente_dlr import conf  # noqa: PLC0415 - settings are there only now
+    from django_messente_dlr import conf  # noqa: PLC0415 - pytest imports plugins before the settings exist
 
     accounts = {account.username: account.password for account in conf.accounts().values()}
     with Sandbox(accounts=accounts, port=0) as sandbox:

@@ -1,4 +1,4 @@
-"""What signals were sent, for tests with pytest and without: ``with record_signals() as log: …``."""
+"""Record the signals that are sent, with or without pytest: ``with record_signals() as log: …``."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from django_messente_dlr import signals
 
 
 class SignalLog(list[tuple[str, dict[str, Any]]]):
-    """The signals that were sent, in their order: pairs of a name and its arguments."""
+    """The sent signals in order: pairs of a name and the arguments."""
 
     @property
     def names(self) -> list[str]:
-        """Their names alone."""
+        """Return the names of the signals."""
         return [name for name, _ in self]
 
     def arguments(self, name: str) -> dict[str, Any]:
-        """Return the arguments of the last signal called ``name``; raise LookupError where none was sent."""
-        for sent, arguments in reversed(self):
-            if sent == name:
+        """Return the arguments of the last signal with a name; raise LookupError if none was sent."""
+        for sent_name, arguments in reversed(self):
+            if sent_name == name:
                 return arguments
-        raise LookupError(f"No {name} was sent, only {', '.join(self.names) or 'nothing'}.")
+        raise LookupError(f"The signal {name} was not sent; sent: {', '.join(self.names) or 'none'}.")
 
 
 @contextmanager
 def record_signals() -> Iterator[SignalLog]:
-    """Record every signal of the app that is sent inside, as long as they are sent in this process."""
+    """Record each signal of the app that this process sends inside the block."""
     log = SignalLog()
 
-    def note(name: str, **arguments: Any) -> None:
+    def append(name: str, **arguments: Any) -> None:
         log.append((name, {key: value for key, value in arguments.items() if key not in {"signal", "sender"}}))
 
-    receivers = {name: partial(note, name) for name in signals.BY_NAME}
+    receivers = {name: partial(append, name) for name in signals.BY_NAME}
     for name, receiver in receivers.items():
         signals.BY_NAME[name].connect(receiver, weak=False)
     try:

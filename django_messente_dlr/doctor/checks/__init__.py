@@ -1,1 +1,1 @@
-"""Checks of ``messente_doctor``."""
+"""The checks of ``messente_doctor``, one module for each topic."""

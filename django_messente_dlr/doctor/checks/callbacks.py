@@ -1,7 +1,7 @@
-"""Does a callback arrive? Calls our own callback URL by its public name, with a probe that stores nothing.
+"""Check that a callback arrives: request this project's callback URL by its public name, with a signed probe.
 
-It goes the way that Messente goes from the name on: DNS, TLS, proxies, Django's middleware, our view. What it cannot
-see is a firewall that lets this machine in and Messente not.
+The request passes DNS, TLS, proxies, Django's middleware and the callback view, as a request from Messente does. The
+view answers a probe and stores nothing. A firewall that admits this machine and blocks Messente is not detected.
 """
 
 from __future__ import annotations
@@ -11,106 +11,139 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import requests
+from django.core.checks import CheckMessage, Error, Info, Warning  # noqa: A004 - Django's name
 from django.utils import timezone
 
-from django_messente_dlr import callbacks, conf
+from django_messente_dlr import conf
 from django_messente_dlr.callbacks import tokens
 from django_messente_dlr.callbacks.tokens import ProbeToken
-from django_messente_dlr.doctor.findings import Finding, error, ok, warning
 from django_messente_dlr.messente import signatures
 from django_messente_dlr.messente.reports import CALLBACK_TIMEOUTS
 
-TOPIC = "callback URL"
+TOPIC, CLOCK = "callback URL", "clock"
 BODY = b"{}"
-SKEW = timedelta(minutes=1)
+MAX_CLOCK_DIFFERENCE = timedelta(minutes=1)
 
 
-class _Unanswered(Exception):
-    """A probe that did not come back as it should; says why, and what to do."""
+class _ProbeFailed(Exception):
+    """Raise when a probe gets no valid answer.
 
-    def __init__(self, told: str, advice: str) -> None:
-        super().__init__(told)
-        self.hint = advice
+    Args:
+        message: the reason.
+        hint: how to correct it.
+    """
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.hint = hint
 
 
-def check_callbacks() -> Iterator[Finding]:
-    """Yield findings about the callback URL of each account."""
+def check_callbacks() -> Iterator[CheckMessage]:
+    """Yield findings about the callback URL: one probe by GET, and one signed POST for each account."""
     config = conf.get_config()
     if not config.callback_base_url:
-        return  # the system checks have told
-    for name in config.accounts:
-        yield ok(TOPIC, f"For Messente's dashboard, account {name}:", secret=callbacks.callback_url(name))
+        return  # the system check W002 reports it
     try:
-        yield from _check_answer(_probe("GET"), config)
-    except _Unanswered as exc:
-        yield error(TOPIC, str(exc), exc.hint)
+        yield from _check_answer(_send_probe("GET"), config)
+    except _ProbeFailed as exc:
+        yield Error(str(exc), hint=exc.hint, obj=TOPIC, id="django_messente_dlr.doctor.D021")
         return
     for name, account in config.accounts.items():
         headers = {signatures.HEADER: signatures.sign(BODY, account.password), "Content-Type": "application/json"}
         try:
-            _probe("POST", data=BODY, headers=headers)
-        except _Unanswered as exc:
-            yield error(TOPIC, f"By a POST that account {name} has signed: {exc}", exc.hint)
+            _send_probe("POST", data=BODY, headers=headers)
+        except _ProbeFailed as exc:
+            yield Error(
+                f"A POST signed by account {name} fails: {exc}",
+                hint=exc.hint,
+                obj=TOPIC,
+                id="django_messente_dlr.doctor.D022",
+            )
         else:
-            yield ok(TOPIC, f"It takes a POST that account {name} has signed.")
+            yield Info(
+                f"The callback view accepts a POST signed by account {name}.",
+                obj=TOPIC,
+                id="django_messente_dlr.doctor.D023",
+            )
 
 
-def _check_answer(answer: dict[str, Any], config: conf.Config) -> Iterator[Finding]:
-    yield ok(TOPIC, f"It is answered by this project under {config.callback_base_url}.")
+def _check_answer(answer: dict[str, Any], config: conf.Config) -> Iterator[CheckMessage]:
+    yield Info(
+        f"This project answers at {config.callback_base_url}.", obj=TOPIC, id="django_messente_dlr.doctor.D024"
+    )
     if config.callback_allowed_ips and answer.get("forwarded") != config.trusted_proxy_count:
-        yield warning(
-            TOPIC,
-            f"X-Forwarded-For had {answer.get('forwarded')} entries there, and TRUSTED_PROXY_COUNT is "
-            f"{config.trusted_proxy_count}: the allow-list may look at the wrong address ({answer.get('address')}).",
-            "Count the proxies between the internet and Django, and write that number.",
+        yield Warning(
+            f"X-Forwarded-For has {answer.get('forwarded')} entries at the callback view, but TRUSTED_PROXY_COUNT is "
+            f"{config.trusted_proxy_count}: the allow-list may check the wrong address ({answer.get('address')}).",
+            hint="Set TRUSTED_PROXY_COUNT to the number of proxies between the internet and Django.",
+            obj=TOPIC,
+            id="django_messente_dlr.doctor.D025",
         )
-    apart = abs(_moment(answer.get("now")) - timezone.now())
-    if apart > SKEW:
-        told = f"Its clock and this machine's are {apart.total_seconds():.0f} seconds apart."
-        yield warning("clock", told, "Have both set by NTP: polls and leases go by it.")
+    difference = abs(_parse_datetime(answer.get("now")) - timezone.now())
+    if difference > MAX_CLOCK_DIFFERENCE:
+        yield Warning(
+            f"The server's clock and this machine's clock differ by {difference.total_seconds():.0f} seconds.",
+            hint="Synchronise both clocks by NTP: the times of polls and leases depend on them.",
+            obj=CLOCK,
+            id="django_messente_dlr.doctor.D026",
+        )
     else:
-        yield ok("clock", f"It is {timezone.now():%Y-%m-%d %H:%M:%S %Z} here, and there too.")
+        yield Info(
+            f"The server's clock agrees with this machine's: {timezone.now():%Y-%m-%d %H:%M:%S %Z}.",
+            obj=CLOCK,
+            id="django_messente_dlr.doctor.D027",
+        )
 
 
-def _probe(method: str, **arguments: Any) -> dict[str, Any]:
-    """Call our own callback URL and return what our view answered."""
+def _send_probe(method: str, **arguments: Any) -> dict[str, Any]:
+    """Request this project's callback URL with a new probe, and return the callback view's answer.
+
+    Args:
+        method: the HTTP method.
+        arguments: further arguments of `requests.request`.
+
+    Raises:
+        _ProbeFailed: the URL is unreachable, or the callback view of this project does not answer.
+    """
     url, probe = tokens.probe_url()
     try:
         response = requests.request(method, url, timeout=CALLBACK_TIMEOUTS, allow_redirects=False, **arguments)
     except requests.RequestException as exc:
-        raise _Unanswered(
-            f"It could not be reached from here ({type(exc).__name__}).",
+        raise _ProbeFailed(
+            f"This machine cannot reach the URL ({type(exc).__name__}).",
             "Check CALLBACK_BASE_URL, DNS, the certificate and the firewall.",
         ) from None
     status = response.status_code
     if 300 <= status < 400:
-        raise _Unanswered(
-            f"It is answered with a redirect (HTTP {status}), so that reports are lost: Messente takes that for "
-            "«received» where it calls by POST, and is not known to follow it where it calls by GET.",
-            "Change CALLBACK_BASE_URL to where it leads, or exempt the path from what redirects.",
+        raise _ProbeFailed(
+            f"The answer is a redirect (HTTP {status}), so reports are lost. Messente takes a redirect of a POST for "
+            "success, and is not known to follow a redirect of a GET.",
+            "Change CALLBACK_BASE_URL to the target of the redirect, or exempt the callback's path from it.",
         )
     if status != 200:
-        raise _Unanswered(
-            f"It is answered with HTTP {status}.",
-            "See what stands between the internet and Django: a proxy's rule, ALLOWED_HOSTS, a middleware, or keys "
+        raise _ProbeFailed(
+            f"The answer is HTTP {status}.",
+            "Check what is between the internet and Django: a proxy's rule, ALLOWED_HOSTS, a middleware, or keys "
             "that differ from this project's.",
         )
-    return _proved(response, probe)
+    return _read_answer(response, probe)
 
 
-def _proved(response: requests.Response, probe: ProbeToken) -> dict[str, Any]:
+def _read_answer(response: requests.Response, probe: ProbeToken) -> dict[str, Any]:
+    """Return the JSON of an answer whose proof is valid for the probe; raise _ProbeFailed for any other answer."""
     try:
         answer = response.json()
     except ValueError:
         answer = None
     if isinstance(answer, dict) and tokens.check_probe(str(answer.get("proof")), probe):
         return answer
-    raise _Unanswered(
-        "Somebody answers there, but not this project with these keys.",
+    raise _ProbeFailed(
+        "A server answers at the URL, but it is not this project with these keys.",
         "Check CALLBACK_BASE_URL, and that all processes have the same SECRET_KEY or CALLBACK_KEYS.",
     )
 
 
-def _moment(told: Any) -> datetime:
-    moment = datetime.fromisoformat(str(told))
-    return moment if timezone.is_aware(timezone.now()) else moment.replace(tzinfo=None)
+def _parse_datetime(value: Any) -> datetime:
+    """Return a time in ISO 8601 as a datetime; naive if the project's times are naive."""
+    parsed = datetime.fromisoformat(str(value))
+    return parsed if timezone.is_aware(timezone.now()) else parsed.replace(tzinfo=None)

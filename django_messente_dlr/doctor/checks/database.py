@@ -1,35 +1,47 @@
-"""Can the database hold what comes? It answers, its tables are there, and it can do what the poller likes best."""
+"""Check that the database answers, has the tables of the current migrations, and how pollers claim rows in it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from django.db import Error, connections, router
+from django.core.checks import CheckMessage, Error, Info
+from django.db import Error as DatabaseError
+from django.db import connections, router
 from django.db.migrations.executor import MigrationExecutor
 
-from django_messente_dlr.doctor.findings import Finding, error, ok
 from django_messente_dlr.models import DeliveryReport
 
 TOPIC = "database"
 APP = "django_messente_dlr"
 
 
-def check_database() -> Iterator[Finding]:
-    """Yield findings about the database that reports are written to."""
+def check_database() -> Iterator[CheckMessage]:
+    """Yield findings about the database that stores the delivery reports."""
     connection = connections[router.db_for_write(DeliveryReport)]
     try:
         executor = MigrationExecutor(connection)
         missing = executor.migration_plan([key for key in executor.loader.graph.leaf_nodes() if key[0] == APP])
-    except Error as exc:
-        advice = (
-            "Look whether its server is up and lets this machine in. Until it does, reports are answered 503, and "
-            "Messente brings them again."
+    except DatabaseError as exc:
+        # The exception's text may contain hosts and users, so only its class is shown.
+        yield Error(
+            f"The database cannot be used ({type(exc).__name__}).",
+            hint="Check that the database server runs and admits this machine. Until then the callback view answers "
+            "503, and Messente sends the reports again.",
+            obj=TOPIC,
+            id="django_messente_dlr.doctor.D031",
         )
-        yield error(TOPIC, f"It cannot be used ({type(exc).__name__}).", advice)
         return
     if missing:
-        names = ", ".join(migration.name for migration, _ in missing)
-        yield error(TOPIC, f"Migrations are missing: {names}.", f"Run: python manage.py migrate {APP}")
+        yield Error(
+            f"Migrations are missing: {', '.join(migration.name for migration, _ in missing)}.",
+            hint=f"Run: python manage.py migrate {APP}",
+            obj=TOPIC,
+            id="django_messente_dlr.doctor.D032",
+        )
         return
-    how = "SKIP LOCKED" if connection.features.has_select_for_update_skip_locked else "compare and swap"
-    yield ok(TOPIC, f"It is {connection.display_name}, its tables are up to date, and pollers claim by {how}.")
+    method = "SKIP LOCKED" if connection.features.has_select_for_update_skip_locked else "compare and swap"
+    yield Info(
+        f"{connection.display_name} has all tables of the app. Pollers claim rows by {method}.",
+        obj=TOPIC,
+        id="django_messente_dlr.doctor.D033",
+    )

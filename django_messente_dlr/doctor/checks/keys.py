@@ -1,35 +1,46 @@
-"""Which of the keys that verify callbacks are still in use, so that an old one can be taken out safely."""
+"""Report which keys and passwords still verify callbacks, so that an unused one can be removed safely."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from django.core.checks import CheckMessage, Info
+
 from django_messente_dlr import conf
 from django_messente_dlr.callbacks import key_fingerprints, tokens
-from django_messente_dlr.doctor.findings import Finding, ok
 from django_messente_dlr.models import Account
 
-
-def check_keys() -> Iterator[Finding]:
-    """Yield when each key of callback URLs, and each password that may sign, was used last. No key is shown."""
-    rows = Account.objects.in_bulk(list(conf.accounts()), field_name="name")
-    used: dict[str, str] = {}
-    for row in rows.values():
-        for fingerprint, at in row.key_uses.items():
-            used[fingerprint] = max(at, used.get(fingerprint, ""))
-    for place, key in enumerate(tokens.signing_keys(), 1):
-        what = "signs callback URLs" if place == 1 else "still verifies callback URLs"
-        yield ok("keys", f"Key {place}, which {what}, was used {_last(used, key)}.")
-    for name, account in conf.accounts().items():
-        for place, password in enumerate(account.passwords):
-            what = f"Previous password {place}" if place else "The password"
-            yield ok("keys", f"{what} of account {name} signed a callback {_last(used, password)}.")
+TOPIC = "keys"
 
 
-def _last(used: dict[str, str], key: str | bytes) -> str:
-    known = [used[fingerprint] for fingerprint in key_fingerprints.all_fingerprints(key) if fingerprint in used]
-    return (
-        f"last at {max(known)} ({key_fingerprints.fingerprint(key)})"
-        if known
-        else f"never ({key_fingerprints.fingerprint(key)})"
-    )
+def check_keys() -> Iterator[CheckMessage]:
+    """Yield the last use of each key of callback URLs and of each account's passwords.
+
+    A finding shows the fingerprint of a key, never the key.
+    """
+    last_uses: dict[str, str] = {}
+    for account in Account.objects.in_bulk(list(conf.accounts()), field_name="name").values():
+        for fingerprint, used_at in account.key_uses.items():
+            last_uses[fingerprint] = max(used_at, last_uses.get(fingerprint, ""))
+    for position, key in enumerate(tokens.signing_keys(), 1):
+        purpose = "signs callback URLs" if position == 1 else "still verifies callback URLs"
+        yield Info(
+            f"Key {position} {purpose}. Last use: {_last_use(last_uses, key)}.",
+            obj=TOPIC,
+            id="django_messente_dlr.doctor.D061",
+        )
+    for name, credentials in conf.accounts().items():
+        for position, password in enumerate(credentials.passwords):
+            subject = f"Previous password {position}" if position else "The password"
+            yield Info(
+                f"{subject} of account {name} verifies signatures. Last use: {_last_use(last_uses, password)}.",
+                obj=TOPIC,
+                id="django_messente_dlr.doctor.D062",
+            )
+
+
+def _last_use(last_uses: dict[str, str], key: str | bytes) -> str:
+    """Return the time of a key's last use and its fingerprint, such as "never (1a2b3c4d)"."""
+    fingerprints = key_fingerprints.all_fingerprints(key)
+    times = [last_uses[fingerprint] for fingerprint in fingerprints if fingerprint in last_uses]
+    return f"{max(times, default='never')} ({key_fingerprints.fingerprint(key)})"

@@ -1,51 +1,73 @@
-"""Does Messente know us? Asks the balance of each account and, where asked to, sends one SMS."""
+"""Check the accounts at Messente: request each account's balance and, on demand, send one SMS."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from django.core.checks import CheckMessage, Error, Info
 from django.core.exceptions import ImproperlyConfigured
-from django.db import Error as DatabaseTrouble
+from django.db import Error as DatabaseError
 
 from django_messente_dlr import conf
 from django_messente_dlr.accounts.clients import client_for
-from django_messente_dlr.doctor.findings import Finding, error, ok
 from django_messente_dlr.messente.errors import MessenteError
 from django_messente_dlr.sending import send_sms
 
 TEXT = "This is a test: the SMS arrived, and its delivery report should follow."
 
 
-def check_messente() -> Iterator[Finding]:
-    """Yield a finding for each account: whether Messente takes its credentials, and what credit it has."""
+def check_messente() -> Iterator[CheckMessage]:
+    """Yield one finding for each account: whether Messente accepts its credentials, and its credit."""
     for name in conf.accounts():
         topic = f"account {name}"
         try:
             balance = client_for(name).get_balance()
         except MessenteError as exc:
-            yield error(topic, f"The balance could not be asked for. {exc}", "Put that right: nothing can be sent.")
+            yield Error(
+                f"The request for the balance failed. {exc}",
+                hint="Correct this first: no message can be sent.",
+                obj=topic,
+                id="django_messente_dlr.doctor.D011",
+            )
             continue
         if balance > 0:
-            yield ok(topic, f"Messente takes its credentials; its credit is {balance} EUR.")
+            yield Info(
+                f"Messente accepts the credentials. The credit is {balance} EUR.",
+                obj=topic,
+                id="django_messente_dlr.doctor.D012",
+            )
         else:
-            yield error(topic, f"Its credit is {balance} EUR.", "Add credit: what is sent now is rejected.")
+            yield Error(
+                f"The credit is {balance} EUR.",
+                hint="Add credit: until then Messente rejects messages.",
+                obj=topic,
+                id="django_messente_dlr.doctor.D013",
+            )
 
 
-def send_one(to: str, *, account: str) -> Finding:
-    """Send one real SMS, which costs money, and return what came of it.
+def send_one(to: str, *, account: str) -> CheckMessage:
+    """Send one real SMS, which costs money, and return the result as a finding.
 
     Args:
         to: the recipient's number in international format.
-        account: the account to send from.
+        account: the name of the account to send from.
     """
     topic = f"sending from {account}"
     try:
         message = send_sms(to, TEXT, account=account)
     except (MessenteError, ValueError, ImproperlyConfigured) as exc:
-        return error(topic, str(exc), "Nothing can be sent like this.")
-    except DatabaseTrouble as exc:
-        # What it says may name hosts and users.
-        told = f"Its row could not be written ({type(exc).__name__})."
-        return error(topic, told, "See what is said of the database.")
-    told = f"Messente has taken the SMS and calls it {message.sms_unique_id}; its row is {message.pk}."
-    return ok(topic, f"{told} Its page in the admin shows what becomes of it.")
+        return Error(str(exc), hint="The SMS was not sent.", obj=topic, id="django_messente_dlr.doctor.D014")
+    except DatabaseError as exc:
+        # The exception's text may contain hosts and users, so only its class is shown.
+        return Error(
+            f"The message's row could not be stored ({type(exc).__name__}).",
+            hint="See the findings about the database.",
+            obj=topic,
+            id="django_messente_dlr.doctor.D015",
+        )
+    return Info(
+        f"Messente accepted the SMS with the ID {message.sms_unique_id}; its row is {message.pk}. "
+        "The message's page in the admin shows its status.",
+        obj=topic,
+        id="django_messente_dlr.doctor.D016",
+    )

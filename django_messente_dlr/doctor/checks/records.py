@@ -1,4 +1,4 @@
-"""What do the rows say? Whether reports come, whether somebody polls, and what waits for a person."""
+"""Check the stored rows: whether reports arrive, whether a poller runs, and which rows need a person's attention."""
 
 from __future__ import annotations
 
@@ -6,91 +6,147 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
+from django.core.checks import CheckMessage, Error, Info, Warning  # noqa: A004 - Django's name
 from django.db.models import QuerySet
 from django.utils import timezone
 
 from django_messente_dlr import conf
-from django_messente_dlr.doctor.findings import Finding, error, ok, warning
 from django_messente_dlr.models import Account, DeliveryReport, PendingPoll, SmsMessage
 from django_messente_dlr.models.querysets import capped_count
 from django_messente_dlr.utils.poll_schedule import OVERDUE_AFTER
 
-CAP = 10_000  # a person who is told of more need not know how many more
-CALLED_WITHIN = timedelta(days=1)
+CAP = 10_000  # rows are counted up to this number: a higher count takes long and changes no decision
+CALLBACK_EXPECTED_WITHIN = timedelta(days=1)
+TIME_FORMAT = "%Y-%m-%d %H:%M %Z"
 
 
-def check_records() -> Iterator[Finding]:
-    """Yield findings about the rows."""
+def check_records() -> Iterator[CheckMessage]:
+    """Yield findings about messages, reports and accounts."""
     yield from _check_messages()
     yield from _check_reports()
-    rows = {account.name: account for account in Account.objects.all()}
+    accounts = {account.name: account for account in Account.objects.all()}
     for name in conf.accounts():
-        yield from _check_account(name, rows.get(name) or Account(name=name))
+        account = accounts.get(name) or Account(name=name)
+        yield from _check_polls(account)
+        yield from _check_account_callbacks(account)
 
 
-def _check_messages() -> Iterator[Finding]:
-    now = timezone.now()
+def _check_messages() -> Iterator[CheckMessage]:
+    topic = "messages"
     pending = capped_count(SmsMessage.objects.pending(), cap=CAP)
-    late = SmsMessage.objects.overdue(now)
-    if late.exists():
-        overdue = capped_count(late, cap=CAP)
-        told = f"{pending} messages are pending, and {overdue} of them should have been asked about long ago."
-        yield warning("messages", told, "Have poll_dlrs run every minute; see its exit status and the log.")
+    overdue = SmsMessage.objects.overdue(timezone.now())
+    if overdue.exists():
+        yield Warning(
+            f"{pending} messages are pending, and {capped_count(overdue, cap=CAP)} of them are overdue.",
+            hint="Run poll_dlrs every minute; check its exit status and the log.",
+            obj=topic,
+            id="django_messente_dlr.doctor.D041",
+        )
     else:
-        yield ok("messages", f"{pending} messages are pending, and none is overdue.")
-    foreign = PendingPoll.objects.exclude(account__in=list(conf.accounts()))
-    if name := foreign.values_list("account", flat=True).first():
-        number = capped_count(foreign, cap=CAP)
-        told = f"{number} messages are pending of accounts that are not configured, such as {name}."
-        advice = f"Nobody asks about them. Put the account back into {conf.SETTING} until they have ended."
-        yield warning("messages", told, advice)
+        yield Info(
+            f"{pending} messages are pending, and none is overdue.", obj=topic, id="django_messente_dlr.doctor.D042"
+        )
+    unconfigured = PendingPoll.objects.exclude(account__in=list(conf.accounts()))
+    if name := unconfigured.values_list("account", flat=True).first():
+        yield Warning(
+            f"{capped_count(unconfigured, cap=CAP)} messages are pending whose accounts are not configured, "
+            f"such as {name}.",
+            hint=f"No poller requests their reports. Add the account to {conf.SETTING} until they are final.",
+            obj=topic,
+            id="django_messente_dlr.doctor.D043",
+        )
 
 
-def _check_reports() -> Iterator[Finding]:
-    reports = DeliveryReport.objects
-    told: list[tuple[QuerySet[Any], str, str]] = [
+def _check_reports() -> Iterator[CheckMessage]:
+    topic = "reports"
+    problems: list[tuple[QuerySet[Any], str, str, str]] = [
         (
-            reports.orphans(),
-            "are about messages that are not known here",
-            "If another program sends from this account, give it track_sms; otherwise prune_dlrs takes them away.",
+            DeliveryReport.objects.orphans(),
+            "are about unknown messages",
+            "Record the messages of other programs by track_sms; otherwise prune_dlrs deletes the reports.",
+            "D044",
         ),
         (
-            reports.dispatch_due(timezone.now()),
-            "have signals that a process has left unsent",
-            "poll_dlrs sends them: have it run every minute.",
+            DeliveryReport.objects.dispatch_due(timezone.now()),
+            "have signals that a process did not send",
+            "Run poll_dlrs every minute: it sends them.",
+            "D045",
         ),
         (
-            reports.dispatch_failed(),
-            "have a receiver that raised",
-            "Look at them in the admin, mend the receiver, and send their signals again.",
+            DeliveryReport.objects.dispatch_failed(),
+            "have a receiver that raised an exception",
+            "View them in the admin, correct the receiver, and send their signals again.",
+            "D046",
         ),
     ]
-    well = True
-    for rows, what, advice in told:
-        if rows.exists():
-            well = False
-            yield warning("reports", f"{capped_count(rows, cap=CAP)} reports {what}.", advice)
-    if well:
-        yield ok("reports", "Every report has its message, and its signals were sent.")
+    passed = True
+    for reports, problem, hint, number in problems:
+        if reports.exists():
+            passed = False
+            yield Warning(
+                f"{capped_count(reports, cap=CAP)} reports {problem}.",
+                hint=hint,
+                obj=topic,
+                id=f"django_messente_dlr.doctor.{number}",
+            )
+    if passed:
+        yield Info(
+            "Every report has its message, and its signals are sent.", obj=topic, id="django_messente_dlr.doctor.D047"
+        )
 
 
-def _check_account(name: str, row: Account) -> Iterator[Finding]:
-    topic, now = f"account {name}", timezone.now()
-    if row.credits_exhausted_at:
-        yield error(topic, f"It is on hold since {row.credits_exhausted_at:%Y-%m-%d %H:%M %Z}.", "Add credit.")
-    if row.last_poll_error:
-        yield error(topic, f"Its last poll failed: {row.last_poll_error}", "Put that right, and run poll_dlrs.")
-    elif row.last_poll_at is None or now - row.last_poll_at > OVERDUE_AFTER:
-        when = f"since {row.last_poll_at:%Y-%m-%d %H:%M %Z}" if row.last_poll_at else "at all"
-        yield warning(topic, f"It was not polled {when}.", "Have poll_dlrs run every minute, by cron or systemd.")
+def _check_polls(account: Account) -> Iterator[CheckMessage]:
+    topic = f"account {account.name}"
+    last_poll_at = account.last_poll_at
+    if account.credits_exhausted_at:
+        yield Error(
+            f"The account is on credit hold since {account.credits_exhausted_at:{TIME_FORMAT}}.",
+            hint="Add credit.",
+            obj=topic,
+            id="django_messente_dlr.doctor.D051",
+        )
+    if account.last_poll_error:
+        yield Error(
+            f"The last poll failed: {account.last_poll_error}",
+            hint="Correct the cause, and run poll_dlrs.",
+            obj=topic,
+            id="django_messente_dlr.doctor.D052",
+        )
+    elif last_poll_at is None or timezone.now() - last_poll_at > OVERDUE_AFTER:
+        yield Warning(
+            f"The account was not polled since {last_poll_at:{TIME_FORMAT}}."
+            if last_poll_at
+            else "The account was never polled.",
+            hint="Run poll_dlrs every minute, by cron or systemd.",
+            obj=topic,
+            id="django_messente_dlr.doctor.D053",
+        )
     else:
-        yield ok(topic, f"It was polled at {row.last_poll_at:%Y-%m-%d %H:%M %Z}.")
-    # Old enough for its report to have come, young enough to say something of today.
-    sent = SmsMessage.objects.filter(account=name, created_at__gt=now - CALLED_WITHIN)
-    if row.last_callback_at and now - row.last_callback_at <= CALLED_WITHIN:
-        yield ok(topic, f"Messente called at {row.last_callback_at:%Y-%m-%d %H:%M %Z}.")
-    elif conf.get_config().callback_base_url and sent.filter(created_at__lt=now - OVERDUE_AFTER).exists():
-        told = "Messages were sent within the last day, but Messente did not call about them."
-        yield warning(topic, told, "Look into the web server's log, and whether a firewall keeps Messente away.")
+        yield Info(
+            f"The last poll was at {last_poll_at:{TIME_FORMAT}}.", obj=topic, id="django_messente_dlr.doctor.D054"
+        )
+
+
+def _check_account_callbacks(account: Account) -> Iterator[CheckMessage]:
+    topic, now = f"account {account.name}", timezone.now()
+    last_callback_at = account.last_callback_at
+    if last_callback_at and now - last_callback_at <= CALLBACK_EXPECTED_WITHIN:
+        yield Info(
+            f"The last callback arrived at {last_callback_at:{TIME_FORMAT}}.",
+            obj=topic,
+            id="django_messente_dlr.doctor.D055",
+        )
+        return
+    # A younger message may still wait for its report; an older one proves nothing about the last day.
+    sent = SmsMessage.objects.filter(
+        account=account.name, created_at__gt=now - CALLBACK_EXPECTED_WITHIN, created_at__lt=now - OVERDUE_AFTER
+    )
+    if conf.get_config().callback_base_url and sent.exists():
+        yield Warning(
+            "Messages were sent within the last day, but no callback arrived.",
+            hint="Check the web server's log, and whether a firewall blocks Messente.",
+            obj=topic,
+            id="django_messente_dlr.doctor.D056",
+        )
     else:
-        yield ok(topic, "Nothing was sent of which Messente should have told by a callback.")
+        yield Info("No callback is expected.", obj=topic, id="django_messente_dlr.doctor.D057")

@@ -1,4 +1,4 @@
-"""``manage.py poll_dlrs``: ask Messente about the messages whose reports have not come, once or for ever."""
+"""``manage.py poll_dlrs``: poll Messente for overdue delivery reports, once or repeatedly."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser, SystemCheckError
-from django.db import Error as DatabaseTrouble
+from django.db import Error as DatabaseError
 from django.db import close_old_connections, connections
 from django.db.models import Count, Min, Q
 from django.utils import timezone
@@ -28,34 +28,37 @@ logger = logging.getLogger(__name__)
 
 
 class Command(BaseCommand):
-    """The Poller as a contract: what it prints and its exit status are for scripts too."""
+    """Run the `Poller`. The output and the exit status are a contract for scripts."""
 
     help = (
-        "Asks Messente about messages whose delivery reports are overdue, and finishes what was left undone. "
-        "Have it started every minute, or start it once with --watch, which runs for ever; any number may run at the "
-        "same time. Exit status: 0 all well, "
-        "1 some questions failed, 2 configuration or credentials, 3 the database cannot be used. SIGTERM and SIGINT "
-        "end it within the time of one question; what was claimed and not asked about is given back."
+        "Polls Messente for overdue delivery reports, matches orphan reports, and sends signals that are overdue. "
+        "Run it every minute, or once with --watch, which runs until a signal; any number may run at the same time. "
+        "Exit status: 0 success, 1 some polls failed, 2 configuration or credentials, 3 the database cannot be used. "
+        "SIGTERM and SIGINT end it within the time of one request; messages that it claimed and did not poll are "
+        "released."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         add = parser.add_argument
-        add("--account", action="append", help="Poll this account only; may be repeated.")
-        add("--batch-size", type=positive, metavar="N", help="Messages in one claim.")
-        add("--concurrency", type=positive, metavar="N", help="Questions asked at the same time.")
+        add("--account", action="append", help="Poll only this account; may be repeated.")
+        add("--batch-size", type=positive, metavar="N", help="The number of messages in one claim.")
+        add("--concurrency", type=positive, metavar="N", help="The number of requests at the same time.")
         add(
-            "--rate", type=above_zero, metavar="X", help="Questions a second; Messente's own limit is 150 an address."
+            "--rate",
+            type=above_zero,
+            metavar="X",
+            help="Requests a second; Messente's limit is 150 for an IP address.",
         )
-        add("--limit", type=positive, metavar="N", help="The greatest number of messages to ask about in one run.")
-        add("--watch", type=above_zero, metavar="SECONDS", help="Run for ever, with so long a pause between runs.")
-        add("--dry-run", action="store_true", help="Only tell what is due; ask and change nothing.")
-        add("--json", action="store_true", help="Print the summary as JSON, a line for each run.")
+        add("--limit", type=positive, metavar="N", help="The highest number of messages to poll in one run.")
+        add("--watch", type=above_zero, metavar="SECONDS", help="Run until a signal, with a pause between runs.")
+        add("--dry-run", action="store_true", help="Print what is due; send no request and change nothing.")
+        add("--json", action="store_true", help="Print the summary as JSON, one line for each run.")
 
     def check(self, *args: Any, **options: Any) -> None:
         try:
             super().check(*args, **options)
         except SystemCheckError as exc:
-            # As from any other wrong setting: a service that came again would find it as it was.
+            # The same status as for any other invalid setting, so that systemd does not restart the service.
             exc.returncode = MISCONFIGURED
             raise
 
@@ -63,12 +66,12 @@ class Command(BaseCommand):
         stop = threading.Event()
         try:
             if options["dry_run"]:
-                self._tell_what_is_due(options)
+                self._write_due(options)
                 return
             with (
                 until_signalled(stop),
                 progress(
-                    total=lambda: min(_of(options).due(timezone.now()).count(), options["limit"] or 10**9),
+                    total=lambda: min(_pending_polls(options).due(timezone.now()).count(), options["limit"] or 10**9),
                     shown=not options["json"] and options["watch"] is None and options["verbosity"] > 0,
                 ) as advance,
             ):
@@ -87,64 +90,69 @@ class Command(BaseCommand):
                 summary = poller.run()
         except ImproperlyConfigured as exc:
             raise CommandError(str(exc), returncode=MISCONFIGURED) from exc
-        except DatabaseTrouble as exc:
+        except DatabaseError as exc:
             raise CommandError(f"The database cannot be used: {exc}", returncode=NO_DATABASE) from exc
-        self._tell(summary, options)
+        self._write_summary(summary, options)
         if summary.stopped:
-            told = " ".join(f"Account {name}: {error}" for name, error in summary.stopped.items())
-            raise CommandError(told, returncode=MISCONFIGURED)
+            errors = " ".join(f"Account {name}: {error}" for name, error in summary.stopped.items())
+            raise CommandError(errors, returncode=MISCONFIGURED)
         if summary.failed:
-            raise CommandError(f"{summary.failed} questions failed; the log says why.", returncode=FAILED)
+            raise CommandError(f"{summary.failed} polls failed; the log has the reasons.", returncode=FAILED)
 
     def _watch(self, poller: Poller, stop: threading.Event, options: dict[str, Any]) -> None:
-        """Run again and again until a signal comes; trouble with the database is logged and outlived."""
+        """Run until a signal arrives. Errors of the database are logged, and the next run tries again."""
         while not stop.is_set():
-            close_old_connections()  # as Django does between requests: some die of old age
+            close_old_connections()  # as Django does between requests: CONN_MAX_AGE applies
             try:
-                self._tell(poller.run(), options)
-            except DatabaseTrouble as exc:
-                logger.warning("The database cannot be used; polling goes on when it can: %s", exc)
+                self._write_summary(poller.run(), options)
+            except DatabaseError as exc:
+                logger.warning("The database cannot be used; the next run tries again: %s", exc)
                 connections.close_all()
             close_old_connections()
-            pause(options["watch"], ended=stop)
+            pause(options["watch"], stop=stop)
 
-    def _tell(self, summary: Summary, options: dict[str, Any]) -> None:
+    def _write_summary(self, summary: Summary, options: dict[str, Any]) -> None:
         if options["json"]:
             self.stdout.write(json.dumps(asdict(summary)))
         elif options["verbosity"] > 0:
-            self.stdout.write(_line(summary))
+            self.stdout.write(_format_summary(summary))
         self.stdout.flush()
 
-    def _tell_what_is_due(self, options: dict[str, Any]) -> None:
-        pending = _of(options)
-        taken = pending.due(timezone.now())
-        nameless = Q(message__sms_unique_id=None, message__omnimessage_id="")
-        askable = taken.filter(account__in=list(conf.accounts())).exclude(nameless)
-        due = dict(askable.order_by("account").values_list("account").annotate(number=Count("pk")))
-        others = taken.count() - sum(due.values())
+    def _write_due(self, options: dict[str, Any]) -> None:
+        pending = _pending_polls(options)
+        due = pending.due(timezone.now())
+        without_id = Q(message__sms_unique_id=None, message__omnimessage_id="")
+        pollable = due.filter(account__in=list(conf.accounts())).exclude(without_id)
+        due_by_account = dict(pollable.order_by("account").values_list("account").annotate(number=Count("pk")))
+        unpollable = due.count() - sum(due_by_account.values())
         next_poll_at = pending.aggregate(at=Min("due_at"))["at"]
         if options["json"]:
-            at = next_poll_at and next_poll_at.isoformat()
-            self.stdout.write(json.dumps({"due": due, "unaskable": others, "next_poll_at": at}))
+            values = {
+                "due": due_by_account,
+                "unpollable": unpollable,
+                "next_poll_at": next_poll_at and next_poll_at.isoformat(),
+            }
+            self.stdout.write(json.dumps(values))
             return
-        of_each = ", ".join(f"{name} {number}" for name, number in due.items())
+        counts = ", ".join(f"{name} {number}" for name, number in due_by_account.items())
         self.stdout.write(
-            f"would ask about {sum(due.values())} messages"
-            + (f" ({of_each})" if due else "")
-            + (f"; nobody can be asked about {others} (no id, or no such account)" if others else "")
+            f"would poll {sum(due_by_account.values())} messages"
+            + (f" ({counts})" if counts else "")
+            + (f"; {unpollable} cannot be polled (no ID, or an unknown account)" if unpollable else "")
             + (f"; the first is due at {next_poll_at:%Y-%m-%d %H:%M:%S %Z}" if next_poll_at else "")
         )
 
 
-def _of(options: dict[str, Any]) -> PendingPollQuerySet:
-    """Return what is waited for of the accounts that are to be polled."""
+def _pending_polls(options: dict[str, Any]) -> PendingPollQuerySet:
+    """Return the pending polls of the accounts in the options; of all accounts if none is named."""
     names = options["account"]
     if names is None:
         return PendingPoll.objects.all()
     return PendingPoll.objects.filter(account__in=[conf.account(name).name for name in names])
 
 
-def _line(summary: Summary) -> str:
+def _format_summary(summary: Summary) -> str:
+    """Return a summary as one line of text."""
     return (
         f"asked {summary.asked}, final {summary.final}, open {summary.open}, unresolved {summary.unresolved}, "
         f"failed {summary.failed}, postponed {summary.postponed}, orphans matched {summary.matched}, "

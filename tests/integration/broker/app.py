@@ -11,7 +11,7 @@ django.setup()
 
 from django_messente_dlr.contrib import _jobs  # noqa: E402 - it has models
 
-_jobs.SHARE = int(os.environ["BROKER_TEST_SHARE"])
+_jobs.SHARE_SIZE = int(os.environ["BROKER_TEST_SHARE"])
 
 app = Celery("tests.integration.broker", broker=os.environ["BROKER_TEST_URL"])
 app.conf.update(

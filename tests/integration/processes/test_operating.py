@@ -77,7 +77,7 @@ def test_a_poller_that_watches_goes_on_after_the_database_was_away(
             for _ in range(2):
                 wait_for_more(lambda: sum(message.poll_count for message in messente_sandbox.messages), 5)
                 proxy.go_away()
-                wait_for_more(lambda: web.log.read_text().count("polling goes on when it can"), 2)
+                wait_for_more(lambda: web.log.read_text().count("the next run tries again"), 2)
                 proxy.come_back()
                 let_time_pass()
             wait_until(lambda: SmsMessage.objects.delivered().count() == len(messages))

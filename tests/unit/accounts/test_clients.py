@@ -41,7 +41,7 @@ def test_a_client_is_made_once_for_each_account() -> None:
 
 
 def test_an_unknown_account_has_no_client_until_it_is_configured(settings: Any) -> None:
-    with pytest.raises(ImproperlyConfigured, match="no account «later»"):
+    with pytest.raises(ImproperlyConfigured, match="no account 'later'"):
         client_for("later")
     settings.MESSENTE_DLR = {"ACCOUNTS": {"later": {"USERNAME": "late", "PASSWORD": "x"}}}
     assert username(asked("later")) == "late"

@@ -1,4 +1,4 @@
-"""The REST door tells, to whom it may, and changes nothing."""
+"""The REST API: its permissions, filters and pages. It changes nothing."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.unit.api.urls")]
 URL = "/api/messente/messages/"
 
 
-def client_of(*, superuser: bool = False, permission: str = "") -> APIClient:
+def create_client(*, superuser: bool = False, permission: str = "") -> APIClient:
     user = User.objects.create_user("reader", is_superuser=superuser)
     if permission:
         user.user_permissions.add(Permission.objects.get(codename=permission))
@@ -32,33 +32,34 @@ def client_of(*, superuser: bool = False, permission: str = "") -> APIClient:
 
 @pytest.fixture
 def reader() -> APIClient:
-    return client_of(permission="view_smsmessage")
+    return create_client(permission="view_smsmessage")
 
 
 def ids(response: Any) -> list[int]:
+    """Return the primary keys of the messages in a list."""
     assert response.status_code == 200, response.content
     return [message["id"] for message in response.json()["results"]]
 
 
 @pytest.mark.parametrize("url", [URL, URL.rstrip("/")])
-def test_a_list_tells_of_messages_newest_first_with_their_reports(reader: APIClient, url: str) -> None:
+def test_list__newest_first_with_reports(reader: APIClient, url: str) -> None:
     old = SmsMessageFactory.create(status=Status.REJECTED, err=7, text="secret")
     DeliveryReportFactory.create(message=old, stat="REJECTD", status=Status.REJECTED, err=7)
     new = SmsMessageFactory.create()
     response = reader.get(url)
     assert ids(response) == [new.pk, old.pk]
-    told = response.json()["results"][1]
-    assert told["cause"]["code"] == 7
-    assert told["cause"]["name"] == "sender_not_allowed"
-    assert told["cause"]["advice"]
-    assert [report["stat"] for report in told["reports"]] == ["REJECTD"]
+    message = response.json()["results"][1]
+    assert message["cause"]["code"] == 7
+    assert message["cause"]["name"] == "sender_not_allowed"
+    assert message["cause"]["advice"]
+    assert [report["stat"] for report in message["reports"]] == ["REJECTD"]
     assert "secret" not in response.content.decode()
-    assert "callback_url" not in told
+    assert "callback_url" not in message
     assert response.json()["results"][0]["cause"] is None
 
 
 @pytest.mark.parametrize("slash", ["/", ""])
-def test_one_message_is_told_with_the_payloads_of_its_reports(reader: APIClient, slash: str) -> None:
+def test_detail__payloads_of_reports(reader: APIClient, slash: str) -> None:
     report = DeliveryReportFactory.create(payload={"stat": "DELIVRD", "a": "b"})
     response = reader.get(f"{URL}{report.message_id}{slash}")
     assert response.status_code == 200
@@ -66,13 +67,13 @@ def test_one_message_is_told_with_the_payloads_of_its_reports(reader: APIClient,
 
 
 @pytest.mark.parametrize("path", ["", "one"])
-def test_recipients_are_masked_for_those_who_may_not_see_them(path: str) -> None:
+def test_recipients__masked_without_permission(path: str) -> None:
     message = SmsMessageFactory.create(
         recipient="+37255500001", metadata={"phone": "0037255500001"}, error_text="37255500001 is no number"
     )
     DeliveryReportFactory.create(message=message, payload={"to": "+37255500001"})
     url = f"{URL}{message.pk}/" if path else URL
-    reader = client_of(permission="view_smsmessage")
+    reader = create_client(permission="view_smsmessage")
     content = reader.get(url).content.decode()
     assert "55500001" not in content
     assert "+372•••••001" in content
@@ -84,21 +85,21 @@ def test_recipients_are_masked_for_those_who_may_not_see_them(path: str) -> None
     assert "•" not in content
 
 
-def test_a_message_that_is_not_there_is_a_404(reader: APIClient) -> None:
+def test_detail__unknown_message(reader: APIClient) -> None:
     assert reader.get(f"{URL}1/").status_code == 404
 
 
-@pytest.mark.parametrize("many", [1, 20])
-def test_any_number_of_messages_takes_the_same_number_of_queries(
-    reader: APIClient, django_assert_num_queries: DjangoAssertNumQueries, many: int
+@pytest.mark.parametrize("count", [1, 20])
+def test_list__constant_number_of_queries(
+    reader: APIClient, django_assert_num_queries: DjangoAssertNumQueries, count: int
 ) -> None:
-    for report in DeliveryReportFactory.create_batch(many):
+    for report in DeliveryReportFactory.create_batch(count):
         DeliveryReportFactory.create(message=report.message)
     with django_assert_num_queries(6):  # session, user, its permissions twice, messages, reports
-        assert len(ids(reader.get(URL))) == many
+        assert len(ids(reader.get(URL))) == count
 
 
-def test_pages_follow_each_other_by_cursor(reader: APIClient) -> None:
+def test_list__pages(reader: APIClient) -> None:
     messages = SmsMessageFactory.create_batch(5)
     seen: list[int] = []
     url: str | None = f"{URL}?page_size=2"
@@ -124,7 +125,7 @@ def test_pages_follow_each_other_by_cursor(reader: APIClient) -> None:
         ("channel=sms", True),
         ("channel=viber", False),
         ("recipient=%2B37255500000", True),
-        ("recipient=+37255500000", True),  # by the rules of forms, a space
+        ("recipient=+37255500000", True),  # a + in a query string is a space
         ("recipient=37255500000", True),
         ("recipient=00372%205550%200000", True),
         ("recipient=%2B372555", False),
@@ -142,7 +143,7 @@ def test_pages_follow_each_other_by_cursor(reader: APIClient) -> None:
         ("pending=", True),
     ],
 )
-def test_filters_keep_what_was_asked_for(reader: APIClient, query: str, *, matches: bool) -> None:
+def test_filters__valid_value(reader: APIClient, query: str, *, matches: bool) -> None:
     message = SmsMessageFactory.create(
         sms_unique_id="an-id",
         omnimessage_id="an-omni-id",
@@ -157,88 +158,84 @@ def test_filters_keep_what_was_asked_for(reader: APIClient, query: str, *, match
 
 
 @pytest.mark.parametrize("code", list(ErrorCode))
-def test_every_cause_can_be_asked_for_by_its_name(reader: APIClient, code: ErrorCode) -> None:
+def test_filters__every_cause_by_name(reader: APIClient, code: ErrorCode) -> None:
     message = SmsMessageFactory.create(err=code.value)
     SmsMessageFactory.create(err=None)
     assert ids(reader.get(URL, {"cause": code.name.lower()})) == [message.pk]
 
 
 @pytest.mark.parametrize(
-    ("query", "sentence"),
+    ("query", "error"),
     [
-        ("cause=bad_luck", "«bad_luck» is no cause"),
-        ("cause=%D9%A4", "is no cause"),
-        ("cause=100%25", "«100%» is no cause"),
-        ("recipient=%25s", "«%s» is no phone number"),
-        ("pending=%25y", "«%y» is neither"),
-        ("cause=99999999999", "is no cause"),
+        ("cause=bad_luck", '"bad_luck" is not a cause'),
+        ("cause=%D9%A4", "is not a cause"),
+        ("cause=100%25", '"100%" is not a cause'),
+        ("recipient=%25s", '"%s" is not a phone number'),
+        ("pending=%25y", '"%y" is neither'),
+        ("cause=99999999999", "is not a cause"),
         ("status=lost", "lost"),
-        ("recipient=nobody", "«nobody» is no phone number"),
-        ("pending=1", "«1» is neither «true» nor «false»"),
+        ("recipient=shop", '"shop" is not a phone number'),
+        ("pending=1", '"1" is neither "true" nor "false"'),
         ("created_after=soon", "valid"),
-        ("created_after=0001-01-01T00:00:00%2B14:00", "valid"),  # before the first year, in UTC
+        ("created_after=0001-01-01T00:00:00%2B14:00", "valid"),  # before the year 1 in UTC
         ("created_before=9999-12-31T23:59:59-14:00", "valid"),
     ],
 )
-def test_a_question_that_makes_no_sense_is_told_so(reader: APIClient, query: str, sentence: str) -> None:
+def test_filters__invalid_value(reader: APIClient, query: str, error: str) -> None:
     response: Any = reader.get(f"{URL}?{query}")
     assert response.status_code == 400
-    assert sentence in str(response.json())
+    assert error in str(response.json())
 
 
 @pytest.mark.parametrize("position", ["abc", "\0", "-1", "1" * 19, "٤", "1.5"])
-def test_a_cursor_that_somebody_made_up_is_not_found(reader: APIClient, position: str) -> None:
+def test_list__forged_cursor(reader: APIClient, position: str) -> None:
     cursor = b64encode(urlencode({"p": position}).encode()).decode()
     assert reader.get(URL, {"cursor": cursor}).status_code == 404
 
 
 @pytest.mark.parametrize("zone", ["-17:53", "%2B23:59", "Z", ""])
-def test_a_time_may_be_of_any_zone(reader: APIClient, zone: str) -> None:
+def test_filters__time_zones(reader: APIClient, zone: str) -> None:
     message = SmsMessageFactory.create()
     assert ids(reader.get(f"{URL}?created_before=4846-03-09T06:57:02{zone}")) == [message.pk]
 
 
-@pytest.mark.parametrize("moment", ["2024-05-06T07:08:08Z", "2024-05-06T10:08:08%2B03:00", "2024-05-06T10:08:08"])
-def test_a_time_means_the_same_where_the_projects_times_are_naive(
-    reader: APIClient, settings: Any, moment: str
-) -> None:
+@pytest.mark.parametrize("time", ["2024-05-06T07:08:08Z", "2024-05-06T10:08:08%2B03:00", "2024-05-06T10:08:08"])
+def test_filters__times_without_use_tz(reader: APIClient, settings: Any, time: str) -> None:
     settings.USE_TZ = False  # and TIME_ZONE is Europe/Tallinn, three hours ahead in summer
     message = SmsMessageFactory.create(created_at=datetime(2024, 5, 6, 10, 8, 8))  # noqa: DTZ001
-    assert ids(reader.get(f"{URL}?created_after={moment}")) == [message.pk]
-    assert ids(reader.get(f"{URL}?created_before={moment}")) == []
+    assert ids(reader.get(f"{URL}?created_after={time}")) == [message.pk]
+    assert ids(reader.get(f"{URL}?created_before={time}")) == []
 
 
-HOSTILE = {
+PERMISSIVE = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.AllowAny"],
     "DEFAULT_PAGINATION_CLASS": None,
 }
 
 
-@pytest.mark.parametrize("rest_framework", [{}, HOSTILE])
+@pytest.mark.parametrize("rest_framework", [{}, PERMISSIVE])
 @pytest.mark.parametrize("path", [URL, f"{URL}1/"])
-def test_who_may_not_read_is_refused_without_a_redirect(
-    settings: Any, path: str, rest_framework: dict[str, Any]
-) -> None:
+def test_permissions__without_view_permission(settings: Any, path: str, rest_framework: dict[str, Any]) -> None:
     settings.REST_FRAMEWORK = rest_framework
     SmsMessageFactory.create(pk=1)
     assert APIClient().get(path).status_code in {401, 403}
-    assert client_of().get(path).status_code == 403
+    assert create_client().get(path).status_code == 403
 
 
-def test_the_permission_to_change_is_not_the_permission_to_read() -> None:
-    assert client_of(permission="change_smsmessage").get(URL).status_code == 403
+def test_permissions__change_permission_only() -> None:
+    assert create_client(permission="change_smsmessage").get(URL).status_code == 403
 
 
 @pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
-def test_nobody_changes_anything(method: str) -> None:
+def test_permissions__no_changes_by_superuser(method: str) -> None:
     message = SmsMessageFactory.create()
-    client = client_of(superuser=True)
+    client = create_client(superuser=True)
     for path in (URL, f"{URL}{message.pk}/"):
         assert getattr(client, method)(path, {"status": "delivered"}, format="json").status_code == 405
     assert SmsMessage.objects.get().status == Status.SENT
 
 
-def test_the_schema_describes_it_without_a_warning(settings: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_schema__without_warnings(settings: Any, capsys: pytest.CaptureFixture[str]) -> None:
     from drf_spectacular.drainage import GENERATOR_STATS
     from drf_spectacular.generators import SchemaGenerator
     from drf_spectacular.openapi import AutoSchema
@@ -254,9 +251,9 @@ def test_the_schema_describes_it_without_a_warning(settings: Any, capsys: pytest
     finally:
         MessageViewSet.schema = original
     assert not GENERATOR_STATS, capsys.readouterr().err
-    # By names that a project hardly has for something of its own, such as «Message».
+    # The names are specific to the app, so that they do not collide with a component of the project.
     components = {name for name in schema["components"]["schemas"] if not name.endswith("Enum")}
-    ours = ("DeliveryReport", "DeliveryReportDetail", "SmsCause", "SmsMessage", "SmsMessageDetail")
-    assert components == {*ours, "PaginatedSmsMessageList"}
+    expected = ("DeliveryReport", "DeliveryReportDetail", "SmsCause", "SmsMessage", "SmsMessageDetail")
+    assert components == {*expected, "PaginatedSmsMessageList"}
     listing = next(operations["get"] for path, operations in schema["paths"].items() if "{id}" not in path)
     assert {"status", "cause", "pending"} <= {parameter["name"] for parameter in listing["parameters"]}

@@ -82,7 +82,7 @@ def test_without_a_base_there_is_no_url_and_the_error_says_what_to_set(settings:
 
 
 def test_an_account_that_is_not_configured_has_no_url() -> None:
-    with pytest.raises(ImproperlyConfigured, match="no account «shop»"):
+    with pytest.raises(ImproperlyConfigured, match="no account 'shop'"):
         callback_url("shop")
 
 

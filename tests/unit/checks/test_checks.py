@@ -1,4 +1,4 @@
-"""The system checks: every mistake has its id, and what is right has none."""
+"""The system checks: each mistake has its id, and correct settings have no message."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ OTHER = {"USERNAME": "news", "PASSWORD": "a-secret-of-its-own"}
 THIRD = {"USERNAME": "more", "PASSWORD": "a-secret-of-more"}
 LONG = "a secret key that is as long as keys should be"
 BASE = {"CALLBACK_BASE_URL": "https://shop.example.com"}
-RIGHT = {**ACCOUNT, **BASE}
-OURS = "django_messente_dlr."
+VALID = {**ACCOUNT, **BASE}
+PREFIX = "django_messente_dlr."
 
 
-def messages() -> list[CheckMessage]:
+def run_all_checks() -> list[CheckMessage]:
     return [*check_settings(None), *check_callback_url(None), *check_deployment(None)]
 
 
-def ids(found: list[CheckMessage]) -> list[str]:
-    return [str(message.id).removeprefix(OURS) for message in found]
+def ids(messages: list[CheckMessage]) -> list[str]:
+    return [str(message.id).removeprefix(PREFIX) for message in messages]
 
 
-RIGHTS: dict[str, dict[str, Any]] = {
-    "one account": RIGHT,
+VALID_SETTINGS: dict[str, dict[str, Any]] = {
+    "one account": VALID,
     "several accounts": {
         "ACCOUNTS": {
             "default": ACCOUNT,
@@ -42,7 +42,7 @@ RIGHTS: dict[str, dict[str, Any]] = {
         "CALLBACK_BASE_URL": "https://shop.example.com/",
     },
     "everything": {
-        **RIGHT,
+        **VALID,
         "PREVIOUS_PASSWORDS": [],
         "CALLBACK_KEYS": [LONG],
         "CALLBACK_ALLOWED_IPS": ["192.0.2.0/24"],
@@ -59,15 +59,15 @@ RIGHTS: dict[str, dict[str, Any]] = {
         "POLL_BATCH_SIZE": 1,
         "POLL_CONCURRENCY": 1,
     },
-    "https in capitals": {**RIGHT, "CALLBACK_BASE_URL": "HTTPS://shop.example.com"},
-    "ACCOUNTS left out by None": {**RIGHT, "ACCOUNTS": None},
+    "https in capitals": {**VALID, "CALLBACK_BASE_URL": "HTTPS://shop.example.com"},
+    "ACCOUNTS left out by None": {**VALID, "ACCOUNTS": None},
 }
-WRONGS: dict[str, tuple[dict[Any, Any], list[str]]] = {
-    "an unknown key": ({**RIGHT, "STORE_TEXTS": True}, ["W001"]),
-    "two unknown keys": ({**RIGHT, "STORE_TEXTS": True, 5: 5}, ["W001", "W001"]),
-    "a key in lower case": ({**RIGHT, "store_text": True}, ["W001"]),
-    "a key of an account that nothing reads": (
-        {**RIGHT, "ACCOUNTS": {"default": {**ACCOUNT, "PREVIOUS_PASSWORD": "old"}}, "USERNAME": None},
+INVALID_SETTINGS: dict[str, tuple[dict[Any, Any], list[str]]] = {
+    "an unknown key": ({**VALID, "STORE_TEXTS": True}, ["W001"]),
+    "two unknown keys": ({**VALID, "STORE_TEXTS": True, 5: 5}, ["W001", "W001"]),
+    "a key in lower case": ({**VALID, "store_text": True}, ["W001"]),
+    "an unknown key of an account": (
+        {**VALID, "ACCOUNTS": {"default": {**ACCOUNT, "PREVIOUS_PASSWORD": "old"}}, "USERNAME": None},
         ["W001", "W001", "W001"],
     ),
     "an account beside ACCOUNTS": (
@@ -75,9 +75,9 @@ WRONGS: dict[str, tuple[dict[Any, Any], list[str]]] = {
         ["W001"],
     ),
     "no base": (ACCOUNT, ["W002"]),
-    "a base that is not https": ({**RIGHT, "CALLBACK_BASE_URL": "http://shop.example.com"}, ["W003"]),
+    "a base that is not https": ({**VALID, "CALLBACK_BASE_URL": "http://shop.example.com"}, ["W003"]),
     **{
-        f"a base like {base!r}": ({**RIGHT, "CALLBACK_BASE_URL": base}, ["E007"])
+        f"a base like {base!r}": ({**VALID, "CALLBACK_BASE_URL": base}, ["E007"])
         for base in (
             "shop.example.com",
             "//shop.example.com",
@@ -91,32 +91,28 @@ WRONGS: dict[str, tuple[dict[Any, Any], list[str]]] = {
             "https://shop.example.com ",
         )
     },
-    "a base that only this machine reaches": ({**RIGHT, "CALLBACK_BASE_URL": "https://127.0.0.1:8000"}, ["W005"]),
-    "a base of a host that is not allowed": ({**RIGHT, "CALLBACK_BASE_URL": "https://example.org"}, ["W006"]),
-    "a short callback key": ({**RIGHT, "CALLBACK_KEYS": [LONG, "a-secret"]}, ["W007"]),
-    "a callback key of one letter": ({**RIGHT, "CALLBACK_KEYS": ["x" * 50]}, ["W007"]),
-    "the password of the example": ({**RIGHT, "PASSWORD": "only-the-sandbox-knows-it"}, ["W008"]),
-    "a user name for a password": ({**RIGHT, "PASSWORD": "shop"}, ["W008"]),
-    "an old password of an example": ({**RIGHT, "PREVIOUS_PASSWORDS": ["changeme"]}, ["W008"]),
-    "a short password": ({**RIGHT, "PASSWORD": "x7-K2"}, ["W009"]),
+    "a base with a local address": ({**VALID, "CALLBACK_BASE_URL": "https://127.0.0.1:8000"}, ["W005"]),
+    "a base with a host that is not allowed": ({**VALID, "CALLBACK_BASE_URL": "https://example.org"}, ["W006"]),
+    "a short callback key": ({**VALID, "CALLBACK_KEYS": [LONG, "a-secret"]}, ["W007"]),
+    "a callback key of one repeated letter": ({**VALID, "CALLBACK_KEYS": ["x" * 50]}, ["W007"]),
     "hosts that are not https": (
-        {**RIGHT, "API_HOSTS": ["https://a.example", "http://b.example"], "OMNICHANNEL_URL": "http://c.example/v1"},
+        {**VALID, "API_HOSTS": ["https://a.example", "http://b.example"], "OMNICHANNEL_URL": "http://c.example/v1"},
         ["W010", "W010"],
     ),
-    "an allow-list that is none": ({**RIGHT, "CALLBACK_ALLOWED_IPS": ["shop"]}, ["E001"]),
+    "an allow-list without an address": ({**VALID, "CALLBACK_ALLOWED_IPS": ["shop"]}, ["E001"]),
     "two accounts with one password": (
         {"ACCOUNTS": {"a": ACCOUNT, "b": {**OTHER, "PREVIOUS_PASSWORDS": [ACCOUNT["PASSWORD"]]}}, **BASE},
         ["W004"],
     ),
-    "ACCOUNTS that is no dict": ({**RIGHT, "ACCOUNTS": ["default"]}, ["W001", "W001", "E001"]),
-    "an account that is no dict": ({"ACCOUNTS": {"default": "shop"}}, ["E001"]),
+    "ACCOUNTS that is a list": ({**VALID, "ACCOUNTS": ["default"]}, ["W001", "W001", "E001"]),
+    "an account that is a string": ({"ACCOUNTS": {"default": "shop"}}, ["E001"]),
     "an account without a name": ({"ACCOUNTS": {None: ACCOUNT}}, ["E001"]),
-    "a bare string for a list": ({**RIGHT, "API_HOSTS": "https://api2.messente.com"}, ["E001"]),
-    "a password that is no string": ({**RIGHT, "PASSWORD": 4}, ["E001"]),
-    "a base that is no string": ({**RIGHT, "CALLBACK_BASE_URL": 4}, ["E001"]),
-    "a time-out that is no number": ({**RIGHT, "READ_TIMEOUT": "10"}, ["E001"]),
-    "an empty callback key": ({**RIGHT, "CALLBACK_KEYS": [""]}, ["E001"]),
-    "a mistake and an unknown key": ({**RIGHT, "READ_TIMEOUT": "10", "X": 1}, ["W001", "E001"]),
+    "a string in place of a list": ({**VALID, "API_HOSTS": "https://api2.messente.com"}, ["E001"]),
+    "a password that is a number": ({**VALID, "PASSWORD": 4}, ["E001"]),
+    "a base that is a number": ({**VALID, "CALLBACK_BASE_URL": 4}, ["E001"]),
+    "a time-out that is a string": ({**VALID, "READ_TIMEOUT": "10"}, ["E001"]),
+    "an empty callback key": ({**VALID, "CALLBACK_KEYS": [""]}, ["E001"]),
+    "a mistake and an unknown key": ({**VALID, "READ_TIMEOUT": "10", "X": 1}, ["W001", "E001"]),
     "nothing": ({}, ["E002", "W002"]),
     "no account": ({"CALLBACK_BASE_URL": "https://shop.example.com"}, ["E002"]),
     "no account in ACCOUNTS": ({"ACCOUNTS": {}, "CALLBACK_BASE_URL": "https://shop.example.com"}, ["E002"]),
@@ -129,8 +125,8 @@ WRONGS: dict[str, tuple[dict[Any, Any], list[str]]] = {
     },
     "no password": ({"USERNAME": "shop", "CALLBACK_BASE_URL": "https://shop.example.com"}, ["E005"]),
     "no user name": ({"PASSWORD": "a-secret-password", "CALLBACK_BASE_URL": "https://shop.example.com"}, ["E005"]),
-    "an empty password": ({**RIGHT, "PASSWORD": ""}, ["E005"]),
-    "a password that the environment does not have": ({**RIGHT, "PASSWORD": None}, ["E005"]),
+    "an empty password": ({**VALID, "PASSWORD": ""}, ["E005"]),
+    "a password that is None": ({**VALID, "PASSWORD": None}, ["E005"]),
     "two accounts without credentials": (
         {"ACCOUNTS": {"default": {}, "marketing": {}}, "CALLBACK_BASE_URL": "https://shop.example.com"},
         ["E005", "E005"],
@@ -138,51 +134,51 @@ WRONGS: dict[str, tuple[dict[Any, Any], list[str]]] = {
 }
 
 
-@pytest.mark.parametrize("written", RIGHTS.values(), ids=RIGHTS)
-def test_what_is_right_is_not_complained_of(settings: Any, written: dict[str, Any]) -> None:
-    settings.MESSENTE_DLR = written
-    assert messages() == []
+@pytest.mark.parametrize("values", VALID_SETTINGS.values(), ids=VALID_SETTINGS)
+def test_checks__valid_settings(settings: Any, values: dict[str, Any]) -> None:
+    settings.MESSENTE_DLR = values
+    assert run_all_checks() == []
 
 
-@pytest.mark.parametrize(("written", "expected"), WRONGS.values(), ids=WRONGS)
-def test_each_mistake_has_its_id_a_sentence_and_a_hint(
-    settings: Any, written: dict[str, Any], expected: list[str]
-) -> None:
-    settings.MESSENTE_DLR = written
-    found = messages()
-    assert ids(found) == expected
-    for message in found:
-        assert str(message.id).startswith(OURS)
+@pytest.mark.parametrize(("values", "expected"), INVALID_SETTINGS.values(), ids=INVALID_SETTINGS)
+def test_checks__invalid_settings(settings: Any, values: dict[str, Any], expected: list[str]) -> None:
+    settings.MESSENTE_DLR = values
+    messages = run_all_checks()
+    assert ids(messages) == expected
+    for message in messages:
+        assert str(message.id).startswith(PREFIX)
         assert str(message.msg).endswith(".")
         assert message.hint
-        assert message.is_serious() is str(message.id).startswith(f"{OURS}E")
+        assert message.is_serious() is str(message.id).startswith(f"{PREFIX}E")
         assert "a-secret" not in f"{message.msg} {message.hint}"
 
 
-@pytest.mark.parametrize("written", [None, [], "shop"])
-def test_settings_that_are_no_dict_are_an_error(settings: Any, written: Any) -> None:
-    settings.MESSENTE_DLR = written
-    assert ids(messages()) == ["E006", "W002"]
+@pytest.mark.parametrize("values", [None, [], "shop"])
+def test_check_settings__not_a_dictionary(settings: Any, values: Any) -> None:
+    settings.MESSENTE_DLR = values
+    assert ids(run_all_checks()) == ["E006", "W002"]
 
 
 @pytest.mark.parametrize("name", ["MESSENTE", "MESSENTE_DRL", "MESENTE_DLR"])
-def test_a_setting_that_looks_as_if_ours_was_meant_is_named(settings: Any, name: str) -> None:
+def test_check_settings__misspelt_setting(settings: Any, name: str) -> None:
     settings.MESSENTE_DLR = {}
     del settings.MESSENTE_DLR
-    setattr(settings, name, RIGHT)
+    setattr(settings, name, VALID)
     error = check_settings(None)[0]
     assert ids([error]) == ["E002"]
     assert f"There is a setting {name}: did you mean MESSENTE_DLR?" in str(error.hint)
 
 
-@pytest.mark.parametrize(("key", "meant"), [("CALBACK_BASE_URL", "CALLBACK_BASE_URL"), ("store_text", "STORE_TEXT")])
-def test_a_key_that_is_misspelt_is_answered_with_the_one_that_was_meant(settings: Any, key: str, meant: str) -> None:
-    settings.MESSENTE_DLR = {**RIGHT, key: 1}
-    assert str(check_settings(None)[0].hint).startswith(f"Did you mean {meant}? ")
+@pytest.mark.parametrize(
+    ("key", "suggestion"), [("CALBACK_BASE_URL", "CALLBACK_BASE_URL"), ("store_text", "STORE_TEXT")]
+)
+def test_check_settings__misspelt_key(settings: Any, key: str, suggestion: str) -> None:
+    settings.MESSENTE_DLR = {**VALID, key: 1}
+    assert str(check_settings(None)[0].hint).startswith(f"Did you mean {suggestion}? ")
 
 
 @pytest.mark.parametrize(
-    ("written", "also", "expected"),
+    ("values", "project_settings", "expected"),
     [
         ({"CALLBACK_BASE_URL": "http://shop.example.com"}, {"SECURE_SSL_REDIRECT": True}, ["W003", "E008"]),
         ({}, {"SECURE_SSL_REDIRECT": True}, []),
@@ -209,74 +205,74 @@ def test_a_key_that_is_misspelt_is_answered_with_the_one_that_was_meant(settings
         ({"CALLBACK_ALLOWED_IPS": ["192.0.2.7"], "TRUSTED_PROXY_COUNT": 1}, {"USE_X_FORWARDED_HOST": True}, []),
     ],
 )
-def test_what_other_settings_do_to_callbacks_is_seen(
-    settings: Any, written: dict[str, Any], also: dict[str, Any], expected: list[str]
+def test_checks__other_settings_of_the_project(
+    settings: Any, values: dict[str, Any], project_settings: dict[str, Any], expected: list[str]
 ) -> None:
-    settings.MESSENTE_DLR = {**RIGHT, **written}
-    for name, value in also.items():
+    settings.MESSENTE_DLR = {**VALID, **values}
+    for name, value in project_settings.items():
         setattr(settings, name, value)
-    assert ids(messages()) == expected
+    assert ids(run_all_checks()) == expected
 
 
-def test_no_setting_has_no_account(settings: Any) -> None:
-    settings.MESSENTE_DLR = {}  # Django tells nobody of a setting that is deleted, but of this, now and afterwards
+def test_check_settings__missing_setting(settings: Any) -> None:
+    settings.MESSENTE_DLR = {}  # Django sends setting_changed for this, but not for a deletion
     del settings.MESSENTE_DLR
-    assert ids(messages()) == ["E002", "W002"]
+    assert ids(run_all_checks()) == ["E002", "W002"]
 
 
-def test_a_wrong_value_of_one_account_among_several_is_named_with_it(settings: Any) -> None:
+def test_check_settings__invalid_value_of_one_account(settings: Any) -> None:
     settings.MESSENTE_DLR = {
         "ACCOUNTS": {"default": ACCOUNT, "marketing": {**OTHER, "PREVIOUS_PASSWORDS": "a-secret"}}
     }
     (error,) = check_settings(None)
-    assert "PREVIOUS_PASSWORDS of account «marketing» must be" in error.msg
+    assert "PREVIOUS_PASSWORDS of account 'marketing' must be" in error.msg
 
 
-def test_a_key_is_named_with_those_that_there_are(settings: Any) -> None:
+def test_check_settings__unknown_keys(settings: Any) -> None:
     settings.MESSENTE_DLR = {"ACCOUNTS": {"default": {**ACCOUNT, "PASSWORDS": []}}, "STORE_TEXTS": True}
     setting, account = check_settings(None)
-    assert "«STORE_TEXTS»" in setting.msg
+    assert "'STORE_TEXTS'" in setting.msg
     assert " STORE_TEXT," in str(setting.hint)
     assert "USERNAME" not in str(setting.hint)
-    assert "«default»" in account.msg
+    assert "'default'" in account.msg
     assert "PASSWORD, PREVIOUS_PASSWORDS, USERNAME" in str(account.hint)
 
 
-def test_a_callback_view_without_a_url_is_an_error(settings: Any) -> None:
-    urls = ModuleType("urls_without_ours")
+def test_check_callback_url__no_url(settings: Any) -> None:
+    urls = ModuleType("urls_without_the_app")
     urls.urlpatterns = []  # type: ignore[attr-defined]
     settings.ROOT_URLCONF = urls
     assert ids(check_callback_url(None)) == ["E003"]
 
 
-@pytest.mark.django_db  # Django 6.1 asks the database whether it has JSON
-class TestManage:
+@pytest.mark.django_db  # Django 6.1 queries the database for its support of JSON
+class TestCheckCommand:
     def check(self, **options: Any) -> str:
-        told = io.StringIO()
-        call_command("check", stderr=told, stdout=told, **options)
-        return told.getvalue()
+        output = io.StringIO()
+        call_command("check", stderr=output, stdout=output, **options)
+        return output.getvalue()
 
-    def test_check_is_content_with_what_is_right(self, settings: Any) -> None:
-        settings.MESSENTE_DLR = RIGHT
-        assert OURS not in self.check(deploy=True)
+    def test_check__valid_settings(self, settings: Any) -> None:
+        settings.MESSENTE_DLR = VALID
+        assert PREFIX not in self.check(deploy=True)
 
-    def test_check_fails_for_an_error(self, settings: Any) -> None:
+    def test_check__error(self, settings: Any) -> None:
         settings.MESSENTE_DLR = {"CALLBACK_BASE_URL": "https://shop.example.com"}
         with pytest.raises(SystemCheckError, match=r"E002[^\n]*\n\s*HINT: Write MESSENTE_DLR"):
             self.check()
 
-    def test_check_tells_of_http_only_where_the_site_is_deployed(self, settings: Any) -> None:
-        settings.MESSENTE_DLR = {**RIGHT, "CALLBACK_BASE_URL": "http://shop.example.com"}
-        assert f"{OURS}W003" not in self.check()
-        assert f"{OURS}W003" in self.check(deploy=True)
+    def test_check__http_only_with_deploy(self, settings: Any) -> None:
+        settings.MESSENTE_DLR = {**VALID, "CALLBACK_BASE_URL": "http://shop.example.com"}
+        assert f"{PREFIX}W003" not in self.check()
+        assert f"{PREFIX}W003" in self.check(deploy=True)
 
     @pytest.mark.parametrize(("tag", "id_"), [("security", "W001"), ("urls", "W002")])
-    def test_the_checks_are_found_by_their_tags(self, settings: Any, tag: str, id_: str) -> None:
+    def test_check__tags(self, settings: Any, tag: str, id_: str) -> None:
         settings.MESSENTE_DLR = {**ACCOUNT, "STORE_TEXTS": True}
-        assert f"{OURS}{id_}" in self.check(tags=[tag])
+        assert f"{PREFIX}{id_}" in self.check(tags=[tag])
 
 
-def test_checking_changes_nothing() -> None:
+def test_checks__leave_settings_unchanged() -> None:
     before = repr(django_settings.MESSENTE_DLR)
-    messages()
+    run_all_checks()
     assert repr(django_settings.MESSENTE_DLR) == before

@@ -1,4 +1,4 @@
-"""The poller's work as tasks: the same for Celery and for Django's own, here without a broker."""
+"""The tasks of `contrib`, once with Celery and once with Django's tasks, without a broker."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def with_celery(settings: Any) -> Run:
 
 def with_django(settings: Any) -> Run:
     if django.VERSION < (6, 0):
-        pytest.skip("Django has tasks of its own from 6.0 on")
+        pytest.skip("Django has tasks since 6.0")
     settings.TASKS = {"default": {"BACKEND": "django.tasks.backends.immediate.ImmediateBackend"}}
     from django_messente_dlr.contrib import tasks
 
@@ -60,21 +60,20 @@ def with_django(settings: Any) -> Run:
 
 @pytest.fixture(params=[with_celery, with_django])
 def run(request: pytest.FixtureRequest, settings: Any) -> Run:
-    made: Run = request.param(settings)
-    return made
+    """Return a function that runs a task by name and returns its result."""
+    run_task: Run = request.param(settings)
+    return run_task
 
 
-def test_a_poll_asks_about_what_is_due(run: Run, messente: Messente) -> None:
+def test_poll__due_message(run: Run, messente: Messente) -> None:
     message = due()
     messente.answer(FIRST, REPORT, "OK DELIVERED")
     assert run("poll")["final"] == 1
     assert seen(message).status == "delivered"
 
 
-def test_a_poll_hands_out_shares_until_nothing_is_left(
-    run: Run, messente: Messente, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(_jobs, "SHARE", 2)
+def test_poll__several_shares(run: Run, messente: Messente, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_jobs, "SHARE_SIZE", 2)
     for _ in range(7):
         due()
     messente.answer(FIRST, REPORT, "OK DELIVERED")
@@ -83,11 +82,9 @@ def test_a_poll_hands_out_shares_until_nothing_is_left(
     assert SmsMessage.objects.delivered().count() == len(messente.calls) == 7
 
 
-def test_a_poll_hands_out_no_more_shares_than_can_be_asked_about(
-    run: Run, messente: Messente, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(_jobs, "SHARE", 1)
-    monkeypatch.setattr(_jobs, "SHARES", 3)
+def test_poll__max_shares(run: Run, messente: Messente, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_jobs, "SHARE_SIZE", 1)
+    monkeypatch.setattr(_jobs, "MAX_SHARES", 3)
     for _ in range(5):
         due()
     messente.answer(FIRST, REPORT, "OK DELIVERED")
@@ -95,16 +92,16 @@ def test_a_poll_hands_out_no_more_shares_than_can_be_asked_about(
     assert len(messente.calls) == 3
 
 
-def test_a_poll_with_nothing_to_do_asks_nothing(run: Run, messente: Messente) -> None:
+def test_poll__nothing_due(run: Run, messente: Messente) -> None:
     assert _jobs.shares_due() == 0
     assert run("poll")["asked"] == 0
 
 
-def test_a_share_too_many_finds_nothing(run: Run, messente: Messente) -> None:
+def test_poll_share__nothing_due(run: Run, messente: Messente) -> None:
     assert run("poll_share")["asked"] == 0
 
 
-def test_a_sweep_does_what_was_left_undone(run: Run) -> None:
+def test_sweep__orphan_and_overdue_signals(run: Run) -> None:
     message = SmsMessageFactory.create()
     DeliveryReportFactory.create(message=None, sms_unique_id=message.sms_unique_id)
     overdue = timezone.now() - timedelta(minutes=1)
@@ -113,25 +110,25 @@ def test_a_sweep_does_what_was_left_undone(run: Run) -> None:
     assert seen(message).status == "delivered"
 
 
-def test_a_prune_deletes_what_is_old(run: Run) -> None:
+def test_prune__old_rows(run: Run) -> None:
     old = timezone.now() - timedelta(days=31)
     SmsMessageFactory.create(status="delivered", created_at=old)
-    young = SmsMessageFactory.create(status="delivered")
+    recent = SmsMessageFactory.create(status="delivered")
     DeliveryReportFactory.create(message=None, received_at=old)
     assert run("prune", days=30) == {"messages": 1, "orphans": 1}
-    assert SmsMessage.objects.get() == young
+    assert SmsMessage.objects.get() == recent
     assert not DeliveryReport.objects.exists()
 
 
-def test_a_prune_of_everything_is_refused() -> None:
+def test_prune__days_below_1() -> None:
     with pytest.raises(ValueError, match="at least 1 day"):
         _jobs.prune(0)
 
 
-def test_the_schedule_to_copy_names_tasks_that_there_are() -> None:
+def test_documented_schedule__existing_tasks() -> None:
     from django_messente_dlr.contrib import celery as tasks
 
     assert sorted(getattr(tasks, name).name for name in NAMES) == [f"django_messente_dlr.{name}" for name in NAMES]
     for text in (tasks.__doc__ or "", (ROOT / "README.rst").read_text("utf-8")):
-        named = set(re.findall(r'"task": "([a-z_.]+)"', text))
-        assert named == {"django_messente_dlr.poll", "django_messente_dlr.prune", "django_messente_dlr.sweep"}
+        task_names = set(re.findall(r'"task": "([a-z_.]+)"', text))
+        assert task_names == {"django_messente_dlr.poll", "django_messente_dlr.prune", "django_messente_dlr.sweep"}

@@ -1,4 +1,4 @@
-"""``manage.py messente_doctor``: looks at everything that lets reports come, and says what to do."""
+"""``manage.py messente_doctor``: its findings, its exit status, and the secrets that it withholds."""
 
 from __future__ import annotations
 
@@ -19,21 +19,20 @@ from django.db.migrations import Migration
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
-from django_messente_dlr import callbacks, dispatch
-from django_messente_dlr.callbacks import key_fingerprints
+from django_messente_dlr import callbacks
+from django_messente_dlr.callbacks import key_fingerprints, tokens
+from django_messente_dlr.callbacks.tokens import ProbeToken
 from django_messente_dlr.models import Account, DeliveryReport, SmsMessage
 from django_messente_dlr.sandbox import Sandbox
-from django_messente_dlr.testing.callbacks import simulate_callback
 from django_messente_dlr.testing.factories import AccountFactory, DeliveryReportFactory, SmsMessageFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
-PASSWORD = "long-enough-and-nobody's-default"
-WELL = {"last_poll_at": timezone.now, "last_callback_at": timezone.now}
+PASSWORD = "the-password-of-the-shop"
 
 
 @pytest.fixture(autouse=True)
 def messente(settings: Any, live_server: Any) -> Any:
-    """A project in which nothing is wrong; that its servers are this machine's is no fault here."""
+    """Set up a project without problems. Checks that reject local servers over http are silenced."""
     settings.SECRET_KEY = "k3y-" * 15
     settings.SILENCED_SYSTEM_CHECKS = [f"django_messente_dlr.W{number}" for number in ("003", "005", "010")]
     with Sandbox({"shop": PASSWORD}) as sandbox:
@@ -43,55 +42,59 @@ def messente(settings: Any, live_server: Any) -> Any:
             "CALLBACK_BASE_URL": live_server.url,
             "API_HOSTS": [sandbox.url],
         }
-        AccountFactory.create(**{name: now() for name, now in WELL.items()})
+        AccountFactory.create(last_poll_at=timezone.now(), last_callback_at=timezone.now())
         yield sandbox
 
 
-def examine(*arguments: str) -> tuple[int, str]:
-    """Return the exit status and what was printed."""
+def run_doctor(*arguments: str) -> tuple[int, str]:
+    """Run the command; return its exit status and its output."""
     out = StringIO()
     try:
         call_command("messente_doctor", *arguments, stdout=out, no_color=True)
-    except SystemExit as ended:
-        return int(str(ended.code)), out.getvalue()
+    except SystemExit as exc:
+        return int(str(exc.code)), out.getvalue()
     return 0, out.getvalue()
 
 
-def lines(printed: str, level: str) -> list[str]:
-    return [line for line in printed.splitlines() if line.startswith(level)]
+def lines(output: str, level: str) -> list[str]:
+    """Return the lines of a level: ok, warning or error."""
+    return [line for line in output.splitlines() if line.startswith(level)]
 
 
-def test_all_is_well_and_each_thing_says_so() -> None:
-    status, printed = examine()
-    assert status == 0, printed
-    assert not lines(printed, "warning") + lines(printed, "error")
-    for told in (
-        "settings: The system checks have nothing to say",
-        "account default: Messente takes its credentials; its credit is 707.54 EUR.",
+def test_messente_doctor__no_problem() -> None:
+    status, output = run_doctor()
+    assert status == 0, output
+    assert not lines(output, "warning") + lines(output, "error")
+    for text in (
+        "settings: The system checks report no problem",
+        "account default: Messente accepts the credentials. The credit is 707.54 EUR.",
         f"callback URL: For Messente's dashboard, account default: {callbacks.callback_url()}",
-        "callback URL: It is answered by this project",
-        "callback URL: It takes a POST that account default has signed.",
-        "clock: It is ",
-        "database: It is ",
+        "callback URL: This project answers at http://",
+        "callback URL: The callback view accepts a POST signed by account default.",
+        "clock: The server's clock agrees with this machine's: ",
+        "database: ",
         "messages: 0 messages are pending, and none is overdue.",
         "reports: Every report has its message",
-        "account default: It was polled at",
-        "account default: Messente called at",
-        "keys: Key 1, which signs callback URLs, was used never",
+        "account default: The last poll was at",
+        "account default: The last callback arrived at",
+        "keys: Key 1 signs callback URLs. Last use: never",
     ):
-        assert f"ok       {told}" in printed
+        assert f"ok       {text}" in output
     assert not DeliveryReport.objects.exists()
-    assert PASSWORD not in printed
+    assert PASSWORD not in output
 
 
-def test_json_tells_the_same_to_programs_but_no_secret() -> None:
+def test_messente_doctor__json_without_secrets() -> None:
     SmsMessageFactory.create(next_poll_at=timezone.now() - timedelta(hours=1))
-    status, printed = examine("--json")
-    told = json.loads(printed)
-    assert (status, told["status"]) == (1, "warning")
-    assert {"level", "topic", "message", "hint"} == set(told["findings"][0])
-    assert callbacks.callback_url() not in printed
-    assert [finding["topic"] for finding in told["findings"] if finding["level"] == "warning"] == ["messages"]
+    status, output = run_doctor("--json")
+    document = json.loads(output)
+    assert (status, document["status"]) == (1, "warning")
+    assert {"level", "topic", "id", "message", "hint"} == set(document["findings"][0])
+    assert callbacks.callback_url() not in output
+    assert PASSWORD not in output
+    warnings = [finding for finding in document["findings"] if finding["level"] == "warning"]
+    assert [finding["topic"] for finding in warnings] == ["messages"]
+    assert warnings[0]["id"] == "django_messente_dlr.doctor.D041"
 
 
 @pytest.mark.parametrize(
@@ -99,194 +102,199 @@ def test_json_tells_the_same_to_programs_but_no_secret() -> None:
     [
         ({"PASSWORD": "wrong-" * 5}, "Messente refused the user name or the password."),
         ({"API_HOSTS": ["http://127.0.0.1:9"]}, "could not be reached"),
-        ({"CALLBACK_BASE_URL": "http://127.0.0.1:9"}, "It could not be reached from here"),
+        ({"CALLBACK_BASE_URL": "http://127.0.0.1:9"}, "This machine cannot reach the URL"),
         ({"ACCOUNTS": []}, "(django_messente_dlr.E001)"),
         ({"USERNAME": ""}, "(django_messente_dlr.E005)"),
     ],
 )
-def test_what_would_lose_messages_or_reports_is_an_error(
-    settings: Any, change: dict[str, Any], sentence: str
-) -> None:
+def test_messente_doctor__error_hint(settings: Any, change: dict[str, Any], sentence: str) -> None:
     settings.MESSENTE_DLR = {**settings.MESSENTE_DLR, **change}
-    status, printed = examine()
+    status, output = run_doctor()
     assert status == 2
-    assert any(sentence in line for line in lines(printed, "error")), printed
-    assert "→ " in printed
+    assert any(sentence in line for line in lines(output, "error")), output
+    assert "→ " in output
 
 
 @pytest.mark.parametrize(
     ("answer", "sentence"),
     [
-        ({"status": 301, "headers": {"Location": "/x"}}, "answered with a redirect (HTTP 301)"),
+        ({"status": 301, "headers": {"Location": "/x"}}, "The answer is a redirect (HTTP 301)"),
         (
             {"status": 302, "headers": {"Location": "/x"}},
-            "for «received» where it calls by POST, and is not known to",
+            "Messente takes a redirect of a POST for success, and is not known to",
         ),
-        ({"status": 404}, "answered with HTTP 404"),
-        ({"body": "<html>"}, "Somebody answers there, but not this project"),
-        ({"json": {"proof": "guessed"}}, "Somebody answers there, but not this project"),
-        ({"json": []}, "Somebody answers there, but not this project"),
+        ({"status": 404}, "The answer is HTTP 404."),
+        ({"body": "<html>"}, "A server answers at the URL, but it is not this project"),
+        ({"json": {"proof": "guessed"}}, "A server answers at the URL, but it is not this project"),
+        ({"json": []}, "A server answers at the URL, but it is not this project"),
     ],
 )
-def test_a_callback_url_that_leads_elsewhere_is_an_error(
-    settings: Any, answer: dict[str, Any], sentence: str
-) -> None:
+def test_messente_doctor__wrong_callback_url(settings: Any, answer: dict[str, Any], sentence: str) -> None:
     settings.MESSENTE_DLR = {**settings.MESSENTE_DLR, "CALLBACK_BASE_URL": "http://shop.example.com"}
     settings.ALLOWED_HOSTS = ["shop.example.com"]
     with responses.RequestsMock() as mocked:
         mocked.add_passthru("http://127.0.0.1")
         mocked.get(url=re.compile("http://shop.example.com/messente/dlr/p.*"), **answer)
-        status, printed = examine()
+        status, output = run_doctor()
     assert status == 2
-    assert any(sentence in line for line in lines(printed, "error")), printed
+    assert any(sentence in line for line in lines(output, "error")), output
 
 
-def test_a_signed_post_that_does_not_get_through_is_an_error(settings: Any) -> None:
+def test_messente_doctor__rejected_signed_post(settings: Any) -> None:
     from django_messente_dlr.webhook import verification
 
-    with mock.patch.object(verification, "read_body", return_value=b"what a proxy has made of it"):
-        status, printed = examine()
+    with mock.patch.object(verification, "read_body", return_value=b"changed by a proxy"):
+        status, output = run_doctor()
     assert status == 2
     assert any(
-        "By a POST that account default has signed: It is answered with HTTP 403." in line
-        for line in lines(printed, "error")
+        "A POST signed by account default fails: The answer is HTTP 403." in line for line in lines(output, "error")
     )
 
 
-def test_clocks_that_differ_and_proxies_that_are_miscounted_are_warnings(settings: Any) -> None:
+def test_messente_doctor__clocks_and_proxy_count(settings: Any) -> None:
     settings.MESSENTE_DLR = {
         **settings.MESSENTE_DLR,
+        "CALLBACK_BASE_URL": "http://shop.example.com",
         "CALLBACK_ALLOWED_IPS": ["127.0.0.0/8"],
         "TRUSTED_PROXY_COUNT": 1,
     }
-    then = timezone.now() - timedelta(minutes=5)
+    settings.ALLOWED_HOSTS = ["shop.example.com"]
+    server_time = timezone.now() - timedelta(minutes=5)
 
-    def answer(method: str, **arguments: Any) -> dict[str, Any]:
-        return {"proof": "", "now": then.isoformat(), "forwarded": 0, "address": ""}
+    def answer(request: Any) -> tuple[int, dict[str, str], str]:
+        """Answer as a callback view behind no proxy, whose clock is five minutes late."""
+        probe = tokens.read_token(request.url.split("/")[-2])
+        assert isinstance(probe, ProbeToken)
+        body = {"proof": tokens.sign_probe(probe), "now": server_time.isoformat(), "forwarded": 0, "address": ""}
+        return 200, {}, json.dumps(body)
 
-    with mock.patch("django_messente_dlr.doctor.checks.callbacks._probe", answer):
-        status, printed = examine()
-    assert status == 1
-    assert any("X-Forwarded-For had 0 entries" in line for line in lines(printed, "warning"))
-    assert any(line.startswith("warning  clock: ") for line in lines(printed, "warning"))
+    with responses.RequestsMock() as mocked:
+        mocked.add_passthru("http://127.0.0.1")
+        for method in (responses.GET, responses.POST):
+            mocked.add_callback(method, re.compile("http://shop.example.com/messente/dlr/p.*"), answer)
+        status, output = run_doctor()
+    assert status == 1, output
+    assert any("X-Forwarded-For has 0 entries" in line for line in lines(output, "warning"))
+    assert any(line.startswith("warning  clock: ") for line in lines(output, "warning"))
 
 
-def overdue() -> None:
+def add_overdue_message() -> None:
     SmsMessageFactory.create(next_poll_at=timezone.now() - timedelta(hours=1))
 
 
-def unconfigured() -> None:
+def add_unconfigured_account() -> None:
     SmsMessageFactory.create(account="former")
 
 
-def orphan() -> None:
+def add_orphan() -> None:
     DeliveryReportFactory.create(message=None)
 
 
-def undispatched() -> None:
-    with mock.patch.object(dispatch, "dispatch_report"):
-        simulate_callback(SmsMessageFactory.create())
-    DeliveryReport.objects.update(dispatch_due_at=timezone.now() - timedelta(minutes=1))
+def add_undispatched_report() -> None:
+    DeliveryReportFactory.create(dispatch_due_at=timezone.now() - timedelta(minutes=1), dispatched_at=None)
 
 
-def receiver_failed() -> None:
+def add_failed_dispatch() -> None:
     DeliveryReportFactory.create(dispatch_error="shop.receivers.on_failure: KeyError: 'order'")
 
 
-def unpolled() -> None:
+def make_last_poll_old() -> None:
     Account.objects.update(last_poll_at=timezone.now() - timedelta(days=1))
 
 
-def never_polled() -> None:
+def delete_accounts() -> None:
     Account.objects.all().delete()
 
 
-def silence() -> None:
+def remove_last_callback() -> None:
     Account.objects.update(last_callback_at=None)
     SmsMessageFactory.create(created_at=timezone.now() - timedelta(hours=2), next_poll_at=None)
 
 
-def held() -> None:
+def start_credit_hold() -> None:
     Account.objects.update(credits_exhausted_at=timezone.now())
 
 
-def poll_failed() -> None:
-    Account.objects.update(last_poll_error="Messente answered «ERROR 103».")
+def record_failed_poll() -> None:
+    Account.objects.update(last_poll_error="Messente answered ERROR 103.")
 
 
 @pytest.mark.parametrize(
     ("arrange", "status", "sentence"),
     [
-        (overdue, 1, "1 messages are pending, and 1 of them should have been asked about long ago."),
-        (unconfigured, 1, "1 messages are pending of accounts that are not configured, such as former."),
-        (orphan, 1, "1 reports are about messages that are not known here."),
-        (undispatched, 1, "1 reports have signals that a process has left unsent."),
-        (receiver_failed, 1, "1 reports have a receiver that raised."),
-        (unpolled, 1, "It was not polled since"),
-        (never_polled, 1, "It was not polled at all."),
-        (silence, 1, "Messente did not call about them."),
-        (held, 2, "It is on hold since"),
-        (poll_failed, 2, "Its last poll failed: Messente answered «ERROR 103»."),
+        (add_overdue_message, 1, "1 messages are pending, and 1 of them are overdue."),
+        (
+            add_unconfigured_account,
+            1,
+            "1 messages are pending whose accounts are not configured, such as former.",
+        ),
+        (add_orphan, 1, "1 reports are about unknown messages."),
+        (add_undispatched_report, 1, "1 reports have signals that a process did not send."),
+        (add_failed_dispatch, 1, "1 reports have a receiver that raised an exception."),
+        (make_last_poll_old, 1, "The account was not polled since"),
+        (delete_accounts, 1, "The account was never polled."),
+        (remove_last_callback, 1, "Messages were sent within the last day, but no callback arrived."),
+        (start_credit_hold, 2, "The account is on credit hold since"),
+        (record_failed_poll, 2, "The last poll failed: Messente answered ERROR 103."),
     ],
 )
-def test_what_waits_for_a_person_is_told(arrange: Callable[[], None], status: int, sentence: str) -> None:
+def test_messente_doctor__rows_that_need_attention(arrange: Callable[[], None], status: int, sentence: str) -> None:
     arrange()
-    ended, printed = examine()
-    assert ended == status, printed
-    assert any(sentence in line for line in lines(printed, "warning") + lines(printed, "error")), printed
+    exit_status, output = run_doctor()
+    assert exit_status == status, output
+    assert any(sentence in line for line in lines(output, "warning") + lines(output, "error")), output
 
 
-def test_an_account_without_credit_is_an_error(messente: Sandbox) -> None:
+def test_messente_doctor__no_credit(messente: Sandbox) -> None:
     messente.balance = Decimal(0)
-    status, printed = examine()
+    status, output = run_doctor()
     assert status == 2
-    assert "Its credit is 0.00 EUR." in printed
+    assert "The credit is 0.00 EUR." in output
 
 
-def test_a_database_that_is_away_or_behind_is_an_error() -> None:
+def test_messente_doctor__unusable_database() -> None:
     with mock.patch.object(MigrationExecutor, "migration_plan", side_effect=OperationalError("host and password")):
-        status, printed = examine()
-    assert (status, "It cannot be used (OperationalError)." in printed, "host and" in printed) == (2, True, False)
+        status, output = run_doctor()
+    assert status == 2
+    assert "The database cannot be used (OperationalError)." in output
+    assert "host and" not in output
     with mock.patch.object(
         MigrationExecutor, "migration_plan", return_value=[(Migration("0002_later", "django_messente_dlr"), False)]
     ):
-        status, printed = examine()
+        status, output = run_doctor()
     assert status == 2
-    assert "→ Run: python manage.py migrate django_messente_dlr" in printed
+    assert "→ Run: python manage.py migrate django_messente_dlr" in output
 
 
-def test_the_last_use_of_each_key_is_told_without_the_key(settings: Any) -> None:
+def test_messente_doctor__last_use_of_keys(settings: Any) -> None:
     settings.MESSENTE_DLR = {**settings.MESSENTE_DLR, "CALLBACK_KEYS": ["new-" * 10, "old-" * 10]}
     fingerprint = key_fingerprints.fingerprint("old-" * 10)
     Account.objects.update(key_uses={fingerprint: "2026-01-02T03:04:05+00:00"})
-    printed = examine()[1]
-    assert (
-        f"Key 2, which still verifies callback URLs, was used last at 2026-01-02T03:04:05+00:00 ({fingerprint})."
-        in printed
-    )
-    assert "Key 1, which signs callback URLs, was used never" in printed
-    assert "old-old" not in printed
+    output = run_doctor()[1]
+    assert f"Key 2 still verifies callback URLs. Last use: 2026-01-02T03:04:05+00:00 ({fingerprint})." in output
+    assert "Key 1 signs callback URLs. Last use: never" in output
+    assert "old-old" not in output
 
 
-def test_an_sms_is_sent_only_where_a_person_asks_for_it(messente: Sandbox) -> None:
+def test_messente_doctor__send(messente: Sandbox) -> None:
     assert not messente.messages
-    status, printed = examine("--send", "+37255500143")
-    assert status == 0, printed
+    status, output = run_doctor("--send", "+37255500143")
+    assert status == 0, output
     assert messente.messages[0].recipient == "+37255500143"
-    assert f"calls it {SmsMessage.objects.get().sms_unique_id}" in printed
-    status, printed = examine("--send", "nobody")
+    assert f"with the ID {SmsMessage.objects.get().sms_unique_id}" in output
+    status, output = run_doctor("--send", "shop")
     assert status == 2
-    assert "is not a phone number" in printed
-    status, printed = examine("--send", "+37255500143", "--account", "later", "--json")
+    assert "is not a phone number" in output
+    status, output = run_doctor("--send", "+37255500143", "--account", "later", "--json")
     assert status == 2
-    assert "no account «later»" in json.loads(printed)["findings"][-1]["message"]
+    assert "no account 'later'" in json.loads(output)["findings"][-1]["message"]
     assert len(messente.messages) == 1
 
 
-def test_an_sms_whose_row_cannot_be_written_is_not_sent_and_that_is_told(messente: Sandbox) -> None:
+def test_messente_doctor__send_without_database(messente: Sandbox) -> None:
     with mock.patch("django_messente_dlr.sending.rows.insert", side_effect=OperationalError("host and password")):
-        status, printed = examine("--send", "+37255500143")
+        status, output = run_doctor("--send", "+37255500143")
     assert status == 2
-    assert "Its row could not be written (OperationalError)." in printed
-    assert "host and" not in printed
+    assert "The message's row could not be stored (OperationalError)." in output
+    assert "host and" not in output
     assert not messente.messages

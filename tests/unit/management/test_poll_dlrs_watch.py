@@ -1,4 +1,4 @@
-"""``poll_dlrs --watch``: runs for ever, outlives a restart of the database, and ends cleanly when it is told to."""
+"""``poll_dlrs --watch``: it runs until a signal, and continues after errors of the database."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ import json
 import logging
 import os
 import signal
-import subprocess
 import threading
 from collections.abc import Iterator
 from io import StringIO
-from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -22,7 +20,6 @@ from django.utils import timezone
 
 from django_messente_dlr.models import Account, SmsMessage
 from django_messente_dlr.models.querysets import PendingPollQuerySet
-from tests.processes import django_admin, environment, run
 from tests.unit.messente.answering import FIRST, Messente
 from tests.unit.polling.rows import REPORT, due, seen
 
@@ -37,17 +34,17 @@ def messente(settings: Any) -> Iterator[Messente]:
         yield messente
 
 
-class Ending(StringIO):
-    """An output that has this process told to end when it has so many lines."""
+class SignalAfterLines(StringIO):
+    """An output that sends a signal to this process as soon as it has a number of lines."""
 
-    def __init__(self, lines: int, number: signal.Signals = signal.SIGTERM) -> None:
+    def __init__(self, lines: int, signum: signal.Signals = signal.SIGTERM) -> None:
         super().__init__()
-        self._lines, self._number = lines, number
+        self._lines, self._signum = lines, signum
 
     def write(self, text: str) -> int:
         written = super().write(text)
         if self.getvalue().count("\n") == self._lines:
-            os.kill(os.getpid(), self._number)
+            os.kill(os.getpid(), self._signum)
         return written
 
     @property
@@ -59,37 +56,37 @@ def watch(out: StringIO, *arguments: str) -> None:
     call_command("poll_dlrs", "--watch=0.01", *arguments, stdout=out)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_runs_again_and_again_until_a_signal_comes(number: signal.Signals, messente: Messente) -> None:
-    handlers = [signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGINT)]
-    out = Ending(3, number)
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+def test_watch__until_signal(signum: signal.Signals, messente: Messente) -> None:
+    handlers = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
+    out = SignalAfterLines(3, signum)
     watch(out)
     assert len(out.lines) == 3
     assert all(line.startswith("asked 0") for line in out.lines)
-    assert [signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGINT)] == handlers
+    assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)] == handlers
 
 
-def test_each_run_finds_what_has_become_due(messente: Messente) -> None:
-    class Entering(Ending):
+def test_watch__message_due_between_runs(messente: Messente) -> None:
+    class AddMessageAfterFirstRun(SignalAfterLines):
         def write(self, text: str) -> int:
             if len(self.lines) == 1:
                 due()
             return super().write(text)
 
     messente.answer(FIRST, REPORT, "OK DELIVERED")
-    out = Entering(4)
+    out = AddMessageAfterFirstRun(4)
     watch(out, "--json")
     assert sum(json.loads(line)["asked"] for line in out.lines) == 1
     assert SmsMessage.objects.get().status == "delivered"
 
 
-def test_a_signal_in_the_middle_lets_what_is_being_asked_be_recorded(messente: Messente) -> None:
+def test_watch__signal_during_request(messente: Messente) -> None:
     messages = [due() for _ in range(20)]
-    told = threading.Event()
+    signalled = threading.Event()
 
     def answer(request: object) -> Answer:
-        if not told.is_set():
-            told.set()
+        if not signalled.is_set():
+            signalled.set()
             os.kill(os.getpid(), signal.SIGTERM)
         return 200, {}, "OK DELIVERED"
 
@@ -97,13 +94,13 @@ def test_a_signal_in_the_middle_lets_what_is_being_asked_be_recorded(messente: M
     out = StringIO()
     watch(out, "--concurrency=1", "--rate=5", "--json")
     (line,) = out.getvalue().splitlines()
-    ended = [message for message in messages if seen(message).status == "delivered"]
-    assert json.loads(line)["final"] == len(ended) == len(messente.calls)
-    assert len(ended) < 20
-    assert SmsMessage.objects.due(timezone.now()).count() == 20 - len(ended)
+    delivered = [message for message in messages if seen(message).status == "delivered"]
+    assert json.loads(line)["final"] == len(delivered) == len(messente.calls)
+    assert len(delivered) < 20
+    assert SmsMessage.objects.due(timezone.now()).count() == 20 - len(delivered)
 
 
-def test_a_signal_ends_a_single_run_as_well(messente: Messente) -> None:
+def test_poll_dlrs__signal_during_single_run(messente: Messente) -> None:
     for _ in range(5):
         due()
 
@@ -118,31 +115,31 @@ def test_a_signal_ends_a_single_run_as_well(messente: Messente) -> None:
     assert SmsMessage.objects.due(timezone.now()).count() == 4
 
 
-@pytest.mark.parametrize("trouble", [OperationalError("server closed"), InterfaceError("connection already closed")])
-def test_trouble_with_the_database_is_logged_and_outlived(
-    trouble: Exception, messente: Messente, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("error", [OperationalError("server closed"), InterfaceError("connection already closed")])
+def test_watch__continues_after_database_error(
+    error: Exception, messente: Messente, caplog: pytest.LogCaptureFixture
 ) -> None:
     message = due()
     messente.answer(FIRST, REPORT, "OK DELIVERED")
-    real, raised = PendingPollQuerySet.claim, list[Exception]()
+    original, raised = PendingPollQuerySet.claim, list[Exception]()
 
     def claim(self: PendingPollQuerySet, *args: Any, **kwargs: Any) -> list[SmsMessage]:
         if not raised:
-            raised.append(trouble)
-            raise trouble
-        return real(self, *args, **kwargs)
+            raised.append(error)
+            raise error
+        return original(self, *args, **kwargs)
 
     with (
         mock.patch.object(PendingPollQuerySet, "claim", claim),
         caplog.at_level(logging.WARNING, "django_messente_dlr"),
     ):
-        watch(Ending(1))
-    assert "polling goes on when it can" in caplog.text
+        watch(SignalAfterLines(1))
+    assert "the next run tries again" in caplog.text
     assert seen(message).status == "delivered"
 
 
-@pytest.mark.skipif(connection.vendor != "postgresql", reason="needs a server whose connections can be ended")
-def test_a_connection_that_the_server_ends_is_made_anew(messente: Messente, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="needs a server that can close a connection")
+def test_watch__reconnects_after_closed_connection(messente: Messente, caplog: pytest.LogCaptureFixture) -> None:
     import psycopg
 
     message = due()
@@ -150,20 +147,20 @@ def test_a_connection_that_the_server_ends_is_made_anew(messente: Messente, capl
     connection.ensure_connection()
     pid = connection.connection.info.backend_pid
 
-    class Restarting(Ending):
+    class CloseConnection(SignalAfterLines):
         def write(self, text: str) -> int:
             if not self.lines:
                 with psycopg.connect(**connection.get_connection_params(), autocommit=True) as other:
                     other.execute("SELECT pg_terminate_backend(%s)", [pid])
             return super().write(text)
 
-    out = Restarting(3)
+    out = CloseConnection(3)
     watch(out)
     assert len(out.lines) == 3
     assert seen(message).status == "delivered"
 
 
-def test_a_single_run_says_with_its_exit_status_that_there_is_no_database(messente: Messente) -> None:
+def test_poll_dlrs__exit_status_without_database(messente: Messente) -> None:
     with (
         mock.patch.object(PendingPollQuerySet, "claim", side_effect=OperationalError("could not connect")),
         pytest.raises(CommandError, match="The database cannot be used: could not connect") as raised,
@@ -172,30 +169,12 @@ def test_a_single_run_says_with_its_exit_status_that_there_is_no_database(messen
     assert raised.value.returncode == 3
 
 
-def test_a_refused_account_is_left_alone_by_the_next_runs(messente: Messente) -> None:
+def test_watch__rejected_account_is_not_polled_again(messente: Messente) -> None:
     for _ in range(10):
         due()
     messente.answer(FIRST, REPORT, "ERROR 101")
-    out = Ending(3)
+    out = SignalAfterLines(3)
     watch(out, "--concurrency=1", "--batch-size=1", "--json")
     assert len(messente.calls) == 1
     assert all("Compare USERNAME" in json.loads(line)["stopped"]["default"] for line in out.lines)
     assert "Compare USERNAME" in Account.objects.get(name="default").last_poll_error
-
-
-def test_a_real_process_ends_well_on_sigterm(tmp_path: Path) -> None:
-    run("migrate", "--verbosity=0", folder=tmp_path).check_returncode()
-    command = django_admin("poll_dlrs", "--watch=600")
-    with subprocess.Popen(command, env=environment(tmp_path), stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline().startswith("asked 0")
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=60) == 0
-
-
-def test_settings_that_a_check_refuses_end_a_real_process_as_any_other_wrong_setting(tmp_path: Path) -> None:
-    """systemd is told not to start it again after that status: ``RestartPreventExitStatus=2``."""
-    (tmp_path / "wrong.py").write_text("from tests.settings import *\nMESSENTE_DLR = {'USERNAME': 'shop'}\n")
-    ended = run("poll_dlrs", folder=tmp_path, settings="wrong")
-    assert ended.returncode == 2
-    assert "django_messente_dlr.E005" in ended.stderr

@@ -144,7 +144,7 @@ def test_what_waited_for_its_account_is_asked_about_when_that_is_configured_agai
 
 
 def test_an_account_that_is_not_configured_cannot_be_polled() -> None:
-    with pytest.raises(ImproperlyConfigured, match="no account «nobody»"):
+    with pytest.raises(ImproperlyConfigured, match="no account 'nobody'"):
         Poller(account_names=["nobody"])
 
 

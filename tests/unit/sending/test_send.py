@@ -238,7 +238,7 @@ def test_bad_input_is_told_and_leaves_nothing_behind(
 
 def test_an_account_that_is_not_configured_is_told() -> None:
     for enter in (partial(send_sms, NUMBER, "Hello"), partial(prepare_sms, NUMBER), partial(track_sms, "an-id")):
-        with pytest.raises(ImproperlyConfigured, match="has no account «a»"):
+        with pytest.raises(ImproperlyConfigured, match="has no account 'a'"):
             enter(account="a")
 
 

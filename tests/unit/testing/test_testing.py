@@ -1,4 +1,4 @@
-"""What the app gives to a project's own tests, under settings that projects have."""
+"""The test helpers for projects, with various settings of a project."""
 
 from __future__ import annotations
 
@@ -16,46 +16,49 @@ from django_messente_dlr.testing.signals import record_signals
 from tests.settings import MESSENTE_DLR
 
 pytestmark = pytest.mark.django_db(transaction=True)
-BY_POST = {"omnimessage_id": "", "status": "DELIVRD", "err": 0}
-SERVED: dict[str, tuple[str, dict[str, Any]]] = {
-    "by https alone": ("https://shop.example.com", {"SECURE_SSL_REDIRECT": True}),
-    "by http": ("http://127.0.0.1:8000", {}),
-    "under a prefix": ("https://shop.example.com/shop/", {}),
-    "under a prefix that Django knows of": ("https://shop.example.com/shop", {"FORCE_SCRIPT_NAME": "/shop"}),
+OMNICHANNEL_PAYLOAD = {"omnimessage_id": "", "status": "DELIVRD", "err": 0}
+PROJECTS: dict[str, tuple[str, dict[str, Any]]] = {
+    "https only": ("https://shop.example.com", {"SECURE_SSL_REDIRECT": True}),
+    "http": ("http://127.0.0.1:8000", {}),
+    "prefix": ("https://shop.example.com/shop/", {}),
+    "FORCE_SCRIPT_NAME": ("https://shop.example.com/shop", {"FORCE_SCRIPT_NAME": "/shop"}),
 }
 
 
-@pytest.mark.parametrize(("base", "more"), SERVED.values(), ids=SERVED)
-def test_a_callback_arrives_however_the_project_is_served(settings: Any, base: str, more: dict[str, Any]) -> None:
-    settings.MESSENTE_DLR = {**MESSENTE_DLR, "CALLBACK_BASE_URL": base}
-    for name, value in more.items():
+@pytest.mark.parametrize(("base_url", "project_settings"), PROJECTS.values(), ids=PROJECTS)
+def test_simulate_callback__accepted(settings: Any, base_url: str, project_settings: dict[str, Any]) -> None:
+    settings.MESSENTE_DLR = {**MESSENTE_DLR, "CALLBACK_BASE_URL": base_url}
+    for name, value in project_settings.items():
         setattr(settings, name, value)
     by_get, by_post, by_webhook = SmsMessageFactory.create_batch(3)
     assert simulate_callback(by_get).status_code == 200
-    told = {**BY_POST, "message_id": by_post.sms_unique_id}
-    assert simulate_omnichannel_callback(told, url=by_post.callback_url).status_code == 200
-    assert simulate_omnichannel_callback({**BY_POST, "message_id": by_webhook.sms_unique_id}).status_code == 200
+    payload = {**OMNICHANNEL_PAYLOAD, "message_id": by_post.sms_unique_id}
+    assert simulate_omnichannel_callback(payload, url=by_post.callback_url).status_code == 200
+    assert (
+        simulate_omnichannel_callback({**OMNICHANNEL_PAYLOAD, "message_id": by_webhook.sms_unique_id}).status_code
+        == 200
+    )
     assert {message.status for message in SmsMessage.objects.all()} == {"delivered"}
 
 
 class WithoutPytestTests(TestCase):
-    """As the README has it: in a transaction that is never committed."""
+    """The README's example: tests inside a transaction that is never committed."""
 
-    def test_receivers_are_called_where_the_commit_would_be(self) -> None:
+    def test_record_signals__captured_on_commit_callbacks(self) -> None:
         message = SmsMessageFactory.create(metadata={"order": 17})
         with record_signals() as dlr_signals, self.captureOnCommitCallbacks(execute=True):
             simulate_callback(message, "REJECTD", err=7)
         assert "dlr_failed" in dlr_signals.names
         assert dlr_signals.arguments("dlr_failed")["message"] == message
 
-    def test_what_is_sent_later_is_not_recorded(self) -> None:
+    def test_record_signals__signal_after_block(self) -> None:
         with record_signals() as dlr_signals:
             pass
         with self.captureOnCommitCallbacks(execute=True):
             simulate_callback(SmsMessageFactory.create())
         assert dlr_signals == []
 
-    def test_the_sandbox_tells_what_was_sent(self) -> None:
+    def test_sandbox__messages(self) -> None:
         with Sandbox({"shop": "a-password"}) as sandbox:
             account = {"USERNAME": "shop", "PASSWORD": "a-password", "API_HOSTS": [sandbox.url]}
             with self.settings(MESSENTE_DLR=account):

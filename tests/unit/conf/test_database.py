@@ -1,4 +1,4 @@
-"""The tests run on the database that is meant."""
+"""The tests use the database that ``DATABASE_URL`` names."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ VENDORS = {"postgres": "postgresql", "postgresql": "postgresql", "mysql": "mysql
 
 
 @pytest.mark.django_db
-def test_the_tests_run_on_the_database_that_database_url_names() -> None:
+def test_database__vendor_of_database_url() -> None:
     scheme = os.environ.get("DATABASE_URL", "sqlite://").partition(":")[0]
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
