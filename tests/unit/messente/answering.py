@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Self
 from urllib.parse import parse_qsl
 
+import pytest
 import requests
 import responses
 from requests.exceptions import ChunkedEncodingError, ConnectTimeout, ReadTimeout, SSLError
@@ -17,6 +19,17 @@ from django_messente_dlr.messente.client import MessenteClient
 FIRST, BACKUP = "https://api2.messente.com", "https://api3.messente.com"
 OMNICHANNEL = "https://api.messente.com/v1"
 USERNAME, PASSWORD = "shop", "pä§$word&=+ 1"
+ID = "d92bb23c3c68f018"
+
+# Every call to the SMS API, by its endpoint.
+CALLS: dict[str, Callable[[MessenteClient], Any]] = {
+    "send_sms": lambda c: c.send("+37255500000", "Your parcel is here"),
+    "get_dlr_response": lambda c: c.get_report(ID),
+    "get_balance": lambda c: c.get_balance(),
+    "cancel_sms": lambda c: c.cancel(ID),
+}
+every_call = pytest.mark.parametrize("endpoint", CALLS)
+every_question = pytest.mark.parametrize("endpoint", [name for name in CALLS if name != "send_sms"])
 
 
 def client(**options: Any) -> MessenteClient:

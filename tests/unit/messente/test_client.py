@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode
-from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qs
@@ -15,24 +14,25 @@ from django.utils import translation
 from django.utils.translation import gettext, gettext_lazy
 
 from django_messente_dlr.messente import errors
-from django_messente_dlr.messente.client import API_HOSTS, OMNICHANNEL_URL, MessenteClient
+from django_messente_dlr.messente.client import API_HOSTS, OMNICHANNEL_URL
 from django_messente_dlr.messente.response_codes import ResponseCode
-from tests.unit.messente.answering import BACKUP, FIRST, OMNICHANNEL, PASSWORD, USERNAME, Messente, client
+from tests.unit.messente.answering import (
+    BACKUP,
+    CALLS,
+    FIRST,
+    ID,
+    OMNICHANNEL,
+    PASSWORD,
+    USERNAME,
+    Messente,
+    client,
+    every_call,
+    every_question,
+)
 from tests.unit.messente.test_read_omnichannel import CALLBACK, MESSAGE, OMNIMESSAGE
 
 CREDENTIALS = {"username": USERNAME, "password": PASSWORD}
-ID = "d92bb23c3c68f018"
 STATUS_URL = f"{OMNICHANNEL}/omnimessage/{OMNIMESSAGE}/status"
-
-# Every call to the SMS API, by its endpoint.
-CALLS: dict[str, Callable[[MessenteClient], Any]] = {
-    "send_sms": lambda c: c.send("+37255500000", "Your parcel is here"),
-    "get_dlr_response": lambda c: c.get_report(ID),
-    "get_balance": lambda c: c.get_balance(),
-    "cancel_sms": lambda c: c.cancel(ID),
-}
-every_call = pytest.mark.parametrize("endpoint", CALLS)
-every_question = pytest.mark.parametrize("endpoint", [name for name in CALLS if name != "send_sms"])
 
 
 def call(endpoint: str) -> Any:

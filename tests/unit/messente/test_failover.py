@@ -13,8 +13,18 @@ from urllib3.exceptions import DecodeError, LocationParseError
 
 from django_messente_dlr.messente import errors
 from django_messente_dlr.messente.http_errors import was_never_sent
-from tests.unit.messente.answering import BACKUP, FIRST, MAY_HAVE_ARRIVED, NEVER_LEFT, Messente, client
-from tests.unit.messente.test_client import CALLS, STATUS_URL, call, every_call, every_question
+from tests.unit.messente.answering import (
+    BACKUP,
+    CALLS,
+    FIRST,
+    MAY_HAVE_ARRIVED,
+    NEVER_LEFT,
+    Messente,
+    client,
+    every_call,
+    every_question,
+)
+from tests.unit.messente.test_client import STATUS_URL, call
 from tests.unit.messente.test_read_omnichannel import OMNIMESSAGE
 
 Failure = Callable[[], Exception]

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import traceback
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence, Set
-from contextlib import ExitStack, closing, suppress
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -16,10 +14,10 @@ import responses
 from django.views.debug import ExceptionReporter
 
 from django_messente_dlr.messente import errors
-from django_messente_dlr.messente.client import MessenteClient
 from django_messente_dlr.messente.http_session import Body
 from tests.unit.messente.answering import (
     BACKUP,
+    CALLS,
     FIRST,
     MAY_HAVE_ARRIVED,
     NEVER_LEFT,
@@ -27,10 +25,10 @@ from tests.unit.messente.answering import (
     USERNAME,
     Messente,
     client,
+    every_call,
 )
-from tests.unit.messente.test_client import CALLS, STATUS_URL, every_call
+from tests.unit.messente.test_client import STATUS_URL
 from tests.unit.messente.test_read_omnichannel import OMNIMESSAGE
-from tests.unit.messente.wire import Wire, answering, hanging_up, raw
 
 SPELLINGS = (
     PASSWORD,
@@ -147,26 +145,3 @@ def test_no_object_of_ours_shows_the_password() -> None:
     assert_clean(repr(speaker) + repr(speaker._transport))
     body = Body({"username": USERNAME, "password": PASSWORD, "to": "+37255500000"})
     assert repr(body) == str(body) == "<username, password, to>"
-
-
-def test_no_log_line_holds_the_password_even_where_urllib3_tells_all(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.DEBUG)
-    with ExitStack() as stack:
-        well, ill, odd = (
-            stack.enter_context(Wire(behave)) for behave in (answering(), hanging_up, raw(b"HTTP/1.1 500 X\r\n\r\n"))
-        )
-        for hosts in ([well.host], [ill.host, well.host], [odd.host, ill.host], ["http://127.0.0.1:9"]):
-            talkative: MessenteClient = stack.enter_context(
-                closing(client(hosts=hosts, omnichannel_url=f"{hosts[0]}/v1"))
-            )
-            for call in CALLS.values():
-                with suppress(errors.MessenteError):
-                    call(talkative)
-            with suppress(errors.MessenteError):
-                talkative.get_omnimessage_status(OMNIMESSAGE)
-        assert PASSWORD.encode() not in b"".join(well.requests)  # it travels, but never so
-        assert quote_plus(PASSWORD).encode() in b"".join(well.requests)
-    told = "\n".join(f"{record.getMessage()} {record.args!r} {record.__dict__!r}" for record in caplog.records)
-    assert "urllib3" in told
-    assert "send_sms" in told
-    assert_clean(told)

@@ -15,7 +15,7 @@ from urllib3.util import connection as urllib3_connection
 
 from django_messente_dlr.models import SmsMessage
 from django_messente_dlr.polling import Poller, Summary
-from tests.unit.messente.wire import Wire, answering
+from tests.integration.messente_sockets.wire import Wire, answering
 from tests.unit.polling.rows import due, seen
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -18,9 +18,7 @@ import pytest
 
 from django_messente_dlr.messente import errors, http_session
 from django_messente_dlr.messente.client import MessenteClient
-from tests.unit.messente.answering import client
-from tests.unit.messente.test_client import CALLS, every_call, every_question
-from tests.unit.messente.wire import (
+from tests.integration.messente_sockets.wire import (
     PATIENCE,
     Behaviour,
     Connection,
@@ -33,6 +31,7 @@ from tests.unit.messente.wire import (
     silent,
     silent_at_first,
 )
+from tests.unit.messente.answering import CALLS, client, every_call, every_question
 
 OPENSSL = which("openssl")
 
