@@ -43,7 +43,7 @@ def test_a_sent_sms_is_shown_with_what_became_of_it(client: Client, messente_san
     ("phone", "sentence", "orders"),
     [
         ("nobody", "is not a phone number", 0),
-        ("+37255500211", "It was not sent. Messente answered «ERROR 111»", 1),
+        ("+37255500211", "It was not sent. Messente answered &quot;ERROR 111&quot;", 1),
         ("+37255500250", "A report will tell.", 1),
     ],
 )

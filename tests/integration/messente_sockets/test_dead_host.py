@@ -46,7 +46,7 @@ def attempts(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter[int]]:
     """How often each port was tried to be connected to."""
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     # However busy the machine is, a host's rest outlasts the test.
-    monkeypatch.setattr("django_messente_dlr.messente.circuit_breaker.REST", 3600.0)
+    monkeypatch.setattr("django_messente_dlr.messente.circuit_breaker.OPEN_SECONDS", 3600.0)
     counted: Counter[int] = Counter()
     connect = urllib3_connection.create_connection
 

@@ -129,7 +129,7 @@ class TestWhatMayHaveArrived:
 
 
 def test_an_answer_may_be_long_and_no_longer(stack: ExitStack, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_session, "MAX_ANSWER", 30_000)
+    monkeypatch.setattr(http_session, "MAX_RESPONSE_BYTES", 30_000)
     for size, error in ((30_000, errors.UnreadableResponse), (30_001, errors.OutcomeUnknown)):
         wire = start(stack, answering(b"1" * size))
         with pytest.raises(error):

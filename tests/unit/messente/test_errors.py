@@ -13,11 +13,11 @@ from django_messente_dlr.messente.response_codes import ResponseCode
 ERRORS = [
     errors.MalformedReport("it has no stat"),
     errors.ConnectionFailed("https://api2.messente.com could not be reached."),
-    errors.HostUnavailable("Messente has failed a moment ago.", retry_after=12.5),
+    errors.HostUnavailable("Messente failed recently.", retry_after=12.5),
     errors.OutcomeUnknown("https://api2.messente.com did not answer."),
     errors.ServerFailure("https://api2.messente.com answered HTTP 500."),
-    errors.RateLimited("https://api2.messente.com asks for fewer requests.", retry_after=30),
-    errors.UnreadableResponse("Messente answered «<html>»."),
+    errors.RateLimited("https://api2.messente.com requires fewer requests.", retry_after=30),
+    errors.UnreadableResponse('Messente answered "<html>".'),
     errors.RequestRefused("ERROR 111"),
     errors.RequestRefused("ERROR 999"),
     errors.CredentialsRefused("ERROR 101"),
@@ -61,13 +61,13 @@ def test_a_refusal_quotes_the_answer_and_says_what_it_means_and_what_to_do(
     error: errors.RequestRefused, code: ResponseCode
 ) -> None:
     assert error.code is code
-    assert str(error) == f"Messente answered «{error.answer}». {code.meaning} {code.advice}"
+    assert str(error) == f'Messente answered "{error.answer}". {code.meaning} {code.advice}'
 
 
 def test_a_refusal_that_we_do_not_know_says_so() -> None:
     error = errors.RequestRefused("ERROR 999")
     assert error.code is None
-    assert str(error) == "Messente answered «ERROR 999». Its code is not in our table."
+    assert str(error) == 'Messente answered "ERROR 999". The code is unknown.'
 
 
 def test_a_malformed_report_is_a_value_error() -> None:

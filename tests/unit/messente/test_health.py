@@ -9,7 +9,7 @@ import pytest
 import responses
 
 from django_messente_dlr.messente import circuit_breaker, errors
-from django_messente_dlr.messente.circuit_breaker import REST, CircuitBreaker
+from django_messente_dlr.messente.circuit_breaker import OPEN_SECONDS, CircuitBreaker
 from django_messente_dlr.messente.client import MessenteClient
 from tests.unit.messente.answering import (
     BACKUP,
@@ -80,13 +80,13 @@ def test_any_answer_makes_up_for_failures(messente: Messente, clock: Clock) -> N
 
 def test_after_its_rest_a_host_is_tried_by_one_alone(clock: Clock) -> None:
     hosts = CircuitBreaker()
-    hosts.failed(FIRST, connected=False)
-    assert hosts.seconds_until_retry(FIRST) == REST
+    hosts.record_failure(FIRST, connected=False)
+    assert hosts.seconds_until_retry(FIRST) == OPEN_SECONDS
     assert hosts.seconds_until_retry(BACKUP) == 0
-    clock.now += REST
+    clock.now += OPEN_SECONDS
     assert hosts.seconds_until_retry(FIRST) == 0  # this one tries it
-    assert hosts.seconds_until_retry(FIRST) == REST  # the others wait for what comes of it
-    hosts.answered(FIRST)
+    assert hosts.seconds_until_retry(FIRST) == OPEN_SECONDS  # the others wait for what comes of it
+    hosts.record_response(FIRST)
     assert hosts.seconds_until_retry(FIRST) == 0
 
 
@@ -95,7 +95,7 @@ def test_a_host_that_fails_again_rests_again(messente: Messente, clock: Clock) -
     messente.answer(BACKUP, REPORT, "OK SENT")
     one = client()
     ask(one)
-    clock.now += REST
+    clock.now += OPEN_SECONDS
     ask(one)
     ask(one)
     assert messente.hosts_asked() == [FIRST, BACKUP, FIRST, BACKUP, BACKUP]
@@ -108,7 +108,7 @@ def test_where_all_rest_a_question_says_when_to_come_again(messente: Messente, c
     with pytest.raises(errors.ConnectionFailed):
         ask(one)
     clock.now += 10
-    with pytest.raises(errors.HostUnavailable, match="left alone for 20 seconds more") as raised:
+    with pytest.raises(errors.HostUnavailable, match="allowed in 20 seconds") as raised:
         ask(one)
     assert raised.value.retry_after == 20
     assert len(messente.calls) == 2

@@ -178,7 +178,7 @@ def test_a_parameter_told_twice_alike_is_told_once(name: str) -> None:
 @pytest.mark.parametrize("other", ["", "1", "sms124"])
 def test_a_parameter_that_decides_told_twice_and_differently_is_malformed(name: str, other: str) -> None:
     query = urlencode({"sms_unique_id": "sms123", "stat": "FAILED", "status": "FAILED", "err": "4", "dlr-mask": "2"})
-    with pytest.raises(MalformedReport, match=f"tells {name} twice"):
+    with pytest.raises(MalformedReport, match=f"has {name} twice"):
         parse_callback(f"{query}&{name}={other}")
 
 
