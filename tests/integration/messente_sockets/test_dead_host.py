@@ -63,7 +63,7 @@ def poll(settings: Any, *hosts: str) -> Summary:
     return Poller(concurrency=THREADS).run()
 
 
-def test_it_costs_each_thread_one_time_out_at_most_and_the_backup_answers(
+def test_poller__one_timeout_per_thread_then_backup(
     dead_ports: list[int], attempts: Counter[int], settings: Any
 ) -> None:
     messages = [due() for _ in range(MESSAGES)]
@@ -75,7 +75,7 @@ def test_it_costs_each_thread_one_time_out_at_most_and_the_backup_answers(
     assert backup.accepted <= THREADS
 
 
-def test_where_the_backup_is_as_dead_each_thread_knocks_once_at_each_and_the_run_ends(
+def test_poller__all_hosts_unresponsive_ends_run(
     dead_ports: list[int], attempts: Counter[int], settings: Any
 ) -> None:
     messages = [due() for _ in range(MESSAGES)]

@@ -13,7 +13,7 @@ from django_messente_dlr.messente.client import MessenteClient
 from tests.integration.messente_sockets.wire import Wire, answering, hanging_up, raw
 from tests.unit.messente.answering import CALLS, PASSWORD, client
 from tests.unit.messente.test_read_omnichannel import OMNIMESSAGE
-from tests.unit.messente.test_secrets import assert_clean
+from tests.unit.messente.test_secrets import assert_no_password
 
 
 def test_logs__hold_no_password_at_debug_level(caplog: pytest.LogCaptureFixture) -> None:
@@ -41,4 +41,4 @@ def test_logs__hold_no_password_at_debug_level(caplog: pytest.LogCaptureFixture)
     output = "\n".join(f"{record.getMessage()} {record.args!r} {record.__dict__!r}" for record in caplog.records)
     assert "urllib3" in output
     assert "send_sms" in output
-    assert_clean(output)
+    assert_no_password(output)

@@ -31,7 +31,7 @@ from tests.integration.messente_sockets.wire import (
     silent,
     silent_at_first,
 )
-from tests.unit.messente.answering import CALLS, client, every_call, every_question
+from tests.unit.messente.answering import CALLS, client, every_call, every_idempotent_call
 
 OPENSSL = which("openssl")
 
@@ -50,7 +50,7 @@ def connect(stack: ExitStack, *hosts: str, **options: Any) -> MessenteClient:
     return stack.enter_context(closing(client(hosts=hosts, **options)))
 
 
-def hurry_once(hurried: MessenteClient, monkeypatch: pytest.MonkeyPatch) -> MessenteClient:
+def use_short_timeout_once(hurried: MessenteClient, monkeypatch: pytest.MonkeyPatch) -> MessenteClient:
     """Have a client give its first request up at once, and wait long for all others, however slow the machine is."""
     session = hurried._transport._session
     request = session.request
@@ -93,42 +93,44 @@ BREAKDOWNS: dict[str, Behaviour] = {
 every_breakdown = pytest.mark.parametrize("behave", BREAKDOWNS.values(), ids=BREAKDOWNS)
 
 
-class TestWhatMayHaveArrived:
+class TestRequestsThatMayHaveArrived:
     @every_breakdown
-    def test_is_not_sent_again(self, stack: ExitStack, behave: Behaviour) -> None:
+    def test_send__broken_response_is_outcome_unknown(self, stack: ExitStack, behave: Behaviour) -> None:
         first, backup = start(stack, behave), start(stack, answering())
         with pytest.raises(errors.OutcomeUnknown):
             connect(stack, first.host, backup.host).send("+37255500000", "Your parcel is here")
         assert (first.accepted, backup.accepted) == (1, 0)
 
     @every_breakdown
-    def test_is_asked_again_at_the_backup(self, stack: ExitStack, behave: Behaviour) -> None:
+    def test_get_balance__broken_response_uses_backup(self, stack: ExitStack, behave: Behaviour) -> None:
         first, backup = start(stack, behave), start(stack, answering(b"OK 7.50"))
         assert connect(stack, first.host, backup.host).get_balance() == 7.5
         assert (first.accepted, backup.accepted) == (1, 1)
 
-    def test_is_not_sent_again_where_no_answer_comes_in_time(self, stack: ExitStack) -> None:
+    def test_send__timeout_is_outcome_unknown(self, stack: ExitStack) -> None:
         first, backup = start(stack, silent), start(stack, answering())
         with pytest.raises(errors.OutcomeUnknown, match="ReadTimeout"):
             connect(stack, first.host, backup.host, read_timeout=0.05).send("+37255500000", "Your parcel is here")
         assert (first.accepted, backup.accepted) == (1, 0)
 
-    @every_question
-    def test_is_asked_again_at_the_backup_where_no_answer_comes_in_time(
+    @every_idempotent_call
+    def test_idempotent_call__timeout_uses_backup(
         self, stack: ExitStack, endpoint: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         first, backup = start(stack, silent), start(stack, answering())
-        CALLS[endpoint](hurry_once(connect(stack, first.host, backup.host), monkeypatch))
+        CALLS[endpoint](use_short_timeout_once(connect(stack, first.host, backup.host), monkeypatch))
         assert (first.accepted, backup.accepted) == (1, 1)
 
     @every_breakdown
-    def test_is_one_error_for_omnimessages_too(self, stack: ExitStack, behave: Behaviour) -> None:
+    def test_omnimessage_status__broken_response_is_outcome_unknown(
+        self, stack: ExitStack, behave: Behaviour
+    ) -> None:
         wire = start(stack, behave)
         with pytest.raises(errors.OutcomeUnknown):
             connect(stack, omnichannel_url=wire.host).get_omnimessage_status("1")
 
 
-def test_an_answer_may_be_long_and_no_longer(stack: ExitStack, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_response__is_read_up_to_limit(stack: ExitStack, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http_session, "MAX_RESPONSE_BYTES", 30_000)
     for size, error in ((30_000, errors.UnreadableResponse), (30_001, errors.OutcomeUnknown)):
         wire = start(stack, answering(b"1" * size))
@@ -137,24 +139,22 @@ def test_an_answer_may_be_long_and_no_longer(stack: ExitStack, monkeypatch: pyte
         assert wire.accepted == 1
 
 
-class TestWhatNeverLeft:
+class TestRequestsNeverSent:
     @every_call
-    def test_is_sent_to_the_backup_where_nobody_listens(
-        self, stack: ExitStack, endpoint: str, closed_port: str
-    ) -> None:
+    def test_call__closed_port_uses_backup(self, stack: ExitStack, endpoint: str, closed_port: str) -> None:
         backup = start(stack, answering())
         CALLS[endpoint](connect(stack, closed_port, backup.host))
         assert backup.accepted == 1
 
     @every_call
-    def test_is_a_failed_connection_where_nobody_listens_anywhere(
+    def test_call__only_closed_ports_is_connection_failed(
         self, stack: ExitStack, endpoint: str, closed_port: str
     ) -> None:
         with pytest.raises(errors.ConnectionFailed):
             CALLS[endpoint](connect(stack, closed_port, closed_port))
 
     @every_call
-    def test_is_sent_to_the_backup_where_the_name_is_unknown(
+    def test_call__unknown_hostname_uses_backup(
         self, stack: ExitStack, endpoint: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         backup = start(stack, answering())
@@ -184,11 +184,11 @@ class TestWhatNeverLeft:
             "http://a..b",
         ],
     )
-    def test_is_sent_to_the_backup_where_the_host_is_no_address(self, stack: ExitStack, host: str) -> None:
+    def test_send__invalid_url_uses_backup(self, stack: ExitStack, host: str) -> None:
         backup = start(stack, answering())
         assert connect(stack, host, backup.host).send("+37255500000", "Your parcel is here") == "1"
 
-    def test_is_a_failed_connection_for_omnimessages_too(self, stack: ExitStack, closed_port: str) -> None:
+    def test_omnimessage_status__closed_port_is_connection_failed(self, stack: ExitStack, closed_port: str) -> None:
         with pytest.raises(errors.ConnectionFailed):
             connect(stack, omnichannel_url=closed_port).get_omnimessage_status("1")
 
@@ -227,19 +227,17 @@ class TestTls:
         context.load_cert_chain(certificate)
         return start(stack, answering(), tls=context)
 
-    def test_a_certificate_that_does_not_verify_gets_nothing_and_the_backup_is_asked(
-        self, stack: ExitStack, secure: Wire
-    ) -> None:
+    def test_send__untrusted_certificate_uses_backup(self, stack: ExitStack, secure: Wire) -> None:
         backup = start(stack, answering())
         assert connect(stack, secure.host, backup.host).send("+37255500000", "Your parcel is here") == "1"
         assert (secure.requests, len(backup.requests)) == ([], 1)
 
-    def test_a_certificate_that_does_not_verify_is_a_failed_connection(self, stack: ExitStack, secure: Wire) -> None:
+    def test_send__untrusted_certificate_is_connection_failed(self, stack: ExitStack, secure: Wire) -> None:
         with pytest.raises(errors.ConnectionFailed, match="SSLError"):
             connect(stack, secure.host).send("+37255500000", "Your parcel is here")
         assert secure.requests == []
 
-    def test_a_certificate_of_another_host_gets_nothing(
+    def test_send__certificate_of_other_host_is_connection_failed(
         self, stack: ExitStack, secure: Wire, certificate: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
@@ -247,13 +245,13 @@ class TestTls:
             connect(stack, secure.host.replace("127.0.0.1", "localhost")).send("+37255500000", "Your parcel is here")
         assert secure.requests == []
 
-    def test_a_certificate_that_verifies_is_answered(
+    def test_send__trusted_certificate_is_accepted(
         self, stack: ExitStack, secure: Wire, certificate: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
         assert connect(stack, secure.host).send("+37255500000", "Your parcel is here") == "1"
 
-    def test_a_server_without_tls_leaves_it_open_what_has_arrived(self, stack: ExitStack) -> None:
+    def test_send__server_without_tls_is_outcome_unknown(self, stack: ExitStack) -> None:
         """Where in the conversation TLS broke cannot be told, so that the cautious answer is the right one."""
         plain = start(stack, hanging_up)
         with pytest.raises(errors.OutcomeUnknown):
@@ -269,7 +267,7 @@ class TestProxies:
             monkeypatch.setenv(name, proxy)
 
     @pytest.mark.parametrize("scheme", ["http", "https"])
-    def test_a_proxy_that_cannot_be_reached_gets_nothing_and_the_backup_is_asked(
+    def test_send__unreachable_proxy_uses_backup(
         self, stack: ExitStack, scheme: str, closed_port: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         backup = start(stack, answering())
@@ -278,7 +276,7 @@ class TestProxies:
         assert connect(stack, f"{scheme}://api2.invalid", backup.host).send("+37255500000", "Your parcel") == "1"
 
     @every_breakdown
-    def test_a_proxy_that_has_got_a_request_may_have_passed_it_on(
+    def test_send__broken_proxy_response_is_outcome_unknown(
         self, stack: ExitStack, behave: Behaviour, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         proxy, backup = start(stack, behave), start(stack, answering())
@@ -288,7 +286,7 @@ class TestProxies:
         assert (proxy.accepted, backup.accepted) == (1, 0)
 
     @pytest.mark.parametrize("answer", [b"HTTP/1.1 407 Who\r\n\r\n", b"HTTP/1.1 502 Bad\r\n\r\n", b"OK 1\r\n\r\n"])
-    def test_a_proxy_that_makes_no_tunnel_is_an_error_of_ours_without_its_password(
+    def test_send__tunnel_error_hides_proxy_password(
         self, stack: ExitStack, answer: bytes, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         proxy = start(stack, raw(answer))
@@ -298,7 +296,7 @@ class TestProxies:
         assert "a-proxys-password" not in str(caught.value)
         assert [request.split()[0] for request in proxy.requests] == [b"CONNECT"]
 
-    def test_what_the_environment_says_of_a_host_is_read_once_for_its_connection(
+    def test_session__reads_environment_once_per_host(
         self, stack: ExitStack, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         first, second = start(stack, answering()), start(stack, answering())
@@ -313,14 +311,14 @@ class TestProxies:
 
 
 class TestConnections:
-    def test_one_thread_keeps_its_connection_from_call_to_call(self, stack: ExitStack) -> None:
+    def test_thread__reuses_its_connection(self, stack: ExitStack) -> None:
         wire = start(stack, answering())
         kept = connect(stack, wire.host)
         for call in CALLS.values():
             call(kept)
         assert (wire.accepted, len(wire.requests)) == (1, len(CALLS))
 
-    def test_each_thread_has_a_connection_of_its_own_which_ends_with_it(self, stack: ExitStack) -> None:
+    def test_threads__have_separate_connections(self, stack: ExitStack) -> None:
         wire = start(stack, answering())
         shared = connect(stack, wire.host)
         shared.get_balance()
@@ -341,7 +339,7 @@ class TestConnections:
         shared.get_balance()
         assert (wire.accepted, len(wire.requests)) == (4, 5)
 
-    def test_threads_at_the_same_time_do_not_mix_up_their_answers(self, stack: ExitStack) -> None:
+    def test_threads__receive_their_own_responses(self, stack: ExitStack) -> None:
         barrier = threading.Barrier(8)
 
         def echo(wire: Wire, connection: Connection) -> None:
@@ -364,7 +362,7 @@ class TestConnections:
         assert answers == {f"thread{a}": [f"thread{a}x{b}" for b in range(5)] for a in range(8)}
         assert wire.accepted == 8
 
-    def test_close_ends_the_connection_and_the_next_call_opens_another(self, stack: ExitStack) -> None:
+    def test_close__next_call_opens_new_connection(self, stack: ExitStack) -> None:
         wire = start(stack, answering())
         reopened = connect(stack, wire.host)
         reopened.get_balance()
@@ -374,7 +372,7 @@ class TestConnections:
         reopened.get_balance()
         assert wire.accepted == 2
 
-    def test_a_connection_that_the_server_has_ended_meanwhile_is_not_used_to_send(self, stack: ExitStack) -> None:
+    def test_connection_closed_by_server__is_replaced(self, stack: ExitStack) -> None:
         wire = start(stack, answering(requests=1))
         kept = connect(stack, wire.host)
         kept.get_balance()
@@ -382,27 +380,25 @@ class TestConnections:
         assert kept.send("+37255500000", "Your parcel is here") == "1"
         assert wire.accepted == 2
 
-    def test_a_connection_that_the_server_wants_ended_is_not_kept(self, stack: ExitStack) -> None:
+    def test_connection_close_header__ends_connection(self, stack: ExitStack) -> None:
         wire = start(stack, answering(header=b"Connection: close\r\n"))
         kept = connect(stack, wire.host)
         assert {kept.get_balance(), kept.get_balance()} == {Decimal(1)}
         assert wire.accepted == 2
 
-    def test_an_answer_that_comes_too_late_is_not_taken_for_that_of_the_next_call(
-        self, stack: ExitStack, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_late_response__is_not_read_by_next_call(self, stack: ExitStack, monkeypatch: pytest.MonkeyPatch) -> None:
         wire = start(stack, silent_at_first)
-        kept = hurry_once(connect(stack, wire.host), monkeypatch)
+        kept = use_short_timeout_once(connect(stack, wire.host), monkeypatch)
         with pytest.raises(errors.OutcomeUnknown):
             kept.send("+37255500000", "Your parcel is here")
         assert kept.get_balance() == 1
         assert wire.accepted == 2
 
-    def test_a_cookie_of_the_servers_is_harmless(self, stack: ExitStack) -> None:
+    def test_invalid_cookie__is_ignored(self, stack: ExitStack) -> None:
         wire = start(stack, answering(header=b"Set-Cookie: \xff=;;;=\r\n"))
         kept = connect(stack, wire.host)
         assert {kept.get_balance(), kept.get_balance()} == {Decimal(1)}
 
-    def test_an_answers_charset_is_not_believed(self, stack: ExitStack) -> None:
+    def test_response__charset_is_ignored(self, stack: ExitStack) -> None:
         wire = start(stack, answering(header=b"Content-Type: text/plain; charset=utf-16\r\n"))
         assert connect(stack, wire.host).get_balance() == 1

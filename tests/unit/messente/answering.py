@@ -29,7 +29,7 @@ CALLS: dict[str, Callable[[MessenteClient], Any]] = {
     "cancel_sms": lambda c: c.cancel(ID),
 }
 every_call = pytest.mark.parametrize("endpoint", CALLS)
-every_question = pytest.mark.parametrize("endpoint", [name for name in CALLS if name != "send_sms"])
+every_idempotent_call = pytest.mark.parametrize("endpoint", [name for name in CALLS if name != "send_sms"])
 
 
 def client(**options: Any) -> MessenteClient:

@@ -29,7 +29,7 @@ ERRORS = [
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=repr)
-def test_every_error_is_a_messente_error_without_a_message_until_send_sms_gives_it_one(
+def test_error__is_messente_error_without_row(
     error: errors.MessenteError,
 ) -> None:
     assert isinstance(error, errors.MessenteError)
@@ -37,7 +37,7 @@ def test_every_error_is_a_messente_error_without_a_message_until_send_sms_gives_
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=repr)
-def test_a_copy_says_the_same_as_the_error(error: errors.MessenteError) -> None:
+def test_error__copy_is_equal(error: errors.MessenteError) -> None:
     """Celery, a pool of processes and pytest-xdist hand over copies."""
     for twin in (copy.copy(error), pickle.loads(pickle.dumps(error)), type(error)(*error.args)):
         assert type(twin) is type(error)
@@ -57,18 +57,16 @@ def test_a_copy_says_the_same_as_the_error(error: errors.MessenteError) -> None:
     ],
     ids=repr,
 )
-def test_a_refusal_quotes_the_answer_and_says_what_it_means_and_what_to_do(
-    error: errors.RequestRefused, code: ResponseCode
-) -> None:
+def test_refusal__text_has_answer_meaning_and_advice(error: errors.RequestRefused, code: ResponseCode) -> None:
     assert error.code is code
     assert str(error) == f'Messente answered "{error.answer}". {code.meaning} {code.advice}'
 
 
-def test_a_refusal_that_we_do_not_know_says_so() -> None:
+def test_refusal__unknown_code_is_named() -> None:
     error = errors.RequestRefused("ERROR 999")
     assert error.code is None
     assert str(error) == 'Messente answered "ERROR 999". The code is unknown.'
 
 
-def test_a_malformed_report_is_a_value_error() -> None:
+def test_malformed_report__is_value_error() -> None:
     assert issubclass(errors.MalformedReport, ValueError)

@@ -45,7 +45,7 @@ def ask(messente_client: MessenteClient) -> None:
     messente_client.get_report("an-id")
 
 
-def test_a_host_that_cannot_be_connected_to_is_left_alone_at_once(messente: Messente, clock: Clock) -> None:
+def test_failed_connection__skips_host_at_once(messente: Messente, clock: Clock) -> None:
     messente.answer(FIRST, REPORT, no_connection())
     messente.answer(BACKUP, REPORT, "OK SENT")
     one = client()
@@ -55,7 +55,7 @@ def test_a_host_that_cannot_be_connected_to_is_left_alone_at_once(messente: Mess
 
 
 @pytest.mark.parametrize("failure", [no_answer_in_time, lambda: "FAILED 209"])
-def test_a_host_that_fails_otherwise_is_left_alone_after_three_failures_in_a_row(
+def test_other_failures__skip_host_after_three_in_a_row(
     failure: Callable[[], Exception | str], messente: Messente, clock: Clock
 ) -> None:
     messente.answer(FIRST, REPORT, failure())
@@ -66,7 +66,7 @@ def test_a_host_that_fails_otherwise_is_left_alone_after_three_failures_in_a_row
     assert messente.hosts_asked() == [*[FIRST, BACKUP] * 3, BACKUP, BACKUP]
 
 
-def test_any_answer_makes_up_for_failures(messente: Messente, clock: Clock) -> None:
+def test_any_answer__resets_failures(messente: Messente, clock: Clock) -> None:
     one = client()
     for answer in ("FAILED 209", "FAILED 209", "ERROR 107", "FAILED 209", "FAILED 209"):
         messente.answer(FIRST, REPORT, answer)
@@ -78,7 +78,7 @@ def test_any_answer_makes_up_for_failures(messente: Messente, clock: Clock) -> N
     assert messente.hosts_asked() == [FIRST, BACKUP, FIRST, BACKUP, FIRST, FIRST, BACKUP, FIRST, BACKUP, FIRST]
 
 
-def test_after_its_rest_a_host_is_tried_by_one_alone(clock: Clock) -> None:
+def test_open_period_over__one_request_tries_host(clock: Clock) -> None:
     hosts = CircuitBreaker()
     hosts.record_failure(FIRST, connected=False)
     assert hosts.seconds_until_retry(FIRST) == OPEN_SECONDS
@@ -90,7 +90,7 @@ def test_after_its_rest_a_host_is_tried_by_one_alone(clock: Clock) -> None:
     assert hosts.seconds_until_retry(FIRST) == 0
 
 
-def test_a_host_that_fails_again_rests_again(messente: Messente, clock: Clock) -> None:
+def test_failed_retry__skips_host_again(messente: Messente, clock: Clock) -> None:
     messente.answer(FIRST, REPORT, no_connection())
     messente.answer(BACKUP, REPORT, "OK SENT")
     one = client()
@@ -101,7 +101,7 @@ def test_a_host_that_fails_again_rests_again(messente: Messente, clock: Clock) -
     assert messente.hosts_asked() == [FIRST, BACKUP, FIRST, BACKUP, BACKUP]
 
 
-def test_where_all_rest_a_question_says_when_to_come_again(messente: Messente, clock: Clock) -> None:
+def test_all_hosts_skipped__report_raises_host_unavailable(messente: Messente, clock: Clock) -> None:
     for host in (FIRST, BACKUP):
         messente.answer(host, REPORT, no_connection())
     one = client()
@@ -115,9 +115,7 @@ def test_where_all_rest_a_question_says_when_to_come_again(messente: Messente, c
 
 
 @pytest.mark.parametrize("endpoint", ["send_sms", "get_balance", "cancel_sms"])
-def test_where_all_rest_what_cannot_wait_is_tried_all_the_same(
-    endpoint: str, messente: Messente, clock: Clock
-) -> None:
+def test_all_hosts_skipped__other_calls_try_them(endpoint: str, messente: Messente, clock: Clock) -> None:
     for host in (FIRST, BACKUP):
         messente.answer(host, REPORT, no_connection())
     one = client()
@@ -134,7 +132,7 @@ def test_where_all_rest_what_cannot_wait_is_tried_all_the_same(
     assert messente.hosts_asked()[-1] == FIRST
 
 
-def test_sending_skips_a_host_that_rests(messente: Messente, clock: Clock) -> None:
+def test_send__skips_failed_host(messente: Messente, clock: Clock) -> None:
     messente.answer(FIRST, REPORT, no_connection())
     messente.answer(BACKUP, REPORT, "OK SENT")
     messente.answer(BACKUP, "send_sms", "OK an-id")
@@ -145,7 +143,7 @@ def test_sending_skips_a_host_that_rests(messente: Messente, clock: Clock) -> No
 
 
 @pytest.mark.parametrize("failures", [1, 3])
-def test_the_omnichannel_host_is_left_alone_too(failures: int, messente: Messente, clock: Clock) -> None:
+def test_omnichannel_host__is_skipped_after_failures(failures: int, messente: Messente, clock: Clock) -> None:
     url = f"{OMNICHANNEL}/omnimessage/1/status"
     if failures == 1:
         messente.add(responses.GET, url, body=no_connection())

@@ -58,7 +58,7 @@ def options_for(outcome: Any) -> dict[str, Any]:
     return {"body": outcome if isinstance(outcome, str) else outcome()}
 
 
-def assert_clean(text: str) -> None:
+def assert_no_password(text: str) -> None:
     for spelling in SPELLINGS:
         assert spelling not in text
 
@@ -75,59 +75,57 @@ def chain(exc: BaseException) -> Iterator[BaseException]:
             waiting += [link.__cause__, link.__context__]
 
 
-def spelled_out(value: Any) -> Iterator[str]:
+def serialized_values(value: Any) -> Iterator[str]:
     """Yield what Sentry's client shows of a variable: what is in a mapping or a sequence, or else its repr."""
     if isinstance(value, Mapping):
         for item in value.values():
-            yield from spelled_out(item)
+            yield from serialized_values(item)
     elif isinstance(value, Sequence | Set) and not isinstance(value, str | bytes):
         for item in value:
-            yield from spelled_out(item)
+            yield from serialized_values(item)
     else:
         yield repr(value)
 
 
-def assert_secretive(exc: errors.MessenteError) -> None:
+def assert_error_hides_password(exc: errors.MessenteError) -> None:
     for link in chain(exc):
         assert not isinstance(link, requests.RequestException), "it holds the request, and its body"
-        assert_clean(f"{link} {link!r} {link.args!r} {vars(link)!r} {getattr(link, '__notes__', '')}")
+        assert_no_password(f"{link} {link!r} {link.args!r} {vars(link)!r} {getattr(link, '__notes__', '')}")
     reporter = ExceptionReporter(None, type(exc), exc, exc.__traceback__)
-    assert_clean(reporter.get_traceback_text())
+    assert_no_password(reporter.get_traceback_text())
     # As Django's debug page and its mails to ADMINS show it, with the variables of our frames; those of the frames
     # below the test's own are the test's.
     frames = [frame for frame in reporter.get_traceback_frames() if "django_messente_dlr" in frame["filename"]]
     assert frames
-    assert_clean(repr([frame["vars"] for frame in frames]))
+    assert_no_password(repr([frame["vars"] for frame in frames]))
     for frame, _ in traceback.walk_tb(exc.__traceback__):
         if "django_messente_dlr" in frame.f_code.co_filename:
-            assert_clean(" ".join(spelled_out(frame.f_locals)))
+            assert_no_password(" ".join(serialized_values(frame.f_locals)))
 
 
 @every_call
 @every_outcome
-def test_no_exception_holds_the_password(messente: Messente, endpoint: str, outcome: Any) -> None:
+def test_call__error_hides_password(messente: Messente, endpoint: str, outcome: Any) -> None:
     messente.assert_all_requests_are_fired = False
     for host in (FIRST, BACKUP):
         messente.answer(host, endpoint, **options_for(outcome))
     with pytest.raises(errors.MessenteError) as caught:
         CALLS[endpoint](client())
-    assert_secretive(caught.value)
+    assert_error_hides_password(caught.value)
 
 
 @every_outcome
-def test_no_exception_about_an_omnimessage_holds_the_password(messente: Messente, outcome: Any) -> None:
+def test_omnimessage_status__error_hides_password(messente: Messente, outcome: Any) -> None:
     messente.add(responses.GET, STATUS_URL, **options_for(outcome))
     with pytest.raises(errors.MessenteError) as caught:
         client().get_omnimessage_status(OMNIMESSAGE)
-    assert_secretive(caught.value)
+    assert_error_hides_password(caught.value)
 
 
 @every_call
 @pytest.mark.parametrize("before", ["", "ERROR 102 ", "ERROR 107 ", "OK "])
 @pytest.mark.parametrize("spell", [str, quote_plus, lambda password: quote(password, safe="")])
-def test_no_exception_quotes_the_password_where_an_answer_tells_it(
-    messente: Messente, endpoint: str, before: str, spell: Any
-) -> None:
+def test_call__password_in_answer_is_masked(messente: Messente, endpoint: str, before: str, spell: Any) -> None:
     """A proxy's page for a failure may show what was asked."""
     messente.assert_all_requests_are_fired = False
     for host in (FIRST, BACKUP):
@@ -135,13 +133,13 @@ def test_no_exception_quotes_the_password_where_an_answer_tells_it(
     try:
         told = CALLS[endpoint](client())
     except errors.MessenteError as exc:
-        assert_secretive(exc)
+        assert_error_hides_password(exc)
     else:
         assert before == "OK ", told
 
 
-def test_no_object_of_ours_shows_the_password() -> None:
+def test_repr__hides_password() -> None:
     speaker = client()
-    assert_clean(repr(speaker) + repr(speaker._transport))
+    assert_no_password(repr(speaker) + repr(speaker._transport))
     body = Body({"username": USERNAME, "password": PASSWORD, "to": "+37255500000"})
     assert repr(body) == str(body) == "<username, password, to>"
