@@ -12,7 +12,7 @@ from django_messente_dlr.messente import errors
 from django_messente_dlr.messente.client import MessenteClient
 from tests.integration.messente_sockets.wire import Wire, answering, hanging_up, raw
 from tests.unit.messente.answering import CALLS, PASSWORD, client
-from tests.unit.messente.test_read_omnichannel import OMNIMESSAGE
+from tests.unit.messente.test_parse_omnichannel import OMNIMESSAGE
 from tests.unit.messente.test_secrets import assert_no_password
 
 

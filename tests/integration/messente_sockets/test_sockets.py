@@ -1,4 +1,4 @@
-"""The client over real sockets, where nothing stands in for requests and urllib3."""
+"""The client over real sockets, with requests and urllib3 unchanged."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from shutil import which
 from typing import Any
 
 import pytest
+import requests
 
 from django_messente_dlr.messente import errors, http_session
 from django_messente_dlr.messente.client import MessenteClient
@@ -50,32 +51,30 @@ def connect(stack: ExitStack, *hosts: str, **options: Any) -> MessenteClient:
     return stack.enter_context(closing(client(hosts=hosts, **options)))
 
 
-def use_short_timeout_once(hurried: MessenteClient, monkeypatch: pytest.MonkeyPatch) -> MessenteClient:
-    """Have a client give its first request up at once, and wait long for all others, however slow the machine is."""
-    session = hurried._transport._session
-    request = session.request
+def use_short_timeout_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set a short read time-out for the next request of any session, and a long one for all others."""
+    request = requests.Session.request
     timeouts = iter([(PATIENCE, 0.05)])
 
-    def hurry(*arguments: Any, **options: Any) -> Any:
+    def request_with_timeout(*arguments: Any, **options: Any) -> Any:
         return request(*arguments, **{**options, "timeout": next(timeouts, PATIENCE)})
 
-    monkeypatch.setattr(session, "request", hurry)
-    return hurried
+    monkeypatch.setattr(requests.Session, "request", request_with_timeout)
 
 
 @pytest.fixture
 def closed_port() -> Iterator[str]:
-    """A host whose port is taken, so that nobody else listens there, and where nobody listens."""
+    """Return a host whose port refuses connections. The bound socket keeps other processes from listening there."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         yield f"http://127.0.0.1:{sock.getsockname()[1]}"
 
 
-# What a server may do to a request that it has got, or may have.
+# Failures of a server that may have received the request.
 BREAKDOWNS: dict[str, Behaviour] = {
     "hangs up at once": hanging_up,
     "resets the connection": resetting,
-    "answers nothing": raw(b""),
+    "sends nothing": raw(b""),
     "answers half a status line": raw(b"HTTP/1.1 2"),
     "answers no HTTP": raw(b"OK 1\r\n\r\n"),
     "answers half a head": raw(b"HTTP/1.1 200 OK\r\nContent-Length: 4"),
@@ -118,7 +117,8 @@ class TestRequestsThatMayHaveArrived:
         self, stack: ExitStack, endpoint: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         first, backup = start(stack, silent), start(stack, answering())
-        CALLS[endpoint](use_short_timeout_once(connect(stack, first.host, backup.host), monkeypatch))
+        use_short_timeout_once(monkeypatch)
+        CALLS[endpoint](connect(stack, first.host, backup.host))
         assert (first.accepted, backup.accepted) == (1, 1)
 
     @every_breakdown
@@ -161,7 +161,7 @@ class TestRequestsNeverSent:
         resolve = socket.getaddrinfo
 
         def unresolvable(host: Any, *arguments: Any, **options: Any) -> Any:
-            # Not a question to a real resolver: some answer for names that do not exist.
+            # A real resolver is not used, because some resolve names that do not exist.
             if host == "api2.invalid":
                 raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
             return resolve(host, *arguments, **options)
@@ -193,11 +193,11 @@ class TestRequestsNeverSent:
             connect(stack, omnichannel_url=closed_port).get_omnimessage_status("1")
 
 
-@pytest.mark.skipif(OPENSSL is None, reason="There is no openssl to make a certificate with.")
+@pytest.mark.skipif(OPENSSL is None, reason="openssl is not installed.")
 class TestTls:
     @pytest.fixture
     def certificate(self, tmp_path: Path) -> Path:
-        """A certificate of the loopback's, and its key, signed by nobody but itself."""
+        """Create a self-signed certificate for the loopback address, with its key."""
         path = tmp_path / "certificate.pem"
         subprocess.run(
             [
@@ -252,16 +252,16 @@ class TestTls:
         assert connect(stack, secure.host).send("+37255500000", "Your parcel is here") == "1"
 
     def test_send__server_without_tls_is_outcome_unknown(self, stack: ExitStack) -> None:
-        """Where in the conversation TLS broke cannot be told, so that the cautious answer is the right one."""
+        """The error does not show at which point TLS failed, so the request is treated as possibly sent."""
         plain = start(stack, hanging_up)
         with pytest.raises(errors.OutcomeUnknown):
             connect(stack, plain.host.replace("http:", "https:")).send("+37255500000", "Your parcel is here")
 
 
 class TestProxies:
-    """Between us and Messente: what it says of a request that it had got is no proof that the request never left."""
+    """A proxy's error response does not prove that the proxy did not forward the request."""
 
-    def through(self, proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def set_proxy(self, proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
         for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
             monkeypatch.setenv(name, proxy)
@@ -271,8 +271,8 @@ class TestProxies:
         self, stack: ExitStack, scheme: str, closed_port: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         backup = start(stack, answering())
-        self.through(closed_port, monkeypatch)
-        # The backup is on the loopback, and so asked directly.
+        self.set_proxy(closed_port, monkeypatch)
+        # The backup is on the loopback address, which NO_PROXY excludes from the proxy.
         assert connect(stack, f"{scheme}://api2.invalid", backup.host).send("+37255500000", "Your parcel") == "1"
 
     @every_breakdown
@@ -280,7 +280,7 @@ class TestProxies:
         self, stack: ExitStack, behave: Behaviour, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         proxy, backup = start(stack, behave), start(stack, answering())
-        self.through(proxy.host, monkeypatch)
+        self.set_proxy(proxy.host, monkeypatch)
         with pytest.raises(errors.OutcomeUnknown):
             connect(stack, "http://api2.invalid", backup.host).send("+37255500000", "Your parcel is here")
         assert (proxy.accepted, backup.accepted) == (1, 0)
@@ -290,43 +290,43 @@ class TestProxies:
         self, stack: ExitStack, answer: bytes, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         proxy = start(stack, raw(answer))
-        self.through(proxy.host.replace("//", "//me:a-proxys-password@"), monkeypatch)
-        with pytest.raises(errors.MessenteError) as caught:
+        self.set_proxy(proxy.host.replace("//", "//me:a-proxys-password@"), monkeypatch)
+        with pytest.raises(errors.MessenteError) as raised:
             connect(stack, "https://api2.invalid").send("+37255500000", "Your parcel is here")
-        assert "a-proxys-password" not in str(caught.value)
+        assert "a-proxys-password" not in str(raised.value)
         assert [request.split()[0] for request in proxy.requests] == [b"CONNECT"]
 
     def test_session__reads_environment_once_per_host(
         self, stack: ExitStack, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         first, second = start(stack, answering()), start(stack, answering())
-        kept = connect(stack, "http://api2.invalid")
+        messente_client = connect(stack, "http://api2.invalid")
         for proxy in (first, second):
-            self.through(proxy.host, monkeypatch)
-            kept.send("+37255500000", "Your parcel is here")
+            self.set_proxy(proxy.host, monkeypatch)
+            messente_client.send("+37255500000", "Your parcel is here")
         assert (len(first.requests), len(second.requests)) == (2, 0)
-        kept.close()
-        kept.send("+37255500000", "Your parcel is here")
+        messente_client.close()
+        messente_client.send("+37255500000", "Your parcel is here")
         assert (len(first.requests), len(second.requests)) == (2, 1)
 
 
 class TestConnections:
     def test_thread__reuses_its_connection(self, stack: ExitStack) -> None:
         wire = start(stack, answering())
-        kept = connect(stack, wire.host)
+        messente_client = connect(stack, wire.host)
         for call in CALLS.values():
-            call(kept)
+            call(messente_client)
         assert (wire.accepted, len(wire.requests)) == (1, len(CALLS))
 
     def test_threads__have_separate_connections(self, stack: ExitStack) -> None:
         wire = start(stack, answering())
-        shared = connect(stack, wire.host)
-        shared.get_balance()
-        sessions = [shared._transport._session]
+        messente_client = connect(stack, wire.host)
+        messente_client.get_balance()
+        sessions = [messente_client._transport._session]
 
         def call() -> None:
-            shared.get_balance()
-            sessions.append(shared._transport._session)
+            messente_client.get_balance()
+            sessions.append(messente_client._transport._session)
 
         for _ in range(3):
             thread = threading.Thread(target=call)
@@ -336,7 +336,7 @@ class TestConnections:
         sessions.clear()
         gc.collect()
         assert wire.closed.wait(PATIENCE)
-        shared.get_balance()
+        messente_client.get_balance()
         assert (wire.accepted, len(wire.requests)) == (4, 5)
 
     def test_threads__receive_their_own_responses(self, stack: ExitStack) -> None:
@@ -347,12 +347,12 @@ class TestConnections:
                 connection.answer(b"OK " + request.rpartition(b"text=")[2])
 
         wire = start(stack, echo)
-        shared = connect(stack, wire.host)
+        messente_client = connect(stack, wire.host)
         answers: dict[str, list[str]] = {}
 
         def call(name: str) -> None:
             barrier.wait(PATIENCE)
-            answers[name] = [shared.send("+37255500000", f"{name}x{number}") for number in range(5)]
+            answers[name] = [messente_client.send("+37255500000", f"{name}x{number}") for number in range(5)]
 
         threads = [threading.Thread(target=call, args=(f"thread{number}",)) for number in range(8)]
         for thread in threads:
@@ -364,40 +364,41 @@ class TestConnections:
 
     def test_close__next_call_opens_new_connection(self, stack: ExitStack) -> None:
         wire = start(stack, answering())
-        reopened = connect(stack, wire.host)
-        reopened.get_balance()
-        reopened.close()
+        messente_client = connect(stack, wire.host)
+        messente_client.get_balance()
+        messente_client.close()
         assert wire.closed.wait(PATIENCE)
-        reopened.close()
-        reopened.get_balance()
+        messente_client.close()
+        messente_client.get_balance()
         assert wire.accepted == 2
 
     def test_connection_closed_by_server__is_replaced(self, stack: ExitStack) -> None:
         wire = start(stack, answering(requests=1))
-        kept = connect(stack, wire.host)
-        kept.get_balance()
+        messente_client = connect(stack, wire.host)
+        messente_client.get_balance()
         assert wire.closed.wait(PATIENCE)
-        assert kept.send("+37255500000", "Your parcel is here") == "1"
+        assert messente_client.send("+37255500000", "Your parcel is here") == "1"
         assert wire.accepted == 2
 
     def test_connection_close_header__ends_connection(self, stack: ExitStack) -> None:
         wire = start(stack, answering(header=b"Connection: close\r\n"))
-        kept = connect(stack, wire.host)
-        assert {kept.get_balance(), kept.get_balance()} == {Decimal(1)}
+        messente_client = connect(stack, wire.host)
+        assert {messente_client.get_balance(), messente_client.get_balance()} == {Decimal(1)}
         assert wire.accepted == 2
 
     def test_late_response__is_not_read_by_next_call(self, stack: ExitStack, monkeypatch: pytest.MonkeyPatch) -> None:
         wire = start(stack, silent_at_first)
-        kept = use_short_timeout_once(connect(stack, wire.host), monkeypatch)
+        messente_client = connect(stack, wire.host)
+        use_short_timeout_once(monkeypatch)
         with pytest.raises(errors.OutcomeUnknown):
-            kept.send("+37255500000", "Your parcel is here")
-        assert kept.get_balance() == 1
+            messente_client.send("+37255500000", "Your parcel is here")
+        assert messente_client.get_balance() == 1
         assert wire.accepted == 2
 
     def test_invalid_cookie__is_ignored(self, stack: ExitStack) -> None:
         wire = start(stack, answering(header=b"Set-Cookie: \xff=;;;=\r\n"))
-        kept = connect(stack, wire.host)
-        assert {kept.get_balance(), kept.get_balance()} == {Decimal(1)}
+        messente_client = connect(stack, wire.host)
+        assert {messente_client.get_balance(), messente_client.get_balance()} == {Decimal(1)}
 
     def test_response__charset_is_ignored(self, stack: ExitStack) -> None:
         wire = start(stack, answering(header=b"Content-Type: text/plain; charset=utf-16\r\n"))

@@ -1,4 +1,4 @@
-"""`MessenteClient`: what it asks, what it makes of each answer, and which error each failure is."""
+"""`MessenteClient`: its requests, its results for each response, and its errors."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tests.unit.messente.answering import (
     every_call,
     every_idempotent_call,
 )
-from tests.unit.messente.test_read_omnichannel import CALLBACK, MESSAGE, OMNIMESSAGE
+from tests.unit.messente.test_parse_omnichannel import CALLBACK, MESSAGE, OMNIMESSAGE
 
 CREDENTIALS = {"username": USERNAME, "password": PASSWORD}
 STATUS_URL = f"{OMNICHANNEL}/omnimessage/{OMNIMESSAGE}/status"
@@ -92,9 +92,9 @@ class TestRequests:
 
     def test_send__accepts_lazy_translations(self, messente: Messente) -> None:
         messente.answer(FIRST, "send_sms", f"OK {ID}")
-        lazy: Any = gettext_lazy("Delivered.")
+        lazy_text: Any = gettext_lazy("Delivered.")
         with translation.override("et"):
-            client().send("+37255500000", lazy, sender=lazy)
+            client().send("+37255500000", lazy_text, sender=lazy_text)
             sent = gettext("Delivered.")
         assert parse_qs(str(messente.calls[0].request.body)) == {
             **{name: [value] for name, value in CREDENTIALS.items()},
@@ -118,9 +118,9 @@ class TestRequests:
         messente.add(responses.GET, STATUS_URL, json={"statuses": []})
         client().get_omnimessage_status(OMNIMESSAGE)
         request = messente.calls[0].request
-        scheme, _, told = request.headers["Authorization"].partition(" ")
+        scheme, _, credentials = request.headers["Authorization"].partition(" ")
         assert scheme == "Basic"
-        assert b64decode(told).decode() == f"{USERNAME}:{PASSWORD}"
+        assert b64decode(credentials).decode() == f"{USERNAME}:{PASSWORD}"
         assert request.body is None
 
     def test_omnimessage_status__quotes_id_in_url(self, messente: Messente) -> None:
@@ -132,9 +132,9 @@ class TestRequests:
         messente.add(
             responses.GET, f"http://127.0.0.1:8000/v1/omnimessage/{OMNIMESSAGE}/status", json={"statuses": []}
         )
-        elsewhere = client(hosts=["http://127.0.0.1:8000/"], omnichannel_url="http://127.0.0.1:8000/v1/")
-        assert elsewhere.get_balance() == 1
-        assert elsewhere.get_omnimessage_status(OMNIMESSAGE) == []
+        local_client = client(hosts=["http://127.0.0.1:8000/"], omnichannel_url="http://127.0.0.1:8000/v1/")
+        assert local_client.get_balance() == 1
+        assert local_client.get_omnimessage_status(OMNIMESSAGE) == []
 
     @every_call
     def test_call__sets_timeouts(self, messente: Messente, endpoint: str) -> None:
@@ -220,12 +220,12 @@ class TestSend:
         self, messente: Messente, text: str, error: type[errors.RequestRefused], code: ResponseCode | None
     ) -> None:
         messente.answer(FIRST, "send_sms", text)
-        with pytest.raises(errors.RequestRefused) as caught:
+        with pytest.raises(errors.RequestRefused) as raised:
             call("send_sms")
-        assert type(caught.value) is error
-        assert (caught.value.answer, caught.value.code) == (text, code)
-        assert f'"{text}"' in str(caught.value)
-        assert code is None or str(code.advice) in str(caught.value)
+        assert type(raised.value) is error
+        assert (raised.value.answer, raised.value.code) == (text, code)
+        assert f'"{text}"' in str(raised.value)
+        assert code is None or str(code.advice) in str(raised.value)
         assert messente.hosts_asked() == [FIRST]
 
     def test_send__error_107_mentions_credit(self, messente: Messente) -> None:
@@ -263,9 +263,9 @@ class TestGetReport:
         self, messente: Messente, text: str, error: type[errors.MessenteError]
     ) -> None:
         messente.answer(FIRST, "get_dlr_response", text)
-        with pytest.raises(errors.RequestRefused) as caught:
+        with pytest.raises(errors.RequestRefused) as raised:
             client().get_report(ID)
-        assert type(caught.value) is error
+        assert type(raised.value) is error
         assert messente.hosts_asked() == [FIRST]
 
     @pytest.mark.parametrize(
@@ -273,9 +273,9 @@ class TestGetReport:
     )
     def test_get_report__unreadable_response_is_quoted_briefly(self, messente: Messente, body: bytes) -> None:
         messente.answer(FIRST, "get_dlr_response", body)
-        with pytest.raises(errors.UnreadableResponse) as caught:
+        with pytest.raises(errors.UnreadableResponse) as raised:
             client().get_report(ID)
-        assert len(str(caught.value)) < 200
+        assert len(str(raised.value)) < 200
         assert messente.hosts_asked() == [FIRST]
 
     @every_idempotent_call
@@ -336,9 +336,9 @@ class TestGetBalance:
         self, messente: Messente, text: str, error: type[errors.RequestRefused]
     ) -> None:
         messente.answer(FIRST, "get_balance", text)
-        with pytest.raises(errors.RequestRefused) as caught:
+        with pytest.raises(errors.RequestRefused) as raised:
             client().get_balance()
-        assert type(caught.value) is error
+        assert type(raised.value) is error
 
 
 class TestCancel:
@@ -362,9 +362,9 @@ class TestCancel:
         self, messente: Messente, text: str, error: type[errors.MessenteError]
     ) -> None:
         messente.answer(FIRST, "cancel_sms", text)
-        with pytest.raises(errors.MessenteError) as caught:
+        with pytest.raises(errors.MessenteError) as raised:
             client().cancel(ID)
-        assert type(caught.value) is error
+        assert type(raised.value) is error
 
 
 class TestHttpStatuses:
@@ -411,9 +411,9 @@ class TestHttpStatuses:
         self, messente: Messente, endpoint: str, header: dict[str, str], seconds: int | None
     ) -> None:
         messente.answer(FIRST, endpoint, status=429, headers=header)
-        with pytest.raises(errors.RateLimited) as caught:
+        with pytest.raises(errors.RateLimited) as raised:
             call(endpoint)
-        assert caught.value.retry_after == seconds
+        assert raised.value.retry_after == seconds
         assert messente.hosts_asked() == [FIRST]
 
 
@@ -442,9 +442,9 @@ class TestGetOmnimessageStatus:
         self, messente: Messente, status: int, error: type[errors.MessenteError]
     ) -> None:
         body = json.dumps({"errors": [{"title": "…", "detail": "…", "code": "101", "source": "…"}]})
-        with pytest.raises(errors.MessenteError) as caught:
+        with pytest.raises(errors.MessenteError) as raised:
             self.get_report(messente, status=status, body=body, headers={"Location": "https://elsewhere.example"})
-        assert type(caught.value) is error
+        assert type(raised.value) is error
 
     @pytest.mark.parametrize("body", [b"", b"OK", b"[]", b"{}", b"\xff", b'{"statuses": null}'])
     def test_omnimessage_status__invalid_body_is_unreadable(self, messente: Messente, body: bytes) -> None:

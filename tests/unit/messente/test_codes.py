@@ -1,4 +1,4 @@
-"""The tables of Messente's words and numbers, against the tables of its documentation."""
+"""Status codes, error codes and response codes, compared with the tables of Messente's documentation."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def test_response_code__from_code_unknown_is_none(answer: str) -> None:
 
 
 def test_response_code__102_depends_on_first_word() -> None:
-    """«FAILED 102» says to ask again, «ERROR 102» that the call was wrong."""
+    """``FAILED 102`` means that there is no report yet, ``ERROR 102`` that a parameter is wrong."""
     assert ResponseCode.from_code("FAILED 102") is ResponseCode.NO_REPORT_YET
     assert ResponseCode.from_code("ERROR 102") is ResponseCode.WRONG_PARAMETERS
 

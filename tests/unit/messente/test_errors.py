@@ -1,4 +1,4 @@
-"""The errors: one family, each with a sentence that says what to do, the same in every copy."""
+"""The exceptions of the client: one base class, texts with advice, equal copies."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ def test_error__is_messente_error_without_row(
 
 @pytest.mark.parametrize("error", ERRORS, ids=repr)
 def test_error__copy_is_equal(error: errors.MessenteError) -> None:
-    """Celery, a pool of processes and pytest-xdist hand over copies."""
-    for twin in (copy.copy(error), pickle.loads(pickle.dumps(error)), type(error)(*error.args)):
-        assert type(twin) is type(error)
-        assert str(twin) == str(error)
+    """Celery, process pools and pytest-xdist pickle exceptions."""
+    for duplicate in (copy.copy(error), pickle.loads(pickle.dumps(error)), type(error)(*error.args)):
+        assert type(duplicate) is type(error)
+        assert str(duplicate) == str(error)
     assert vars(pickle.loads(pickle.dumps(error))) == vars(error)
 
 

@@ -1,4 +1,4 @@
-"""Which failures of api2 have the request made again at api3, and which never."""
+"""Failover: the failures of the first host after which the request is repeated at the backup host."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from tests.unit.messente.answering import (
     every_idempotent_call,
 )
 from tests.unit.messente.test_client import STATUS_URL, call
-from tests.unit.messente.test_read_omnichannel import OMNIMESSAGE
+from tests.unit.messente.test_parse_omnichannel import OMNIMESSAGE
 
 Failure = Callable[[], Exception]
 never_sent = pytest.mark.parametrize("failure", NEVER_LEFT)
-perhaps_sent = pytest.mark.parametrize("failure", MAY_HAVE_ARRIVED)
+may_have_been_sent = pytest.mark.parametrize("failure", MAY_HAVE_ARRIVED)
 server_errors = pytest.mark.parametrize("status", [500, 502, 503, 504, 599])
-# What says that the first host is well, whatever it says: asking another is no use.
+# After any of these answers, the first host works, so the backup host would give the same answer.
 ANSWERS = ["FAILED 102", "ERROR 101", "ERROR 102", "ERROR 103", "ERROR 107", "ERROR 111", "nonsense", "OK", ""]
 
 
@@ -53,7 +53,7 @@ class TestBackupUsed:
         assert messente.hosts_asked() == [FIRST, BACKUP]
 
     @every_idempotent_call
-    @perhaps_sent
+    @may_have_been_sent
     def test_idempotent_call__unanswered_uses_backup(
         self, messente: Messente, endpoint: str, failure: Failure
     ) -> None:
@@ -80,7 +80,7 @@ class TestBackupNotUsed:
             call(endpoint)
         assert messente.hosts_asked() == [FIRST]
 
-    @perhaps_sent
+    @may_have_been_sent
     def test_send__unanswered_skips_backup(self, messente: Messente, failure: Failure) -> None:
         messente.answer(FIRST, "send_sms", failure())
         with pytest.raises(errors.OutcomeUnknown):
@@ -120,7 +120,7 @@ class TestBothHostsFail:
         with pytest.raises(errors.ServerFailure):
             call(endpoint)
 
-    @perhaps_sent
+    @may_have_been_sent
     @pytest.mark.parametrize("first", ["FAILED 209", NEVER_LEFT[0]])
     def test_send__unanswered_backup_is_outcome_unknown(
         self, messente: Messente, first: str | Failure, failure: Failure
@@ -144,9 +144,9 @@ def test_call__starts_with_first_host_again(messente: Messente, endpoint: str) -
     messente.answer(FIRST, endpoint, "FAILED 209")
     messente.answer(BACKUP, endpoint, "OK 1")
     messente.answer(FIRST, endpoint, "OK 1")
-    same = client()
-    CALLS[endpoint](same)
-    CALLS[endpoint](same)
+    messente_client = client()
+    CALLS[endpoint](messente_client)
+    CALLS[endpoint](messente_client)
     assert messente.hosts_asked() == [FIRST, BACKUP, FIRST]
 
 

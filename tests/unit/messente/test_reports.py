@@ -1,4 +1,4 @@
-"""The fingerprint: what a repeated report has in common with the first."""
+"""`Report.fingerprint`, which is equal for duplicate reports."""
 
 from __future__ import annotations
 
@@ -121,21 +121,21 @@ def test_fingerprint__ignores_spelling_of_callback(one: str, other: str) -> None
 def test_fingerprint__ignores_json_type_of_err() -> None:
     bodies = [b'{"status": "FAILED", "message_id": "1", "err": %s}' % err for err in (b"4", b'"4"', b'"004"')]
     assert len({parse_omnichannel(body).fingerprint("default") for body in bodies}) == 1
-    nothing = [
+    without_error = [
         b'{"status": "FAILED", "message_id": "1", "err": %s}' % err for err in (b"0", b"null", b'""', b'"000"')
     ]
-    assert len({parse_omnichannel(body).fingerprint("default") for body in nothing}) == 1
+    assert len({parse_omnichannel(body).fingerprint("default") for body in without_error}) == 1
 
 
 def test_fingerprint__differs_for_delivrd_and_delivered() -> None:
-    """«DELIVRD» and «DELIVERED» amount to the same, but were said twice."""
+    """``DELIVRD`` and ``DELIVERED`` have the same meaning, but come from separate reports."""
     answer = parse_answer("OK DELIVERED", sms_unique_id="sms123")
     assert answer is not None
     assert answer.fingerprint("default") != parse_callback("sms_unique_id=sms123&stat=DELIVRD").fingerprint("default")
 
 
 def test_fingerprint__is_stable_across_versions() -> None:
-    """It is a unique column: a change would let every report that Messente repeats in again."""
+    """The fingerprint is a unique column. After a change, repeated reports would be stored twice."""
     assert parse_callback("sms_unique_id=sms123&stat=DELIVRD&err=").fingerprint("default") == FINGERPRINT
 
 

@@ -1,4 +1,4 @@
-"""No password of ours in an exception, in what it is chained to, in a traceback's variables, or in a log."""
+"""Exceptions, chained exceptions and the local variables of tracebacks contain no password."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.unit.messente.answering import (
     every_call,
 )
 from tests.unit.messente.test_client import STATUS_URL
-from tests.unit.messente.test_read_omnichannel import OMNIMESSAGE
+from tests.unit.messente.test_parse_omnichannel import OMNIMESSAGE
 
 SPELLINGS = (
     PASSWORD,
@@ -64,7 +64,7 @@ def assert_no_password(text: str) -> None:
 
 
 def chain(exc: BaseException) -> Iterator[BaseException]:
-    """Yield an exception and all that it was raised from, or while, whether that is shown or not."""
+    """Yield an exception with its causes and contexts, including suppressed ones."""
     seen: set[int] = set()
     waiting: list[BaseException | None] = [exc]
     while waiting:
@@ -76,7 +76,7 @@ def chain(exc: BaseException) -> Iterator[BaseException]:
 
 
 def serialized_values(value: Any) -> Iterator[str]:
-    """Yield what Sentry's client shows of a variable: what is in a mapping or a sequence, or else its repr."""
+    """Yield the texts that Sentry's client records for a variable: items of mappings and sequences, else the repr."""
     if isinstance(value, Mapping):
         for item in value.values():
             yield from serialized_values(item)
@@ -89,12 +89,12 @@ def serialized_values(value: Any) -> Iterator[str]:
 
 def assert_error_hides_password(exc: errors.MessenteError) -> None:
     for link in chain(exc):
-        assert not isinstance(link, requests.RequestException), "it holds the request, and its body"
+        assert not isinstance(link, requests.RequestException), "it holds the request with its body"
         assert_no_password(f"{link} {link!r} {link.args!r} {vars(link)!r} {getattr(link, '__notes__', '')}")
     reporter = ExceptionReporter(None, type(exc), exc, exc.__traceback__)
     assert_no_password(reporter.get_traceback_text())
-    # As Django's debug page and its mails to ADMINS show it, with the variables of our frames; those of the frames
-    # below the test's own are the test's.
+    # Django's debug page and its mails to ADMINS show these variables. Only the frames of the package are checked,
+    # because the variables of the test contain the password.
     frames = [frame for frame in reporter.get_traceback_frames() if "django_messente_dlr" in frame["filename"]]
     assert frames
     assert_no_password(repr([frame["vars"] for frame in frames]))
@@ -109,37 +109,37 @@ def test_call__error_hides_password(messente: Messente, endpoint: str, outcome: 
     messente.assert_all_requests_are_fired = False
     for host in (FIRST, BACKUP):
         messente.answer(host, endpoint, **options_for(outcome))
-    with pytest.raises(errors.MessenteError) as caught:
+    with pytest.raises(errors.MessenteError) as raised:
         CALLS[endpoint](client())
-    assert_error_hides_password(caught.value)
+    assert_error_hides_password(raised.value)
 
 
 @every_outcome
 def test_omnimessage_status__error_hides_password(messente: Messente, outcome: Any) -> None:
     messente.add(responses.GET, STATUS_URL, **options_for(outcome))
-    with pytest.raises(errors.MessenteError) as caught:
+    with pytest.raises(errors.MessenteError) as raised:
         client().get_omnimessage_status(OMNIMESSAGE)
-    assert_error_hides_password(caught.value)
+    assert_error_hides_password(raised.value)
 
 
 @every_call
 @pytest.mark.parametrize("before", ["", "ERROR 102 ", "ERROR 107 ", "OK "])
 @pytest.mark.parametrize("spell", [str, quote_plus, lambda password: quote(password, safe="")])
 def test_call__password_in_answer_is_masked(messente: Messente, endpoint: str, before: str, spell: Any) -> None:
-    """A proxy's page for a failure may show what was asked."""
+    """The error page of a proxy can quote the request."""
     messente.assert_all_requests_are_fired = False
     for host in (FIRST, BACKUP):
         messente.answer(host, endpoint, f"{before}{spell(PASSWORD)}".encode())
     try:
-        told = CALLS[endpoint](client())
+        result = CALLS[endpoint](client())
     except errors.MessenteError as exc:
         assert_error_hides_password(exc)
     else:
-        assert before == "OK ", told
+        assert before == "OK ", result
 
 
 def test_repr__hides_password() -> None:
-    speaker = client()
-    assert_no_password(repr(speaker) + repr(speaker._transport))
+    messente_client = client()
+    assert_no_password(repr(messente_client) + repr(messente_client._transport))
     body = Body({"username": USERNAME, "password": PASSWORD, "to": "+37255500000"})
     assert repr(body) == str(body) == "<username, password, to>"

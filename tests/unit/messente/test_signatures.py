@@ -1,4 +1,4 @@
-"""``X-Messente-Signature``: who signed, and that nobody else can."""
+"""Creating and checking ``X-Messente-Signature``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.unit.messente.storable import unhurried
 BODY = b'{"status": "DELIVRD", "message_id": "11111111-1111-4111-8111-111111111111"}'
 # printf '%s' '{"status": …}' | openssl dgst -sha256 -hmac 'a-password'
 SIGNATURE = "cffa80333f015abee81dac446e6fb5b92db5d407112bbafd9511f4109f482cf0"
-# RFC 4231, test case 2: key «Jefe».
+# RFC 4231, test case 2, with the key "Jefe".
 RFC_BODY = b"what do ya want for nothing?"
 RFC_SIGNATURE = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
 

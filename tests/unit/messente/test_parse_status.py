@@ -1,4 +1,4 @@
-"""The status of an omnimessage, as the Omnichannel API answers it."""
+"""`parse_status`: the status of an omnimessage in the Omnichannel API."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from django_messente_dlr.messente.errors import MalformedReport
 from django_messente_dlr.messente.parsers import parse_status
 from django_messente_dlr.messente.reports import Report, Source
 from tests.unit.messente.storable import assert_storable, json_values, odd_text, unhurried
-from tests.unit.messente.test_read_omnichannel import CALLBACK, MESSAGE, MOMENT, OMNIMESSAGE
+from tests.unit.messente.test_parse_omnichannel import CALLBACK, MESSAGE, MOMENT, OMNIMESSAGE
 
 STATUS = {name: value for name, value in CALLBACK.items() if name not in {"omnimessage_id", "to"}}
 

@@ -1,4 +1,4 @@
-"""The GET callback: every documented spelling, and everything that is none."""
+"""`parse_callback`: the documented spellings of a GET callback, and malformed ones."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from django_messente_dlr.messente.reports import Source
 from django_messente_dlr.models.statuses import Status
 from tests.unit.messente.storable import assert_storable, odd_text, unhurried, words
 
-# Documentation: «Delivery Report».
+# Documentation: "Delivery Report".
 EXAMPLE_URL = "https://myservice.com/dlr/messente/239d8/?sms_unique_id=sms123&stat=DELIVRD&err="
 STATS = ["DELIVRD", "UNDELIV", "FAILED", "UNKNOWN", "ACCEPTD", "REJECTD", "DELETED", "EXPIRED", "NACK"]
 NAMES = ["sms_unique_id", "stat", "status", "err", "dlr-mask"]
@@ -63,9 +63,9 @@ def test_parse_callback__stat_ignores_case_and_spaces(stat: str, spelling: str) 
         ("&err=1_0", None, "1_0"),
         ("&err=NaN", None, "NaN"),
         ("&err=null", None, "null"),
-        ("&err=%D9%A4", None, "\u0664"),  # an Arabic-Indic 4: a digit to Python's int, not to Messente
-        ("&err=%EF%BC%94", None, "\uff14"),  # a full-width one
-        ("&err=%C2%B2", None, "\u00b2"),  # str.isdigit() takes it, int() does not
+        ("&err=%D9%A4", None, "\u0664"),  # an Arabic-Indic 4, which int() accepts
+        ("&err=%EF%BC%94", None, "\uff14"),  # a full-width 4
+        ("&err=%C2%B2", None, "\u00b2"),  # accepted by str.isdigit(), but not by int()
     ],
 )
 def test_parse_callback__err_spellings(err: str, number: int | None, raw: str) -> None:
@@ -77,12 +77,12 @@ def test_parse_callback__err_spellings(err: str, number: int | None, raw: str) -
 @pytest.mark.parametrize(
     ("query", "stat", "status"),
     [
-        # older documents: status
+        # the parameter status of older documents
         ("status=DELIVERED", "DELIVERED", Status.DELIVERED),
         ("status=delivered", "DELIVERED", Status.DELIVERED),
         ("status=FAILED", "FAILED", Status.FAILED),
         ("status=SENT", "SENT", Status.SENT),
-        # an older help page: dlr-mask
+        # the parameter dlr-mask of an older help page
         ("dlr-mask=1", "DELIVERED", Status.DELIVERED),
         ("dlr-mask=2", "FAILED", Status.FAILED),
         ("dlr-mask=16", "FAILED", Status.FAILED),
@@ -94,20 +94,20 @@ def test_parse_callback__err_spellings(err: str, number: int | None, raw: str) -
         ("dlr-mask=3", "DLR-MASK 3", None),
         ("dlr-mask=0", "DLR-MASK 0", None),
         ("dlr-mask=x", "DLR-MASK X", None),
-        # the best of them
+        # stat precedes status, and status precedes dlr-mask
         ("stat=UNDELIV&status=DELIVERED&dlr-mask=1", "UNDELIV", Status.FAILED),
         ("status=FAILED&dlr-mask=1", "FAILED", Status.FAILED),
         ("dlr-mask=1&status=FAILED&stat=ACCEPTD", "ACCEPTD", Status.SENT),
         ("stat=&status=SENT&dlr-mask=1", "SENT", Status.SENT),
         ("stat=+&status=%09&dlr-mask=1", "DELIVERED", Status.DELIVERED),
         ("stat=UNKNOWN&status=DELIVERED", "UNKNOWN", Status.SENT),
-        # what is known goes before what is not
+        # known status codes precede unknown ones
         ("stat=BOUNCED&status=FAILED", "FAILED", Status.FAILED),
         ("stat=BOUNCED&dlr-mask=1", "DELIVERED", Status.DELIVERED),
         ("stat=BOUNCED&status=LOST&dlr-mask=64", "BOUNCED", None),
         ("stat=bounced", "BOUNCED", None),
         ("stat=%C3%B5nnestus", "ÕNNESTUS", None),
-        # err alone
+        # err without a status code
         ("err=4", "", Status.REJECTED),
         ("err=999", "", Status.FAILED),
         ("err=10", "", Status.SEEN),
@@ -165,9 +165,9 @@ def test_parse_callback__id_is_optional(query: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_parse_callback__equal_repetition_is_accepted(name: str) -> None:
-    once = {"sms_unique_id": "sms123", "stat": "FAILED", "status": "FAILED", "err": "4", "dlr-mask": "2"}
-    query = urlencode(once)
-    assert parse_callback(f"{query}&{name}={once[name]}") == parse_callback(query)
+    parameters = {"sms_unique_id": "sms123", "stat": "FAILED", "status": "FAILED", "err": "4", "dlr-mask": "2"}
+    query = urlencode(parameters)
+    assert parse_callback(f"{query}&{name}={parameters[name]}") == parse_callback(query)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -212,10 +212,10 @@ MALFORMED = {
 
 @pytest.mark.parametrize("query", MALFORMED.values(), ids=MALFORMED)
 def test_parse_callback__malformed_query(query: str) -> None:
-    with pytest.raises(MalformedReport) as caught:
+    with pytest.raises(MalformedReport) as raised:
         parse_callback(query)
-    assert len(str(caught.value)) < 200
-    str(caught.value).encode()
+    assert len(str(raised.value)) < 200
+    str(raised.value).encode()
 
 
 def test_parse_callback__accepts_50_parameters() -> None:
@@ -264,7 +264,7 @@ def test_parse_callback__ignores_order_of_parameters(parameters: list[str]) -> N
 
 
 def test_restore_report__ignores_undocumented_callback_fields() -> None:
-    """A GET callback has no documented price, channel or error text: what is called so means nothing then or now."""
+    """A GET callback has no documented price, channel or error text, so parameters with these names are ignored."""
     report = parse_callback("sms_unique_id=sms123&stat=FAILED&err=4&channel=viber&error=No+credit&price_info=1")
     restored = restore_report(
         report.source, report.payload, sms_unique_id=report.sms_unique_id, stat=report.stat, err=report.err

@@ -1,4 +1,4 @@
-"""The plain text that ``get_dlr_response`` answers."""
+"""`parse_answer`: the plain text of ``get_dlr_response``."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.unit.messente.storable import assert_storable, odd_text, unhurried
         ("ok delivered", "DELIVERED", Status.DELIVERED),
         ("OK DELIVERED\r\n", "DELIVERED", Status.DELIVERED),
         ("  OK   DELIVERED  now", "DELIVERED", Status.DELIVERED),
-        # lstrip("OK ") would eat these words' first letters
+        # lstrip("OK ") would remove the first letters of these status codes
         ("OK OK", "OK", None),
         ("OK KO", "KO", None),
         ("OK ODD", "ODD", None),

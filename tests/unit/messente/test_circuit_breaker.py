@@ -1,4 +1,4 @@
-"""A host that fails is left alone for a while, and tried again by one request."""
+"""The circuit breaker: a failing host is skipped for a while, then one request tries it again."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ REPORT = "get_dlr_response"
 
 
 class Clock:
-    """A clock that stands still until the test says otherwise."""
+    """A clock that the test advances."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -41,16 +41,16 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-def ask(messente_client: MessenteClient) -> None:
+def get_report(messente_client: MessenteClient) -> None:
     messente_client.get_report("an-id")
 
 
 def test_failed_connection__skips_host_at_once(messente: Messente, clock: Clock) -> None:
     messente.answer(FIRST, REPORT, no_connection())
     messente.answer(BACKUP, REPORT, "OK SENT")
-    one = client()
+    messente_client = client()
     for _ in range(5):
-        ask(one)
+        get_report(messente_client)
     assert messente.hosts_asked() == [FIRST, *[BACKUP] * 5]
 
 
@@ -60,56 +60,56 @@ def test_other_failures__skip_host_after_three_in_a_row(
 ) -> None:
     messente.answer(FIRST, REPORT, failure())
     messente.answer(BACKUP, REPORT, "OK SENT")
-    one = client()
+    messente_client = client()
     for _ in range(5):
-        ask(one)
+        get_report(messente_client)
     assert messente.hosts_asked() == [*[FIRST, BACKUP] * 3, BACKUP, BACKUP]
 
 
 def test_any_answer__resets_failures(messente: Messente, clock: Clock) -> None:
-    one = client()
+    messente_client = client()
     for answer in ("FAILED 209", "FAILED 209", "ERROR 107", "FAILED 209", "FAILED 209"):
         messente.answer(FIRST, REPORT, answer)
     messente.answer(FIRST, REPORT, "OK SENT")
     messente.answer(BACKUP, REPORT, "OK SENT")
     for _ in range(6):
         with contextlib.suppress(errors.UnknownMessage):
-            ask(one)
+            get_report(messente_client)
     assert messente.hosts_asked() == [FIRST, BACKUP, FIRST, BACKUP, FIRST, FIRST, BACKUP, FIRST, BACKUP, FIRST]
 
 
 def test_open_period_over__one_request_tries_host(clock: Clock) -> None:
-    hosts = CircuitBreaker()
-    hosts.record_failure(FIRST, connected=False)
-    assert hosts.seconds_until_retry(FIRST) == OPEN_SECONDS
-    assert hosts.seconds_until_retry(BACKUP) == 0
+    breaker = CircuitBreaker()
+    breaker.record_failure(FIRST, connected=False)
+    assert breaker.seconds_until_retry(FIRST) == OPEN_SECONDS
+    assert breaker.seconds_until_retry(BACKUP) == 0
     clock.now += OPEN_SECONDS
-    assert hosts.seconds_until_retry(FIRST) == 0  # this one tries it
-    assert hosts.seconds_until_retry(FIRST) == OPEN_SECONDS  # the others wait for what comes of it
-    hosts.record_response(FIRST)
-    assert hosts.seconds_until_retry(FIRST) == 0
+    assert breaker.seconds_until_retry(FIRST) == 0  # this request tries the host
+    assert breaker.seconds_until_retry(FIRST) == OPEN_SECONDS  # others skip it meanwhile
+    breaker.record_response(FIRST)
+    assert breaker.seconds_until_retry(FIRST) == 0
 
 
 def test_failed_retry__skips_host_again(messente: Messente, clock: Clock) -> None:
     messente.answer(FIRST, REPORT, no_connection())
     messente.answer(BACKUP, REPORT, "OK SENT")
-    one = client()
-    ask(one)
+    messente_client = client()
+    get_report(messente_client)
     clock.now += OPEN_SECONDS
-    ask(one)
-    ask(one)
+    get_report(messente_client)
+    get_report(messente_client)
     assert messente.hosts_asked() == [FIRST, BACKUP, FIRST, BACKUP, BACKUP]
 
 
 def test_all_hosts_skipped__report_raises_host_unavailable(messente: Messente, clock: Clock) -> None:
     for host in (FIRST, BACKUP):
         messente.answer(host, REPORT, no_connection())
-    one = client()
+    messente_client = client()
     with pytest.raises(errors.ConnectionFailed):
-        ask(one)
+        get_report(messente_client)
     clock.now += 10
     with pytest.raises(errors.HostUnavailable, match="allowed in 20 seconds") as raised:
-        ask(one)
+        get_report(messente_client)
     assert raised.value.retry_after == 20
     assert len(messente.calls) == 2
 
@@ -118,17 +118,20 @@ def test_all_hosts_skipped__report_raises_host_unavailable(messente: Messente, c
 def test_all_hosts_skipped__other_calls_try_them(endpoint: str, messente: Messente, clock: Clock) -> None:
     for host in (FIRST, BACKUP):
         messente.answer(host, REPORT, no_connection())
-    one = client()
+    messente_client = client()
     with pytest.raises(errors.ConnectionFailed):
-        ask(one)
+        get_report(messente_client)
     messente.answer(FIRST, endpoint, "OK 1")
-    calls = {"send_sms": lambda: one.send("+37255500000", "Hi"), "get_balance": one.get_balance}
-    calls.get(endpoint, lambda: one.cancel("an-id"))()
+    calls = {
+        "send_sms": lambda: messente_client.send("+37255500000", "Hi"),
+        "get_balance": messente_client.get_balance,
+    }
+    calls.get(endpoint, lambda: messente_client.cancel("an-id"))()
     assert messente.hosts_asked() == [FIRST, BACKUP, FIRST]
     messente.answer(FIRST, REPORT, "OK SENT")
     messente.remove(responses.POST, f"{FIRST}/{REPORT}/")
     messente.answer(FIRST, REPORT, "OK SENT")
-    ask(one)  # it has answered, so it is well
+    get_report(messente_client)  # the response has closed the circuit
     assert messente.hosts_asked()[-1] == FIRST
 
 
@@ -136,9 +139,9 @@ def test_send__skips_failed_host(messente: Messente, clock: Clock) -> None:
     messente.answer(FIRST, REPORT, no_connection())
     messente.answer(BACKUP, REPORT, "OK SENT")
     messente.answer(BACKUP, "send_sms", "OK an-id")
-    one = client()
-    ask(one)
-    assert one.send("+37255500000", "Hi") == "an-id"
+    messente_client = client()
+    get_report(messente_client)
+    assert messente_client.send("+37255500000", "Hi") == "an-id"
     assert messente.hosts_asked() == [FIRST, BACKUP, BACKUP]
 
 
@@ -149,10 +152,10 @@ def test_omnichannel_host__is_skipped_after_failures(failures: int, messente: Me
         messente.add(responses.GET, url, body=no_connection())
     else:
         messente.add(responses.GET, url, status=503)
-    one = client()
+    messente_client = client()
     for _ in range(failures):
         with pytest.raises((errors.ConnectionFailed, errors.ServerFailure)):
-            one.get_omnimessage_status("1")
+            messente_client.get_omnimessage_status("1")
     with pytest.raises(errors.HostUnavailable):
-        one.get_omnimessage_status("1")
+        messente_client.get_omnimessage_status("1")
     assert len(messente.calls) == failures

@@ -1,4 +1,4 @@
-"""The Omnichannel callback: its documented JSON, the variants of it, and everything that is none."""
+"""`parse_omnichannel`: the documented JSON of an Omnichannel callback, its variants, and malformed bodies."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.unit.messente.storable import assert_storable, json_values, odd_text,
 
 MESSAGE = "11111111-1111-4111-8111-111111111111"
 OMNIMESSAGE = "22222222-2222-4222-8222-222222222222"
-# Documentation: «Omnichannel API», delivery report webhook.
+# Documentation: "Omnichannel API", delivery report webhook.
 CALLBACK: dict[str, Any] = {
     "status": "DELIVRD",
     "sender": "Shop",
@@ -222,7 +222,7 @@ def test_parse_omnichannel__details_are_optional(name: str) -> None:
     assert_storable(report)
 
 
-@pytest.mark.parametrize("name", ["sender", "to", "channel", "error", "timestamp", "price_info", "unheard_of"])
+@pytest.mark.parametrize("name", ["sender", "to", "channel", "error", "timestamp", "price_info", "undocumented"])
 @pytest.mark.parametrize("value", [None, "", 0, 1.5, True, [], {}, [[["x"]]], {"a": {"b": None}}, "x" * 5000])
 def test_parse_omnichannel__details_can_have_any_type(name: str, value: Any) -> None:
     report = parse_with(**{name: value})
@@ -317,10 +317,10 @@ MALFORMED = {
 
 @pytest.mark.parametrize("body", MALFORMED.values(), ids=MALFORMED)
 def test_parse_omnichannel__malformed_body(body: bytes) -> None:
-    with pytest.raises(MalformedReport) as caught:
+    with pytest.raises(MalformedReport) as raised:
         parse_omnichannel(body)
-    assert len(str(caught.value)) < 200
-    str(caught.value).encode()
+    assert len(str(raised.value)) < 200
+    str(raised.value).encode()
 
 
 @pytest.mark.parametrize(
