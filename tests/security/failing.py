@@ -182,9 +182,9 @@ def speak(world: World) -> None:
     world.message()
     world.command("poll_dlrs", concurrency=1)
     for call in (
-        lambda c: c.balance(),
+        lambda c: c.get_balance(),
         lambda c: c.cancel("an-id"),
-        lambda c: c.ask("an-id"),
+        lambda c: c.get_report("an-id"),
         lambda c: c.get_omnimessage_status("x"),
     ):
         world.attempt(lambda call=call: call(client_for("default")))  # type: ignore[misc]
