@@ -1,9 +1,10 @@
 """Parsers for delivery reports, one for each source.
 
-The sources are the query string of a GET callback, the body of an Omnichannel callback, the plain text of
-``get_dlr_response``, and the JSON status of an omnimessage. Each parser returns a `Report`, or raises a
-`MalformedReport` that names the defect. Unknown status codes and error codes are not errors: ``stat`` and
-``payload`` keep them as received.
+GET callbacks have a query string, and Omnichannel callbacks a JSON body. ``get_dlr_response`` returns plain text,
+and the status of an omnimessage is JSON.
+
+Each parser returns a `Report`, or raises a `MalformedReport` that names the defect. Unknown status codes and error
+codes are not errors: ``stat`` and ``payload`` keep them as received.
 """
 
 from __future__ import annotations
