@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture(autouse=True)
 def _rest_outlasts_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
     """However busy the machine is."""
-    monkeypatch.setattr("django_messente_dlr.messente.circuit_breaker.REST", 3600.0)
+    monkeypatch.setattr("django_messente_dlr.messente.circuit_breaker.OPEN_SECONDS", 3600.0)
 
 
 def test_a_host_that_is_down_costs_one_time_out_a_thread_at_most(messente: Messente) -> None:
@@ -77,4 +77,4 @@ def test_a_person_is_told_why_messente_was_not_asked(messente: Messente, setting
     first, second = poll_now(messages)
     assert (first.outcome, second.outcome) == (PollOutcome.STILL_PENDING, PollOutcome.NOT_ASKED)
     assert "could not be reached" in first.error
-    assert "left alone" in second.error
+    assert "failed recently" in second.error
