@@ -1,4 +1,4 @@
-"""How many messages came to what, by the hour and by the day."""
+"""Numbers of messages by status, hour and day."""
 
 from __future__ import annotations
 
@@ -7,7 +7,15 @@ from django.utils.translation import gettext_lazy as _
 
 
 class MessageStatistics(models.Model):
-    """How many messages of one hour or day came to what; `tallies` counts, so that nobody reads them all to know."""
+    """The numbers of messages that were created in one hour or day, by status, account, prefix, cause and time.
+
+    Only `maintenance.statistics` writes rows, so that the overview does not read all messages.
+
+    Attributes:
+        starts_at: the start of the hour or day in ``TIME_ZONE``.
+        data: the numbers, as `StatusCounts.as_data` returns them; ``took``, the seconds that the count took; and
+            ``open``, the number of pending messages.
+    """
 
     class Span(models.TextChoices):
         HOUR = "hour", _("Hour")
@@ -19,7 +27,7 @@ class MessageStatistics(models.Model):
     data = models.JSONField(_("data"), default=dict, blank=True)
 
     class Meta:
-        # The admin shows all of them on one page, which is what people look for under this name.
+        # The admin shows all rows on one page, and this is its name in the menu.
         verbose_name = _("overview")
         verbose_name_plural = _("overview")
         constraints = [models.UniqueConstraint(fields=["span", "starts_at"], name="messente_dlr_statistics")]
