@@ -137,7 +137,7 @@ def _to_local(moment: datetime) -> datetime:
 
 
 def _to_utc(moment: datetime) -> datetime:
-    # Two local times of which one is ambiguous are never equal (PEP 495), so local times are no keys.
+    # Local times cannot be keys: an ambiguous one never equals a time of another zone (PEP 495).
     return moment.astimezone(UTC) if timezone.is_aware(moment) else moment
 
 

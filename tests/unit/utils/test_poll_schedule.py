@@ -15,10 +15,10 @@ from django_messente_dlr.utils.poll_schedule import REPORT_RETENTION, first_poll
 from tests.unit.messente.storable import unhurried
 
 SENT = datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)
-CLOSES = SENT + timedelta(hours=48)
-LAST = CLOSES - timedelta(minutes=5)
+EXPIRES_AT = SENT + timedelta(hours=48)
+LAST = EXPIRES_AT - timedelta(minutes=5)
 MINUTE = timedelta(minutes=1)
-moments = st.floats(0, 1).map(lambda part: SENT + part * (CLOSES - SENT))
+moments = st.floats(0, 1).map(lambda part: SENT + part * (EXPIRES_AT - SENT))
 polls = st.integers(0, 10**6)
 
 
@@ -64,20 +64,20 @@ def test_intervals_double_from_a_minute_to_four_hours_with_a_tenth_of_jitter(
     asked: int, interval: int, edge: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(random, "uniform", lambda low, high: sorted([low, edge, high])[1])
-    assert next_poll_at(now=SENT, closes=CLOSES, polls=asked) == SENT + interval * MINUTE * edge
+    assert next_poll_at(now=SENT, expires_at=EXPIRES_AT, polls=asked) == SENT + interval * MINUTE * edge
 
 
 @unhurried
 @given(now=moments, asked=polls)
 def test_the_jitter_is_a_tenth_at_most(now: datetime, asked: int) -> None:
-    at = next_poll_at(now=now, closes=CLOSES, polls=asked)
+    at = next_poll_at(now=now, expires_at=EXPIRES_AT, polls=asked)
     interval = min(MINUTE * 2 ** min(asked, 20), timedelta(hours=4))
     if at < LAST:
         assert 0.9 * interval - timedelta(microseconds=1) <= at - now <= 1.1 * interval + timedelta(microseconds=1)
 
 
 def test_the_jitter_spreads_what_was_sent_together() -> None:
-    assert len({next_poll_at(now=SENT, closes=CLOSES, polls=0) for _ in range(50)}) > 1
+    assert len({next_poll_at(now=SENT, expires_at=EXPIRES_AT, polls=0) for _ in range(50)}) > 1
 
 
 @unhurried
@@ -86,20 +86,20 @@ def test_no_question_is_asked_after_the_window_closes_or_sooner_than_messente_al
     now: datetime, asked: int
 ) -> None:
     """After «FAILED 102» Messente wants to be asked again after 5 seconds at the earliest."""
-    at = next_poll_at(now=now, closes=CLOSES, polls=asked)
-    assert at <= CLOSES
-    assert at == CLOSES or at >= now + timedelta(seconds=5)
+    at = next_poll_at(now=now, expires_at=EXPIRES_AT, polls=asked)
+    assert at <= EXPIRES_AT
+    assert at == EXPIRES_AT or at >= now + timedelta(seconds=5)
 
 
 @unhurried
 @given(asked=st.integers(0, 20))
 def test_the_last_question_comes_once_and_shortly_before_the_window_closes(asked: int) -> None:
     now, questions = SENT, list[datetime]()
-    while now < CLOSES:
-        now = next_poll_at(now=now, closes=CLOSES, polls=asked + len(questions))
+    while now < EXPIRES_AT:
+        now = next_poll_at(now=now, expires_at=EXPIRES_AT, polls=asked + len(questions))
         questions.append(now)
     *_, last, end = questions
-    assert end == CLOSES
+    assert end == EXPIRES_AT
     assert LAST - timedelta(seconds=5) < last <= LAST
     # 48 hours: eight doublings to four hours, then every four hours or so, and the last.
     assert len(questions) <= 26
@@ -108,7 +108,7 @@ def test_the_last_question_comes_once_and_shortly_before_the_window_closes(asked
 @unhurried
 @given(asked=st.integers(0, 6))
 def test_intervals_grow_whatever_the_jitter(asked: int) -> None:
-    first, second = (next_poll_at(now=SENT, closes=CLOSES, polls=number) for number in (asked, asked + 1))
+    first, second = (next_poll_at(now=SENT, expires_at=EXPIRES_AT, polls=number) for number in (asked, asked + 1))
     assert first < second
 
 
@@ -117,12 +117,12 @@ def test_intervals_grow_whatever_the_jitter(asked: int) -> None:
     [
         (LAST - timedelta(seconds=30), LAST),
         (LAST - timedelta(seconds=5), LAST),
-        (LAST - timedelta(seconds=4), CLOSES),
-        (LAST, CLOSES),
-        (LAST + timedelta(seconds=1), CLOSES),
-        (CLOSES, CLOSES),
-        (CLOSES + timedelta(days=1), CLOSES),
+        (LAST - timedelta(seconds=4), EXPIRES_AT),
+        (LAST, EXPIRES_AT),
+        (LAST + timedelta(seconds=1), EXPIRES_AT),
+        (EXPIRES_AT, EXPIRES_AT),
+        (EXPIRES_AT + timedelta(days=1), EXPIRES_AT),
     ],
 )
 def test_around_the_end_the_next_question_is_the_last_or_the_end(now: datetime, expected: datetime) -> None:
-    assert next_poll_at(now=now, closes=CLOSES, polls=0) == expected
+    assert next_poll_at(now=now, expires_at=EXPIRES_AT, polls=0) == expected
