@@ -115,14 +115,17 @@ def test_nobody_is_asked_about_messages_of_an_account_that_is_configured_no_more
         summary = Poller().run()
     assert (summary.asked, summary.postponed, summary.unresolved) == (0, 2, 1)
     assert (
-        caplog.text.count("messages of account former, which is not configured. Put it back into MESSENTE_DLR") == 1
+        caplog.text.count(
+            "Messages of account former are not polled, because it is not configured. Put it back into MESSENTE_DLR"
+        )
+        == 1
     )
     assert messente.hosts_asked() == []
     again = seen(waits).next_poll_at
     assert again is not None
     assert timedelta(minutes=55) < again - now < timedelta(minutes=65)
     assert seen(closing).next_poll_at == closing.created_at + REPORT_RETENTION
-    assert seen(ends).error_text.endswith("nobody could ask: its account is configured no more.")
+    assert seen(ends).error_text.endswith("polling was not possible: its account is not configured.")
     assert {seen(message).poll_count for message in (waits, closing, ends)} == {0}
     assert ends.reports.get().payload == {"polls": 0}
 
@@ -173,7 +176,7 @@ def test_a_balance_that_is_not_told_keeps_the_hold_and_is_logged(
     with caplog.at_level(logging.WARNING, "django_messente_dlr"):
         Poller().run()
     assert is_held("default")
-    assert "The balance of account default could not be asked for" in caplog.text
+    assert "The balance of account default could not be requested" in caplog.text
 
 
 def test_the_balance_of_an_account_that_is_not_on_hold_is_not_asked_for(messente: Messente) -> None:

@@ -91,7 +91,7 @@ def test_rubbish_leaves_the_message_open_and_is_counted_and_logged(
         summary = Poller().run()
     assert (summary.asked, summary.open, summary.failed) == (1, 1, 1)
     assert (seen(message).status, seen(message).reports.count()) == ("sent", 0)
-    assert f"No answer about message {message.pk}" in caplog.text
+    assert f"The status of message {message.pk} could not be requested" in caplog.text
     assert "a-password" not in caplog.text
 
 
@@ -257,5 +257,5 @@ def test_what_one_row_says_of_a_repeated_report_is_not_what_the_next_one_says() 
     )
     report = Report(source=Source.POLL, stat="DELIVRD", omnimessage_id="omni")
     with mock.patch.object(receiving, "record", return_value=receiving.RecordResult.DUPLICATE):
-        told = status_responses._record(StatusRequest((waiting, ended)), [report])
+        told = status_responses.record_reports(StatusRequest((waiting, ended)), [report])
     assert told == {waiting: False, ended: True}

@@ -102,7 +102,7 @@ def test_who_waits_already_when_a_pause_is_called_waits_for_its_end(clock: Clock
 def test_a_long_pause_is_not_waited_for(clock: Clock) -> None:
     shared = paced(10, clock)
     shared.pause(3600)
-    with pytest.raises(PollSkipped, match="no questions for 3600 seconds") as raised:
+    with pytest.raises(PollSkipped, match="no requests for 3600 seconds") as raised:
         shared.wait()
     assert raised.value.again_in == 3600
     assert shared.is_closed

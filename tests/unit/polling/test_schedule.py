@@ -74,7 +74,7 @@ def test_after_48_hours_a_message_is_unresolved_and_nobody_asks_again(
     messente.answer(FIRST, REPORT, answer)
     assert Poller().run().unresolved == 1
     assert (seen(message).status, seen(message).next_poll_at) == ("unresolved", None)
-    assert seen(message).error_text == "Messente told nothing final within its 48 hours."
+    assert seen(message).error_text == "Messente reported nothing final within its 48 hours."
     assert dlr_signals.names.count("dlr_unresolved") == 1
     assert dlr_signals.arguments("dlr_status_changed")["previous"] == "sent"
     assert "dlr_failed" not in dlr_signals.names
@@ -128,8 +128,8 @@ def test_a_message_without_an_id_is_not_asked_about_but_given_up_after_48_hours(
     lost = due(queued=True, ago=REPORT_RETENTION)
     assert Poller().run().unresolved == 1
     assert seen(lost).status == "unresolved"
-    assert "nobody could ask: its id at Messente is not known" in seen(lost).error_text
+    assert "polling was not possible: the message has no id of Messente's" in seen(lost).error_text
     # prepare_sms leaves the same row, which another client has perhaps not sent at all
-    assert seen(lost).error_text.endswith("got lost, or mark_sent was not called, perhaps because it was never sent.")
+    assert seen(lost).error_text.endswith("was lost, or mark_sent was not called, perhaps because it was never sent.")
     assert dlr_signals.names.count("dlr_unresolved") == 1
     assert messente.hosts_asked() == []
