@@ -1,4 +1,4 @@
-"""A host that does not even refuse: nothing comes back from it, over a socket of its own."""
+"""A host that accepts no connection and refuses none: real sockets, and connection attempts that time out."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ THREADS, MESSAGES = 4, 40
 
 @pytest.fixture
 def dead_ports() -> Iterator[list[int]]:
-    """Two ports whose queues are full, so that whoever knocks is not heard."""
+    """Two ports whose queues are full, so that connection attempts get no reply."""
     with ExitStack() as stack:
         ports = []
         for _ in range(2):
@@ -43,19 +43,19 @@ def dead_ports() -> Iterator[list[int]]:
 
 @pytest.fixture
 def attempts(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter[int]]:
-    """How often each port was tried to be connected to."""
+    """The number of connection attempts by port."""
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    # However busy the machine is, a host's rest outlasts the test.
+    # The circuit stays open until the end of the test, also on a busy machine.
     monkeypatch.setattr("django_messente_dlr.messente.circuit_breaker.REST", 3600.0)
-    counted: Counter[int] = Counter()
+    attempts: Counter[int] = Counter()
     connect = urllib3_connection.create_connection
 
     def count(address: tuple[str, int], *args: Any, **options: Any) -> socket.socket:
-        counted[address[1]] += 1
+        attempts[address[1]] += 1
         return connect(address, *args, **options)
 
     with mock.patch.object(urllib3_connection, "create_connection", count):
-        yield counted
+        yield attempts
 
 
 def poll(settings: Any, *hosts: str) -> Summary:
@@ -63,7 +63,7 @@ def poll(settings: Any, *hosts: str) -> Summary:
     return Poller(concurrency=THREADS).run()
 
 
-def test_it_costs_each_thread_one_time_out_at_most_and_the_backup_answers(
+def test_run__unreachable_host_costs_one_timeout_per_thread(
     dead_ports: list[int], attempts: Counter[int], settings: Any
 ) -> None:
     messages = [due() for _ in range(MESSAGES)]
@@ -75,15 +75,13 @@ def test_it_costs_each_thread_one_time_out_at_most_and_the_backup_answers(
     assert backup.accepted <= THREADS
 
 
-def test_where_the_backup_is_as_dead_each_thread_knocks_once_at_each_and_the_run_ends(
-    dead_ports: list[int], attempts: Counter[int], settings: Any
-) -> None:
+def test_run__all_hosts_unreachable(dead_ports: list[int], attempts: Counter[int], settings: Any) -> None:
     messages = [due() for _ in range(MESSAGES)]
     summary = poll(settings, *(f"http://127.0.0.1:{port}" for port in dead_ports))
     assert all(1 <= attempts[port] <= THREADS for port in dead_ports)
     assert (summary.final, summary.asked) == (0, summary.failed)
     assert summary.asked <= THREADS
-    # Those that could not be asked about are no nearer to their end.
+    # Only requests that were sent count as polls.
     assert sum(seen(message).poll_count for message in messages) == summary.asked
     assert SmsMessage.objects.pending().count() == MESSAGES
     assert not SmsMessage.objects.due(timezone.now()).exists()
