@@ -2,7 +2,7 @@
 
 An hour is counted when it has no row yet, and again while its messages may still change: the older it is, the less
 often. A second count gives the same result, so any number of processes may count at the same time, and no other code
-has to record that a message changed. This module writes `MessageStatistics` alone.
+has to record that a message changed. `MessageStatistics` is the only model that is written.
 
 Hours and days begin where they begin in ``TIME_ZONE``. They are computed here and not by the database, because
 MariaDB converts time zones only after their tables were loaded.
