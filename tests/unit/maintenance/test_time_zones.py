@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.utils import timezone
 
-from django_messente_dlr.admin.statistics import PERIODS, buckets_of
+from django_messente_dlr.admin.statistics import PERIODS, load_buckets
 from django_messente_dlr.maintenance.statistics import update_statistics
 from django_messente_dlr.maintenance.status_counts import merge
 from django_messente_dlr.models import MessageStatistics
@@ -59,24 +59,24 @@ def test_update_statistics__day_is_local(zone: ZoneInfo) -> None:
         ("30d", {"2026-03-03 00:00": 1, "2026-03-04 00:00": 2}),
     ],
 )
-def test_buckets_of__bars_are_local(period: str, starts: dict[str, int], zone: ZoneInfo) -> None:
+def test_load_buckets__bars_are_local(period: str, starts: dict[str, int], zone: ZoneInfo) -> None:
     midnight = datetime(2026, 3, 4, tzinfo=zone)
     for created_at in (midnight - SECOND, midnight, midnight + timedelta(minutes=20)):
         SmsMessageFactory.create(created_at=created_at)
     now = datetime(2026, 3, 4, 12, 40, tzinfo=zone)
     update_statistics(now)
-    bars = {f"{bar.starts_at:%Y-%m-%d %H:%M}": bar.count.total for bar in buckets_of(PERIODS[period], now=now)}
+    bars = {f"{bar.starts_at:%Y-%m-%d %H:%M}": bar.count.total for bar in load_buckets(PERIODS[period], now=now)}
     assert {start: total for start, total in bars.items() if total} == starts
 
 
-def test_buckets_of__ignores_the_activated_time_zone(settings: Any) -> None:
+def test_load_buckets__ignores_the_activated_time_zone(settings: Any) -> None:
     """The days of the rows are those of TIME_ZONE, whatever time zone a middleware activates for a user."""
     settings.TIME_ZONE = "Asia/Kathmandu"
     SmsMessageFactory.create(created_at=datetime(2026, 3, 3, 20, tzinfo=UTC))
     now = datetime(2026, 3, 4, 12, 40, tzinfo=UTC)
     update_statistics(now)
     with timezone.override("America/New_York"):
-        *_, bar = buckets_of(PERIODS["30d"], now=now)
+        *_, bar = load_buckets(PERIODS["30d"], now=now)
     assert (bar.starts_at.isoformat(), bar.count.total) == ("2026-03-04T00:00:00+05:45", 1)
 
 
