@@ -11,6 +11,7 @@ import json
 import re
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
+from math import isfinite
 from typing import Any, NoReturn
 
 from django_messente_dlr.messente.errors import MalformedReport
@@ -21,6 +22,8 @@ MAX_NUMBER = 2**31 - 1  # the limit of an integer column on every database
 # Messente's JSON has 3 levels. MariaDB accepts 31 levels, and Python's own limit differs between versions.
 MAX_DEPTH = 20
 MAX_DIGITS = 300  # MySQL stores a longer number as a double
+MAX_CUT = 1000  # characters of what is stored as text instead
+REPLACEMENT = "\ufffd"
 NUMBER = re.compile(r"-?[0-9]{1,10}", re.ASCII)
 PRICE = re.compile(r"[0-9]{1,8}(\.[0-9]{1,12})?", re.ASCII)
 PRICE_STEP = Decimal("0.000001")
@@ -47,6 +50,33 @@ def bounded_text(value: str, *, name: str, limit: int) -> str:
     return value
 
 
+def storable_text(value: str) -> str:
+    """Return a text as every database can store it: with U+FFFD in place of NUL characters and lone surrogates."""
+    if "\0" in value or not value.isascii():
+        return value.replace("\0", REPLACEMENT).encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+    return value
+
+
+def storable_json(value: Any, *, levels: int = MAX_DEPTH) -> Any:
+    """Return JSON as every database can store it. Deeper levels and infinite numbers become text.
+
+    Args:
+        value: what `json.loads` returned.
+        levels: the number of levels to keep.
+    """
+    if isinstance(value, str):
+        return storable_text(value)
+    if isinstance(value, float) and not isfinite(value):
+        return str(value)
+    if isinstance(value, dict | list) and not levels:
+        return storable_text(str(value))[:MAX_CUT]
+    if isinstance(value, dict):
+        return {storable_text(key): storable_json(member, levels=levels - 1) for key, member in value.items()}
+    if isinstance(value, list):
+        return [storable_json(member, levels=levels - 1) for member in value]
+    return value
+
+
 def json_string(value: Any, *, name: str) -> str:
     """Return a JSON string, or "" for null. Raise `MalformedReport` for any other type."""
     if value is None:
@@ -64,14 +94,17 @@ def truncated(value: Any, *, limit: int) -> str:
 def identifier(value: Any, *, name: str) -> str:
     """Return an opaque ID of at most 128 printable characters, or "" for null. Raise `MalformedReport` otherwise."""
     text = bounded_text(json_string(value, name=name).strip(), name=name, limit=MAX_ID)
-    if not text.isprintable():
+    if not text.isprintable() or REPLACEMENT in text:
         raise MalformedReport(f"{name} has characters that are not printable")
     return text
 
 
-def status_word(value: str) -> str:
-    """Return a status code in upper case, because Messente's status codes are compared case-insensitively."""
-    return bounded_text(value.strip().upper(), name="the status code", limit=MAX_WORD)
+def status_word(value: Any) -> str:
+    """Return a status code in upper case, because Messente's status codes are compared case-insensitively.
+
+    An unknown code is cut to the column. What is not a text is no status code, and "".
+    """
+    return storable_text(value).strip().upper()[:MAX_WORD] if isinstance(value, str) else ""
 
 
 def int_or_raw(value: Any) -> tuple[int | None, str]:
@@ -120,33 +153,20 @@ def timestamp(value: Any) -> datetime | None:
 
 
 def json_object(body: bytes) -> dict[str, Any]:
-    """Return the object in a JSON body. Raise `MalformedReport` for anything that a JSON column cannot store."""
+    """Return the object in a JSON body as every database can store it. Raise `MalformedReport` if it is not JSON."""
     try:
-        data = json.loads(body, parse_constant=_reject_constant, parse_int=_parse_int)
-        # Python also reads 1e999 and lone surrogates, which neither JSON nor a database can represent.
-        json.dumps(data, allow_nan=False, ensure_ascii=False).encode()
+        # A text in another encoding must not cost the report: the characters that are not UTF-8 are replaced.
+        data = json.loads(body.decode("utf-8-sig", "replace"), parse_constant=_reject_constant, parse_int=_parse_int)
+        data = storable_json(data)
     except (ValueError, RecursionError) as exc:
         raise MalformedReport("its body is not JSON") from exc
     if not isinstance(data, dict):
         raise MalformedReport("its body is not a JSON object")
-    if b"\\u0000" in body or b"\0" in body:
-        raise MalformedReport("its body has NUL characters")
-    if _is_deeper(data, MAX_DEPTH):
-        raise MalformedReport(f"its body is nested more than {MAX_DEPTH} levels deep")
     return data
 
 
-def _is_deeper(value: Any, levels: int) -> bool:
-    if not isinstance(value, dict | list):
-        return False
-    members = value.values() if isinstance(value, dict) else value
-    return not levels or any(_is_deeper(member, levels - 1) for member in members)
-
-
-def _parse_int(digits: str) -> int:
-    if len(digits) > MAX_DIGITS:
-        raise ValueError(f"a number of more than {MAX_DIGITS} digits")
-    return int(digits)
+def _parse_int(digits: str) -> int | str:
+    return int(digits) if len(digits) <= MAX_DIGITS else digits[:MAX_CUT]
 
 
 def _reject_constant(name: str) -> NoReturn:

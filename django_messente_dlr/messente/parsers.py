@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from django_messente_dlr.messente import field_parsers
-from django_messente_dlr.messente.codes import Stat
+from django_messente_dlr.messente.codes import DeliveryClass, Stat
 from django_messente_dlr.messente.errors import MalformedReport
 from django_messente_dlr.messente.reports import Report, Source
 from django_messente_dlr.messente.response_codes import ResponseCode
@@ -22,6 +22,7 @@ from django_messente_dlr.messente.response_codes import ResponseCode
 # The older parameter dlr-mask (help centre: "Delivery report"): 1 delivered; 2 and 16 failed; 4 and 8 sent.
 DLR_MASKS = {1: Stat.DELIVERED, 2: Stat.FAILED, 16: Stat.FAILED, 4: Stat.SENT, 8: Stat.SENT}
 MAX_PARAMETERS = 50
+MAX_NAME, MAX_VALUE = 64, 1000  # characters of a parameter
 # A report in which one of these occurs twice with different values is ambiguous.
 UNIQUE_PARAMETERS = ("sms_unique_id", "stat", "status", "err", "dlr-mask")
 SECRET_FIELDS = frozenset({"password", "username", "token", "signature"})
@@ -37,9 +38,7 @@ def parse_callback(query: str) -> Report:
         MalformedReport: the query string is not a valid report.
     """
     payload = _parse_parameters(query)
-    stat = next((code for code in _status_codes(payload) if Stat.from_code(code)), None)
-    if stat is None:
-        stat = next(_status_codes(payload), "")
+    stat = _status_code(payload)
     err, raw_err = field_parsers.int_or_raw(payload.get("err", ""))
     if not stat and not raw_err:
         raise MalformedReport("it has neither stat, status, dlr-mask nor err")
@@ -135,20 +134,27 @@ def restore_report(source: Source, payload: Mapping[str, Any], **attributes: Any
 
 
 def _parse_parameters(query: str) -> dict[str, str]:
-    if not query.isascii():
-        raise MalformedReport("its query string is not percent-encoded")
-    try:
-        pairs = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=MAX_PARAMETERS)
-    except ValueError as exc:  # not UTF-8, or too many parameters
-        raise MalformedReport("its query string is not valid") from exc
+    """Return the parameters as every database can store them: what decides nothing is cut or replaced, not refused."""
     payload: dict[str, str] = {}
-    for raw_name, raw_value in pairs:
-        name = field_parsers.bounded_text(raw_name, name="a parameter's name", limit=64)
-        value = field_parsers.bounded_text(raw_value, name=name, limit=1000)
+    for raw_name, raw_value in parse_qsl(query, keep_blank_values=True, errors="replace"):
+        name = field_parsers.storable_text(raw_name)[:MAX_NAME]
+        value = field_parsers.storable_text(raw_value)
         if name in UNIQUE_PARAMETERS and payload.get(name, value) != value:
             raise MalformedReport(f"it has {name} twice, with different values")
-        payload[name] = value
+        if name == "sms_unique_id" or name in payload or len(payload) < MAX_PARAMETERS:
+            payload[name] = value if name == "sms_unique_id" else value[:MAX_VALUE]
     return payload
+
+
+def _status_code(payload: Mapping[str, str]) -> str:
+    """Return the status code of a callback: the first that is final, else the first that is known, else the first.
+
+    ``stat`` can be ``UNKNOWN`` beside a final ``status`` (help centre: "Delivery report parameters").
+    """
+    codes = list(_status_codes(payload))
+    known = [code for code in codes if Stat.from_code(code)]
+    final = [code for code in known if Stat(code.upper()).delivery_class is not DeliveryClass.SENT]
+    return next(iter([*final, *known, *codes]), "")
 
 
 def _status_codes(payload: Mapping[str, str]) -> Iterator[str]:
@@ -168,7 +174,7 @@ def _parse_message_status(payload: Mapping[str, Any], source: Source, *, omnimes
         source=source,
         sms_unique_id=field_parsers.identifier(payload.get("message_id"), name="message_id"),
         omnimessage_id=field_parsers.identifier(omnimessage_id, name="omnimessage_id"),
-        stat=field_parsers.status_word(field_parsers.json_string(payload.get("status"), name="status")),
+        stat=field_parsers.status_word(payload.get("status")),
         err=err,
         raw_err=raw_err,
         occurred_at=field_parsers.timestamp(payload.get("timestamp")),

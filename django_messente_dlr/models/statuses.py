@@ -47,21 +47,28 @@ class Status(TextChoices):
     def from_report(cls, report: Report) -> Status | None:
         """Return the Status of a report, or None if neither its ``stat`` nor its ``err`` is recognised.
 
-        - A ``stat`` of the class delivered, sent or rejected decides alone.
-        - A ``stat`` of the class failed becomes rejected if ``err`` is of the class rejected.
-        - If ``stat`` is ``UNKNOWN``, empty or not recognised, ``err`` decides. ``UNKNOWN`` alone is sent.
+        - A ``stat`` of the class delivered or seen decides alone.
+        - With any other ``stat``, an ``err`` of the class failed or rejected is a failure: the sample code in the
+          documentation examines ``err`` unless ``stat`` is ``DELIVRD``. Rejected has precedence over failed.
+        - If ``stat`` is ``UNKNOWN``, empty or not recognised, any other ``err`` decides. ``UNKNOWN`` alone is sent.
 
         Source: Messente's documentation, "Delivery Report". The class of each ``stat`` is inferred from it.
         """
         stat = Stat.from_code(report.stat)
         cause = ErrorCode.from_code(report.err)
         cause_class = cause.delivery_class if cause else None
-        if stat is None or stat is Stat.UNKNOWN:
-            delivery_class = cause_class or (stat.delivery_class if stat else None)
-        elif stat.delivery_class is DeliveryClass.FAILED and cause_class is DeliveryClass.REJECTED:
+        stat_class = stat.delivery_class if stat else None
+        classes = {stat_class, cause_class}
+        if stat_class in {DeliveryClass.DELIVERED, DeliveryClass.SEEN}:
+            delivery_class = stat_class
+        elif DeliveryClass.REJECTED in classes:
             delivery_class = DeliveryClass.REJECTED
+        elif DeliveryClass.FAILED in classes:
+            delivery_class = DeliveryClass.FAILED
+        elif stat is None or stat is Stat.UNKNOWN:
+            delivery_class = cause_class or stat_class
         else:
-            delivery_class = stat.delivery_class
+            delivery_class = stat_class
         return cls(delivery_class.value) if delivery_class else None
 
 

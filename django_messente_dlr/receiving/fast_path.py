@@ -55,7 +55,7 @@ def try_write(
     Raises:
         Exception: a transaction of the caller cannot go on after an error.
     """
-    if status is None or not status.is_final or not report.sms_unique_id:
+    if status is None or not status.is_final or not report.sms_unique_id or not report.stat:
         return False
     transition = decide(EXPECTED_MESSAGE, report, status, now=now)
     connection = connections[router.db_for_write(DeliveryReport)]
@@ -69,6 +69,7 @@ def try_write(
         **{name: _prepared(DeliveryReport, name, value, connection) for name, value in values.items()},
         **{name: _prepared(SmsMessage, name, value, connection) for name, value in changes.items()},
         "channel": report.channel or None,
+        "message_err": transition.changes["err"],
         "message_id": address.message_pk,
         "now": _prepared(SmsMessage, "finalised_at", now, connection),
     }

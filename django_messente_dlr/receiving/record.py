@@ -18,7 +18,13 @@ from django_messente_dlr.models import DeliveryReport, ReportOutcome, SmsMessage
 from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.receiving import fast_path
 from django_messente_dlr.receiving.apply import ConcurrentUpdate, apply_report, poll_no_later_than
-from django_messente_dlr.receiving.lookup import ReportTarget, find_message, messages, pending
+from django_messente_dlr.receiving.lookup import (
+    ReportNotForMessage,
+    ReportTarget,
+    find_message,
+    messages,
+    pending,
+)
 from django_messente_dlr.receiving.orphans import count_duplicate, match_orphan, match_orphans_of
 from django_messente_dlr.utils import db_retry
 
@@ -140,6 +146,10 @@ def _insert(unsaved: _UnsavedReport) -> RecordResult:
             _insert_with_orm(unsaved, lock=attempt > 0)
         except ConcurrentUpdate:
             continue
+        except ReportNotForMessage:
+            # Two reads without a lock can be from before and after a change of the message, such as its new id.
+            if attempt:
+                raise
         except IntegrityError:
             if count_duplicate(unsaved.fingerprint, message_pk=unsaved.target.message_pk):
                 return RecordResult.DUPLICATE

@@ -99,9 +99,11 @@ def report_columns(status: Status, signals: tuple[str, ...], *, message: str) ->
 
 def _changes(status: Status, *, rank: str = "rank") -> str:
     """Return the assignments of the UPDATE. MySQL reserves the word RANK, unless a table's alias precedes it."""
+    # A failure without a text keeps the one that is stored.
+    error_text = "%(error_text)s" if status.is_delivery else "COALESCE(NULLIF(%(error_text)s, ''), error_text)"
     return (
-        f"status = '{status.value}', {rank} = {status.rank}, stat = %(stat)s, err = %(err)s,"
-        " error_text = %(error_text)s, price = COALESCE(price, %(price)s), parts = COALESCE(parts, %(parts)s),"
+        f"status = '{status.value}', {rank} = {status.rank}, stat = %(stat)s, err = %(message_err)s,"
+        f" error_text = {error_text}, price = COALESCE(price, %(price)s), parts = COALESCE(parts, %(parts)s),"
         " channel = COALESCE(%(channel)s, channel), finalised_at = %(now)s"
     )
 

@@ -70,9 +70,9 @@ def _advance(message: SmsMessage, report: Report, status: Status, *, now: dateti
     changes: dict[str, Any] = {
         "status": status.value,
         "rank": status.rank,
-        "stat": report.stat,
-        "err": report.err,
-        "error_text": report.error_text,
+        "stat": report.stat or message.stat,
+        "err": _err_after(message, report, status),
+        "error_text": report.error_text or ("" if status.is_delivery else message.error_text),
         **_missing_price_and_parts(message, report),
     }
     if report.channel:
@@ -94,6 +94,8 @@ def _advance(message: SmsMessage, report: Report, status: Status, *, now: dateti
 def _enrich(message: SmsMessage, report: Report, status: Status) -> Transition:
     """Return a transition that sets only columns that are empty: the report has the rank of the message."""
     changes: dict[str, Any] = {}
+    if report.stat and not message.stat:
+        changes["stat"] = report.stat
     if status.is_failure and not message.err and report.err:
         changes["err"] = report.err
     if report.error_text and not message.error_text:
@@ -118,6 +120,14 @@ def _ends_polling(message: SmsMessage, report: Report, status: Status, *, previo
         # status of all channels.
         return False
     return status.rank >= Status.UNRESOLVED.rank and not previous.is_delivery
+
+
+def _err_after(message: SmsMessage, report: Report, status: Status) -> int | None:
+    """Return the error code of a message: of a delivery only one that is no failure, else the last that is known."""
+    if status.is_delivery:
+        code = ErrorCode.from_code(report.err)
+        return report.err if code in {ErrorCode.NO_ERROR, ErrorCode.SEEN} else None
+    return message.err if report.err is None else report.err
 
 
 def _missing_price_and_parts(message: SmsMessage, report: Report) -> dict[str, Any]:

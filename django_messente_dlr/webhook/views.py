@@ -88,7 +88,10 @@ def _take(request: HttpRequest, token: str) -> HttpResponse:
 def _parse(request: HttpRequest, identity: CallbackIdentity) -> Report:
     if request.method == "POST":
         return parse_omnichannel(identity.body)
-    return parse_callback(request.META.get("QUERY_STRING", ""))
+    report = parse_callback(request.META.get("QUERY_STRING", ""))
+    if identity.message_pk is None and not report.sms_unique_id:
+        raise MalformedReport("it has no sms_unique_id, and the URL is not that of a message")
+    return report
 
 
 def _record(report: Report, identity: CallbackIdentity) -> HttpResponse:
