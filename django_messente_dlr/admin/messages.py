@@ -32,7 +32,7 @@ class SmsMessageAdmin(ReadOnlyAdmin[SmsMessage]):
     list_filter = (StatusFilter, AgeFilter, CauseFilter, AccountFilter, ChannelFilter)
     # These show the box; what it finds is `messages_about`.
     search_fields = ("sms_unique_id", "omnimessage_id", "recipient")
-    search_help_text = _("Search by the whole message id, omnimessage id or phone number, in any spelling.")
+    search_help_text = _("Search by full message ID, omnimessage ID or phone number in any format.")
     not_listed = ("text", "metadata")
     actions = ("poll_now", "resend", "export")
     fieldsets = ((_("Message"), {"fields": FIELDS}),)
@@ -154,7 +154,7 @@ class SmsMessageAdmin(ReadOnlyAdmin[SmsMessage]):
         under = '{}<span class="messente-dlr-under messente-dlr-wide">{}</span>'
         return format_html(under, formatting.timesince_tag(message.created_at), stamp)
 
-    @admin.display(description=_("final after"))
+    @admin.display(description=_("time to final"))
     def finalised(self, message: SmsMessage) -> SafeString | str:
         took = formatting.EMPTY
         if message.finalised_at is not None:

@@ -40,7 +40,7 @@ class DeliveryReportAdmin(ReadOnlyAdmin[DeliveryReport]):
     list_per_page = MAX_SELECTED
     # This shows the box; what it finds is `reports_about`.
     search_fields = ("sms_unique_id",)
-    search_help_text = _("Search by the whole message id.")
+    search_help_text = _("Search by full message ID.")
     actions = ("send_signals_again",)
     fieldsets = (
         (None, {"fields": ("about", "reported", "resulting_status", "cause", "occurred_at")}),
@@ -53,7 +53,7 @@ class DeliveryReportAdmin(ReadOnlyAdmin[DeliveryReport]):
             _("Signals"),
             {"fields": ("dispatched", "signal_names", "dispatched_at", "dispatch_due_at", "receiver_errors")},
         ),
-        (_("As it came"), {"fields": ("sms_unique_id", "omnimessage_id", "token_message_id", "raw")}),
+        (_("Raw report"), {"fields": ("sms_unique_id", "omnimessage_id", "token_message_id", "raw")}),
     )
     readonly_fields = (
         "about",
@@ -117,8 +117,8 @@ class DeliveryReportAdmin(ReadOnlyAdmin[DeliveryReport]):
         if failed:
             named = ", ".join(str(report) for report in failed[:MAX_NAMED])
             text = ngettext(
-                "A receiver failed for %(count)d report: %(reports)s. Its page or the log says what was wrong.",
-                "Receivers failed for %(count)d reports: %(reports)s. Their pages or the log say what was wrong.",
+                "A receiver failed for %(count)d report: %(reports)s. See its page or the log for the error.",
+                "Receivers failed for %(count)d reports: %(reports)s. See their pages or the log for the errors.",
                 len(failed),
             )
             more = " …" if len(failed) > MAX_NAMED else ""
@@ -130,7 +130,7 @@ class DeliveryReportAdmin(ReadOnlyAdmin[DeliveryReport]):
         except Exception:  # one report's trouble must not keep the others' signals back
             logger.exception("The signals of delivery report %s could not be sent again.", report.pk)
             well = False
-        told = gettext("Sent its signals again.") if well else gettext("Sent its signals again; a receiver failed.")
+        told = gettext("Sent the signals again.") if well else gettext("Sent the signals again; a receiver failed.")
         self.log_change(request, report, told)
         return well
 
@@ -172,7 +172,7 @@ class DeliveryReportAdmin(ReadOnlyAdmin[DeliveryReport]):
     def cause(self, report: DeliveryReport) -> str:
         return rendering.err_in_words(report.err)
 
-    @admin.display(description=_("status before"))
+    @admin.display(description=_("previous status"))
     def previous_state(self, report: DeliveryReport) -> SafeString | str:
         return rendering.status_badge(report.previous)
 
@@ -180,11 +180,11 @@ class DeliveryReportAdmin(ReadOnlyAdmin[DeliveryReport]):
     def dispatched(self, report: DeliveryReport) -> SafeString:
         return rendering.dispatch_badge(report)
 
-    @admin.display(description=_("their names"))
+    @admin.display(description=_("signal names"))
     def signal_names(self, report: DeliveryReport) -> str:
         return ", ".join(str(name) for name in report.signals) or formatting.EMPTY
 
-    @admin.display(description=_("errors of receivers"))
+    @admin.display(description=_("receiver errors"))
     def receiver_errors(self, report: DeliveryReport) -> SafeString | str:
         return rendering.preformatted(report.dispatch_error)
 

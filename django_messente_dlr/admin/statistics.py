@@ -123,7 +123,7 @@ def causes_of(count: StatusCounts) -> list[tuple[str | StrPromise, str, int]]:
         code = ErrorCode.from_code(int(err)) if err else None
         known[code if code else None] += number
     return [
-        (code.meaning, str(code.value), number) if code else (_("Unknown or not told"), "unknown", number)
+        (code.meaning, str(code.value), number) if code else (_("Unknown cause"), "unknown", number)
         for code, number in sorted(known.items(), key=lambda cause: (-cause[1], cause[0] is None, cause[0] or 0))
     ]
 

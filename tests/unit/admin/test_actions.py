@@ -54,10 +54,10 @@ class TestPollNow:
         assert [line[:3] for line in lines] == [
             ["+37255500000", "Final", "Delivered"],
             ["+37255500001", "Final", "Delivered"],
-            ["+37255500002", "Not asked", "Queued"],
-            ["+37255500003", "Nothing final", "Sent"],
+            ["+37255500002", "Not polled", "Queued"],
+            ["+37255500003", "Still pending", "Sent"],
         ]
-        assert lines[2][3] == "Messente has given it no id."
+        assert lines[2][3] == "The message has no ID from Messente."
         news.refresh_from_db()
         assert news.status == Status.DELIVERED
 
@@ -70,7 +70,7 @@ class TestPollNow:
     def test_no_answer_is_told_too(self, admin_client: Client, settings: Any) -> None:
         settings.MESSENTE_DLR = {**settings.MESSENTE_DLR, "API_HOSTS": ["http://127.0.0.1:9"]}
         [line] = results(act(admin_client, "poll_now", SmsMessageFactory.create()))
-        assert line[1] == "No answer"
+        assert line[1] == "No response"
         assert line[3]
 
     def test_the_button_on_the_page_is_there_while_there_is_something_to_ask(self, admin_client: Client) -> None:
@@ -129,11 +129,11 @@ class TestSendAgain:
         message = self.failed()
         self.confirm(admin_client, message)
         [line] = results(act(admin_client, "resend", message, confirmed="yes"))
-        assert line[1:4] == ["Not sent", "Failed", "It was sent again already."]
+        assert line[1:4] == ["Not sent", "Failed", "The message was already sent again."]
         assert SmsMessage.objects.count() == 2
         page = html(admin_client, page_url(message))
         assert 'value="resend"' not in page
-        assert "<p>It was sent again already.</p>" in page
+        assert "<p>The message was already sent again.</p>" in page
 
     def test_what_was_sent_in_its_stead_can_be_sent_again_in_its_turn(self, admin_client: Client) -> None:
         self.confirm(admin_client, self.failed())
@@ -163,7 +163,7 @@ class TestSendAgain:
 
         monkeypatch.setattr(resend, "_take", deliver_first)
         [line] = results(act(admin_client, "resend", message, confirmed="yes"))
-        assert line[1:4] == ["Not sent", "Delivered", "It reached its recipient."]
+        assert line[1:4] == ["Not sent", "Delivered", "The message reached its recipient."]
         assert SmsMessage.objects.count() == 1
 
     def test_of_two_who_confirm_in_the_same_instant_one_sends(
@@ -193,11 +193,11 @@ class TestSendAgain:
         ]
         reasons = [line[2] for line in results(act(admin_client, "resend", *rows))]
         assert reasons == [
-            "No: It reached its recipient.",
-            "No: It may still arrive.",
-            "No: It was not an SMS.",
-            "No: Its text was not stored: set STORE_TEXT for messages to come.",
-            "No: Its recipient is not known.",
+            "No: The message reached its recipient.",
+            "No: The message may still arrive.",
+            "No: The message is not an SMS.",
+            "No: The text was not stored. Set STORE_TEXT to store the text of future messages.",
+            "No: The recipient is unknown.",
         ]
         assert "Yes, send" not in act(admin_client, "resend", *rows).content.decode()
         assert [line[1] for line in results(self.confirm_all(admin_client, rows))] == ["Not sent"] * 5
@@ -228,7 +228,7 @@ class TestSendAgain:
 
     def test_where_the_answer_is_missing_nobody_is_told_to_try_again(self, admin_client: Client) -> None:
         [line] = results(self.confirm(admin_client, self.failed(recipient="+37255500250")))
-        assert line[1] == "Not certain"
+        assert line[1] == "Uncertain"
         assert "Do not send it again" in line[3]
 
     def test_too_many_are_refused(self, admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:

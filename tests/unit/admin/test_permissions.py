@@ -167,5 +167,5 @@ def test_each_action_on_messages_is_for_those_who_have_its_permission(
     for action in {"poll_now", "resend", "export"} - set(actions):
         response = act(client, action, message)
         assert "Content-Disposition" not in response
-        assert "Polled now" not in html_of(response)
+        assert "Poll results" not in html_of(response)
         assert "Send again?" not in html_of(response)

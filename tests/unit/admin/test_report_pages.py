@@ -24,7 +24,7 @@ def test_a_report_is_listed_with_what_it_said_and_did(admin_client: Client) -> N
         stat="REJECTD", status=Status.REJECTED, err=7, times_received=6, source="poll"
     )
     page = html(admin_client, list_url(DeliveryReport))
-    for text in ("REJECTD", "Sender name not allowed", "Advanced the message", "Poll ×6", page_url(report)):
+    for text in ("REJECTD", "Sender name not allowed", "Status changed", "Poll ×6", page_url(report)):
         assert text in page
     assert page_url(report.message) in page
 
@@ -142,7 +142,7 @@ def test_the_page_of_a_report_shows_all_that_came_and_what_was_done(admin_client
     )
     page = html(admin_client, page_url(report))
     for text in (
-        "REJECTD, err 7: It was rejected.",
+        "REJECTD, err 7: The message was rejected.",
         "Sender name not allowed",
         ">Rejected</span>",
         ">Sent</span>",

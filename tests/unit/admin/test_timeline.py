@@ -31,16 +31,16 @@ def test_a_message_that_waits_for_its_report_says_when_messente_is_asked(admin_c
         created_at=now - timedelta(hours=1), next_poll_at=now + timedelta(minutes=5, seconds=5)
     )
     entered, _taken, asked, forgotten = timeline(admin_client, message)
-    assert entered.startswith("Entered ")
+    assert entered.startswith("Created ")
     assert "1 hour ago" in entered
-    assert "Account «default», sender «Shop», channel sms." in entered
-    assert asked.startswith("Messente is asked next ")
+    assert "Account “default”, sender “Shop”, channel sms." in entered
+    assert asked.startswith("Next poll ")
     assert "in 5 minutes" in asked
-    assert "Asked 0 times so far." in asked
-    assert forgotten.startswith("Messente forgets the report ")
+    assert "Polled 0 times so far." in asked
+    assert forgotten.startswith("Report expires at Messente ")
 
 
-@pytest.mark.parametrize(("late", "title"), [(1, "Messente is asked next"), (11, "Messente should have been asked")])
+@pytest.mark.parametrize(("late", "title"), [(1, "Next poll"), (11, "Poll overdue")])
 def test_a_question_that_nobody_asks_is_not_told_as_one_to_come(admin_client: Client, late: int, title: str) -> None:
     now = timezone.now()
     message = SmsMessageFactory.create(
@@ -52,7 +52,10 @@ def test_a_question_that_nobody_asks_is_not_told_as_one_to_come(admin_client: Cl
 
 @pytest.mark.parametrize(
     ("unaskable", "why"),
-    [({"queued": True}, "Messente has given it no id."), ({"account": "gone"}, "Its account is not configured.")],
+    [
+        ({"queued": True}, "The message has no ID from Messente."),
+        ({"account": "gone"}, "The account of the message is not configured."),
+    ],
 )
 def test_where_nobody_can_be_asked_it_says_why_and_when_it_is_given_up(
     admin_client: Client, unaskable: dict[str, Any], why: str
@@ -61,7 +64,7 @@ def test_where_nobody_can_be_asked_it_says_why_and_when_it_is_given_up(
     at = now - timedelta(hours=42, minutes=-5)
     message = SmsMessageFactory.create(**unaskable, created_at=at, next_poll_at=now + timedelta(minutes=5))
     *_, given_up = timeline(admin_client, message)
-    assert given_up.startswith("Given up, unless a report comes ")
+    assert given_up.startswith("Given up if no report arrives ")
     assert "in 6 hours" in given_up
     assert given_up.endswith(f" {why}")
 
@@ -83,16 +86,16 @@ def test_its_reports_follow_with_what_they_did_and_how_long_that_took(admin_clie
         payload={"answer": "OK SENT"},
     )
     entered, taken, poll, callback = timeline(admin_client, message)
-    assert "Entered" in entered
-    assert taken.startswith("Taken by Messente Sent")
-    assert "Messente calls it abc123." in taken
-    assert poll.startswith("Poll: Told nothing new Sent")
+    assert "Created" in entered
+    assert taken.startswith("Accepted by Messente Sent")
+    assert "Message ID abc123." in taken
+    assert poll.startswith("Poll: no change Sent")
     assert "30 s after sending" in poll
-    assert "It came 2 more times, and changed nothing." in poll
+    assert "Received 2 more times; nothing changed." in poll
     assert "&quot;answer&quot;: &quot;OK SENT&quot;" in poll
-    assert callback.startswith("Callback: Advanced the message Rejected")
+    assert callback.startswith("Callback received: status changed Rejected")
     assert "1 min 15 s after sending" in callback
-    assert "REJECTD, err 7: It was rejected. Sender name not allowed" in callback
+    assert "REJECTD, err 7: The message was rejected. Sender name not allowed" in callback
 
 
 def test_what_receivers_said_stands_with_the_report(admin_client: Client) -> None:
@@ -106,20 +109,20 @@ def test_what_messente_answered_to_sending_is_told(admin_client: Client) -> None
     DeliveryReportFactory.create(
         message=message, source="send", stat="", status=Status.REJECTED, payload={"answer": "ERROR 111"}
     )
-    assert "Answer to sending: Advanced the message Rejected" in timeline(admin_client, message)[1]
+    assert "Response to sending: status changed Rejected" in timeline(admin_client, message)[1]
     assert "ERROR 111" in timeline(admin_client, message)[1]
 
 
 def test_one_that_is_not_asked_about_any_more_says_how_often_it_was(admin_client: Client) -> None:
     message = SmsMessageFactory.create(status=Status.UNRESOLVED, next_poll_at=None, poll_count=20)
-    assert timeline(admin_client, message)[-1] == "Messente is not asked any more Asked 20 times so far."
+    assert timeline(admin_client, message)[-1] == "Polling has ended Polled 20 times so far."
 
 
 def test_one_that_messente_was_told_to_send_later_is_not_sent_yet(admin_client: Client) -> None:
     now = timezone.now()
     message = SmsMessageFactory.create(created_at=now, sent_at=now + timedelta(hours=20, seconds=30))
     _entered, sent, *_ = timeline(admin_client, message)
-    assert sent.startswith("Messente sends it ")
+    assert sent.startswith("Scheduled for sending ")
     assert "in 20 hours" in sent
     assert "Sent" not in sent
 

@@ -29,7 +29,7 @@ HALF_AN_HOUR = timedelta(minutes=30)
 
 @pytest.mark.parametrize(
     ("answer", "advice"),
-    [("ERROR 101", "Compare USERNAME and PASSWORD"), ("ERROR 103", "Add the address to the allowed ones")],
+    [("ERROR 101", "Compare USERNAME and PASSWORD"), ("ERROR 103", "Add the address to the allowed addresses")],
 )
 def test_a_refused_account_is_stopped_at_once_and_says_what_to_do(
     answer: str, advice: str, messente: Messente, caplog: pytest.LogCaptureFixture
