@@ -61,7 +61,7 @@ def main(folder: Path) -> None:
             page.click("[type=submit]")
             page.goto(f"{shop.url}/admin/django_messente_dlr/messagestatistics/")
             for _ in range(4):  # a month is counted in several runs
-                page.click("text=Count now")
+                page.click("text=Refresh")
             page.goto(f"{shop.url}/admin/django_messente_dlr/{path}")
             page.screenshot(path=folder / f"{name}.png")
             context.close()

@@ -111,7 +111,7 @@ def test_poll_now_tells_what_came_of_each(visit: Visit) -> None:
     visitor.page.check("#action-toggle")
     visitor.page.select_option("select[name=action]", "poll_now")
     visitor.page.click("button[name=index]")
-    visitor.page.wait_for_selector("h1:has-text('Polled now')")
+    visitor.page.wait_for_selector("h1:has-text('Poll results')")
     visitor.page.wait_for_load_state()  # the heading is there before the last line is
     assert visitor.page.locator("#content-main tbody tr").count() == count > 0
     visitor.is_as_it_should_be()
@@ -135,7 +135,7 @@ def test_send_again_asks_first_and_sends_once(visit: Visit, shop: Shop) -> None:
     again = """form => fetch(location.href, {
         method: "POST", body: form, headers: {"Content-Type": "application/x-www-form-urlencoded"},
     }).then(answer => answer.text())"""
-    assert "It was sent again already." in visitor.page.evaluate(again, form)
+    assert "The message was already sent again." in visitor.page.evaluate(again, form)
     assert shop.execute(count)[0][0] == int(str(before)) + 1
 
 
@@ -164,7 +164,7 @@ def test_an_outage_shows_everywhere_until_the_hold_is_lifted(visit: Visit, shop:
     visitor = visit(400 if scheme == "dark" else 1280, scheme)
     for path in ("", "messagestatistics/", "smsmessage/", "account/1/change/"):
         visitor.open(path)
-        assert "«default» is out of credits." in visitor.page.inner_text(".messente-dlr-outage")
+        assert "“default” is out of credits." in visitor.page.inner_text(".messente-dlr-outage")
         visitor.is_as_it_should_be()
     visitor.open("account/")
     visitor.page.check("#result_list tbody tr:first-child input.action-select")

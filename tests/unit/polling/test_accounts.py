@@ -29,7 +29,7 @@ HALF_AN_HOUR = timedelta(minutes=30)
 
 @pytest.mark.parametrize(
     ("answer", "advice"),
-    [("ERROR 101", "Compare USERNAME and PASSWORD"), ("ERROR 103", "Add the address to the allowed ones")],
+    [("ERROR 101", "Compare USERNAME and PASSWORD"), ("ERROR 103", "Add the address to the allowed addresses")],
 )
 def test_run__refused_account_is_stopped_with_advice(
     answer: str, advice: str, messente: Messente, caplog: pytest.LogCaptureFixture
