@@ -1,7 +1,4 @@
-"""What the SMS API answers a call with when it does not answer ``OK``, each with its meaning and an advice.
-
-In comes the text of an answer; out goes the member for its first two words, or None for what we do not know.
-"""
+"""The response codes of the SMS API for calls that were not successful, each with its meaning and advice."""
 
 from __future__ import annotations
 
@@ -15,9 +12,9 @@ if TYPE_CHECKING:
 
 
 class ResponseCode(enum.StrEnum):
-    """What the SMS API answers a call with instead of ``OK`` (documentation: «SMS API», response codes).
+    """A response code of the SMS API other than ``OK`` (documentation: "SMS API", response codes).
 
-    Codes 105 to 107 differ by source, so their sentences say no more than is certain.
+    Messente's documents disagree on codes 105 to 107, so their meanings contain only what all documents state.
     """
 
     meaning: StrPromise
@@ -88,6 +85,6 @@ class ResponseCode(enum.StrEnum):
 
     @classmethod
     def from_code(cls, answer: str) -> ResponseCode | None:
-        """Return the member whose two words ``answer`` begins with, or None."""
+        """Return the member for the first two words of ``answer`` in any case, or None for an unknown code."""
         words = " ".join(answer.upper().split()[:2])
         return cls._value2member_map_.get(words)  # type: ignore[return-value]

@@ -28,9 +28,9 @@ from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.sending import send_sms
 from django_messente_dlr.testing.factories import AccountFactory, DeliveryReportFactory, SmsMessageFactory
 from django_messente_dlr.utils.poll_schedule import REPORT_RETENTION
+from tests.integration.messente_sockets.wire import Behaviour, Connection, Wire, hanging_up, raw, resetting, silent
 from tests.security.wsgi import Request, WSGIClient
 from tests.unit.admin.pages import MODELS, act, list_url, page_url
-from tests.unit.messente.wire import Behaviour, Connection, Wire, hanging_up, raw, resetting, silent
 
 USERNAME, PASSWORD, OLD_PASSWORD, OTHER_PASSWORD = "shop", "pä§$word&=+ 1", "0ld/p%ss<word>", 'marketing\'s "pass"'
 UNREACHABLE_HOST = "http://127.0.0.1:9"

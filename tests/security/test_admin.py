@@ -65,11 +65,11 @@ class Witness(NamedTuple):
 def witness(monkeypatch: pytest.MonkeyPatch, dlr_signals: SignalLog) -> Witness:
     calls: list[str] = []
 
-    def exchange(self: Transport, method: str, url: str, **arguments: Any) -> Any:
+    def send_request(self: Transport, method: str, url: str, **arguments: Any) -> Any:
         calls.append(url)
         raise ConnectionFailed("Connection refused.")
 
-    monkeypatch.setattr(Transport, "exchange", exchange)
+    monkeypatch.setattr(Transport, "send_request", send_request)
     failed = SmsMessageFactory.create(status=Status.FAILED, text="Your parcel is here")
     SmsMessageFactory.create()
     rows: dict[str, Model] = {
