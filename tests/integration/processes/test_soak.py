@@ -23,7 +23,7 @@ def test_the_shares_of_a_day_are_exact() -> None:
     scenarios = Counter(message.recipient[-3:] for message in planned)
     assert scenarios["106"] == scenarios["104"] + scenarios["105"] == 4_000
     assert scenarios["141"] + scenarios["142"] == 1_000
-    assert sum(message.stranger for message in planned) == 400
+    assert sum(message.external for message in planned) == 400
     assert len({message.recipient for message in planned}) == len(planned)
 
 

@@ -1,4 +1,4 @@
-"""The benchmarks: rows that they write past the models fit the tables, and what they print says what was measured."""
+"""The benchmarks insert rows that fit the models, and compute correct confidence intervals."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from django_messente_dlr.models import DeliveryReport, PendingPoll, SmsMessage
 
 
 @pytest.mark.django_db
-@pytest.mark.skipif(connection.vendor != "postgresql", reason="they are PostgreSQL's")
-def test_the_rows_of_the_admins_benchmark_fit() -> None:
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="the statements are for PostgreSQL")
+def test_admin_rows__fit_the_tables() -> None:
     with connection.cursor() as cursor:
         cursor.execute(MESSAGES, {"size": 500, "days": 30})
         cursor.execute(PENDING)
@@ -46,6 +46,6 @@ def test_receive_rows__fit_the_tables() -> None:
 @pytest.mark.parametrize(
     ("count", "interval"), [(5, (1, 5)), (6, (1, 6)), (9, (2, 8)), (15, (4, 12)), (25, (8, 18)), (31, (10, 22))]
 )
-def test_a_median_is_told_with_the_interval_of_the_sign_test(count: int, interval: tuple[int, int]) -> None:
-    """The places are those of the binomial distribution's tables."""
+def test_sure__median_interval(count: int, interval: tuple[int, int]) -> None:
+    """The expected positions are from tables of the binomial distribution, as in the sign test."""
     assert sure([float(value) for value in range(count, 0, -1)]) == interval
