@@ -10,6 +10,7 @@ import gettext
 import re
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -59,10 +60,16 @@ def test_the_languages_are_those_that_are_promised() -> None:
     assert set(LANGUAGES) <= {code for code, _ in django_settings.LANGUAGES}
 
 
+@cache
+def package_texts() -> tuple[tuple[str, Path], ...]:
+    """Return every marked text with its file; reading all modules takes too long to repeat it for each language."""
+    return (*texts_in_code(), *texts_in_templates())
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_text_is_in_the_catalogue(language: str) -> None:
     known = {entry.msgid for entry in catalogue(language)}
-    wanted = [*texts_in_code(), *texts_in_templates()]
+    wanted = package_texts()
     assert len(wanted) > 250
     assert [(text, path.name) for text, path in wanted if text not in known] == []
 
@@ -70,7 +77,7 @@ def test_every_text_is_in_the_catalogue(language: str) -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_catalogue_is_complete_and_has_nothing_that_is_not_asked_for(language: str) -> None:
     entries = catalogue(language)
-    wanted = {text for text, _ in (*texts_in_code(), *texts_in_templates())}
+    wanted = {text for text, _ in package_texts()}
     assert [entry.msgid for entry in entries if not entry.translated() or entry.fuzzy or entry.obsolete] == []
     assert [entry.msgid for entry in entries if entry.msgid not in wanted] == []
 
