@@ -7,7 +7,7 @@ from django.db import connection
 
 from benchmarks.admin.rows import MESSAGES, PENDING, REPORTS
 from benchmarks.receive import databases
-from benchmarks.receive.medians import sure
+from benchmarks.receive.medians import confidence_interval
 from django_messente_dlr.models import DeliveryReport, PendingPoll, SmsMessage
 
 
@@ -39,13 +39,13 @@ def test_receive_rows__fit_the_tables() -> None:
     assert set(delivered.values_list("reports__sms_unique_id", flat=True)) == set(
         delivered.values_list("sms_unique_id", flat=True)
     )
-    assert delivered.count() == databases.reports() == 20
+    assert delivered.count() == databases.count_reports() == 20
     assert PendingPoll.objects.filter(message__status="sent", message__rank=10).count() == 30
 
 
 @pytest.mark.parametrize(
     ("count", "interval"), [(5, (1, 5)), (6, (1, 6)), (9, (2, 8)), (15, (4, 12)), (25, (8, 18)), (31, (10, 22))]
 )
-def test_sure__median_interval(count: int, interval: tuple[int, int]) -> None:
-    """The expected positions are from tables of the binomial distribution, as in the sign test."""
-    assert sure([float(value) for value in range(count, 0, -1)]) == interval
+def test_confidence_interval__sign_test(count: int, interval: tuple[int, int]) -> None:
+    """The ranks are those in tables of the binomial distribution."""
+    assert confidence_interval([float(value) for value in range(count, 0, -1)]) == interval
