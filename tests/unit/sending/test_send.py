@@ -91,7 +91,7 @@ def test_a_time_that_makes_no_sense_is_messentes_to_refuse(
 def test_an_id_that_another_message_has_leaves_open_what_was_sent(mocked_responses: responses.RequestsMock) -> None:
     track_sms("an-id")
     mocked_responses.post(URL, "OK an-id")
-    with pytest.raises(OutcomeUnknown, match="already that of another message") as raised:
+    with pytest.raises(OutcomeUnknown, match="already belongs to another message") as raised:
         send_sms(NUMBER, "Hello")
     assert raised.value.sms_message.status == "queued"
     assert SmsMessage.objects.filter(recipient=NUMBER).get() == raised.value.sms_message
@@ -215,9 +215,9 @@ def test_a_project_may_go_on_sending_without_credit(messente_sandbox: Sandbox, s
         ("nobody", "Hello", {}, "not a phone number"),
         ("+٣٧٢٥٥٥٠٠٠٠٠", "Hello", {}, "not a phone number"),
         ("+372", "Hello", {}, "not a phone number"),
-        (None, "Hello", {}, "«None» is not a phone number"),
+        (None, "Hello", {}, '"None" is not a phone number'),
         (NUMBER, "", {}, "text is empty"),
-        (NUMBER, "Tere \ud83d", {}, "half of a character .* at its place 5"),
+        (NUMBER, "Tere \ud83d", {}, "half a character .* at index 5"),
         (NUMBER, "Hello", {"sender": "x" * 33}, "longer than 32"),
         (NUMBER, "Hello", {"dlr_url": "https://x.example"}, "«dlr_url» is no option of send_sms: each message has"),
         (NUMBER, "Hello", {"username": "other"}, "«username» is no option of send_sms: the account says it"),
@@ -281,8 +281,8 @@ def test_mark_sent_does_not_set_back_what_a_report_has_told() -> None:
         ((" \n",), "Neither"),
         (("x" * 129,), "longer than 128"),
         (("OK\nan-id",), "characters that no id has"),
-        (("taken",), "already that of another message"),
-        (("taken\n",), "already that of another message"),
+        (("taken",), "already belongs to another message"),
+        (("taken\n",), "already belongs to another message"),
     ],
 )
 def test_mark_sent_refuses_what_is_no_id_of_this_message(ids: tuple[str, ...], sentence: str) -> None:
@@ -308,7 +308,7 @@ def test_tracking_twice_gives_the_same_message() -> None:
     assert track_sms("an-id") == first
     assert track_sms(omnimessage_id="an-omni-id") == track_sms(omnimessage_id="an-omni-id")
     assert SmsMessage.objects.count() == 2
-    with pytest.raises(ValueError, match="account «default»"):
+    with pytest.raises(ValueError, match='account "default"'):
         track_sms("an-id", account="marketing")
 
 
