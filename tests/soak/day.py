@@ -93,8 +93,8 @@ def live(planned: Sequence[Planned], *, database: str, folder: Path, kill_every:
             messages=messente.messages,
             attempts=messente.callbacks,
             deaths=died,
-            heard=web.heard(),
-            cut_short=set().union(*(web.told_last(pid, MARKED_WITHIN) for pid in died)),
+            heard=web.count_signals(),
+            cut_short=set().union(*(web.last_signalled(pid, MARKED_WITHIN) for pid in died)),
             seconds=time.monotonic() - began,
         )
 
