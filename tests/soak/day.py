@@ -97,8 +97,8 @@ def live(planned: Sequence[Planned], *, database: str, folder: Path, kill_every:
             messages=messente.messages,
             attempts=messente.callbacks,
             killed=killed,
-            signals=web.heard(),
-            cut_short=set().union(*(web.told_last(pid, MARKED_WITHIN) for pid in killed)),
+            signals=web.count_signals(),
+            cut_short=set().union(*(web.last_signalled(pid, MARKED_WITHIN) for pid in killed)),
             seconds=time.monotonic() - started,
         )
 
