@@ -69,7 +69,7 @@ class Other(threading.Thread):
         assert self.done
 
 
-def wait_until_somebody_waits() -> None:
+def wait_until_blocked() -> None:
     """Wait until a connection to this database waits for a lock."""
     deadline = time.monotonic() + GENEROUS
     with connection.cursor() as cursor:

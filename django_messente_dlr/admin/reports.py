@@ -127,8 +127,8 @@ class DeliveryReportAdmin(LongListAdmin[DeliveryReport]):
         except Exception:  # the signals of the other reports are still sent
             logger.exception("The signals of delivery report %s could not be sent again.", report.pk)
             well = False
-        told = gettext("Sent the signals again.") if well else gettext("Sent the signals again; a receiver failed.")
-        self.log_change(request, report, told)
+        text = gettext("Sent the signals again.") if well else gettext("Sent the signals again; a receiver failed.")
+        self.log_change(request, report, text)
         return well
 
     @admin.display(description=_("received at"))

@@ -74,7 +74,7 @@ def events(message: SmsMessage, reports: Iterable[DeliveryReport], *, can_see_re
         reports: the reports of the message that the user may view.
         can_see_recipient: whether the user may see full recipients.
     """
-    told = [Event(at=message.created_at, title=gettext("Created"), lines=[_entered(message)])]
+    timeline = [Event(at=message.created_at, title=gettext("Created"), lines=[_entered(message)])]
     if message.sent_at:
         if message.sent_at > timezone.now():  # a message with a requested delivery time
             taken = Event(at=message.sent_at, title=gettext("Scheduled for sending"), tone="ahead")
@@ -83,17 +83,17 @@ def events(message: SmsMessage, reports: Iterable[DeliveryReport], *, can_see_re
             taken = Event(at=message.sent_at, title=gettext("Accepted by Messente"), badge=badge)
         known = message.sms_unique_id or message.omnimessage_id
         taken.lines = [gettext("Message ID %(id)s.") % {"id": known}] if known else []
-        told.append(taken)
+        timeline.append(taken)
     if message.resent_at:
-        told.append(Event(at=message.resent_at, title=gettext("Sent again")))
-    told += [_reported(report, message, can_see_recipient=can_see_recipient) for report in reports]
-    told.sort(key=lambda event: event.at or message.created_at)
+        timeline.append(Event(at=message.resent_at, title=gettext("Sent again")))
+    timeline += [_reported(report, message, can_see_recipient=can_see_recipient) for report in reports]
+    timeline.sort(key=lambda event: event.at or message.created_at)
     start = message.sent_at or message.created_at
-    for event in told:
+    for event in timeline:
         if event.at and event.at > start:
             passed = formatting.duration((event.at - start).total_seconds())
             event.after = gettext("%(time)s after sending") % {"time": passed}
-    return told + _ahead(message)
+    return timeline + _ahead(message)
 
 
 def _entered(message: SmsMessage) -> str:

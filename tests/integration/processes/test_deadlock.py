@@ -16,7 +16,7 @@ from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.testing.callbacks import simulate_callback
 from django_messente_dlr.testing.factories import SmsMessageFactory
 from django_messente_dlr.testing.signals import SignalLog
-from tests.locking import GENEROUS, Other, contentions, wait_until_somebody_waits
+from tests.locking import GENEROUS, Other, contentions, wait_until_blocked
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -50,7 +50,7 @@ def test_callback__deadlock_victim_is_200_and_stored_once(
         DeliveryReport.objects.create(**report_of(message))
 
     def update_message() -> None:
-        wait_until_somebody_waits()  # the callback holds the message's row and waits for the other report
+        wait_until_blocked()  # the callback holds the message's row and waits for the other report
         SmsMessage.objects.filter(pk=message.pk).update(status=Status.DELIVERED.value, rank=Status.DELIVERED.rank)
 
     other = Other(insert_report, update_message, undone=undone)

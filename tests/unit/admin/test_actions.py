@@ -26,7 +26,7 @@ from django_messente_dlr.sending import send_sms
 from django_messente_dlr.testing.callbacks import simulate_callback
 from django_messente_dlr.testing.factories import AccountFactory, SmsMessageFactory
 from tests.unit.admin.conftest import Staff
-from tests.unit.admin.pages import act, html, list_url, page_url, told
+from tests.unit.admin.pages import act, admin_messages, html, list_url, page_url
 
 
 def results(response: HttpResponse) -> list[list[str]]:
@@ -102,7 +102,7 @@ class TestPollNow:
         monkeypatch.setattr(poll, "MAX_POLLED", 2)
         rows = SmsMessageFactory.create_batch(3)
         response = act(admin_client, "poll_now", *rows)
-        assert told(response) == [("error", "Choose at most 2 messages at a time. Nothing was done.")]
+        assert admin_messages(response) == [("error", "Choose at most 2 messages at a time. Nothing was done.")]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -232,7 +232,7 @@ class TestResend:
     def test_resend__too_many_selected(self, admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(resend, "MAX_SENT", 1)
         response = act(admin_client, "resend", self.failed(), self.failed())
-        assert told(response) == [("error", "Choose at most 1 messages at a time. Nothing was done.")]
+        assert admin_messages(response) == [("error", "Choose at most 1 messages at a time. Nothing was done.")]
 
     def test_resend__button_only_if_possible(self, admin_client: Client) -> None:
         button = 'value="resend"'

@@ -143,8 +143,8 @@ def test_run__account_is_configured_again(messente: Messente, settings: Any) -> 
 
 
 def test_poller__unknown_account() -> None:
-    with pytest.raises(ImproperlyConfigured, match="no account 'nobody'"):
-        Poller(account_names=["nobody"])
+    with pytest.raises(ImproperlyConfigured, match="no account 'unknown'"):
+        Poller(account_names=["unknown"])
 
 
 def test_run__ends_credit_hold_once(messente_sandbox: Sandbox, dlr_signals: SignalLog) -> None:
