@@ -1,1 +1,1 @@
-"""What it costs, side by side with what a user would write by hand."""
+"""Benchmarks that compare the package with code that a project would write by hand."""

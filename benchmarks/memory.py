@@ -1,7 +1,7 @@
-"""Memory of a process that takes many callbacks: ``python -m benchmarks.memory [--callbacks 1000000]``.
+"""Measure the memory of a process that receives callbacks: ``python -m benchmarks.memory [--callbacks 1000000]``.
 
-One process, the WSGI application of ``benchmarks.receive`` and a database of its own; every callback is about another
-message. The resident memory is told ten times on the way: after the first tenth it should not grow any more.
+One process calls the WSGI application of ``benchmarks.receive`` on a database created for this run. Every callback
+reports on a different message. The resident memory is printed ten times: it should not grow after the first tenth.
 """
 
 from __future__ import annotations
@@ -24,27 +24,29 @@ def main() -> None:
     parser.add_argument("--database", choices=DATABASES, default="sqlite")
     arguments = parser.parse_args()
     with database(Plan(arguments.database, "", ["ours"], 0, 0, 0, arguments.callbacks, "memory_")):
-        take(arguments.callbacks)
+        receive_callbacks(arguments.callbacks)
 
 
-def take(count: int) -> None:
+def receive_callbacks(count: int) -> None:
+    """Call the application ``count`` times, and print the resident memory after each tenth."""
     from benchmarks.receive.handlers import HANDLERS
     from benchmarks.receive.wsgi import application
 
-    said: list[str] = []
+    statuses: list[str] = []
     for number in range(1, count + 1):
-        environ = environ_of(HANDLERS["ours"].request(REPORTED + number))
-        response = application(environ, lambda status, headers, exc_info=None: said.append(status))
+        environ = build_environ(HANDLERS["ours"].request(REPORTED + number))
+        response = application(environ, lambda status, headers, exc_info=None: statuses.append(status))
         b"".join(response)
         response.close()
-        if said.pop() != "200 OK":
-            raise RuntimeError("It was not answered 200.")
+        if statuses.pop() != "200 OK":
+            raise RuntimeError("The response status is not 200.")
         if number % (count // 10) == 0:
             gc.collect()
-            print(f"{number:>9,} callbacks: {resident():.1f} MiB", flush=True)
+            print(f"{number:>9,} callbacks: {resident_memory():.1f} MiB", flush=True)
 
 
-def environ_of(request: bytes) -> dict[str, Any]:
+def build_environ(request: bytes) -> dict[str, Any]:
+    """Return the WSGI environment of a GET request given as bytes."""
     target = request.split(b" ", 2)[1].decode()
     path, _, query = target.partition("?")
     return {
@@ -60,8 +62,8 @@ def environ_of(request: bytes) -> dict[str, Any]:
     }
 
 
-def resident() -> float:
-    """Return this process's resident memory in MiB (Linux)."""
+def resident_memory() -> float:
+    """Return this process's resident memory in MiB (Linux only)."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 

@@ -1,7 +1,7 @@
-"""``prune_dlrs`` among many messages: ``python -m benchmarks.pruning [--messages 1000000]``.
+"""Measure ``prune_dlrs`` in a large table: ``python -m benchmarks.pruning [--messages 1000000]``.
 
-Two PostgreSQL databases, one with a hundredth of the other's messages, each with 5,000 that are old and have ended.
-Pruning these should take as long in the one as in the other, and little memory.
+There are two databases; the small one has a hundredth of the messages of the large one. Each has 5,000 messages that
+are old and final. Pruning them should take the same time in both, and little memory.
 """
 
 from __future__ import annotations
@@ -30,11 +30,12 @@ def main() -> None:
         prune(arguments.database, arguments.messages, arguments.prefix)
         return
     for count in (arguments.messages // 100, arguments.messages):
-        told = ["--messages", str(count), "--database", arguments.database, "--prefix", arguments.prefix, "--one"]
-        subprocess.run([sys.executable, "-m", "benchmarks.pruning", *told], check=True)
+        options = ["--messages", str(count), "--database", arguments.database, "--prefix", arguments.prefix, "--one"]
+        subprocess.run([sys.executable, "-m", "benchmarks.pruning", *options], check=True)
 
 
 def prune(database: str, count: int, prefix: str) -> None:
+    """Fill a new database with ``count`` messages, prune the old ones, and print the time and the memory."""
     os.environ["BENCH_DATABASE"] = json.dumps(databases.entry(database, f"{prefix}pruning_{os.getpid()}"))
     os.environ["DJANGO_SETTINGS_MODULE"] = "benchmarks.receive.settings"
     import django
@@ -55,10 +56,10 @@ def prune(database: str, count: int, prefix: str) -> None:
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         began = time.perf_counter()
         call_command("prune_dlrs", days=30, verbosity=0)
-        took = time.perf_counter() - began
-        grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
-        left = count - SmsMessage.objects.count()
-        print(f"{left:,} of {count:,} messages pruned in {took:.2f} s, {grown:.1f} MiB more at the most")
+        seconds = time.perf_counter() - began
+        growth = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+        pruned = count - SmsMessage.objects.count()
+        print(f"{pruned:,} of {count:,} messages pruned in {seconds:.2f} s, peak memory grew by {growth:.1f} MiB")
     finally:
         databases.drop()
 

@@ -1,3 +1,3 @@
-"""Tells a Django project, truthfully and at once, what became of every SMS that it sent through Messente."""
+"""Record the delivery result of every SMS that a Django project sends through Messente."""
 
 __version__ = "0.1.0"

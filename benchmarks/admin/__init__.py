@@ -1,1 +1,1 @@
-"""``python -m benchmarks.admin``: what the admin's pages take at a thousand messages and at a million."""
+"""Measure the admin pages with a thousand and with a million messages: ``python -m benchmarks.admin``."""

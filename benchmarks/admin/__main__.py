@@ -1,8 +1,8 @@
-"""The admin's pages at two sizes of the tables, in one run: ``python -m benchmarks.admin [--url postgres://…] …``.
+"""Measure the admin pages at two table sizes: ``python -m benchmarks.admin [--url postgres://…] …``.
 
-Each size has a database of its own, made for this and dropped at the end. The pages are asked for in turn, a page of
-the one size after the same page of the other, so that whatever else the machine does meets both; what is told is the
-median of each and their ratio. A page that needs more than ``--limit`` times as long at the greater size fails it.
+The benchmark creates a database for each size, and drops both at the end. It requests a page at one size and then the
+same page at the other, so that other load on the machine affects both. It prints the two medians and their ratio. The
+exit code is 1 if a page takes more than ``--limit`` times as long at the large size.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.admin", description=__doc__)
     url = os.environ.get("DATABASE_URL") or "postgres://postgres@127.0.0.1:5432/postgres"
     parser.add_argument(
-        "--url", default=url, help="A database of the server; those that are filled are made beside it."
+        "--url", default=url, help="URL of an existing database; the new databases are created on its server."
     )
-    parser.add_argument("--small", type=int, default=1_000, help="Messages in the lesser database.")
-    parser.add_argument("--large", type=int, default=1_000_000, help="Messages in the greater one.")
-    parser.add_argument("--rounds", type=int, default=25, help="How often each page is asked for at each size.")
-    parser.add_argument("--limit", type=float, default=1.5, help="How many times as long the greater may take.")
+    parser.add_argument("--small", type=int, default=1_000, help="Messages in the small database.")
+    parser.add_argument("--large", type=int, default=1_000_000, help="Messages in the large database.")
+    parser.add_argument("--rounds", type=int, default=25, help="Requests of each page at each size.")
+    parser.add_argument("--limit", type=float, default=1.5, help="Highest accepted ratio of large to small.")
     options = parser.parse_args()
     configure(options.url)
 
@@ -53,16 +53,18 @@ def main() -> int:
         for alias, size in sizes.items():
             started = time.monotonic()
             rows.fill(alias, size)
-            print(f"{size:,} messages and their reports: {time.monotonic() - started:.0f} s to enter and to tally")
-        return tell(measure(sizes, rounds=options.rounds), limit=options.limit)
+            print(f"{size:,} messages and their reports: {time.monotonic() - started:.0f} s to insert and to count")
+        return print_table(measure(sizes, rounds=options.rounds), limit=options.limit)
 
 
 def configure(url: str) -> None:
+    """Set up Django with the test project and a database for each size on the server of ``url``."""
     import dj_database_url
     import django
     from django.conf import settings
 
-    sys.path.insert(0, str(Path(__file__).parents[2] / "example_project"))  # the tests' settings have the shop
+    # The test settings install the example shop.
+    sys.path.insert(0, str(Path(__file__).parents[2] / "example_project"))
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
     name = f"messente_dlr_bench_{os.getpid()}"
     settings.DATABASES = {
@@ -70,13 +72,14 @@ def configure(url: str) -> None:
         **{alias: {**dj_database_url.parse(url), "NAME": f"{name}_{alias}"} for alias in ("small", "large")},
     }
     settings.DATABASE_ROUTERS = ["benchmarks.admin.rows.Router"]
-    # Sessions would be a query of each request's own; who asks is known.
+    # Sessions in cookies: the measured requests run no query for the session.
     settings.SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
     settings.ALLOWED_HOSTS = ["testserver"]
     django.setup()
 
 
 def measure(sizes: dict[str, int], *, rounds: int) -> dict[str, dict[str, float]]:
+    """Return the median time in milliseconds for each page and size."""
     from django.test import Client
 
     from benchmarks.admin import rows
@@ -86,31 +89,32 @@ def measure(sizes: dict[str, int], *, rounds: int) -> dict[str, dict[str, float]
         with rows.using(alias):
             clients[alias] = Client()
             clients[alias].force_login(rows.superuser())
-    told: dict[str, dict[str, float]] = {}
+    medians: dict[str, dict[str, float]] = {}
     for name, target in TARGETS.items():
-        taken: dict[str, list[float]] = {alias: [] for alias in sizes}
+        durations: dict[str, list[float]] = {alias: [] for alias in sizes}
         for turn in range(rounds + 3):
             for alias in sorted(sizes, reverse=bool(turn % 2)):
                 path = "/admin/django_messente_dlr/" + target.format(middle=rows.middle(alias, sizes[alias]))
                 with rows.using(alias):
                     started = time.perf_counter()
                     response = clients[alias].get(path)
-                    took = time.perf_counter() - started
+                    duration = time.perf_counter() - started
                 assert response.status_code == 200, (path, response)
-                if turn >= 3:  # the first ones fill caches
-                    taken[alias].append(took)
-        told[name] = {alias: statistics.median(values) * 1000 for alias, values in taken.items()}
-    return told
+                if turn >= 3:  # the first three rounds fill caches
+                    durations[alias].append(duration)
+        medians[name] = {alias: statistics.median(values) * 1000 for alias, values in durations.items()}
+    return medians
 
 
-def tell(told: dict[str, dict[str, float]], *, limit: float) -> int:
+def print_table(medians: dict[str, dict[str, float]], *, limit: float) -> int:
+    """Print the medians and ratios, and return the exit code: 1 if a ratio exceeds ``limit``, otherwise 0."""
     print(f"\n{'page':<22}{'small (ms)':>12}{'large (ms)':>12}{'ratio':>8}")
     worst = 0.0
-    for name, times in told.items():
+    for name, times in medians.items():
         ratio = times["large"] / times["small"]
         worst = max(worst, ratio)
         print(f"{name:<22}{times['small']:>12.1f}{times['large']:>12.1f}{ratio:>8.2f}")
-    print(f"\nThe worst ratio is {worst:.2f}; {limit} is the limit.")
+    print(f"\nHighest ratio: {worst:.2f}; limit: {limit}.")
     return int(worst > limit)
 
 

@@ -1,4 +1,4 @@
-"""The rows that the pages are shown of: made in the database itself, where a million takes a minute."""
+"""The rows that the measured pages show, written by SQL: a million messages take about a minute."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from django.utils import timezone
 from django_messente_dlr.maintenance import statistics
 
 DAYS = 30
-_present = "default"
+_current_alias = "default"
 
-# Spread over a month, as a shop sends: nearly all delivered within a minute, two accounts, five countries. What is
-# looked for is a page's length at either size, and the oldest: what reads backwards comes to it last.
+# The messages are spread over a month, like those of a shop: nearly all are delivered within a minute, with two
+# accounts and five countries. At both sizes, each uncommon status has a hundred messages. These are the oldest,
+# because a query that scans from the newest row reads the whole table before it reaches them.
 MESSAGES = """
 INSERT INTO django_messente_dlr_smsmessage
     (sms_unique_id, omnimessage_id, account, recipient, sender, text, channel, status, rank, stat, err, error_text,
@@ -34,14 +35,14 @@ CROSS JOIN LATERAL (
     FROM (VALUES
         (0, 'rejected', 40, 'REJECTD', 7), (1, 'failed', 30, 'UNDELIV', 1), (2, 'unresolved', 20, '', NULL),
         (3, 'sent', 10, '', NULL), (4, 'delivered', 50, 'DELIVRD', NULL)
-    ) AS v(kind, status, rank, stat, err)
-    WHERE v.kind = CASE WHEN n <= 100 THEN 0 WHEN n <= 200 THEN 1 WHEN n <= 300 THEN 2
+    ) AS v(number, status, rank, stat, err)
+    WHERE v.number = CASE WHEN n <= 100 THEN 0 WHEN n <= 200 THEN 1 WHEN n <= 300 THEN 2
         WHEN n > %(size)s - 20 THEN 3 ELSE 4 END
 ) AS s
 """
 PENDING = """
 INSERT INTO django_messente_dlr_pendingpoll (message_id, account, due_at)
-SELECT id, account, now() + interval '1 hour' FROM django_messente_dlr_smsmessage WHERE rank < 2
+SELECT id, account, now() + interval '1 hour' FROM django_messente_dlr_smsmessage WHERE rank < 20
 """
 REPORTS = """
 INSERT INTO django_messente_dlr_deliveryreport
@@ -55,13 +56,13 @@ FROM django_messente_dlr_smsmessage WHERE finalised_at IS NOT NULL
 
 
 class Router:
-    """Sends every query to the database that is being measured."""
+    """Send every query to the database that `using` selects."""
 
     def db_for_read(self, model: Any, **hints: Any) -> str:
-        return _present
+        return _current_alias
 
     def db_for_write(self, model: Any, **hints: Any) -> str:
-        return _present
+        return _current_alias
 
     def allow_relation(self, *args: Any, **hints: Any) -> bool:
         return True
@@ -69,18 +70,18 @@ class Router:
 
 @contextmanager
 def using(alias: str) -> Iterator[None]:
-    """Have every query go to one of the databases."""
-    global _present  # noqa: PLW0603 - one thread, one measurement
-    before, _present = _present, alias
+    """Send every query to one of the databases for the duration of the context."""
+    global _current_alias  # noqa: PLW0603 - one thread, one measurement
+    previous, _current_alias = _current_alias, alias
     try:
         yield
     finally:
-        _present = before
+        _current_alias = previous
 
 
 @contextmanager
 def databases(aliases: list[str]) -> Iterator[None]:
-    """Make the databases, and drop them at the end."""
+    """Create the databases and their tables, and drop them at the end."""
     names = [connections[alias].settings_dict["NAME"] for alias in aliases]
     with connection.cursor() as cursor:
         for name in names:
@@ -98,22 +99,23 @@ def databases(aliases: list[str]) -> Iterator[None]:
 
 
 def fill(alias: str, size: int) -> None:
-    """Enter so many messages and their reports, and tally them."""
+    """Insert ``size`` messages and their reports, and update the statistics."""
     with using(alias):
         with connections[alias].cursor() as cursor:
             cursor.execute(MESSAGES, {"size": size, "days": DAYS})
             cursor.execute(PENDING)
             cursor.execute(REPORTS)
             cursor.execute("ANALYZE")
-        # The sweep does this every minute; here it has a month to catch up with.
+        # In production the sweep updates the statistics every minute; here there is a month of messages to count.
         while statistics.update_statistics(timezone.now()):
             pass
 
 
 def superuser() -> User:
+    """Create the user that requests the pages."""
     return User.objects.create_superuser("bench")
 
 
 def middle(alias: str, size: int) -> int:
-    """Return the primary key of a message from the middle."""
+    """Return the primary key of a message in the middle of the table."""
     return size // 2

@@ -1,1 +1,1 @@
-"""What asking Messente costs: `throughput`, `claim` and `memory`, each beside something to compare it with."""
+"""Measure polling: `throughput`, `claim` and `memory`, each next to something to compare it with."""

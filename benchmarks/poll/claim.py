@@ -1,4 +1,4 @@
-"""Claim 500 due messages in tables of several sizes, in PostgreSQL, and show the plan."""
+"""Claim 500 due messages in PostgreSQL tables of several sizes, and print the query plan."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from statistics import median
 from benchmarks.poll.database import Router, databases, fill, setup
 from benchmarks.receive.table import machine
 
-CLAIM = 500
-PENDING = 50  # one in so many
+BATCH = 500
+PENDING_SHARE = 50  # one message in 50 is pending
 WIDTHS = (12, 10, 12, 8, 16)
 
 
@@ -19,8 +19,8 @@ def main(argv: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.poll claim", description=__doc__)
     parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 1_000_000])
     parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--prefix", default="bench_", help="of the databases that are made and dropped")
-    parser.add_argument("--scattered", action="store_true", help="what is due lies among all rows, not at the end")
+    parser.add_argument("--prefix", default="bench_", help="prefix of the names of the new databases")
+    parser.add_argument("--scattered", action="store_true", help="spread the due messages among all rows")
     options = parser.parse_args(argv)
     names = {size: f"{options.prefix}claim_{size}" for size in options.sizes}
     setup(list(names.values()))
@@ -28,8 +28,8 @@ def main(argv: list[str]) -> None:
 
     from django_messente_dlr.models import PendingPoll
 
-    told: dict[int, list[float]] = {size: [] for size in names}
-    due = {size: max(size // PENDING, CLAIM * (options.rounds + 1)) for size in names}
+    durations: dict[int, list[float]] = {size: [] for size in names}
+    due = {size: max(size // PENDING_SHARE, BATCH * (options.rounds + 1)) for size in names}
     with databases(list(names.values())):
         for size, name in names.items():
             fill(name, count=size, due=due[size], scattered=options.scattered)
@@ -37,21 +37,21 @@ def main(argv: list[str]) -> None:
             for size, name in names.items():
                 Router.alias = name
                 began = time.perf_counter()
-                claimed = PendingPoll.objects.claim(CLAIM, now=timezone.now(), lease=timedelta(minutes=5))
-                if number:  # the first one warms up
-                    told[size].append(time.perf_counter() - began)
-                assert len(claimed) == CLAIM
-        print(f"{machine()}, PostgreSQL; {CLAIM} claimed at a time; medians of {options.rounds} interleaved rounds\n")
+                claimed = PendingPoll.objects.claim(BATCH, now=timezone.now(), lease=timedelta(minutes=5))
+                if number:  # the first round is not counted: it fills caches
+                    durations[size].append(time.perf_counter() - began)
+                assert len(claimed) == BATCH
+        print(f"{machine()}, PostgreSQL; {BATCH} messages claimed at a time; medians of {options.rounds} rounds\n")
         line = "  ".join("=" * width for width in WIDTHS)
         print(line, _row("messages", "due", "claim (ms)", "ratio", "range (ms)"), line, sep="\n")
-        for size, times in told.items():
-            ratio = median(times) / median(told[options.sizes[0]])
+        for size, times in durations.items():
+            ratio = median(times) / median(durations[options.sizes[0]])
             spread = f"{min(times) * 1000:.1f} to {max(times) * 1000:.1f}"
             print(_row(f"{size:,}", f"{due[size]:,}", f"{median(times) * 1000:.1f}", f"{ratio:.2f}", spread))
         print(line)
         Router.alias = names[options.sizes[-1]]
-        query = PendingPoll.objects.using(Router.alias).due(timezone.now())[:CLAIM]
-        print(f"\nThe plan among {options.sizes[-1]:,}:\n\n{query.explain(analyze=True, buffers=True)}")
+        query = PendingPoll.objects.using(Router.alias).due(timezone.now())[:BATCH]
+        print(f"\nQuery plan with {options.sizes[-1]:,} messages:\n\n{query.explain(analyze=True, buffers=True)}")
 
 
 def _row(*cells: str) -> str:

@@ -1,4 +1,4 @@
-"""PostgreSQL databases for one run: made, filled with messages by SQL, and dropped."""
+"""PostgreSQL databases for one run: create them, fill them with messages by SQL, and drop them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PENDING = "django_messente_dlr_pendingpoll"
 
 
 class Router:
-    """Has everything use the database that is chosen at the time."""
+    """Send every query to the database in `alias`."""
 
     alias = "default"
 
@@ -29,7 +29,7 @@ class Router:
 
 
 def setup(names: Sequence[str]) -> None:
-    """Set Django up with databases of these names; the first is the default."""
+    """Set up Django with databases of these names; the first is the default."""
     entries = {name: entry("postgres", name) for name in names}
     os.environ["BENCH_DATABASES"] = json.dumps({"default": entries[names[0]], **entries})
     os.environ["DJANGO_SETTINGS_MODULE"] = "benchmarks.poll.settings"
@@ -39,35 +39,35 @@ def setup(names: Sequence[str]) -> None:
 
 @contextmanager
 def databases(names: Sequence[str]) -> Iterator[None]:
-    """Make databases with their tables, and drop them at the end. Django must be set up with them."""
+    """Create databases with their tables, and drop them at the end; call `setup` with the same names first."""
     from django.core.management import call_command
     from django.db import connections
 
-    made: list[str] = []
+    created: list[str] = []
     try:
         for name in names:
             with connections[name].creation._nodb_cursor() as cursor:
                 cursor.execute(f"CREATE DATABASE {name}")
-            made.append(name)
+            created.append(name)
             Router.alias = name
             call_command("migrate", database=name, verbosity=0)
         yield
     finally:
         connections.close_all()
-        for name in made:
+        for name in created:
             with connections[name].creation._nodb_cursor() as cursor:
                 cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def fill(name: str, *, count: int, due: int, scattered: bool = False) -> None:
-    """Have a database hold ``count`` messages, of which ``due`` are due and the others are delivered.
+    """Replace the rows of a database by ``count`` messages; ``due`` of these are due, and the others are delivered.
 
     Args:
-        name: the database.
+        name: the name of the database.
         count: the number of all messages.
-        due: the number of those that are due, in an order of their own.
-        scattered: whether these are spread evenly among the others, instead of being the newest, as they are where
-            nobody has delayed them.
+        due: the number of due messages; their due times have no relation to their ids.
+        scattered: whether the due messages are spread evenly among the others. Otherwise they are the newest, as in a
+            project where polling is not behind.
     """
     from django.db import connections
 
@@ -86,10 +86,10 @@ def fill(name: str, *, count: int, due: int, scattered: bool = False) -> None:
         cursor.execute(
             f"INSERT INTO {TABLE} ({names}) SELECT {values} FROM generate_series(1, {count}) AS series (n)"
         )
-        # From the newest to the oldest, so that what was due first does not lie at one end.
+        # From the newest to the oldest, with random due times: the rows that are due first are not stored together.
         cursor.execute(
             f"INSERT INTO {PENDING} (message_id, account, due_at) SELECT id, account, now() - random() * interval"
             f" '1 hour' FROM {TABLE} WHERE status = 'sent' ORDER BY id DESC"
         )
         cursor.execute(f"VACUUM ANALYZE {TABLE}, {PENDING}")
-        cursor.execute("CHECKPOINT")  # so that no turn pays for the filling
+        cursor.execute("CHECKPOINT")  # otherwise the writes of the filled tables slow the measured run

@@ -1,11 +1,14 @@
-"""A project with nothing but this package; ``BENCH_DATABASES`` has its databases, ``BENCH_URL`` its Messente."""
+"""Settings of a project with this package only.
+
+``BENCH_DATABASES`` contains ``DATABASES`` as JSON; ``BENCH_URL`` is the address of the stub server.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 
-SECRET_KEY = "a key for the benchmark alone, long enough for Django's own checks to be content"
+SECRET_KEY = "only-for-the-benchmark, and long enough for the system checks of Django"
 DEBUG = False
 USE_TZ = True
 TIME_ZONE = "UTC"
@@ -17,6 +20,6 @@ MESSENTE_DLR = {
     "USERNAME": "bench",
     "PASSWORD": "a-password-of-the-benchmark",
     "API_HOSTS": [os.environ.get("BENCH_URL", "http://127.0.0.1:9")],
-    # What is measured is how fast it can, not how fast Messente lets it.
+    # So high that it never limits the run: the benchmark measures the package, not the rate limit of Messente.
     "POLL_RATE": 1_000_000.0,
 }

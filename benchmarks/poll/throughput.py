@@ -1,4 +1,7 @@
-"""Ask about messages that are answered after 100 ms and written to PostgreSQL, beside a loop of ``requests.get``."""
+"""Poll messages from a server that answers after 100 ms, and compare with a loop of ``requests.get``.
+
+The results are written to PostgreSQL.
+"""
 
 from __future__ import annotations
 
@@ -18,12 +21,12 @@ from benchmarks.receive.table import machine
 
 DELAY = 0.1
 WIDTHS = (22, 9, 12, 9, 16, 13)
-HEAD = ("how", "messages", "messages/s", "of ideal", "CPU/message (ms)", "memory (MiB)")
+HEAD = ("method", "messages", "messages/s", "of ideal", "CPU/message (ms)", "memory (MiB)")
 
 
 @contextmanager
-def answering(*, tls: bool) -> Iterator[dict[str, str]]:
-    """Run a Messente; yield what the environment of who asks it needs."""
+def stub_server(*, tls: bool) -> Iterator[dict[str, str]]:
+    """Run the stub server; yield the environment variables that a measured run needs to reach it."""
     with tempfile.TemporaryDirectory() as folder:
         certificate, key = Path(folder) / "certificate.pem", Path(folder) / "key.pem"
         if tls:
@@ -32,7 +35,7 @@ def answering(*, tls: bool) -> Iterator[dict[str, str]]:
             subprocess.run([*command, *names], check=True, capture_output=True)
         arguments = [str(DELAY), *([str(certificate), str(key)] if tls else [])]
         server = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.poll.answering", *arguments],
+            [sys.executable, "-m", "benchmarks.poll.stub_server", *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -50,46 +53,50 @@ def answering(*, tls: bool) -> Iterator[dict[str, str]]:
 def main(argv: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.poll throughput", description=__doc__)
     parser.add_argument("--messages", type=int, default=2000)
-    parser.add_argument("--loop-messages", type=int, default=100, help="for the loop, which takes 100 ms for each")
+    parser.add_argument("--loop-messages", type=int, default=100, help="messages of the loop (100 ms each)")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--concurrency", type=int, nargs="+", default=[16, 64])
     parser.add_argument("--scheme", nargs="+", choices=["http", "https"], default=["http", "https"])
-    parser.add_argument("--prefix", default="bench_", help="of the database that is made and dropped")
+    parser.add_argument("--prefix", default="bench_", help="prefix of the name of the new database")
     options = parser.parse_args(argv)
     name = f"{options.prefix}throughput"
     setup([name])
-    print(f"{machine()}, PostgreSQL; answers after {DELAY * 1000:.0f} ms; medians of {options.rounds} rounds")
-    turns = [("loop", options.loop_messages, 1)]
-    turns += [(how, options.messages, each) for each in options.concurrency for how in ("sessions", "ours")]
+    print(f"{machine()}, PostgreSQL; responses after {DELAY * 1000:.0f} ms; medians of {options.rounds} rounds")
+    runs = [("loop", options.loop_messages, 1)]
+    runs += [(method, options.messages, n) for n in options.concurrency for method in ("sessions", "ours")]
     with databases([name]):
         for scheme in options.scheme:
-            told: dict[tuple[str, int, int], list[dict[str, float]]] = {turn: [] for turn in turns}
-            with answering(tls=scheme == "https") as environment:
+            results: dict[tuple[str, int, int], list[dict[str, float]]] = {run: [] for run in runs}
+            with stub_server(tls=scheme == "https") as environment:
                 for _ in range(options.rounds):
-                    for how, messages, concurrency in turns:
+                    for method, messages, concurrency in runs:
                         fill(name, count=messages, due=messages)
-                        command = [sys.executable, "-m", "benchmarks.poll.turn", how, str(messages), str(concurrency)]
-                        done = subprocess.run(
-                            [*command, name], check=True, stdout=subprocess.PIPE, env={**os.environ, **environment}
+                        run_options = [method, str(messages), str(concurrency), name]
+                        process = subprocess.run(
+                            [sys.executable, "-m", "benchmarks.poll.run", *run_options],
+                            check=True,
+                            stdout=subprocess.PIPE,
+                            env={**os.environ, **environment},
                         )
-                        told[how, messages, concurrency].append(json.loads(done.stdout))
-            print(f"\n{scheme}:\n\n{table(told)}", flush=True)
+                        results[method, messages, concurrency].append(json.loads(process.stdout))
+            print(f"\n{scheme}:\n\n{table(results)}", flush=True)
 
 
-def table(told: dict[tuple[str, int, int], list[dict[str, float]]]) -> str:
+def table(results: dict[tuple[str, int, int], list[dict[str, float]]]) -> str:
+    """Return the medians of all runs as a table in reStructuredText."""
     line = "  ".join("=" * width for width in WIDTHS)
     rows = [line, _row(*HEAD), line]
-    for (how, messages, concurrency), turns in told.items():
-        seconds = median(turn["seconds"] for turn in turns)
+    for (method, messages, concurrency), runs in results.items():
+        seconds = median(run["seconds"] for run in runs)
         ideal = messages * DELAY / concurrency
         rows.append(
             _row(
-                "loop of requests.get" if how == "loop" else f"{how}, {concurrency} threads",
+                "loop of requests.get" if method == "loop" else f"{method}, {concurrency} threads",
                 str(messages),
                 f"{messages / seconds:.0f}",
                 f"{seconds / ideal:.2f}",
-                f"{median(turn['cpu'] for turn in turns) / messages * 1000:.2f}",
-                f"{median(turn['memory'] for turn in turns):.0f}",
+                f"{median(run['cpu'] for run in runs) / messages * 1000:.2f}",
+                f"{median(run['memory'] for run in runs):.0f}",
             )
         )
     return "\n".join([*rows, line])

@@ -1,1 +1,1 @@
-"""The receiving path beside seven ways to do less: ``python -m benchmarks.receive --help``."""
+"""Compare the receiving path with seven simpler handlers: ``python -m benchmarks.receive --help``."""

@@ -1,4 +1,4 @@
-"""Measure the receiving path beside seven ways to do less, and print a table for each database and server shape."""
+"""Compare the receiving path with seven simpler handlers, and print a table for each database and server shape."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from benchmarks.receive.servers import SHAPES
 from benchmarks.receive.table import machine, table
 
 DATABASES = ("postgres", "mariadb", "sqlite")
-STANDARD = ("a", "e", "c", "c2", "d", "g", "f", "orm", "orm, receivers", "ours", "ours, receivers")
-OTHERS = ("ours, account", "ours, POST", "ours, POST, receivers")
+DEFAULT_HANDLERS = ("a", "e", "c", "c2", "d", "g", "f", "orm", "orm, receivers", "ours", "ours, receivers")
+MORE_HANDLERS = ("ours, account", "ours, POST", "ours, POST, receivers")
 
 
 def main() -> None:
-    arguments = _arguments()
+    arguments = _parse_arguments()
     print(f"{machine()}; {arguments.messages:,} messages; {arguments.connections} connections;")
     print(
         f"medians of {arguments.rounds} interleaved rounds of {arguments.requests} requests;"
@@ -33,7 +33,7 @@ def main() -> None:
             plan = Plan(
                 database=database,
                 shape=shape,
-                handlers=arguments.handlers or [*STANDARD, *(OTHERS if arguments.all else ())],
+                handlers=arguments.handlers or [*DEFAULT_HANDLERS, *(MORE_HANDLERS if arguments.all else ())],
                 rounds=arguments.rounds,
                 requests=arguments.requests,
                 connections=arguments.connections,
@@ -45,30 +45,31 @@ def main() -> None:
             title = f"{database}, {shape}"
             if database == "postgres" and arguments.pg_options:
                 title += f", OPTIONS = {PG_OPTIONS}"
-            print(f"{title}\n\n{table(plan, _series(plan))}\n", flush=True)
+            print(f"{title}\n\n{table(plan, _run_series(plan))}\n", flush=True)
 
 
-def _series(plan: Plan) -> list[Turn]:
+def _run_series(plan: Plan) -> list[Turn]:
+    """Run a series in a new process, and return its turns."""
     with tempfile.NamedTemporaryFile("r") as file:
         command = [sys.executable, "-m", "benchmarks.receive.series", json.dumps(asdict(plan)), file.name]
         subprocess.run(command, check=True)
         return [Turn(**turn) for turn in json.loads(Path(file.name).read_text())]
 
 
-def _arguments() -> argparse.Namespace:
+def _parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.receive", description=__doc__)
-    parser.add_argument("--database", action="append", choices=DATABASES, help="again for another; all by default")
-    parser.add_argument("--shape", action="append", choices=list(SHAPES), help="of the server; both by default")
-    parser.add_argument("--handlers", type=lambda told: told.split(";"), help="their names, with ; between them")
-    parser.add_argument("--peer", default=Plan.peer, help="by which the others are told; --handlers has to name it")
-    parser.add_argument("--all", action="store_true", help="ours in further ways: account's URL, POST")
+    parser.add_argument("--database", action="append", choices=DATABASES, help="may be repeated; default: all")
+    parser.add_argument("--shape", action="append", choices=list(SHAPES), help="shape of the server; default: both")
+    parser.add_argument("--handlers", type=lambda names: names.split(";"), help="names, separated by semicolons")
+    parser.add_argument("--peer", default=Plan.peer, help="base of the ratios; must be in --handlers")
+    parser.add_argument("--all", action="store_true", help="also measure account URLs and POST")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--requests", type=int, default=3000, help="a round and handler")
+    parser.add_argument("--requests", type=int, default=3000, help="requests per handler and round")
     parser.add_argument("--connections", type=int, default=8)
-    parser.add_argument("--messages", type=int, default=100_000, help="without a report, in the tables")
+    parser.add_argument("--messages", type=int, default=100_000, help="messages without a report in the tables")
     parser.add_argument("--pg-options", action="store_true", help=f"set PostgreSQL's OPTIONS to {PG_OPTIONS}")
-    parser.add_argument("--prefix", default="bench_", help="of the names of the databases that are made and dropped")
-    parser.add_argument("--quick", action="store_true", help="3 rounds of 500 requests: a look, no measurement")
+    parser.add_argument("--prefix", default="bench_", help="prefix of the names of the new databases")
+    parser.add_argument("--quick", action="store_true", help="3 rounds of 500 requests; not a measurement")
     arguments = parser.parse_args()
     if arguments.quick:
         arguments.rounds, arguments.requests = 3, 500

@@ -1,4 +1,4 @@
-"""The three databases: made for one run, filled with messages by their own SQL, and dropped after it."""
+"""The three databases: create one for a run, fill it with messages by SQL, and drop it at the end."""
 
 from __future__ import annotations
 
@@ -14,25 +14,27 @@ DEFAULTS = {
     "sqlite": "",
 }
 ENGINES = {"postgres": "postgresql", "mariadb": "mysql", "sqlite": "sqlite3"}
-# A writer at a time: begin as one, wait for the other, and let readers read meanwhile.
+# SQLite allows one writer at a time: take the write lock at the start of a transaction and wait for it at most 20 s.
+# With a write-ahead log, readers do not wait for the writer.
 SQLITE = {
     "timeout": 20,
     "transaction_mode": "IMMEDIATE",
     "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
 }
-# Django documents both for PostgreSQL: parameters are bound by the server, which keeps the plan of a statement.
+# Django documents both options for PostgreSQL: the server binds the parameters, and psycopg prepares a statement
+# after five executions.
 PG_OPTIONS = {"server_side_binding": True, "prepare_threshold": 5}
-# Messages that are delivered before a measurement begins, each with its report. A plan that PostgreSQL prepares while
-# the table of reports is empty reads the whole table later.
+# The number of messages that are delivered before the measurement, each with its report. If PostgreSQL prepares a
+# plan while the table of reports is empty, that plan later reads the whole table.
 REPORTED = 20_000
-# The numbers n of messages, in the SQL of each database.
+# The numbers n of the messages, as a FROM clause for each database.
 SERIES = {
     "postgres": "FROM generate_series({first}, {last}) AS series (n)",
     "mariadb": "FROM (SELECT seq AS n FROM seq_{first}_to_{last}) AS series",
-    "sqlite": "FROM (WITH RECURSIVE counted (n) AS"
-    " (SELECT {first} UNION ALL SELECT n + 1 FROM counted WHERE n < {last}) SELECT n FROM counted) AS series",
+    "sqlite": "FROM (WITH RECURSIVE numbers (n) AS"
+    " (SELECT {first} UNION ALL SELECT n + 1 FROM numbers WHERE n < {last}) SELECT n FROM numbers) AS series",
 }
-# The number n as text, and a fingerprint made of it.
+# The number n as text, and a fingerprint computed from it.
 TEXTS = {"postgres": "n::text", "mariadb": "n", "sqlite": "n"}
 FINGERPRINTS = {
     "postgres": "encode(sha256(n::text::bytea), 'hex')",
@@ -111,7 +113,7 @@ COLUMNS = {
 def entry(database: str, name: str, *, pg_options: bool = False) -> dict[str, Any]:
     """Return the entry of ``DATABASES`` for a new database.
 
-    The server is that of ``BENCH_POSTGRES_URL`` or ``BENCH_MARIADB_URL``, or the one on this machine.
+    ``BENCH_POSTGRES_URL`` and ``BENCH_MARIADB_URL`` select the server; the default is the one on this machine.
 
     Args:
         database: postgres, mariadb or sqlite.
@@ -140,7 +142,7 @@ def message_id(number: int) -> str:
 
 
 def create() -> None:
-    """Make the database of the settings with all tables in it."""
+    """Create the database of the settings with all its tables."""
     from django.core.management import call_command
     from django.db import connection
 
@@ -157,7 +159,7 @@ def drop() -> None:
 
     connection.close()
     if connection.vendor == "sqlite":
-        return  # its folder goes with the run
+        return  # the temporary folder is deleted at the end of the run
     with connection.creation._nodb_cursor() as cursor:  # type: ignore[attr-defined]
         force = " WITH (FORCE)" if connection.vendor == "postgresql" else ""
         cursor.execute(f"DROP DATABASE {connection.settings_dict['NAME']}{force}")
@@ -229,8 +231,8 @@ def _sha256(number: int) -> str:
     return hashlib.sha256(str(number).encode()).hexdigest()
 
 
-def done(table: str, first: int, last: int) -> int:
-    """Return how many of the messages with these numbers are known to be delivered.
+def count_delivered(table: str, first: int, last: int) -> int:
+    """Return how many of the messages with these numbers have the status delivered.
 
     Args:
         table: one of `COLUMNS`.
@@ -245,8 +247,8 @@ def done(table: str, first: int, last: int) -> int:
         return int(cursor.fetchone()[0])
 
 
-def reports() -> int:
-    """Return how many reports this package has written and, if a receiver is connected, dispatched."""
+def count_reports() -> int:
+    """Return how many reports this package has written and dispatched."""
     from django_messente_dlr.models import DeliveryReport
 
     return DeliveryReport.objects.filter(dispatched_at__isnull=False, dispatch_due_at=None).count()

@@ -1,4 +1,4 @@
-"""The handlers side by side: what each is, and the request that Messente (for e: Postmark) sends it."""
+"""The compared handlers, and the request that Messente (for e: Postmark) sends to each."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from benchmarks.receive.databases import message_id
 
 @dataclass(frozen=True)
 class Handler:
-    """One way to take a report.
+    """One way to receive a report.
 
     Attributes:
         name: its name in the table.
-        about: what it is.
-        path: where it answers; "" for our own URLs.
-        databases: where it works.
+        about: a description.
+        path: the path of its URL; "" for the callback URLs of this package.
+        databases: the databases that it supports.
         receivers: whether a receiver is connected to every signal in its server.
         fast_path: whether the fast path is on in its server.
     """
@@ -32,12 +32,12 @@ class Handler:
     fast_path: bool = True
 
     def request(self, number: int) -> bytes:
-        """Return the request that tells that the message of this number was delivered."""
+        """Return the request that reports the message with this number as delivered."""
         if self.path == "/e/":
             return _postmark(self.path, number)
         if self.name.startswith("ours, POST"):
             return _omnichannel(number)
-        path = self.path or _our_path("account" if "account" in self.name else number)
+        path = self.path or _callback_path(None if "account" in self.name else number)
         query = f"sms_unique_id={message_id(number)}&stat=DELIVRD&err=000"
         return _http(f"GET {path}?{query}")
 
@@ -65,10 +65,14 @@ HANDLERS = {
 OURS = tuple(handler.name for handler in HANDLERS.values() if not handler.path)
 
 
-def _our_path(whose: int | str) -> str:
+def _callback_path(message_number: int | None) -> str:
+    """Return the path of the signed callback URL of a message, or of the account if the number is None."""
     from django_messente_dlr import callbacks
 
-    url = callbacks.callback_url() if isinstance(whose, str) else callbacks.message_callback_url(whose, "default")
+    if message_number is None:
+        url = callbacks.callback_url()
+    else:
+        url = callbacks.message_callback_url(message_number, "default")
     return url.removeprefix("http://127.0.0.1")
 
 
@@ -76,7 +80,7 @@ def _omnichannel(number: int) -> bytes:
     from django_messente_dlr import conf
     from django_messente_dlr.messente import signatures
 
-    told = {
+    payload = {
         "status": "DELIVRD",
         "sender": "Shop",
         "err": 0,
@@ -88,17 +92,17 @@ def _omnichannel(number: int) -> bytes:
         "timestamp": "2024-05-06T07:08:09.123456",
         "price_info": {"part_price": "0.1", "parts_count": 2, "total_price": "0.2"},
     }
-    body = json.dumps(told).encode()
+    body = json.dumps(payload).encode()
     signature = signatures.sign(body, conf.account("default").password)
     return _http("POST /messente/dlr/", body, f"{signatures.HEADER}: {signature}")
 
 
 def _postmark(path: str, number: int) -> bytes:
-    told = {
+    payload = {
         "RecordType": "Delivery",
         "ServerID": 23,
         "MessageID": message_id(number),
-        "Recipient": "somebody@example.com",
+        "Recipient": "recipient@example.com",
         "Tag": "welcome",
         "DeliveredAt": "2024-05-06T07:08:09Z",
         "Details": "Test delivery webhook details",
@@ -106,7 +110,7 @@ def _postmark(path: str, number: int) -> bytes:
         "Metadata": {"order": "17"},
     }
     login = base64.b64encode(settings.ANYMAIL["WEBHOOK_SECRET"].encode()).decode()
-    return _http(f"POST {path}", json.dumps(told).encode(), f"Authorization: Basic {login}")
+    return _http(f"POST {path}", json.dumps(payload).encode(), f"Authorization: Basic {login}")
 
 
 def _http(start: str, body: bytes | None = None, *headers: str) -> bytes:

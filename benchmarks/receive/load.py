@@ -1,6 +1,6 @@
-"""A load generator: so many connections, each with one request under way, until all requests are answered.
+"""A load generator: send requests over several connections, one request at a time on each.
 
-It is a process of its own and does as little as it can: the requests come as bytes, made before the clock starts.
+It runs in its own process and does little work itself: it gets the requests as bytes, built before the clock starts.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 
 @dataclass
 class Connection:
-    """One connection to the server, made again whenever the server closes it."""
+    """One connection to the server, opened again after the server closes it."""
 
     port: int
     selector: selectors.BaseSelector
@@ -34,16 +34,16 @@ class Connection:
         self.sock.sendall(request)
 
     def receive(self) -> int | None:
-        """Return the status once the response is whole, None before."""
+        """Return the HTTP status if the response is complete, otherwise None; 0 if the server sent no response."""
         assert self.sock is not None
         chunk = self.sock.recv(65536)
         self.received += chunk
-        head, found, body = bytes(self.received).partition(b"\r\n\r\n")
+        head, separator, body = bytes(self.received).partition(b"\r\n\r\n")
         lower = head.lower()
         if not chunk:
             self.close()
-            return int(head.split(b" ", 2)[1]) if found else 0
-        if not found:
+            return int(head.split(b" ", 2)[1]) if separator else 0
+        if not separator:
             return None
         length = lower.partition(b"content-length:")[2].partition(b"\r\n")[0]
         if not length or len(body) < int(length):
@@ -60,18 +60,22 @@ class Connection:
 
 
 def load(requests: list[bytes], *, port: int, connections: int) -> dict[str, object]:
-    """Send all requests; return the time that took (s), each one's latency (s), and what was answered."""
+    """Send all requests; return the total time (s), the latencies (s) and the count of each HTTP status.
+
+    Raises:
+        TimeoutError: no response for 30 seconds.
+    """
     selector = selectors.DefaultSelector()
-    waiting = iter(requests)
+    remaining = iter(requests)
     statuses: dict[int, int] = {}
     latencies: list[float] = []
     began = time.perf_counter()
-    for _, request in zip(range(connections), waiting, strict=False):
+    for _, request in zip(range(connections), remaining, strict=False):
         Connection(port, selector).send(request)
     while len(latencies) < len(requests):
         events = selector.select(timeout=30)
         if not events:
-            raise TimeoutError("The server has not answered for 30 seconds.")
+            raise TimeoutError("The server sent no response for 30 seconds.")
         for key, _ in events:
             connection: Connection = key.data
             status = connection.receive()
@@ -79,11 +83,11 @@ def load(requests: list[bytes], *, port: int, connections: int) -> dict[str, obj
                 continue
             latencies.append(time.perf_counter() - connection.began)
             statuses[status] = statuses.get(status, 0) + 1
-            if (request := next(waiting, None)) is not None:
+            if (request := next(remaining, None)) is not None:
                 connection.send(request)
     return {"elapsed": time.perf_counter() - began, "latencies": latencies, "statuses": statuses}
 
 
 if __name__ == "__main__":
-    blob = Path(sys.argv[1]).read_bytes()
-    sys.stdout.write(json.dumps(load(blob.split(b"\0")[:-1], port=int(sys.argv[2]), connections=int(sys.argv[3]))))
+    content = Path(sys.argv[1]).read_bytes()
+    sys.stdout.write(json.dumps(load(content.split(b"\0")[:-1], port=int(sys.argv[2]), connections=int(sys.argv[3]))))

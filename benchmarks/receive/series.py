@@ -1,6 +1,7 @@
 """One series: one database, one shape of server, all handlers in interleaved rounds.
 
-Started by ``__main__`` as a process of its own, because Django's settings are one database's for ever.
+``__main__`` starts a new process for each series, because the database of a process cannot change after Django is set
+up.
 """
 
 from __future__ import annotations
@@ -26,18 +27,18 @@ THEIR_TABLE = "byhand_sms"
 
 @dataclass
 class Plan:
-    """What a series does.
+    """The options of a series.
 
     Attributes:
         database: postgres, mariadb or sqlite.
         shape: sync or threads.
-        handlers: their names.
-        rounds: how often each has its turn.
-        requests: how many requests a turn has.
-        connections: how many of them are under way at a time.
-        messages: how many messages without a report the tables have.
-        prefix: what the database's name begins with.
-        peer: the handler to which the ratios are.
+        handlers: the names of the handlers.
+        rounds: the number of turns of each handler.
+        requests: the number of requests of a turn.
+        connections: the number of connections, each with one request at a time.
+        messages: the number of messages without a report in the tables.
+        prefix: the prefix of the database's name.
+        peer: the handler that the ratios refer to.
         pg_options: whether PostgreSQL has `databases.PG_OPTIONS`.
     """
 
@@ -55,7 +56,7 @@ class Plan:
 
 @dataclass
 class Turn:
-    """What one handler did in one round."""
+    """The measurements of one handler in one round: requests per second, and latencies in seconds."""
 
     handler: str
     round: int
@@ -65,14 +66,14 @@ class Turn:
 
 
 class Messages:
-    """Hands out the numbers of messages not reported about yet, in the order of sending, a little shuffled."""
+    """Hand out the numbers of messages without a report: oldest first, shuffled within a turn."""
 
     def __init__(self, first: int, last: int) -> None:
         self.last = last
         self.next = {True: first, False: first}
 
     def take(self, count: int, *, ours: bool) -> list[int] | None:
-        """Return the next ``count`` numbers, or None where there are not so many any more."""
+        """Return the next ``count`` numbers, or None if fewer are left."""
         first = self.next[ours]
         if first + count > self.last + 1:
             return None
@@ -84,21 +85,21 @@ class Messages:
 
 @contextlib.contextmanager
 def database(plan: Plan) -> Iterator[None]:
-    """Have a database of that kind, filled, for as long as the series runs."""
+    """Create a filled database for the plan, and drop it at the end."""
     with empty_database(plan):
         fill(plan)
         yield
 
 
 def fill(plan: Plan) -> Messages:
-    """Fill the tables; return the messages without a report."""
+    """Fill the tables, and return the messages without a report."""
     databases.fill(plan.database, plan.messages, reported=databases.REPORTED)
     return Messages(databases.REPORTED + 1, databases.REPORTED + plan.messages)
 
 
 @contextlib.contextmanager
 def empty_database(plan: Plan) -> Iterator[None]:
-    """Have a database of that kind with all tables, and Django set up with it."""
+    """Create a database with empty tables and set up Django with it; drop the database at the end."""
     with tempfile.TemporaryDirectory() as folder:
         name = f"{plan.prefix}receive_{os.getpid()}"
         path = f"{folder}/db.sqlite3" if plan.database == "sqlite" else name
@@ -130,7 +131,7 @@ def run(plan: Plan) -> list[Turn]:
             for switches in sorted({(handler.receivers, handler.fast_path) for handler in handlers})
         }
         for number in range(-1, plan.rounds):
-            # The first round is not counted: connections are made, code is compiled, caches fill.
+            # The first round is not counted: it opens connections, compiles code and fills caches.
             count = plan.requests if number >= 0 else max(plan.requests // 5, plan.connections * 10)
             random.shuffle(handlers)
             for handler in handlers:
@@ -140,37 +141,37 @@ def run(plan: Plan) -> list[Turn]:
                     messages, written = fill(plan), 0
                     numbers = messages.take(count, ours=ours)
                     if numbers is None:
-                        raise RuntimeError("There are fewer messages than a turn has requests.")
+                        raise RuntimeError("A turn has more requests than there are messages.")
                 port = ports[handler.receivers, handler.fast_path]
                 result = drive([handler.request(sent) for sent in numbers], port, plan.connections)
                 if set(result["statuses"]) != {"200"}:
                     raise RuntimeError(f"{handler.name} answered {result['statuses']}")
                 written += count if ours else 0
-                _check(handler.name, numbers, written, ours=ours)
+                _check_written(handler.name, numbers, written, ours=ours)
                 if number >= 0:
                     turns.append(_turn(handler.name, number, result))
     return turns
 
 
-def _check(name: str, numbers: Sequence[int], written: int, *, ours: bool) -> None:
-    """Raise RuntimeError unless what was answered 200 is in the database."""
+def _check_written(name: str, numbers: Sequence[int], written: int, *, ours: bool) -> None:
+    """Raise RuntimeError unless every report with a response of 200 is in the database."""
     if name == "a":
         return
     table = OUR_TABLE if ours else THEIR_TABLE
-    if (done := databases.done(table, min(numbers), max(numbers))) != len(numbers):
-        raise RuntimeError(f"{name} answered 200 to {len(numbers)} deliveries and has written {done}.")
-    if ours and (reports := databases.reports() - databases.REPORTED) != written:
-        raise RuntimeError(f"The handlers of this package have dispatched {reports} reports of {written}.")
+    if (delivered := databases.count_delivered(table, min(numbers), max(numbers))) != len(numbers):
+        raise RuntimeError(f"{name} answered 200 to {len(numbers)} reports and wrote {delivered}.")
+    if ours and (reports := databases.count_reports() - databases.REPORTED) != written:
+        raise RuntimeError(f"The handlers of this package dispatched {reports} of {written} reports.")
 
 
 def drive(requests: Sequence[bytes], port: int, connections: int) -> dict[str, Any]:
-    """Send requests to a server, so many at a time; return what `load` tells of it."""
+    """Send requests to a server over ``connections`` connections; return the result of `load.load`."""
     with tempfile.NamedTemporaryFile() as file:
         file.write(b"".join(request + b"\0" for request in requests))
         file.flush()
         command = [sys.executable, "-m", "benchmarks.receive.load", file.name, str(port), str(connections)]
-        done = subprocess.run(command, stdout=subprocess.PIPE, check=True, timeout=600)
-    result: dict[str, Any] = json.loads(done.stdout)
+        process = subprocess.run(command, stdout=subprocess.PIPE, check=True, timeout=600)
+    result: dict[str, Any] = json.loads(process.stdout)
     return result
 
 
@@ -186,5 +187,5 @@ def _turn(handler: str, number: int, result: dict[str, Any]) -> Turn:
 
 
 if __name__ == "__main__":
-    told = Plan(**json.loads(sys.argv[1]))
-    Path(sys.argv[2]).write_text(json.dumps([asdict(turn) for turn in run(told)]))
+    plan = Plan(**json.loads(sys.argv[1]))
+    Path(sys.argv[2]).write_text(json.dumps([asdict(turn) for turn in run(plan)]))

@@ -1,4 +1,4 @@
-"""gunicorn, with or without a receiver for every signal and the fast path."""
+"""Run gunicorn with or without a receiver on every signal, and with or without the fast path."""
 
 from __future__ import annotations
 
@@ -47,4 +47,4 @@ def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
             return
         time.sleep(0.1)
-    raise TimeoutError("gunicorn did not answer within 30 seconds.")
+    raise TimeoutError("gunicorn did not accept a connection within 30 seconds.")

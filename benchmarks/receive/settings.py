@@ -1,4 +1,7 @@
-"""A project as ``startproject`` makes it, with persistent connections; the database comes by ``BENCH_DATABASE``."""
+"""Settings of a project as ``startproject`` creates it, with persistent connections.
+
+``BENCH_DATABASE`` contains the default database as JSON.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import json
 import os
 from importlib.util import find_spec
 
-SECRET_KEY = "a key for the benchmark alone, long enough for Django's own checks to be content"
+SECRET_KEY = "only-for-the-benchmark, and long enough for the system checks of Django"
 DEBUG = False
 ALLOWED_HOSTS = ["127.0.0.1"]
 USE_TZ = True
@@ -41,7 +44,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
-# Anymail's own protection of a webhook: HTTP basic authentication.
+# Anymail protects a webhook with HTTP basic authentication.
 ANYMAIL = {"WEBHOOK_SECRET": "anymail:a-secret-of-the-benchmark"}
 MESSENTE_DLR = {
     "USERNAME": "bench",

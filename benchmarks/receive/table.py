@@ -1,4 +1,4 @@
-"""Turns in, a table out: ratios within each round, their median, how sure that is, and their range."""
+"""Make a table from measured turns: medians, ratios within each round, and their intervals."""
 
 from __future__ import annotations
 
@@ -8,20 +8,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
-from benchmarks.receive.medians import sure
+from benchmarks.receive.medians import confidence_interval
 from benchmarks.receive.series import Plan, Turn
 
 WIDTHS = (20, 5, 12, 12, 10, 8, 9, 12)
 
 
 def machine() -> str:
-    """Return a sentence about the machine on which this runs."""
-    model = "a processor"
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        names = [
-            line.partition(":")[2].strip() for line in info.read_text().splitlines() if line.startswith("model name")
-        ]
+    """Return a description of this machine: its cores, processor, system and Python."""
+    model = "unknown processor"
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        lines = cpuinfo.read_text().splitlines()
+        names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
         model = names[0] if names else model
     return f"{os.cpu_count()} cores ({model}), {platform.system()}, Python {platform.python_version()}"
 
@@ -33,16 +32,21 @@ def table(plan: Plan, turns: Sequence[Turn]) -> str:
     rows = [line, _row(*heads), line]
     peers = {turn.round: turn for turn in turns if turn.handler == plan.peer}
     for name in plan.handlers:
-        own = [turn for turn in turns if turn.handler == name]
-        if not own:
+        handler_turns = [turn for turn in turns if turn.handler == name]
+        if not handler_turns:
             continue
-        rates, p99s = [turn.rate for turn in own], [turn.p99 for turn in own]
+        rates = [turn.rate for turn in handler_turns]
+        p99s = [turn.p99 for turn in handler_turns]
         cells = [name, "", "", "", f"{median(rates):.0f}", f"{median(p99s) * 1000:.1f}", "", ""]
         if peers:
-            ratios = [turn.rate / peers[turn.round].rate for turn in own]
-            slower = [turn.p99 / peers[turn.round].p99 for turn in own]
-            cells[1:4] = [f"{median(ratios):.2f}", _interval(*sure(ratios)), _interval(min(ratios), max(ratios))]
-            cells[6:] = [f"{median(slower):.2f}", _interval(*sure(slower))]
+            ratios = [turn.rate / peers[turn.round].rate for turn in handler_turns]
+            p99_ratios = [turn.p99 / peers[turn.round].p99 for turn in handler_turns]
+            cells[1:4] = [
+                f"{median(ratios):.2f}",
+                _interval(*confidence_interval(ratios)),
+                _interval(min(ratios), max(ratios)),
+            ]
+            cells[6:] = [f"{median(p99_ratios):.2f}", _interval(*confidence_interval(p99_ratios))]
         rows.append(_row(*cells))
     return "\n".join([*rows, line])
 

@@ -1,4 +1,4 @@
-"""A way in for every handler."""
+"""A URL for every handler."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from benchmarks.receive.byhand import views
 
 urlpatterns = [
     path("messente/", include("django_messente_dlr.urls")),
-    path("a/", views.nothing),
-    path("c/", views.raw),
+    path("a/", views.answer_only),
+    path("c/", views.raw_sql),
     path("c2/", views.one_statement),
     path("d/", views.get_and_save),
     path("e/", PostmarkTrackingWebhookView.as_view()),
-    path("f/", views.WithSerializer.as_view()),
-    path("g/", views.by_orm),
+    path("f/", views.SerializerView.as_view()),
+    path("g/", views.plain_orm),
 ]

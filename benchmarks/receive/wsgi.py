@@ -1,4 +1,4 @@
-"""The WSGI application. The environment selects what differs between the handlers.
+"""The WSGI application. Environment variables select what differs between the servers.
 
 ``BENCH_RECEIVERS=1`` connects a receiver to every signal. ``BENCH_FAST_PATH=0`` switches the fast path off, so that
 every report is recorded by the ORM path.
@@ -16,7 +16,7 @@ application = get_wsgi_application()
 counts: dict[str, int] = {}
 
 
-def counter(name: str) -> Any:
+def make_receiver(name: str) -> Any:
     """Return a receiver that only counts its calls."""
 
     def receiver(**kwargs: Any) -> None:
@@ -34,7 +34,7 @@ if os.environ.get("BENCH_RECEIVERS") == "1":
     from django_messente_dlr import signals
 
     for _name, _signal in signals.BY_NAME.items():
-        _signal.connect(counter(_name), weak=False)
+        _signal.connect(make_receiver(_name), weak=False)
 
 if os.environ.get("BENCH_FAST_PATH") == "0":
     from django_messente_dlr.receiving import fast_path

@@ -127,7 +127,7 @@ def rank_causes(count: StatusCounts) -> list[tuple[str | StrPromise, str, int]]:
         code = ErrorCode.from_code(int(err)) if err else None
         counts[code if code else None] += number
     return [
-        (code.meaning, str(code.value), number) if code else (_("Unknown or not told"), "unknown", number)
+        (code.meaning, str(code.value), number) if code else (_("Unknown cause"), "unknown", number)
         for code, number in sorted(counts.items(), key=lambda cause: (-cause[1], cause[0] is None, cause[0] or 0))
     ]
 

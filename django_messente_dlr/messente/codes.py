@@ -55,13 +55,13 @@ class Stat(enum.StrEnum):
     ACCEPTD = "ACCEPTD", DeliveryClass.SENT, _("Accepted for delivery; a final report may follow.")
     ACK = "ACK", DeliveryClass.SENT, _("Acknowledged; a final report may follow.")
     SENT = "SENT", DeliveryClass.SENT, _("Sent on; a final report may follow.")
-    UNKNOWN = "UNKNOWN", DeliveryClass.SENT, _("Nobody knows yet what became of it.")
-    UNDELIV = "UNDELIV", DeliveryClass.FAILED, _("It could not be delivered.")
+    UNKNOWN = "UNKNOWN", DeliveryClass.SENT, _("The status is not known yet.")
+    UNDELIV = "UNDELIV", DeliveryClass.FAILED, _("The message could not be delivered.")
     FAILED = "FAILED", DeliveryClass.FAILED, _("Delivery failed.")
-    EXPIRED = "EXPIRED", DeliveryClass.FAILED, _("It expired before it could be delivered.")
-    DELETED = "DELETED", DeliveryClass.FAILED, _("It was deleted before it was delivered.")
-    NACK = "NACK", DeliveryClass.FAILED, _("The next network on the way refused to take it.")
-    REJECTD = "REJECTD", DeliveryClass.REJECTED, _("It was rejected.")
+    EXPIRED = "EXPIRED", DeliveryClass.FAILED, _("The message expired before delivery.")
+    DELETED = "DELETED", DeliveryClass.FAILED, _("The message was deleted before delivery.")
+    NACK = "NACK", DeliveryClass.FAILED, _("The next network on the route refused the message.")
+    REJECTD = "REJECTD", DeliveryClass.REJECTED, _("The message was rejected.")
 
     @classmethod
     def from_code(cls, code: str) -> Stat | None:
@@ -86,7 +86,7 @@ class ErrorCode(enum.IntEnum):
         member.advice = advice
         return member
 
-    NO_ERROR = (0, None, _("No error"), _("Nothing needs to be done."))
+    NO_ERROR = (0, None, _("No error"), _("No action is needed."))
     DELIVERY_FAILURE = (
         1,
         DeliveryClass.FAILED,
@@ -97,7 +97,10 @@ class ErrorCode(enum.IntEnum):
         2,
         DeliveryClass.FAILED,
         _("Expired before delivery"),
-        _("The phone was out of reach for the message's validity (6 hours by default). Send it again if it matters."),
+        _(
+            "The phone was unreachable during the message's validity period (6 hours by default). Send the message "
+            "again if it is still needed."
+        ),
     )
     INVALID_NUMBER = (
         3,
@@ -127,25 +130,25 @@ class ErrorCode(enum.IntEnum):
         7,
         DeliveryClass.REJECTED,
         _("Sender name not allowed"),
-        _("Have the sender name verified by Messente, or send from one that already is."),
+        _("Verify the sender name with Messente, or use a sender name that is already verified."),
     )
     BLACKLISTED = (
         8,
         DeliveryClass.REJECTED,
         _("Number or operator blacklisted"),
-        _("Look at the account's blacklist, and ask Messente's support if the number is not on it."),
+        _("Check the account's blacklist, and ask Messente's support if the number is not on it."),
     )
     UNROUTABLE = (
         9,
         DeliveryClass.REJECTED,
-        _("Unroutable"),
-        _("No way leads to this operator now. Ask Messente's support about it."),
+        _("No route"),
+        _("There is currently no route to this operator. Ask Messente's support."),
     )
     SEEN = (
         10,
         DeliveryClass.SEEN,
         _("Seen by the recipient"),
-        _("Nothing needs to be done: this is not an error."),
+        _("No action is needed: this is not an error."),
     )
     TEMPORARY = (
         999,

@@ -23,7 +23,7 @@ class MessageStatistics(models.Model):
 
     span = models.CharField(_("span"), max_length=4, choices=Span.choices)
     starts_at = models.DateTimeField(_("starts at"))
-    counted_at = models.DateTimeField(_("counted at"))
+    counted_at = models.DateTimeField(_("updated at"))
     data = models.JSONField(_("data"), default=dict, blank=True)
 
     class Meta:

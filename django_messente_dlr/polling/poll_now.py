@@ -61,8 +61,8 @@ def can_poll(message: SmsMessage) -> bool:
 def unpollable_reason(message: SmsMessage) -> str:
     """Return why Messente cannot be polled for a message, as a sentence; "" if it can."""
     if message.account not in conf.accounts():
-        return gettext("Its account is not configured.")
-    return "" if message.sms_unique_id or message.omnimessage_id else gettext("Messente has given it no id.")
+        return gettext("The account of the message is not configured.")
+    return "" if message.sms_unique_id or message.omnimessage_id else gettext("The message has no ID from Messente.")
 
 
 def _final_result(message: SmsMessage, result: PollResult | None, row: SmsMessage | None) -> PollResult:

@@ -17,11 +17,11 @@ from django_messente_dlr.utils.rate_limiter import PollSkipped
 class PollOutcome(TextChoices):
     """The outcome of polling one message."""
 
-    FINAL = "final", _("Its end is known.")
-    STILL_PENDING = "open", _("Nothing final is known yet; it will be asked about again.")
-    UNRESOLVED = "unresolved", _("Messente told nothing final within its 48 hours.")
+    FINAL = "final", _("The final status is known.")
+    STILL_PENDING = "open", _("There is no final status yet. The message will be polled again.")
+    UNRESOLVED = "unresolved", _("Messente reported no final status within 48 hours.")
     REFUSED = "refused", _("Messente refuses the account.")
-    NOT_ASKED = "not_asked", _("Messente was not asked.")
+    NOT_ASKED = "not_asked", _("Messente was not polled.")
 
 
 ENDED = frozenset({PollOutcome.FINAL, PollOutcome.UNRESOLVED})

@@ -100,7 +100,7 @@ def _can_write(connection: BaseDatabaseWrapper) -> bool:
     if any(router.db_for_write(model) != connection.alias for model in (SmsMessage, PendingPoll, Account)):
         return False
     if not (connection.in_atomic_block or connection.get_autocommit()):
-        return False  # the project commits by itself
+        return False  # the project commits its own transactions
     supported = {
         "postgresql": True,
         "mysql": connection.features.has_select_for_update_skip_locked,

@@ -16,7 +16,7 @@ from django_messente_dlr.testing.callbacks import simulate_callback
 from django_messente_dlr.testing.factories import SmsMessageFactory
 from django_messente_dlr.testing.signals import SignalLog
 from django_messente_dlr.utils import db_retry
-from tests.locking import GENEROUS, Other, wait_until_somebody_waits
+from tests.locking import GENEROUS, Other, wait_until_blocked
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -57,7 +57,7 @@ def test_locked_message__is_waited_for_by_the_orm_path(written: list[bool], dlr_
     message = SmsMessageFactory.create()
 
     def change() -> object:
-        wait_until_somebody_waits()
+        wait_until_blocked()
         return SmsMessage.objects.filter(pk=message.pk).update(metadata={"order": 18})
 
     with locked(lock(message), change) as other:

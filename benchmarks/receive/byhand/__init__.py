@@ -1,1 +1,1 @@
-"""An app as its user would write it without us: two models and a view for every habit."""
+"""An app that a project would write without this package: two models, and a view for each common way to do it."""

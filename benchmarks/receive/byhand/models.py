@@ -1,6 +1,7 @@
-"""The tables that a project makes for itself: messages and, where it keeps one, a log of reports.
+"""The tables that a project would create for itself: messages and a log of reports.
 
-They have what ours have and the handlers need, and no index that would only slow them down.
+They have the columns of this package's tables that the handlers need. They have no index that the handlers do not
+use, because it would only make them slower.
 """
 
 from __future__ import annotations

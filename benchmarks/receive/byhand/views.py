@@ -1,4 +1,7 @@
-"""One view for every habit; each is told what it leaves out. What none of them does stands in the README."""
+"""One view for each common way to receive a report; each docstring names what the view omits.
+
+The README of the benchmarks lists what all of them omit.
+"""
 
 from __future__ import annotations
 
@@ -35,38 +38,38 @@ FROM logged WHERE byhand_sms.sms_unique_id = logged.sms_unique_id AND rank < %s
 """
 
 
-def nothing(request: HttpRequest) -> HttpResponse:
-    """a: answers, and does nothing."""
+def answer_only(request: HttpRequest) -> HttpResponse:
+    """a: return OK and do nothing."""
     return _ok()
 
 
-def raw(request: HttpRequest) -> HttpResponse:
-    """c: two statements in one transaction, in SQL."""
-    logged, moved = _values(request.GET)
+def raw_sql(request: HttpRequest) -> HttpResponse:
+    """c: run two SQL statements in one transaction."""
+    log_values, update_values = _values(request.GET)
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO byhand_log (sms_unique_id, stat, err, received_at, payload, fingerprint)"
             " VALUES (%s, %s, %s, %s, %s, %s)",
-            logged,
+            log_values,
         )
         cursor.execute(
             f"UPDATE byhand_sms SET status = %s, {_rank()} = %s, stat = %s, err = %s, finalised_at = %s"
             f" WHERE sms_unique_id = %s AND {_rank()} < %s",
-            [*moved[:-1], logged[0], moved[-1]],
+            [*update_values[:-1], log_values[0], update_values[-1]],
         )
     return _ok()
 
 
 def one_statement(request: HttpRequest) -> HttpResponse:
-    """c2: the same as one statement, which PostgreSQL alone takes."""
-    logged, moved = _values(request.GET)
+    """c2: do the same with one statement, which only PostgreSQL supports."""
+    log_values, update_values = _values(request.GET)
     with connection.cursor() as cursor:
-        cursor.execute(ONE_STATEMENT, [*logged, *moved])
+        cursor.execute(ONE_STATEMENT, [*log_values, *update_values])
     return _ok()
 
 
 def get_and_save(request: HttpRequest) -> HttpResponse:
-    """d: what Messente's documentation leads one to write. No log, no duplicates, no order."""
+    """d: do what Messente's documentation suggests: no log, no check for duplicates or for the order of reports."""
     sms = Sms.objects.get(sms_unique_id=request.GET["sms_unique_id"])
     sms.stat = request.GET["stat"]
     sms.status, sms.rank = STATUSES[sms.stat]
@@ -78,22 +81,22 @@ def get_and_save(request: HttpRequest) -> HttpResponse:
 
 @receiver(tracking)
 def on_tracking(sender: Any, event: Any, **kwargs: Any) -> None:
-    """e: Anymail's own view, and this receiver. No log, no duplicates, no order."""
+    """e: receive the signal of Anymail's view: no log, no check for duplicates or for the order of reports."""
     Sms.objects.filter(sms_unique_id=event.message_id).update(
         status="delivered", rank=50, stat=event.event_type, finalised_at=timezone.now()
     )
 
 
-class WithSerializer(APIView):
-    """f: Django REST framework, and the ORM."""
+class SerializerView(APIView):
+    """f: do the same as c with Django REST framework and the ORM."""
 
     authentication_classes = ()
     permission_classes = ()
 
     def get(self, request: Request) -> Response:
-        told = ReportSerializer(data=request.query_params)
-        told.is_valid(raise_exception=True)
-        _record_by_orm(told.validated_data)
+        serializer = ReportSerializer(data=request.query_params)
+        serializer.is_valid(raise_exception=True)
+        _record_with_orm(serializer.validated_data)
         return Response("OK", status=status.HTTP_200_OK)
 
 
@@ -103,48 +106,49 @@ class ReportSerializer(serializers.Serializer[Any]):
     err = serializers.CharField(allow_blank=True, required=False, default="")
 
 
-def by_orm(request: HttpRequest) -> HttpResponse:
-    """g: a plain Django view, and the ORM."""
-    _record_by_orm(request.GET)
+def plain_orm(request: HttpRequest) -> HttpResponse:
+    """g: do the same as c with a plain Django view and the ORM."""
+    _record_with_orm(request.GET)
     return _ok()
 
 
-def _record_by_orm(told: Any) -> None:
-    stat = told["stat"]
-    state, rank = STATUSES[stat]
-    err = int(told["err"] or 0)
+def _record_with_orm(report: Any) -> None:
+    stat = report["stat"]
+    new_status, rank = STATUSES[stat]
+    err = int(report["err"] or 0)
     now = timezone.now()
     with transaction.atomic():
         Log.objects.create(
-            sms_unique_id=told["sms_unique_id"],
+            sms_unique_id=report["sms_unique_id"],
             stat=stat,
             err=err,
             received_at=now,
-            payload={"sms_unique_id": told["sms_unique_id"], "stat": stat, "err": told["err"]},
-            fingerprint=_fingerprint(told["sms_unique_id"], stat, err),
+            payload={"sms_unique_id": report["sms_unique_id"], "stat": stat, "err": report["err"]},
+            fingerprint=_fingerprint(report["sms_unique_id"], stat, err),
         )
-        Sms.objects.filter(Q(rank__lt=rank), sms_unique_id=told["sms_unique_id"]).update(
-            status=state, rank=rank, stat=stat, err=err, finalised_at=now
+        Sms.objects.filter(Q(rank__lt=rank), sms_unique_id=report["sms_unique_id"]).update(
+            status=new_status, rank=rank, stat=stat, err=err, finalised_at=now
         )
 
 
-def _values(told: Any) -> tuple[list[Any], list[Any]]:
-    name, stat = told["sms_unique_id"], told["stat"]
-    state, rank = STATUSES[stat]
-    err = int(told["err"] or 0)
+def _values(report: Any) -> tuple[list[Any], list[Any]]:
+    """Return the parameters of the INSERT into the log and of the UPDATE of the message."""
+    message_id, stat = report["sms_unique_id"], report["stat"]
+    new_status, rank = STATUSES[stat]
+    err = int(report["err"] or 0)
     now: Any = timezone.now()
     if connection.vendor != "postgresql":
         now = now.replace(tzinfo=None).isoformat(" ")
-    logged = [name, stat, err, now, json.dumps(told.dict()), _fingerprint(name, stat, err)]
-    return logged, [state, rank, stat, err, now, rank]
+    log_values = [message_id, stat, err, now, json.dumps(report.dict()), _fingerprint(message_id, stat, err)]
+    return log_values, [new_status, rank, stat, err, now, rank]
 
 
-def _fingerprint(*told: Any) -> str:
-    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+def _fingerprint(*values: Any) -> str:
+    return hashlib.sha256(json.dumps(values).encode()).hexdigest()
 
 
 def _rank() -> str:
-    return connection.ops.quote_name("rank")  # a word of MySQL's own
+    return connection.ops.quote_name("rank")  # a reserved word in MySQL
 
 
 def _ok() -> HttpResponse:

@@ -51,6 +51,6 @@ def act(client: Client, action: str, *rows: models.Model, query: str = "", **dat
     return client.post(list_url(type(rows[0])) + query, form)  # type: ignore[return-value]
 
 
-def told(response: HttpResponse) -> list[tuple[str, str]]:
+def admin_messages(response: HttpResponse) -> list[tuple[str, str]]:
     """Return the messages that the admin shows after an action, as pairs of level and text."""
     return [(message.level_tag, str(message)) for message in get_messages(response.wsgi_request)]  # type: ignore[attr-defined]

@@ -12,7 +12,7 @@ from django_messente_dlr.models import Account
 from django_messente_dlr.testing.factories import AccountFactory
 from django_messente_dlr.testing.signals import SignalLog
 from tests.unit.admin.conftest import Staff
-from tests.unit.admin.pages import act, html, list_url, listed, page_url, told
+from tests.unit.admin.pages import act, admin_messages, html, list_url, listed, page_url
 
 pytestmark = pytest.mark.django_db
 
@@ -54,9 +54,9 @@ def test_lift_credit_hold__held_and_idle_account(
     with django_capture_on_commit_callbacks(execute=True):
         response = act(admin_client, ACTION, idle, held)
     assert response.status_code == 302
-    assert told(response) == [
-        ("success", "The credit hold of «default» is lifted: messages may be sent from it again."),
-        ("info", "«marketing» was not on hold, so nothing has changed."),
+    assert admin_messages(response) == [
+        ("success", "The credit hold of “default” is lifted. Messages can be sent from this account again."),
+        ("info", "“marketing” was not on hold. Nothing was changed."),
     ]
     assert not accounts.is_held("default")
     assert dlr_signals.names == ["credits_restored"]

@@ -16,7 +16,7 @@ from django_messente_dlr.models import DeliveryReport
 from django_messente_dlr.testing.factories import DeliveryReportFactory
 from django_messente_dlr.testing.signals import SignalLog
 from tests.unit.admin.conftest import Staff
-from tests.unit.admin.pages import act, html, list_url, listed, page_url, told
+from tests.unit.admin.pages import act, admin_messages, html, list_url, listed, page_url
 
 pytestmark = pytest.mark.django_db
 
@@ -43,14 +43,16 @@ def test_send_signals_again__report_order(admin_client: Client, dlr_signals: Sig
     DeliveryReportFactory.create()
     response = act(admin_client, ACTION, second, first)
     assert response.status_code == 302
-    assert told(response) == [("success", "The signals of 2 reports were sent again.")]
+    assert admin_messages(response) == [("success", "The signals of 2 reports were sent again.")]
     assert dlr_signals.names == ["dlr_received", "dlr_delivered", "dlr_received"]
     assert [arguments["report"] for _, arguments in dlr_signals] == [first, first, second]
 
 
 def test_send_signals_again__undispatched_report(admin_client: Client) -> None:
     report = DeliveryReportFactory.create(dispatched_at=None, dispatch_due_at=timezone.now())
-    assert told(act(admin_client, ACTION, report)) == [("success", "The signals of 1 report were sent again.")]
+    assert admin_messages(act(admin_client, ACTION, report)) == [
+        ("success", "The signals of 1 report were sent again.")
+    ]
     assert listed(admin_client, DeliveryReport, signals="sent") == [report]
 
 
@@ -58,9 +60,9 @@ def test_send_signals_again__lists_failed_reports(admin_client: Client, failing:
     dispatched = DeliveryReportFactory.create(dispatch_error="shop.on_dlr: KeyError: 'order'")
     failed = DeliveryReportFactory.create(sms_unique_id="abc123")
     failing.add(failed.pk)
-    assert told(act(admin_client, ACTION, dispatched, failed)) == [
+    assert admin_messages(act(admin_client, ACTION, dispatched, failed)) == [
         ("success", "The signals of 1 report were sent again."),
-        ("error", "A receiver failed for 1 report: DELIVRD (abc123). Its page or the log says what was wrong."),
+        ("error", "A receiver failed for 1 report: DELIVRD (abc123). See its page or the log for the error."),
     ]
     assert listed(admin_client, DeliveryReport, signals="failed") == [failed]
     assert "KeyError" in html(admin_client, page_url(failed))
@@ -69,10 +71,10 @@ def test_send_signals_again__lists_failed_reports(admin_client: Client, failing:
 def test_send_signals_again__truncates_failed_reports(admin_client: Client, failing: set[int]) -> None:
     reports = DeliveryReportFactory.create_batch(12)
     failing.update(report.pk for report in reports)
-    [(level, text)] = told(act(admin_client, ACTION, *reports))
+    [(level, text)] = admin_messages(act(admin_client, ACTION, *reports))
     assert level == "error"
     assert text.startswith("Receivers failed for 12 reports: ")
-    assert text.endswith(" …. Their pages or the log say what was wrong.")
+    assert text.endswith(" …. See their pages or the log for the errors.")
     assert text.count("DELIVRD") == 10
 
 
@@ -83,7 +85,7 @@ def test_send_signals_again__unknown_signal(
     DeliveryReportFactory.create()
     with caplog.at_level(logging.ERROR, "django_messente_dlr"):
         response = act(admin_client, ACTION, *DeliveryReport.objects.all())
-    assert [level for level, _ in told(response)] == ["success", "error"]
+    assert [level for level, _ in admin_messages(response)] == ["success", "error"]
     assert dlr_signals.names == ["dlr_received"]
     assert f"The signals of delivery report {failed.pk} could not be sent again." in caplog.messages
 
@@ -94,15 +96,15 @@ def test_send_signals_again__history(admin_client: Client, failing: set[int]) ->
     failing.add(report.pk)
     act(admin_client, ACTION, report)
     history = html(admin_client, page_url(report, "history"))
-    assert "Sent its signals again." in history
-    assert "Sent its signals again; a receiver failed." in history
+    assert "Sent the signals again." in history
+    assert "Sent the signals again; a receiver failed." in history
 
 
 def test_send_signals_again__all_pages_selected(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(page, "MAX_SELECTED", 3)
     first, *_ = DeliveryReportFactory.create_batch(3)
     response = act(admin_client, ACTION, first, select_across="1")
-    assert told(response) == [("success", "The signals of 3 reports were sent again.")]
+    assert admin_messages(response) == [("success", "The signals of 3 reports were sent again.")]
 
 
 def test_send_signals_again__too_many_selected(
@@ -111,7 +113,7 @@ def test_send_signals_again__too_many_selected(
     monkeypatch.setattr(page, "MAX_SELECTED", 3)
     first, *_ = DeliveryReportFactory.create_batch(4)
     response = act(admin_client, ACTION, first, select_across="1")
-    assert told(response) == [("error", "Choose at most 3 reports at a time. Nothing was sent.")]
+    assert admin_messages(response) == [("error", "Choose at most 3 reports at a time. Nothing was sent.")]
     assert dlr_signals == []
 
 

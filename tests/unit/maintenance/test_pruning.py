@@ -21,7 +21,7 @@ from django_messente_dlr.testing.callbacks import simulate_callback
 from django_messente_dlr.testing.factories import DeliveryReportFactory, SmsMessageFactory
 from django_messente_dlr.testing.signals import SignalLog
 from tests.isolation import elsewhere
-from tests.locking import GENEROUS, wait_until_somebody_waits
+from tests.locking import GENEROUS, wait_until_blocked
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -70,7 +70,7 @@ def test_prune_messages__report_comes_during_deletion(dlr_signals: SignalLog) ->
 
         def submit_callback() -> None:
             futures.append(pool.submit(elsewhere, lambda: simulate_callback(message)))
-            wait_until_somebody_waits()
+            wait_until_blocked()
 
         futures: list[Any] = []
         with just_before('DELETE FROM "django_messente_dlr_deliveryreport"', submit_callback):

@@ -78,11 +78,13 @@ QUERIES: dict[str, Callable[[], QuerySet[Any]]] = {
 @pytest.mark.parametrize("index", QUERIES)
 def test_index__is_used_by_its_query(index: str) -> None:
     """The table has so many rows that no database reads all of them, and the query matches few."""
+    # The planner of SQLite uses the statistics of ANALYZE alone, for which 200 rows are enough.
+    rows = 200 if connection.vendor == "sqlite" else 2000
     now = timezone.now()
     message = SmsMessageFactory.create(status="delivered", rank=50, next_poll_at=None)
     SmsMessage.objects.bulk_create(
         SmsMessage(account="default", created_at=now, status="delivered", rank=50, sms_unique_id=str(number))
-        for number in range(2000)
+        for number in range(rows)
     )
     PendingPoll.objects.bulk_create(
         PendingPoll(message=delivered, account="default", due_at=now + timedelta(hours=1))
@@ -100,7 +102,7 @@ def test_index__is_used_by_its_query(index: str) -> None:
             received_at=now,
             fingerprint=str(number),
         )
-        for number in range(2000)
+        for number in range(rows)
     )
     SmsMessageFactory.create(omnimessage_id="an-omni-id", status="unresolved", err=7, next_poll_at=now)
     values = {"dispatch_due_at": now - timedelta(hours=1), "dispatch_failed_at": now, "outcome": "orphan"}

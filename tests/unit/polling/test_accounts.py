@@ -29,7 +29,7 @@ HALF_AN_HOUR = timedelta(minutes=30)
 
 @pytest.mark.parametrize(
     ("answer", "advice"),
-    [("ERROR 101", "Compare USERNAME and PASSWORD"), ("ERROR 103", "Add the address to the allowed ones")],
+    [("ERROR 101", "Compare USERNAME and PASSWORD"), ("ERROR 103", "Add the address to the allowed addresses")],
 )
 def test_run__refused_account_is_stopped_with_advice(
     answer: str, advice: str, messente: Messente, caplog: pytest.LogCaptureFixture
@@ -143,8 +143,8 @@ def test_run__account_is_configured_again(messente: Messente, settings: Any) -> 
 
 
 def test_poller__unknown_account() -> None:
-    with pytest.raises(ImproperlyConfigured, match="no account 'nobody'"):
-        Poller(account_names=["nobody"])
+    with pytest.raises(ImproperlyConfigured, match="no account 'unknown'"):
+        Poller(account_names=["unknown"])
 
 
 def test_run__ends_credit_hold_once(messente_sandbox: Sandbox, dlr_signals: SignalLog) -> None:

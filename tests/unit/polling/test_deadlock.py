@@ -18,7 +18,7 @@ from django_messente_dlr.polling import Poller, PollOutcome, PollResult, poll_no
 from django_messente_dlr.receiving import apply
 from django_messente_dlr.testing.signals import SignalLog
 from tests.isolation import elsewhere
-from tests.locking import GENEROUS, Other, contentions, wait_until_somebody_waits
+from tests.locking import GENEROUS, Other, contentions, wait_until_blocked
 from tests.unit.messente.answering import FIRST, Messente
 from tests.unit.polling.rows import REPORT, due, seen
 from tests.unit.polling.test_batches import THREADS, FullBatchQueue
@@ -46,7 +46,7 @@ def test_run__deadlock_of_a_batch(messente: Messente, dlr_signals: SignalLog) ->
             other.start()
             assert other.holds.wait(GENEROUS)
             other.may_go_on.set()
-            wait_until_somebody_waits()  # the other holds the lock of the next message and waits for the first
+            wait_until_blocked()  # the other holds the lock of the next message and waits for the first
         return result
 
     with (
@@ -81,7 +81,7 @@ def test_poll_now__deadlock(messente: Messente) -> None:
     with contentions() as errors, ThreadPoolExecutor(1) as pool:
 
         def release_other() -> None:
-            wait_until_somebody_waits()
+            wait_until_blocked()
             other.may_go_on.set()
             connection.close()
 
@@ -126,7 +126,7 @@ def test_run__deadlock_of_one_response(messente: Messente, dlr_signals: SignalLo
         DeliveryReport.objects.create(**values, fingerprint=report.fingerprint(message.account))
 
     def lock_the_message() -> None:
-        wait_until_somebody_waits()
+        wait_until_blocked()
         lock(message.pk)
 
     other = Other(write_the_report, lock_the_message, undone=True)

@@ -1,4 +1,4 @@
-"""The benchmarks: rows that they write past the models fit the tables, and what they print says what was measured."""
+"""The benchmarks insert rows that fit the models, and compute correct confidence intervals."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from django.db import connection
 
 from benchmarks.admin.rows import MESSAGES, PENDING, REPORTS
 from benchmarks.receive import databases
-from benchmarks.receive.medians import sure
+from benchmarks.receive.medians import confidence_interval
 from django_messente_dlr.models import DeliveryReport, PendingPoll, SmsMessage
 
 
 @pytest.mark.django_db
-@pytest.mark.skipif(connection.vendor != "postgresql", reason="they are PostgreSQL's")
-def test_the_rows_of_the_admins_benchmark_fit() -> None:
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="the statements are for PostgreSQL")
+def test_admin_rows__fit_the_tables() -> None:
     with connection.cursor() as cursor:
         cursor.execute(MESSAGES, {"size": 500, "days": 30})
         cursor.execute(PENDING)
@@ -39,13 +39,13 @@ def test_receive_rows__fit_the_tables() -> None:
     assert set(delivered.values_list("reports__sms_unique_id", flat=True)) == set(
         delivered.values_list("sms_unique_id", flat=True)
     )
-    assert delivered.count() == databases.reports() == 20
+    assert delivered.count() == databases.count_reports() == 20
     assert PendingPoll.objects.filter(message__status="sent", message__rank=10).count() == 30
 
 
 @pytest.mark.parametrize(
     ("count", "interval"), [(5, (1, 5)), (6, (1, 6)), (9, (2, 8)), (15, (4, 12)), (25, (8, 18)), (31, (10, 22))]
 )
-def test_a_median_is_told_with_the_interval_of_the_sign_test(count: int, interval: tuple[int, int]) -> None:
-    """The places are those of the binomial distribution's tables."""
-    assert sure([float(value) for value in range(count, 0, -1)]) == interval
+def test_confidence_interval__sign_test(count: int, interval: tuple[int, int]) -> None:
+    """The ranks are those in tables of the binomial distribution."""
+    assert confidence_interval([float(value) for value in range(count, 0, -1)]) == interval

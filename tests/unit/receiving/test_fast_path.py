@@ -108,9 +108,9 @@ def rows(message: SmsMessage) -> tuple[dict[str, Any], bool, list[dict[str, Any]
     """What is written about a message, whether more is waited for, and its reports, as far as two can be the same."""
     own = {"id", "sms_unique_id", "recipient", "created_at", "sent_at", "finalised_at", "message_id"}
     own |= {"received_at", "dispatched_at", "fingerprint", "payload", "dispatch_due_at"}
-    told = SmsMessage.objects.filter(pk=message.pk).values().get()
+    values = SmsMessage.objects.filter(pk=message.pk).values().get()
     return (
-        {name: value if name not in own else value is None for name, value in told.items()},
+        {name: value if name not in own else value is None for name, value in values.items()},
         PendingPoll.objects.filter(pk=message.pk).exists(),
         [
             {name: value if name not in own else value is None for name, value in report.items()}
@@ -137,13 +137,17 @@ REPORTS: list[Callable[[SmsMessage], Any]] = [
 ]
 
 
-@pytest.mark.parametrize("heard", [True, False])
+@pytest.mark.parametrize("with_receivers", [True, False])
 @pytest.mark.parametrize("report", REPORTS)
 @pytest.mark.parametrize("priced", [{}, {"price": "0.1", "parts": 1}])
 def test_try_write__writes_the_rows_of_the_orm_path(
-    report: Callable[[SmsMessage], Any], priced: dict[str, Any], request: pytest.FixtureRequest, *, heard: bool
+    report: Callable[[SmsMessage], Any],
+    priced: dict[str, Any],
+    request: pytest.FixtureRequest,
+    *,
+    with_receivers: bool,
 ) -> None:
-    if heard:
+    if with_receivers:
         request.getfixturevalue("dlr_signals")
     ours, other = SmsMessageFactory.create(**priced), SmsMessageFactory.create(**priced)
     report(ours)
@@ -155,20 +159,20 @@ def test_try_write__writes_the_rows_of_the_orm_path(
 
 @pytest.mark.parametrize("call", [by_message, by_post])
 @pytest.mark.parametrize(
-    "told",
+    "values",
     [
         {},
-        {"text": '«it\'s» "100 %s" \\ \t\x01\x1f\x7f\u2028 😀', "recipient": "+37255500001"},
+        {"text": '\u00abit\'s\u00bb "100 %s" \\ \t\x01\x1f\x7f\u2028 😀', "recipient": "+37255500001"},
         {"metadata": {"order": 17, "of": [0.1, None, True, '"\n😀'], "deep": json.loads("[" * 20 + "]" * 20)}},
         {"price": "12345678.000001", "parts": 1},
         {"metadata": ["not", "an object"], "error_text": "null", "sender": "[]"},
     ],
 )
 def test_receivers__get_the_stored_rows(
-    message: SmsMessage, told: dict[str, Any], call: Callable[[SmsMessage], None]
+    message: SmsMessage, values: dict[str, Any], call: Callable[[SmsMessage], None]
 ) -> None:
     seen: list[bool] = []
-    SmsMessage.objects.filter(pk=message.pk).update(**told)
+    SmsMessage.objects.filter(pk=message.pk).update(**values)
 
     def receiver(message: SmsMessage, report: DeliveryReport, **kwargs: Any) -> None:
         for row in (message, report):
@@ -190,9 +194,9 @@ def test_receivers__get_the_message_of_each_report(message: SmsMessage, dlr_sign
     messages = [message, *SmsMessageFactory.create_batch(2)]
     for each in messages:
         by_message(each)
-    told = [arguments for name, arguments in dlr_signals if name == "dlr_delivered"]
-    assert [arguments["report"].message for arguments in told] == messages
-    assert [arguments["message"] for arguments in told] == messages
+    values = [arguments for name, arguments in dlr_signals if name == "dlr_delivered"]
+    assert [arguments["report"].message for arguments in values] == messages
+    assert [arguments["message"] for arguments in values] == messages
 
 
 @pytest.mark.parametrize("signal", [pre_init, post_init])
@@ -224,14 +228,14 @@ class TestOrmPath:
 
     @pytest.mark.parametrize("signal", [pre_init, post_init, pre_save, post_save])
     def test_used__where_model_signals_have_receivers(self, message: SmsMessage, signal: ModelSignal) -> None:
-        heard: list[type] = []
+        senders: list[type] = []
 
         def receiver(sender: type, **kwargs: Any) -> None:
-            heard.append(sender)
+            senders.append(sender)
 
         signal.connect(receiver, sender=DeliveryReport)
         by_message(message)
-        assert heard == [DeliveryReport]
+        assert senders == [DeliveryReport]
 
     def test_used__where_messages_are_in_another_database(self, message: SmsMessage, settings: Any) -> None:
         settings.DATABASE_ROUTERS = [Elsewhere()]

@@ -17,7 +17,7 @@ from django_messente_dlr.receiving import record_final
 from django_messente_dlr.sending import mark_sent, prepare_sms, track_sms
 from django_messente_dlr.testing.callbacks import simulate_callback
 from django_messente_dlr.testing.factories import SmsMessageFactory
-from tests.locking import GENEROUS, Other, wait_until_somebody_waits
+from tests.locking import GENEROUS, Other, wait_until_blocked
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("each_path")]
 
@@ -92,7 +92,7 @@ def test_final_report__deletes_a_poll_that_is_being_claimed() -> None:
 
     with ThreadPoolExecutor(1) as pool:
         response = pool.submit(receive_report)
-        wait_until_somebody_waits()
+        wait_until_blocked()
         claim.may_go_on.set()
         claim.finish()
         assert response.result(GENEROUS) == 200

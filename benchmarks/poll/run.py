@@ -1,6 +1,7 @@
-"""One measured run in a process of its own: ``python -m benchmarks.poll.turn HOW MESSAGES CONCURRENCY DATABASE``.
+"""Do one measured run: ``python -m benchmarks.poll.run METHOD MESSAGES CONCURRENCY DATABASE``.
 
-Prints seconds, seconds of CPU and peak memory (MiB) as JSON.
+`throughput` starts a new process for each run. The process prints the time (s), the CPU time (s) and the peak memory
+(MiB) as JSON.
 """
 
 from __future__ import annotations
@@ -18,24 +19,24 @@ from benchmarks.receive.databases import message_id
 
 
 def loop(messages: int, concurrency: int) -> int:
-    """Ask as the documentation's example leads one to write it: one by one, each on a connection of its own."""
+    """Poll as in Messente's example: one message after another, with a new connection for each."""
     import requests
 
     from django_messente_dlr.models import SmsMessage
 
-    done = 0
+    delivered = 0
     for message in SmsMessage.objects.filter(status="sent")[:messages]:
         parameters = {"username": "bench", "password": "secret", "sms_unique_id": message.sms_unique_id}
-        answer = requests.get(f"{os.environ['BENCH_URL']}/get_dlr_response/", params=parameters, timeout=10)
-        if answer.text == "OK DELIVERED":
+        response = requests.get(f"{os.environ['BENCH_URL']}/get_dlr_response/", params=parameters, timeout=10)
+        if response.text == "OK DELIVERED":
             message.status = "delivered"
             message.save()
-            done += 1
-    return done
+            delivered += 1
+    return delivered
 
 
 def sessions(messages: int, concurrency: int) -> int:
-    """Ask with a Session a thread and write nothing down: the least that requests can do it for."""
+    """Poll with one ``requests.Session`` per thread and store nothing: the lowest cost possible with requests."""
     import threading
     from concurrent.futures import ThreadPoolExecutor
 
@@ -43,35 +44,36 @@ def sessions(messages: int, concurrency: int) -> int:
 
     local = threading.local()
 
-    def ask(number: int) -> bool:
+    def poll(number: int) -> bool:
         if not hasattr(local, "session"):
             local.session = requests.Session()
         body = {"username": "bench", "password": "secret", "sms_unique_id": message_id(number)}
-        answer = local.session.post(f"{os.environ['BENCH_URL']}/get_dlr_response/", data=body, timeout=10)
-        return bool(answer.text == "OK DELIVERED")
+        response = local.session.post(f"{os.environ['BENCH_URL']}/get_dlr_response/", data=body, timeout=10)
+        return bool(response.text == "OK DELIVERED")
 
     with ThreadPoolExecutor(concurrency) as pool:
-        return sum(pool.map(ask, range(messages)))
+        return sum(pool.map(poll, range(messages)))
 
 
 def ours(messages: int, concurrency: int) -> int:
-    """Ask as poll_dlrs does."""
+    """Poll as the command ``poll_dlrs`` does."""
     from django_messente_dlr.polling import Poller
 
     return Poller(concurrency=concurrency, limit=messages).run(sweeping=False).final
 
 
-HOW: dict[str, Callable[[int, int], int]] = {"loop": loop, "sessions": sessions, "ours": ours}
+METHODS: dict[str, Callable[[int, int], int]] = {"loop": loop, "sessions": sessions, "ours": ours}
 
 
 def main() -> dict[str, Any]:
-    how, messages, concurrency, database = sys.argv[1:]
+    """Run the method of the command line once, and return its measurements."""
+    method, messages, concurrency, database = sys.argv[1:]
     setup([database])
     before, began = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
-    done = HOW[how](int(messages), int(concurrency))
+    delivered = METHODS[method](int(messages), int(concurrency))
     seconds, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_SELF)
-    if done != int(messages):
-        raise SystemExit(f"{how} learnt the end of {done} messages, not of {messages}.")
+    if delivered != int(messages):
+        raise SystemExit(f"{method} received a final status for {delivered} of {messages} messages.")
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return {"seconds": seconds, "cpu": cpu, "memory": after.ru_maxrss / 1024}
 

@@ -1,7 +1,7 @@
-"""What the app adds to a bare Django project when it starts: ``python -m benchmarks.starting [--rounds 9]``.
+"""Measure what the app adds to the start of a Django project: ``python -m benchmarks.startup [--rounds 9]``.
 
-Processes of their own, by turns: Django with nothing, with Django REST framework, and with us as well; each says how
-long ``django.setup()`` and the reading of its URLs took, and its resident memory afterwards.
+Each run is a new process: Django alone, with Django REST framework, or with the package too. The process prints how
+long ``django.setup()`` and the import of the URLs took, and its resident memory afterwards.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from statistics import median
 PROJECTS: dict[str, tuple[list[str], str]] = {
     "bare Django": (["django.contrib.auth", "django.contrib.contenttypes"], ""),
     "with REST framework": (["django.contrib.auth", "django.contrib.contenttypes", "rest_framework"], ""),
-    "with us": (
+    "with the package": (
         ["django.contrib.auth", "django.contrib.contenttypes", "rest_framework", "django_messente_dlr"],
         "django_messente_dlr.urls",
     ),
@@ -31,28 +31,28 @@ django.setup()
 if {urls!r}:
     from importlib import import_module
     import_module({urls!r})
-took = time.perf_counter() - began
+seconds = time.perf_counter() - began
 import os
 pages = int(open("/proc/self/statm").read().split()[1])
-print(took * 1000, pages * os.sysconf("SC_PAGE_SIZE") / 2**20)
+print(seconds * 1000, pages * os.sysconf("SC_PAGE_SIZE") / 2**20)
 """
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.starting", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.startup", description=__doc__)
     parser.add_argument("--rounds", type=int, default=9)
     rounds = parser.parse_args().rounds
-    told: dict[str, list[tuple[float, float]]] = {name: [] for name in PROJECTS}
+    results: dict[str, list[tuple[float, float]]] = {name: [] for name in PROJECTS}
     for _ in range(rounds):
         for name, (apps, urls) in PROJECTS.items():
             program = PROGRAM.format(apps=apps, urls=urls)
-            done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, text=True)
-            took, memory = map(float, done.stdout.split())
-            told[name].append((took, memory))
-    for name, results in told.items():
-        took = sorted(result[0] for result in results)
-        memory = median(result[1] for result in results)
-        print(f"{name:22} {median(took):6.0f} ms ({took[0]:.0f} to {took[-1]:.0f})   {memory:5.1f} MiB")
+            process = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, text=True)
+            milliseconds, memory = map(float, process.stdout.split())
+            results[name].append((milliseconds, memory))
+    for name, pairs in results.items():
+        times = sorted(milliseconds for milliseconds, _ in pairs)
+        memory = median(memory for _, memory in pairs)
+        print(f"{name:22} {median(times):6.0f} ms ({times[0]:.0f} to {times[-1]:.0f})   {memory:5.1f} MiB")
 
 
 if __name__ == "__main__":
