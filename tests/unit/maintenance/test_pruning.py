@@ -20,8 +20,8 @@ from django_messente_dlr.sending import track_sms
 from django_messente_dlr.testing.callbacks import simulate_callback
 from django_messente_dlr.testing.factories import DeliveryReportFactory, SmsMessageFactory
 from django_messente_dlr.testing.signals import SignalLog
-from tests.isolation import elsewhere
-from tests.locking import GENEROUS, wait_until_somebody_waits
+from tests.isolation import run_on_other_connection
+from tests.locking import GENEROUS, wait_until_lock_wait
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -50,7 +50,7 @@ def just_before(statement: str, work: Callable[[], object]) -> Iterator[None]:
 def undispatched(work: Callable[[], object]) -> None:
     """Do some work in a process that dies before it sends the signals."""
     with mock.patch.object(dispatch, "dispatch_report"):
-        elsewhere(work)
+        run_on_other_connection(work)
 
 
 def test_a_report_that_comes_first_keeps_its_message_until_its_signals_are_sent(dlr_signals: SignalLog) -> None:
@@ -69,8 +69,8 @@ def test_a_report_that_comes_in_the_middle_is_kept_without_its_message(dlr_signa
     with ThreadPoolExecutor(1) as others:
 
         def begin() -> None:
-            late.append(others.submit(elsewhere, lambda: simulate_callback(message)))
-            wait_until_somebody_waits()
+            late.append(others.submit(run_on_other_connection, lambda: simulate_callback(message)))
+            wait_until_lock_wait()
 
         late: list[Any] = []
         with just_before('DELETE FROM "django_messente_dlr_deliveryreport"', begin):

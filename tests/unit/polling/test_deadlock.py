@@ -17,8 +17,8 @@ from django_messente_dlr.models import DeliveryReport, PendingPoll, SmsMessage
 from django_messente_dlr.polling import Poller, PollOutcome, PollResult, poll_now
 from django_messente_dlr.receiving import apply
 from django_messente_dlr.testing.signals import SignalLog
-from tests.isolation import elsewhere
-from tests.locking import GENEROUS, Other, contentions, wait_until_somebody_waits
+from tests.isolation import run_on_other_connection
+from tests.locking import GENEROUS, ConcurrentTransaction, contention_errors, wait_until_lock_wait
 from tests.unit.messente.answering import FIRST, Messente
 from tests.unit.polling.rows import REPORT, due, seen
 from tests.unit.polling.test_together import THREADS, Waiting
@@ -39,7 +39,7 @@ def test_answers_that_are_a_deadlocks_victim_together_are_each_written_once(
     messages = {due().pk for _ in range(THREADS)}
     messente.add(responses.POST, f"{FIRST}/{REPORT}/", "OK DELIVERED")
     real, taken = receiving.record, list[int]()
-    other = Other(lambda: lock(min(messages - {*taken})), lambda: lock(taken[0]))
+    other = ConcurrentTransaction(lambda: lock(min(messages - {*taken})), lambda: lock(taken[0]))
 
     def record(report: Any, *, account: str, message_pk: int) -> Any:
         recorded = real(report, account=account, message_pk=message_pk)
@@ -48,13 +48,13 @@ def test_answers_that_are_a_deadlocks_victim_together_are_each_written_once(
             other.start()
             assert other.holds.wait(GENEROUS)
             other.may_go_on.set()
-            wait_until_somebody_waits()  # the other holds what is still to be taken, and waits for what was
+            wait_until_lock_wait()  # the other holds what is still to be taken, and waits for what was
         return recorded
 
     with (
         mock.patch("django_messente_dlr.polling.poller.SimpleQueue", Waiting),
         mock.patch.object(receiving, "record", record),
-        contentions() as met,
+        contention_errors() as met,
     ):
         summary = Poller(concurrency=THREADS).run()
     other.finish()
@@ -73,17 +73,17 @@ def test_a_person_who_asks_is_nobodys_victim(messente: Messente) -> None:
     for _ in range(2):
         messente.answer(FIRST, REPORT, "OK SENT")
     rows = PendingPoll.objects.all()
-    other = Other(
+    other = ConcurrentTransaction(
         lambda: rows.filter(pk=two.pk).update(due_at=timezone.now()),
         lambda: rows.filter(pk=one.pk).update(due_at=timezone.now()),
     )
     other.start()
     assert other.holds.wait(GENEROUS)
     told: list[PollResult] = []
-    with contentions() as met, ThreadPoolExecutor(1) as people:
+    with contention_errors() as met, ThreadPoolExecutor(1) as people:
 
         def go_on() -> None:
-            wait_until_somebody_waits()
+            wait_until_lock_wait()
             other.may_go_on.set()
             connection.close()
 
@@ -106,7 +106,7 @@ def test_a_message_that_is_deleted_while_its_answer_is_written_does_not_end_the_
         signals = apply.apply_report(row, message, *arguments, **options)
         if message.pk == gone.pk and not settled:
             settled.append(message.pk)
-            elsewhere(lambda: SmsMessage.objects.filter(pk=gone.pk).delete())
+            run_on_other_connection(lambda: SmsMessage.objects.filter(pk=gone.pk).delete())
         return signals
 
     with mock.patch("django_messente_dlr.receiving.record.apply_report", settle_and_delete):
@@ -130,14 +130,14 @@ def test_an_answer_that_is_a_deadlocks_victim_by_itself_is_written_once(
         DeliveryReport.objects.create(**told, fingerprint=report.fingerprint(message.account))
 
     def lock_the_message() -> None:
-        wait_until_somebody_waits()
+        wait_until_lock_wait()
         lock(message.pk)
 
-    other = Other(write_the_report, lock_the_message, undone=True)
+    other = ConcurrentTransaction(write_the_report, lock_the_message, undone=True)
     other.start()
     assert other.holds.wait(GENEROUS)
     other.may_go_on.set()
-    with contentions() as met:
+    with contention_errors() as met:
         summary = Poller().run()
     other.finish()
     assert len(met) == 1

@@ -17,7 +17,7 @@ from django_messente_dlr.receiving import record_final
 from django_messente_dlr.sending import mark_sent, prepare_sms, track_sms
 from django_messente_dlr.testing.callbacks import simulate_callback
 from django_messente_dlr.testing.factories import SmsMessageFactory
-from tests.locking import GENEROUS, Other, wait_until_somebody_waits
+from tests.locking import GENEROUS, ConcurrentTransaction, wait_until_lock_wait
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("each_path")]
 
@@ -78,7 +78,7 @@ def test_an_end_that_overtook_the_answer_to_sending_stays_the_end() -> None:
 def test_an_end_that_comes_while_it_is_being_claimed_is_the_end_of_waiting_too() -> None:
     message = SmsMessageFactory.create()
     later = timezone.now() + timedelta(minutes=5)
-    claim = Other(lambda: PendingPoll.objects.update(due_at=later), lambda: None)
+    claim = ConcurrentTransaction(lambda: PendingPoll.objects.update(due_at=later), lambda: None)
     claim.start()
     assert claim.holds.wait(GENEROUS)
 
@@ -90,7 +90,7 @@ def test_an_end_that_comes_while_it_is_being_claimed_is_the_end_of_waiting_too()
 
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(report)
-        wait_until_somebody_waits()
+        wait_until_lock_wait()
         claim.may_go_on.set()
         claim.finish()
         assert answer.result(GENEROUS) == 200
