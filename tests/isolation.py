@@ -46,12 +46,12 @@ def isolated(name: str) -> Iterator[None]:
     with mock.patch.dict(settings, OPTIONS={**settings["OPTIONS"], **LEVELS[connection.vendor][name]}):
         connection.close()
         _assert_level(name)
-        elsewhere(lambda: _assert_level(name))
+        run_on_other_connection(lambda: _assert_level(name))
         yield
     connection.close()
 
 
-def elsewhere(work: Callable[[], object]) -> None:
+def run_on_other_connection(work: Callable[[], object]) -> None:
     """Call a function in another thread, on its own connection, and wait until it returns.
 
     Args:

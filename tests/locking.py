@@ -28,7 +28,7 @@ WAITING_QUERIES = {
 }
 
 
-class Other(threading.Thread):
+class ConcurrentTransaction(threading.Thread):
     """A transaction on its own connection, as of another process. It takes one lock, and a second one later.
 
     In a deadlock the database rolls back the other transaction, not this one.
@@ -69,7 +69,7 @@ class Other(threading.Thread):
         assert self.done
 
 
-def wait_until_blocked() -> None:
+def wait_until_lock_wait() -> None:
     """Wait until a connection to this database waits for a lock."""
     deadline = time.monotonic() + GENEROUS
     with connection.cursor() as cursor:
@@ -88,7 +88,7 @@ def wait_until_blocked() -> None:
 
 
 @contextmanager
-def contentions() -> Iterator[list[Error]]:
+def contention_errors() -> Iterator[list[Error]]:
     """Collect the errors of this connection that contention with other writers caused."""
     errors: list[Error] = []
 

@@ -15,7 +15,7 @@ from django_messente_dlr.messente.parsers import parse_callback
 from django_messente_dlr.models import Account, SmsMessage
 from django_messente_dlr.sending import track_sms
 from django_messente_dlr.testing.signals import SignalLog
-from tests.isolation import LEVELS, elsewhere, isolated
+from tests.isolation import LEVELS, isolated, run_on_other_connection
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -41,7 +41,7 @@ class InsertAccountFirst:
     def __call__(self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
         if "INSERT" in sql and "messente_dlr_account" in sql and not self.done:
             self.done = True
-            elsewhere(lambda: Account.objects.create(name="default"))
+            run_on_other_connection(lambda: Account.objects.create(name="default"))
         return execute(sql, params, many, context)
 
 

@@ -16,7 +16,7 @@ from django_messente_dlr.testing.callbacks import simulate_callback
 from django_messente_dlr.testing.factories import SmsMessageFactory
 from django_messente_dlr.testing.signals import SignalLog
 from django_messente_dlr.utils import db_retry
-from tests.locking import GENEROUS, Other, wait_until_blocked
+from tests.locking import GENEROUS, ConcurrentTransaction, wait_until_lock_wait
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -39,9 +39,11 @@ def written(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
 
 
 @contextmanager
-def locked(first: Callable[[], object], second: Callable[[], object] = lambda: None) -> Iterator[Other]:
+def locked(
+    first: Callable[[], object], second: Callable[[], object] = lambda: None
+) -> Iterator[ConcurrentTransaction]:
     """Run a transaction on another connection that has done the first, and does the second when it may go on."""
-    other = Other(first, second)
+    other = ConcurrentTransaction(first, second)
     other.start()
     assert other.holds.wait(GENEROUS)
     yield other
@@ -57,7 +59,7 @@ def test_locked_message__is_waited_for_by_the_orm_path(written: list[bool], dlr_
     message = SmsMessageFactory.create()
 
     def change() -> object:
-        wait_until_blocked()
+        wait_until_lock_wait()
         return SmsMessage.objects.filter(pk=message.pk).update(metadata={"order": 18})
 
     with locked(lock(message), change) as other:

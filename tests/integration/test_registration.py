@@ -22,7 +22,7 @@ from django_messente_dlr.models import DeliveryReport, SmsMessage
 from django_messente_dlr.sending import track_sms
 from django_messente_dlr.testing.signals import SignalLog
 from django_messente_dlr.utils.db_retry import retry_on_contention
-from tests.isolation import LEVELS, elsewhere, isolated
+from tests.isolation import LEVELS, isolated, run_on_other_connection
 from tests.locking import GENEROUS
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -127,7 +127,7 @@ def test_report__commits_while_track_is_open() -> None:
         reporter = Reporter()
         reporter.start()
         reporter.finish()  # the callback does not wait for a lock of the open transaction
-        elsewhere(assert_orphan)
+        run_on_other_connection(assert_orphan)
 
 
 def test_report__queries_before_and_commits_after_track() -> None:
@@ -186,14 +186,14 @@ def test_match_orphans__matches_after_both_sides_died() -> None:
 def test_track__commits_after_snapshot_of_report() -> None:
     with transaction.atomic():
         take_snapshot()
-        elsewhere(lambda: track_sms("an-id"))
+        run_on_other_connection(lambda: track_sms("an-id"))
         assert record_report() is receiving.RecordResult.CREATED
 
 
 def test_report__commits_after_snapshot_of_track() -> None:
     with transaction.atomic():
         take_snapshot()
-        elsewhere(record_report)
+        run_on_other_connection(record_report)
         track_sms("an-id")
 
 
@@ -216,6 +216,6 @@ def test_report_and_track__both_snapshots_before_commits() -> None:
 
     # At the level SERIALIZABLE the database aborts one of the transactions. The project must retry it.
     with ThreadPoolExecutor(1) as pool:
-        future = pool.submit(elsewhere, lambda: retry_on_contention(report, using="default"))
+        future = pool.submit(run_on_other_connection, lambda: retry_on_contention(report, using="default"))
         retry_on_contention(track, using="default")
         future.result(GENEROUS)

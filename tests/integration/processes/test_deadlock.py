@@ -16,7 +16,7 @@ from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.testing.callbacks import simulate_callback
 from django_messente_dlr.testing.factories import SmsMessageFactory
 from django_messente_dlr.testing.signals import SignalLog
-from tests.locking import GENEROUS, Other, contentions, wait_until_blocked
+from tests.locking import GENEROUS, ConcurrentTransaction, contention_errors, wait_until_lock_wait
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -50,14 +50,14 @@ def test_callback__deadlock_victim_is_200_and_stored_once(
         DeliveryReport.objects.create(**report_of(message))
 
     def update_message() -> None:
-        wait_until_blocked()  # the callback holds the message's row and waits for the other report
+        wait_until_lock_wait()  # the callback holds the message's row and waits for the other report
         SmsMessage.objects.filter(pk=message.pk).update(status=Status.DELIVERED.value, rank=Status.DELIVERED.rank)
 
-    other = Other(insert_report, update_message, undone=undone)
+    other = ConcurrentTransaction(insert_report, update_message, undone=undone)
     other.start()
     assert other.holds.wait(GENEROUS)
     other.may_go_on.set()
-    with contentions() as errors:
+    with contention_errors() as errors:
         assert simulate_callback(message).status_code == 200
     other.finish()
     assert ["deadlock" in str(error).lower() for error in errors] == [True]
@@ -84,7 +84,7 @@ def test_callback__sqlite_lock_is_retried_until_released(
             other.rollback()
         return execute(sql, params, many, context)
 
-    with contentions() as errors, connection.execute_wrapper(release_lock):
+    with contention_errors() as errors, connection.execute_wrapper(release_lock):
         assert simulate_callback(message).status_code == 200
     other.close()
     assert [str(error) for error in errors] == ["database is locked"] * 3

@@ -20,8 +20,8 @@ from django_messente_dlr.sending import track_sms
 from django_messente_dlr.testing.callbacks import simulate_callback
 from django_messente_dlr.testing.factories import DeliveryReportFactory, SmsMessageFactory
 from django_messente_dlr.testing.signals import SignalLog
-from tests.isolation import elsewhere
-from tests.locking import GENEROUS, wait_until_blocked
+from tests.isolation import run_on_other_connection
+from tests.locking import GENEROUS, wait_until_lock_wait
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -50,7 +50,7 @@ def just_before(statement: str, work: Callable[[], object]) -> Iterator[None]:
 def undispatched(work: Callable[[], object]) -> None:
     """Call ``work`` as a process that dies before it sends the signals."""
     with mock.patch.object(dispatch, "dispatch_report"):
-        elsewhere(work)
+        run_on_other_connection(work)
 
 
 def test_prune_messages__report_comes_first(dlr_signals: SignalLog) -> None:
@@ -69,8 +69,8 @@ def test_prune_messages__report_comes_during_deletion(dlr_signals: SignalLog) ->
     with ThreadPoolExecutor(1) as pool:
 
         def submit_callback() -> None:
-            futures.append(pool.submit(elsewhere, lambda: simulate_callback(message)))
-            wait_until_blocked()
+            futures.append(pool.submit(run_on_other_connection, lambda: simulate_callback(message)))
+            wait_until_lock_wait()
 
         futures: list[Any] = []
         with just_before('DELETE FROM "django_messente_dlr_deliveryreport"', submit_callback):

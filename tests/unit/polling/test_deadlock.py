@@ -17,8 +17,8 @@ from django_messente_dlr.models import DeliveryReport, PendingPoll, SmsMessage
 from django_messente_dlr.polling import Poller, PollOutcome, PollResult, poll_now
 from django_messente_dlr.receiving import apply
 from django_messente_dlr.testing.signals import SignalLog
-from tests.isolation import elsewhere
-from tests.locking import GENEROUS, Other, contentions, wait_until_blocked
+from tests.isolation import run_on_other_connection
+from tests.locking import GENEROUS, ConcurrentTransaction, contention_errors, wait_until_lock_wait
 from tests.unit.messente.answering import FIRST, Messente
 from tests.unit.polling.rows import REPORT, due, seen
 from tests.unit.polling.test_batches import THREADS, FullBatchQueue
@@ -37,7 +37,7 @@ def test_run__deadlock_of_a_batch(messente: Messente, dlr_signals: SignalLog) ->
     messages = {due().pk for _ in range(THREADS)}
     messente.add(responses.POST, f"{FIRST}/{REPORT}/", "OK DELIVERED")
     original, locked = receiving.record, list[int]()
-    other = Other(lambda: lock(min(messages - {*locked})), lambda: lock(locked[0]))
+    other = ConcurrentTransaction(lambda: lock(min(messages - {*locked})), lambda: lock(locked[0]))
 
     def record(report: Any, *, account: str, message_pk: int) -> Any:
         result = original(report, account=account, message_pk=message_pk)
@@ -46,13 +46,13 @@ def test_run__deadlock_of_a_batch(messente: Messente, dlr_signals: SignalLog) ->
             other.start()
             assert other.holds.wait(GENEROUS)
             other.may_go_on.set()
-            wait_until_blocked()  # the other holds the lock of the next message and waits for the first
+            wait_until_lock_wait()  # the other holds the lock of the next message and waits for the first
         return result
 
     with (
         mock.patch("django_messente_dlr.polling.poller.SimpleQueue", FullBatchQueue),
         mock.patch.object(receiving, "record", record),
-        contentions() as errors,
+        contention_errors() as errors,
     ):
         summary = Poller(concurrency=THREADS).run()
     other.finish()
@@ -71,17 +71,17 @@ def test_poll_now__deadlock(messente: Messente) -> None:
     for _ in range(2):
         messente.answer(FIRST, REPORT, "OK SENT")
     rows = PendingPoll.objects.all()
-    other = Other(
+    other = ConcurrentTransaction(
         lambda: rows.filter(pk=two.pk).update(due_at=timezone.now()),
         lambda: rows.filter(pk=one.pk).update(due_at=timezone.now()),
     )
     other.start()
     assert other.holds.wait(GENEROUS)
     results: list[PollResult] = []
-    with contentions() as errors, ThreadPoolExecutor(1) as pool:
+    with contention_errors() as errors, ThreadPoolExecutor(1) as pool:
 
         def release_other() -> None:
-            wait_until_blocked()
+            wait_until_lock_wait()
             other.may_go_on.set()
             connection.close()
 
@@ -104,7 +104,7 @@ def test_run__message_is_deleted_meanwhile(messente: Messente) -> None:
         signals = apply.apply_report(row, message, *arguments, **options)
         if message.pk == deleted.pk and not applied:
             applied.append(message.pk)
-            elsewhere(lambda: SmsMessage.objects.filter(pk=deleted.pk).delete())
+            run_on_other_connection(lambda: SmsMessage.objects.filter(pk=deleted.pk).delete())
         return signals
 
     with mock.patch("django_messente_dlr.receiving.record.apply_report", apply_and_delete):
@@ -126,14 +126,14 @@ def test_run__deadlock_of_one_response(messente: Messente, dlr_signals: SignalLo
         DeliveryReport.objects.create(**values, fingerprint=report.fingerprint(message.account))
 
     def lock_the_message() -> None:
-        wait_until_blocked()
+        wait_until_lock_wait()
         lock(message.pk)
 
-    other = Other(write_the_report, lock_the_message, undone=True)
+    other = ConcurrentTransaction(write_the_report, lock_the_message, undone=True)
     other.start()
     assert other.holds.wait(GENEROUS)
     other.may_go_on.set()
-    with contentions() as errors:
+    with contention_errors() as errors:
         summary = Poller().run()
     other.finish()
     assert len(errors) == 1

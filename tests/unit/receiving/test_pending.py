@@ -17,7 +17,7 @@ from django_messente_dlr.receiving import record_final
 from django_messente_dlr.sending import mark_sent, prepare_sms, track_sms
 from django_messente_dlr.testing.callbacks import simulate_callback
 from django_messente_dlr.testing.factories import SmsMessageFactory
-from tests.locking import GENEROUS, Other, wait_until_blocked
+from tests.locking import GENEROUS, ConcurrentTransaction, wait_until_lock_wait
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("each_path")]
 
@@ -80,7 +80,7 @@ def test_mark_sent__keeps_an_earlier_final_status() -> None:
 def test_final_report__deletes_a_poll_that_is_being_claimed() -> None:
     message = SmsMessageFactory.create()
     later = timezone.now() + timedelta(minutes=5)
-    claim = Other(lambda: PendingPoll.objects.update(due_at=later), lambda: None)
+    claim = ConcurrentTransaction(lambda: PendingPoll.objects.update(due_at=later), lambda: None)
     claim.start()
     assert claim.holds.wait(GENEROUS)
 
@@ -92,7 +92,7 @@ def test_final_report__deletes_a_poll_that_is_being_claimed() -> None:
 
     with ThreadPoolExecutor(1) as pool:
         response = pool.submit(receive_report)
-        wait_until_blocked()
+        wait_until_lock_wait()
         claim.may_go_on.set()
         claim.finish()
         assert response.result(GENEROUS) == 200

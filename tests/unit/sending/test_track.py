@@ -13,7 +13,7 @@ from django.db import connection, transaction
 
 from django_messente_dlr.models import SmsMessage
 from django_messente_dlr.sending import rows, track_sms
-from tests.isolation import LEVELS, elsewhere, isolated
+from tests.isolation import LEVELS, isolated, run_on_other_connection
 from tests.locking import GENEROUS
 
 pytestmark = [
@@ -39,7 +39,7 @@ def test_track_sms__concurrent_calls_record_one_omnimessage(level: str) -> None:
         return message
 
     with isolated(level), mock.patch.object(rows, "find_existing", find_and_wait), ThreadPoolExecutor(2) as pool:
-        track = partial(elsewhere, lambda: messages.append(track_sms(omnimessage_id="an-omni-id")))
+        track = partial(run_on_other_connection, lambda: messages.append(track_sms(omnimessage_id="an-omni-id")))
         for future in [pool.submit(track) for _ in range(2)]:
             future.result(GENEROUS)
     assert {message.pk for message in messages} == {SmsMessage.objects.get().pk}
@@ -51,5 +51,5 @@ def test_track_sms__finds_row_newer_than_transaction(level: str, ids: dict[str, 
     messages: list[SmsMessage] = []
     with isolated(level), transaction.atomic():
         assert not SmsMessage.objects.exists()
-        elsewhere(lambda: messages.append(track_sms(**ids)))
+        run_on_other_connection(lambda: messages.append(track_sms(**ids)))
         assert [track_sms(**ids)] == messages
