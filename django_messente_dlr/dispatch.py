@@ -60,8 +60,7 @@ def dispatch_on_commit(
 
     Args:
         report: the report's row.
-        is_current: whether the row is equal to the stored one and is used without reading it again. Inside a
-            transaction of the caller it is always read again.
+        is_current: whether the row is the stored one. Inside a transaction of the caller it is read again anyway.
         message: the message as it is stored, if the row is current. None reads it.
     """
     using = router.db_for_write(DeliveryReport)
@@ -83,8 +82,8 @@ def dispatch_report(
 
     Args:
         report_pk: the report's primary key.
-        due_at: the ``dispatch_due_at`` that the caller has written. If the row has another value, another process has
-            claimed it and nothing is sent. None sends the signals in any case.
+        due_at: the ``dispatch_due_at`` that the caller has written. Nothing is sent if the row has another one, as
+            another process has claimed it. None sends the signals in any case.
         report: the row as it is stored. None reads it, with its message.
         message: the message, if the row is given. None reads it.
     """
@@ -105,6 +104,11 @@ def dispatch_report(
             note = DELIVERED_MEANWHILE
         else:
             errors += _send(signals.BY_NAME[name], **_arguments(name, report))
+    connection = connections[using]
+    if errors and connection.connection is not None and not connection.is_usable():
+        # The receivers failed with the connection. The sweep sends the signals on a new one.
+        connection.close()
+        return False
     mark_dispatched(report, due_at=report.dispatch_due_at, errors="\n".join(errors), note=note)
     return not errors
 
@@ -117,21 +121,17 @@ def mark_dispatched(report: DeliveryReport, *, due_at: datetime | None, errors: 
         due_at: the ``dispatch_due_at`` of the row when its signals were sent.
         errors: the exceptions of the receivers, one in each line.
         note: a remark that is stored instead if no receiver raised.
-
-    Raises:
-        Error: the row could not be updated.
     """
     connection, now = connections[router.db_for_write(DeliveryReport)], timezone.now()
     is_due = "= %(due_at)s" if due_at else "IS NULL"
     times = {"now": now, "due_at": due_at, "failed_at": now if errors else None}
     parameters = {name: DISPATCHED_AT.get_db_prep_save(time, connection) for name, time in times.items()}
 
+    parameters |= {"error": errors or note, "pk": report.pk}
+
     def update() -> None:
         with connection.cursor() as cursor:
-            cursor.execute(
-                f"{MARK_DISPATCHED} AND dispatch_due_at {is_due}",
-                {**parameters, "error": errors or note, "pk": report.pk},
-            )
+            cursor.execute(f"{MARK_DISPATCHED} AND dispatch_due_at {is_due}", parameters)
 
     db_retry.retry_on_contention(update, using=connection.alias)
 

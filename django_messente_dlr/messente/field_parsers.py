@@ -107,6 +107,11 @@ def status_word(value: Any) -> str:
     return storable_text(value).strip().upper()[:MAX_WORD] if isinstance(value, str) else ""
 
 
+def short_word(value: Any) -> str:
+    """Return a status code of a poll's response. Raise `MalformedReport` if it is not a text that fits the column."""
+    return bounded_text(json_string(value, name="status").strip().upper(), name="the status code", limit=MAX_WORD)
+
+
 def int_or_raw(value: Any) -> tuple[int | None, str]:
     """Return an error code as a number and as the received text.
 

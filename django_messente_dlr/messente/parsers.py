@@ -86,6 +86,8 @@ def parse_status(body: bytes) -> list[Report | None]:
     statuses = payload.get("statuses")
     if not isinstance(statuses, list) or not all(isinstance(status, dict) for status in statuses):
         raise MalformedReport("it has no list of statuses")
+    for status in statuses:  # a poll is repeated, so that it need not accept what is no status code
+        field_parsers.short_word(status.get("status"))
     return [
         _parse_message_status(status, Source.POLL, omnimessage_id=payload.get("omnimessage_id"))
         if status.get("status")
@@ -113,7 +115,7 @@ def parse_answer(text: str, *, sms_unique_id: str) -> Report | None:
     return Report(
         source=Source.POLL,
         sms_unique_id=sms_unique_id,
-        stat=field_parsers.status_word(status_text.split()[0]),
+        stat=field_parsers.short_word(status_text.split()[0]),
         payload={"answer": field_parsers.bounded_text(text.strip(), name="answer", limit=200)},
     )
 
@@ -134,26 +136,23 @@ def restore_report(source: Source, payload: Mapping[str, Any], **attributes: Any
 
 
 def _parse_parameters(query: str) -> dict[str, str]:
-    """Return the parameters as every database can store them: what decides nothing is cut or replaced, not refused."""
+    """Return the parameters as every database can store them: what decides nothing is cut or replaced."""
     payload: dict[str, str] = {}
     for raw_name, raw_value in parse_qsl(query, keep_blank_values=True, errors="replace"):
         name = field_parsers.storable_text(raw_name)[:MAX_NAME]
         value = field_parsers.storable_text(raw_value)
         if name in UNIQUE_PARAMETERS and payload.get(name, value) != value:
             raise MalformedReport(f"it has {name} twice, with different values")
-        if name == "sms_unique_id" or name in payload or len(payload) < MAX_PARAMETERS:
+        if name in UNIQUE_PARAMETERS or name in payload or len(payload) < MAX_PARAMETERS:
             payload[name] = value if name == "sms_unique_id" else value[:MAX_VALUE]
     return payload
 
 
 def _status_code(payload: Mapping[str, str]) -> str:
-    """Return the status code of a callback: the first that is final, else the first that is known, else the first.
-
-    ``stat`` can be ``UNKNOWN`` beside a final ``status`` (help centre: "Delivery report parameters").
-    """
+    """Return the first final status code, else the first known, else the first (help centre: "Delivery report")."""
     codes = list(_status_codes(payload))
     known = [code for code in codes if Stat.from_code(code)]
-    final = [code for code in known if Stat(code.upper()).delivery_class is not DeliveryClass.SENT]
+    final = [code for code in known if Stat[code.upper()].delivery_class is not DeliveryClass.SENT]
     return next(iter([*final, *known, *codes]), "")
 
 

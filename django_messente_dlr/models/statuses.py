@@ -57,7 +57,8 @@ class Status(TextChoices):
         stat = Stat.from_code(report.stat)
         cause = ErrorCode.from_code(report.err)
         cause_class = cause.delivery_class if cause else None
-        stat_class = stat.delivery_class if stat else None
+        stat_class: DeliveryClass | None = stat.delivery_class if stat else None
+        delivery_class: DeliveryClass | None
         classes = {stat_class, cause_class}
         if stat_class in {DeliveryClass.DELIVERED, DeliveryClass.SEEN}:
             delivery_class = stat_class

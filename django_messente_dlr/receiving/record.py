@@ -18,22 +18,15 @@ from django_messente_dlr.models import DeliveryReport, ReportOutcome, SmsMessage
 from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.receiving import fast_path
 from django_messente_dlr.receiving.apply import ConcurrentUpdate, apply_report, poll_no_later_than
-from django_messente_dlr.receiving.lookup import (
-    ReportNotForMessage,
-    ReportTarget,
-    find_message,
-    messages,
-    pending,
-)
+from django_messente_dlr.receiving.lookup import ReportNotForMessage, ReportTarget, find_message, messages, pending
 from django_messente_dlr.receiving.orphans import count_duplicate, match_orphan, match_orphans_of
 from django_messente_dlr.utils import db_retry
 
-# The rank can only rise and there are seven ranks, so reports of other processes cannot cause this many conflicts.
-ATTEMPTS = 8
+ATTEMPTS = 8  # more than there are ranks, which only rise: other reports cannot cause this many conflicts
 
 
 class WriteConflict(Exception):
-    """The message kept changing while the report was being recorded. Nothing was stored; try again later."""
+    """The message kept changing while the report was recorded. Nothing was stored; try again later."""
 
 
 class RecordResult(enum.Enum):
@@ -144,18 +137,15 @@ def _insert(unsaved: _UnsavedReport) -> RecordResult:
     for attempt in range(ATTEMPTS):
         try:
             _insert_with_orm(unsaved, lock=attempt > 0)
-        except ConcurrentUpdate:
-            continue
-        except ReportNotForMessage:
-            # Two reads without a lock can be from before and after a change of the message, such as its new id.
-            if attempt:
-                raise
+        except (ConcurrentUpdate, ReportNotForMessage) as exc:
+            if attempt and isinstance(exc, ReportNotForMessage):
+                raise  # with a lock; reads without one can be from before and after a change of the message
         except IntegrityError:
             if count_duplicate(unsaved.fingerprint, message_pk=unsaved.target.message_pk):
                 return RecordResult.DUPLICATE
             # No row has the fingerprint, so the message was deleted or another message received its id meanwhile.
-            continue
-        return RecordResult.CREATED
+        else:
+            return RecordResult.CREATED
     raise WriteConflict(f"The message of a report of account {unsaved.target.account} kept changing.")
 
 

@@ -17,16 +17,16 @@ NAMES = {
 }
 # 11, 12345 and -1 are not documented.
 ERRS = (None, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 999, 11, 12345, -1)
-# One column for each of ERRS. A failure becomes "rejected" if err is of that class (4, 6, 7, 8, 9). err decides if
-# stat is UNKNOWN, empty or not recognised. It is ignored for every other stat.
+# One column for each of ERRS. An err of the class failed or rejected is a failure for every stat but a delivery, and
+# rejected precedes failed. Any other err decides only if stat is UNKNOWN, empty or not recognised.
 TABLE = {
     #            –  0  1  2  3  4  5  6  7  8  9  10 999 11 12345 -1
     "DELIVRD": " d  d  d  d  d  d  d  d  d  d  d  d  d   d  d     d",
     "DELIVERED": "d d  d  d  d  d  d  d  d  d  d  d  d   d  d     d",
     "SEEN": "    v  v  v  v  v  v  v  v  v  v  v  v  v   v  v     v",
-    "ACCEPTD": " s  s  s  s  s  s  s  s  s  s  s  s  s   s  s     s",
-    "ACK": "     s  s  s  s  s  s  s  s  s  s  s  s  s   s  s     s",
-    "SENT": "    s  s  s  s  s  s  s  s  s  s  s  s  s   s  s     s",
+    "ACCEPTD": " s  s  f  f  f  r  f  r  r  r  r  s  f   s  s     s",
+    "ACK": "     s  s  f  f  f  r  f  r  r  r  r  s  f   s  s     s",
+    "SENT": "    s  s  f  f  f  r  f  r  r  r  r  s  f   s  s     s",
     "UNKNOWN": " s  s  f  f  f  r  f  r  r  r  r  v  f   s  s     s",
     "UNDELIV": " f  f  f  f  f  r  f  r  r  r  r  f  f   f  f     f",
     "FAILED": "  f  f  f  f  f  r  f  r  r  r  r  f  f   f  f     f",

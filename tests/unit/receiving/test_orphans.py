@@ -448,3 +448,25 @@ def test_orphan__keeps_its_time_of_receipt(dlr_signals: SignalLog) -> None:
     track()
     orphan.refresh_from_db()
     assert orphan.received_at == earlier
+
+
+@pytest.mark.parametrize("meanwhile", ["mark_sent", "another report"])
+def test_record__own_id_is_stored_meanwhile(meanwhile: str, dlr_signals: SignalLog) -> None:
+    """The message gets its id between the read of the message and the search for another one with this id."""
+    message = prepare_sms("+37255500000")
+    find_message, calls = lookup.find_message, list[int]()
+
+    def find_and_change(*args: Any, **options: Any) -> SmsMessage | None:
+        found_message = find_message(*args, **options)
+        calls.append(1)
+        if len(calls) == 1 and meanwhile == "mark_sent":
+            mark_sent(message, "an-id")
+        elif len(calls) == 1:
+            assert simulate_callback(message, "ACCEPTD", sms_unique_id="an-id").status_code == 200
+        return found_message
+
+    with mock.patch("django_messente_dlr.receiving.record.find_message", find_and_change):
+        assert simulate_callback(message, "DELIVRD", sms_unique_id="an-id").status_code == 200
+    message.refresh_from_db()
+    assert (message.status, message.sms_unique_id) == ("delivered", "an-id")
+    assert dlr_signals.names.count("dlr_delivered") == 1

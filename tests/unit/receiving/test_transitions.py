@@ -124,10 +124,27 @@ class TestSameRank:
         assert post_report(message, "UNDELIV", err) == "stale"
         assert message.err is None
 
-    def test_cause__is_ignored_without_a_failure(self, message: SmsMessage, dlr_signals: SignalLog) -> None:
-        assert post_report(message, "ACCEPTD", 999) == "stale"
-        assert message.err is None
-        assert dlr_signals.names == ["dlr_received"]
+    def test_cause__of_a_failure_decides_for_a_stat_that_is_not_final(
+        self, message: SmsMessage, dlr_signals: SignalLog
+    ) -> None:
+        assert post_report(message, "ACCEPTD", 999) == "advanced"
+        assert (message.status, message.err) == ("failed", 999)
+        assert dlr_signals.names[-2:] == ["dlr_failed", "temporary_failure"]
+
+    def test_cause__is_not_stored_for_a_delivery(self, message: SmsMessage) -> None:
+        assert post_report(message, "DELIVRD", 999) == "advanced"
+        assert (message.status, message.err) == ("delivered", None)
+        assert not SmsMessage.objects.caused_by(999).exists()
+
+    def test_stat__is_added_to_a_sent_message(self, message: SmsMessage) -> None:
+        assert post_report(message, "ACCEPTD") == "enriched"
+        assert post_report(message, "UNKNOWN") == "stale"
+        assert (message.status, message.stat) == ("sent", "ACCEPTD")
+
+    def test_cause__is_kept_by_a_later_report_without_one(self, message: SmsMessage) -> None:
+        post_report(message, "UNDELIV", 999)
+        assert post_report(message, "REJECTD", None) == "advanced"
+        assert (message.status, message.err) == ("rejected", 999)
 
     def test_error_text_price_and_parts__are_added_once(self, message: SmsMessage, dlr_signals: SignalLog) -> None:
         post_report(message, "REJECTD", 7)
