@@ -32,7 +32,7 @@ from django.db import connection  # noqa: E402 - needs the settings
 from django_messente_dlr.callbacks import callback_url  # noqa: E402
 from tests.integration.processes.databases import url_of  # noqa: E402
 from tests.integration.processes.proxy import Proxy  # noqa: E402
-from tests.integration.processes.test_outage import PATIENT, upstream  # noqa: E402
+from tests.integration.processes.test_outage import TIMEOUTS, upstream  # noqa: E402
 
 
 def main() -> None:
@@ -44,7 +44,7 @@ def main() -> None:
     try:
         with tempfile.TemporaryDirectory() as folder, Proxy(upstream()) as proxy:
             url = url_of(
-                connection.settings_dict, connection.vendor, port=proxy.port, options=PATIENT[connection.vendor]
+                connection.settings_dict, connection.vendor, port=proxy.port, options=TIMEOUTS[connection.vendor]
             )
             with Web(Path(folder), url, workers=1, conn_max_age=0) as web:
                 measure(web, proxy, rounds=options.rounds, callbacks=options.callbacks)

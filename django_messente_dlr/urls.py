@@ -1,4 +1,4 @@
-"""``path("messente/", include("django_messente_dlr.urls"))``: the callback door, with and without the last slash."""
+"""Route to the callback view: ``path("messente/", include("django_messente_dlr.urls"))`` in a project's URLs."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from django_messente_dlr.webhook.views import callback
 app_name = "django_messente_dlr"
 
 urlpatterns = [
-    # The first of each pair is the one that is handed out.
+    # `reverse()` uses the named patterns. The others accept the same paths without the trailing slash.
     path("dlr/<str:token>/", callback, name="callback"),
     path("dlr/", callback, name="webhook"),
-    # With whatever follows it: of a path that nobody serves Django's log would keep the token.
+    # The pattern also matches a token with any suffix. Without a match Django would respond 404 and log the path,
+    # which contains the token.
     re_path(r"^dlr/(?P<token>[\s\S]+)\Z", callback),
     re_path(r"^dlr\Z", callback),
 ]

@@ -1,6 +1,6 @@
-"""Look into the built distribution: what users install must be whole, and hold nothing of ours alone.
+"""Check the built wheel and sdist: they contain the files that users need, and no files of the development.
 
-Run by the tox environment «package» with the folder that holds the wheel and the sdist.
+The tox environment "package" runs this script with the directory that contains the wheel and the sdist.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ IN_SDIST = (
     "CHANGELOG.rst",
     "SECURITY.md",
     "tox.ini",
-    "benchmarks/README.rst",  # the README and tox.ini speak of them
+    "benchmarks/README.rst",  # README.rst and tox.ini refer to the benchmarks
     "docs/admin-overview.png",
     "example_project/manage.py",
     "tests/settings.py",
@@ -35,23 +35,29 @@ IN_SDIST = (
 
 
 def main(folder: Path) -> int:
-    """Return the number of things that are wrong, each told on stderr."""
+    """Return the number of errors, and write each one to stderr.
+
+    Args:
+        folder: the directory that contains one wheel and one sdist.
+    """
     (wheel,) = folder.glob("*.whl")
     (sdist,) = folder.glob("*.tar.gz")
     with zipfile.ZipFile(wheel) as archive:
-        in_wheel = archive.namelist()
+        wheel_names = archive.namelist()
     with tarfile.open(sdist) as archive:
-        in_sdist = [name.partition("/")[2] for name in archive.getnames()]
-    wrong = [f"{wheel.name} has no {name}" for name in IN_WHEEL if name not in in_wheel]
-    wrong += [f"{sdist.name} has no {name}" for name in IN_SDIST if name not in in_sdist]
-    ours = ("django_messente_dlr/", f"{wheel.name.partition('-py3')[0]}.dist-info/")
-    wrong += [
-        f"{wheel.name} has {name}, which is not the package's" for name in in_wheel if not name.startswith(ours)
+        sdist_names = [name.partition("/")[2] for name in archive.getnames()]
+    errors = [f"{wheel.name} does not contain {name}" for name in IN_WHEEL if name not in wheel_names]
+    errors += [f"{sdist.name} does not contain {name}" for name in IN_SDIST if name not in sdist_names]
+    prefixes = ("django_messente_dlr/", f"{wheel.name.partition('-py3')[0]}.dist-info/")
+    errors += [
+        f"{wheel.name} contains {name}, which is not part of the package"
+        for name in wheel_names
+        if not name.startswith(prefixes)
     ]
-    wrong += [f"{sdist.name} has {name}" for name in in_sdist if name.endswith((".pyc", ".sqlite3"))]
-    for sentence in wrong:
-        sys.stderr.write(f"{sentence}\n")
-    return len(wrong)
+    errors += [f"{sdist.name} contains {name}" for name in sdist_names if name.endswith((".pyc", ".sqlite3"))]
+    for error in errors:
+        sys.stderr.write(f"{error}\n")
+    return len(errors)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Fixtures for every test."""
+"""Fixtures of all tests."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from django_messente_dlr.receiving import fast_path
 
 pytest_plugins = ["django_messente_dlr.testing.plugin"]
 
-# HYPOTHESIS_PROFILE=long has hypothesis look for long, as one does now and then and not at every change.
+# HYPOTHESIS_PROFILE=long makes hypothesis try many more examples. It is too slow to run for every change.
 hypothesis.settings.register_profile("long", max_examples=3000, print_blob=True)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _flush_what_tests_write() -> Iterator[None]:
-    """Flush a test's rows in a moment, which otherwise takes most of the time of most tests.
+def _fast_flush() -> Iterator[None]:
+    """Make the flush after each test fast. Django's flush takes most of the time of most tests.
 
-    Content types and permissions are left be: Django empties these tables too, and then makes them anew. PostgreSQL
-    deletes the few rows that there are, where TRUNCATE would make new files for all tables and their indexes.
+    The tables of content types and permissions are not emptied; Django empties and fills them again. On PostgreSQL,
+    DELETE removes the few rows, because TRUNCATE creates new files for all tables and their indexes.
     """
     kept = {"django_content_type", "auth_permission"}
 
-    def statements(style: Style, connection: BaseDatabaseWrapper, **options: bool) -> list[str]:
+    def sql_flush(style: Style, connection: BaseDatabaseWrapper, **options: bool) -> list[str]:
         tables = connection.introspection.django_table_names(only_existing=True, include_views=False)
         flushed = [name for name in tables if name not in kept]
         if connection.vendor == "postgresql":
@@ -39,43 +39,43 @@ def _flush_what_tests_write() -> Iterator[None]:
         return connection.ops.sql_flush(style, flushed, **options)
 
     with (
-        mock.patch("django.core.management.commands.flush.sql_flush", statements),
+        mock.patch("django.core.management.commands.flush.sql_flush", sql_flush),
         mock.patch("django.core.management.commands.flush.emit_post_migrate_signal"),
     ):
         yield
 
 
 @pytest.fixture(autouse=True)
-def _forget_what_the_process_remembers() -> None:
-    """Clear when a callback was noted last, which another database does not know, and what was logged once."""
+def _clear_process_caches() -> None:
+    """Clear the times of the last stored callbacks, which belong to an earlier test, and the logged errors."""
     activity._callback_recorded_at.clear()
     fast_path._logged_errors.clear()
 
 
 @pytest.fixture(autouse=True)
-def _shop_listens_only_in_its_own_tests(request: pytest.FixtureRequest) -> Iterator[None]:
-    """The example shop is installed so that its tests can run; to the others its receivers would be strangers."""
+def _disconnect_shop_receivers(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Disconnect the receivers of the example shop, except in its own tests. It is installed for these tests only."""
     if "example" in request.path.parts:
         yield
         return
-    listening = {name: signal.receivers for name, signal in signals.BY_NAME.items()}
+    receivers = {name: signal.receivers for name, signal in signals.BY_NAME.items()}
     for signal in signals.BY_NAME.values():
         signal.receivers = []
     yield
     for name, signal in signals.BY_NAME.items():
-        signal.receivers = listening[name]
+        signal.receivers = receivers[name]
 
 
 @pytest.fixture
 def orm_path() -> Iterator[None]:
-    """Record every report by the ORM, which reads the message first."""
+    """Record every report through the ORM, which reads the message first."""
     with mock.patch("django_messente_dlr.receiving.fast_path.try_write", return_value=False):
         yield
 
 
 @pytest.fixture(params=["fast path", "ORM path"])
 def each_path(request: pytest.FixtureRequest) -> str:
-    """Record every report on each of the two paths, one after the other."""
+    """Run the test twice: with the fast path and with the ORM path."""
     path: str = request.param
     if path == "ORM path":
         request.getfixturevalue("orm_path")

@@ -1,4 +1,7 @@
-"""The isolation levels that a project may have set: at most of them a transaction sees what was there as it began."""
+"""Run a test at each isolation level that a project may configure.
+
+At most levels a transaction sees only the rows that were committed before it began.
+"""
 
 from __future__ import annotations
 
@@ -11,22 +14,22 @@ from django.db import connection, transaction
 
 from tests.locking import GENEROUS
 
-# By their names what to add to a database's OPTIONS: Django's own choice is READ COMMITTED for both.
+# For each vendor and level: the additional OPTIONS of the database. Django's default is READ COMMITTED for both.
 LEVELS: dict[str, dict[str, dict[str, object]]] = {
     "postgresql": {
         "read committed": {},
-        "repeatable read": {"isolation_level": 3},  # psycopg's numbers
+        "repeatable read": {"isolation_level": 3},  # the values of psycopg.IsolationLevel
         "serializable": {"isolation_level": 4},
     },
     "mysql": {
         "read committed": {},
         "repeatable read": {"isolation_level": "repeatable read"},
-        # As MariaDB has it by itself from 11.6 on: an UPDATE of what has changed since is refused.
+        # The default from MariaDB 11.6: an UPDATE of a row that changed after the snapshot fails.
         "snapshot": {"isolation_level": "repeatable read", "init_command": "SET innodb_snapshot_isolation = ON"},
     },
     "sqlite": {"serializable": {}},
 }
-LEVEL_OF = {
+LEVEL_QUERIES = {
     "postgresql": "SELECT current_setting('transaction_isolation')",
     "mysql": "SELECT IF(@@innodb_snapshot_isolation, 'snapshot', LOWER(REPLACE(@@tx_isolation, '-', ' ')))",
 }
@@ -34,7 +37,11 @@ LEVEL_OF = {
 
 @contextmanager
 def isolated(name: str) -> Iterator[None]:
-    """Have every connection that is opened inside at the isolation level of this name."""
+    """Set the isolation level of every connection that is opened in the context.
+
+    Args:
+        name: a key of `LEVELS` for the database's vendor.
+    """
     settings = connection.settings_dict
     with mock.patch.dict(settings, OPTIONS={**settings["OPTIONS"], **LEVELS[connection.vendor][name]}):
         connection.close()
@@ -45,7 +52,11 @@ def isolated(name: str) -> Iterator[None]:
 
 
 def elsewhere(work: Callable[[], object]) -> None:
-    """Do something on another connection, to its end."""
+    """Call a function in another thread, on its own connection, and wait until it returns.
+
+    Args:
+        work: the function.
+    """
 
     def run() -> None:
         try:
@@ -59,5 +70,5 @@ def elsewhere(work: Callable[[], object]) -> None:
 
 def _assert_level(name: str) -> None:
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(LEVEL_OF[connection.vendor])
+        cursor.execute(LEVEL_QUERIES[connection.vendor])
         assert cursor.fetchone()[0] == name

@@ -1,4 +1,4 @@
-"""What other writers do to us on purpose: locks that they hold, and locks that they wait for."""
+"""Create contention on purpose: transactions that hold locks, and transactions that wait for them."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from django.db import Error, connection, transaction
 from django_messente_dlr.models import DeliveryReport
 from django_messente_dlr.utils import db_retry
 
-GENEROUS = 30.0  # seconds; shorter than the 50 for which MariaDB waits for a lock
-# Who is told by the server that it waits for a lock of somebody else's.
-WAITING = {
+GENEROUS = 30.0  # seconds; less than the 50 seconds after which MariaDB stops waiting for a lock
+# For each vendor: the query for the number of connections that wait for a lock.
+WAITING_QUERIES = {
     "postgresql": (
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     ),
@@ -29,14 +29,19 @@ WAITING = {
 
 
 class Other(threading.Thread):
-    """Another process's transaction, on a connection of its own: it takes one lock, and later wants a second.
+    """A transaction on its own connection, as of another process. It takes one lock, and a second one later.
 
-    It is not the one whom the database chooses as a deadlock's victim.
+    In a deadlock the database rolls back the other transaction, not this one.
 
     Args:
-        first: what it does at once.
-        second: what it does once `may_go_on` is set.
-        undone: whether it is rolled back in the end.
+        first: the function that takes the first lock. It is called immediately.
+        second: the function that takes the second lock. It is called when `may_go_on` is set.
+        undone: whether to roll back the transaction at the end.
+
+    Attributes:
+        holds: set when the first lock is taken.
+        may_go_on: set it to let the transaction take the second lock.
+        done: whether the transaction ended without an error.
     """
 
     def __init__(self, first: Callable[[], object], second: Callable[[], object], *, undone: bool = False) -> None:
@@ -49,7 +54,7 @@ class Other(threading.Thread):
         try:
             with transaction.atomic():
                 self._first()
-                _be_no_victim()
+                _avoid_becoming_victim()
                 self.holds.set()
                 assert self.may_go_on.wait(GENEROUS)
                 self._second()
@@ -65,39 +70,45 @@ class Other(threading.Thread):
 
 
 def wait_until_somebody_waits() -> None:
-    """Wait until a connection of this database waits for a lock."""
-    ends = time.monotonic() + GENEROUS
+    """Wait until a connection to this database waits for a lock."""
+    deadline = time.monotonic() + GENEROUS
     with connection.cursor() as cursor:
         while True:
             if connection.vendor == "postgresql":
-                cursor.execute("SELECT pg_stat_clear_snapshot()")  # within a transaction it would tell the same again
-            cursor.execute(WAITING[connection.vendor])
+                cursor.execute(
+                    "SELECT pg_stat_clear_snapshot()"
+                )  # otherwise a transaction sees the first result again
+            cursor.execute(WAITING_QUERIES[connection.vendor])
             if cursor.fetchone()[0]:
                 return
-            assert time.monotonic() < ends, "Nobody waits."
-            # InnoDB looks when nobody has asked for a tenth of a second: two who ask in turn would never hear more.
+            assert time.monotonic() < deadline, "No connection waits for a lock."
+            # InnoDB refreshes innodb_trx only after 0.1 s without a query. With a fixed interval, two processes that
+            # query in turn would never see a new state.
             time.sleep(0.005 if connection.vendor == "postgresql" else random.uniform(0.11, 0.6))
 
 
 @contextmanager
 def contentions() -> Iterator[list[Error]]:
-    """Collect what went wrong on this connection because other writers were in the way."""
-    met: list[Error] = []
+    """Collect the errors of this connection that contention with other writers caused."""
+    errors: list[Error] = []
 
-    def watch(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
+    def collect(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
         try:
             return execute(sql, params, many, context)
         except Error as exc:
             if db_retry.is_contention(exc):
-                met.append(exc)
+                errors.append(exc)
             raise
 
-    with connection.execute_wrapper(watch):
-        yield met
+    with connection.execute_wrapper(collect):
+        yield errors
 
 
-def _be_no_victim() -> None:
-    """Have the database take the other one: PostgreSQL takes who finds it out, InnoDB who has written less."""
+def _avoid_becoming_victim() -> None:
+    """Make the database roll back the other transaction of a deadlock.
+
+    PostgreSQL rolls back the transaction that detects the deadlock, InnoDB the one that changed fewer rows.
+    """
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL deadlock_timeout = '60s'")
@@ -108,7 +119,7 @@ def _be_no_victim() -> None:
                 source="callback",
                 received_at="2026-01-01T00:00:00Z",
                 outcome="orphan",
-                # One that was there and is deleted, but not purged yet, would have a gap locked.
+                # A fixed value could belong to a deleted row that is not purged yet. Inserting it would lock a gap.
                 fingerprint=uuid4().hex,
             )
             for _ in range(50)

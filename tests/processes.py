@@ -1,4 +1,4 @@
-"""``manage.py`` in a process of its own, with a project's settings, as a shell or systemd starts it."""
+"""Run management commands in a new process, as a shell or systemd does."""
 
 from __future__ import annotations
 
@@ -11,12 +11,21 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def django_admin(*arguments: str) -> list[str]:
-    """Return the command that does what ``manage.py`` does."""
+    """Return the command line that is equivalent to ``manage.py``.
+
+    Args:
+        arguments: the management command and its arguments.
+    """
     return [sys.executable, "-m", "django", *arguments]
 
 
 def environment(folder: Path, settings: str = "tests.settings") -> dict[str, str]:
-    """Return what such a process finds: a database file and modules in ``folder``, and the settings' name."""
+    """Return the environment of the process.
+
+    Args:
+        folder: the directory for the SQLite database, which is also on PYTHONPATH.
+        settings: the name of the settings module.
+    """
     paths = [str(folder), str(ROOT), str(ROOT / "example_project"), os.environ.get("PYTHONPATH", "")]
     return {
         **os.environ,
@@ -27,7 +36,13 @@ def environment(folder: Path, settings: str = "tests.settings") -> dict[str, str
 
 
 def run(*arguments: str, folder: Path, settings: str = "tests.settings") -> subprocess.CompletedProcess[str]:
-    """Run a command of Django's to its end, and return what it said and its exit status."""
+    """Run a management command, and return its output and exit status.
+
+    Args:
+        arguments: the management command and its arguments.
+        folder: see `environment`.
+        settings: see `environment`.
+    """
     return subprocess.run(
         django_admin(*arguments),
         env=environment(folder, settings),

@@ -1,4 +1,4 @@
-"""The settings of the tests' project."""
+"""Settings of the project in which the tests run."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ LANGUAGE_CODE = "en"
 ROOT_URLCONF = "tests.urls"
 STATIC_URL = "static/"
 
-# DATABASE_URL names another: tox -e postgres and tox -e mariadb set it, and so may you.
+# DATABASE_URL selects another database. tox -e postgres and tox -e mariadb set it.
 DATABASES = {"default": dj_database_url.config(default="sqlite://:memory:")}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.mysql":
-    # Django asks for mysqlclient, which has to be compiled; PyMySQL speaks the same protocol in pure Python.
+    # Django requires mysqlclient, which must be compiled. PyMySQL implements the same protocol in pure Python.
     if not find_spec("MySQLdb"):
         import pymysql
 
@@ -73,7 +73,7 @@ MESSENTE_DLR: dict[str, Any] = {
         "marketing": {"USERNAME": "news", "PASSWORD": "another-password"},
     },
     "CALLBACK_BASE_URL": "https://shop.example.com",
-    # Nothing listens there: a test that means to reach Messente says where it is.
+    # No process listens on this port. A test that sends requests to Messente sets the hosts.
     "API_HOSTS": ["http://127.0.0.1:9", "http://127.0.0.1:9"],
     "OMNICHANNEL_URL": "http://127.0.0.1:9/v1",
 }

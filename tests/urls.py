@@ -1,4 +1,4 @@
-"""The URLs of the tests' project."""
+"""URLs of the project in which the tests run."""
 
 from __future__ import annotations
 

@@ -11,45 +11,50 @@ from django.db import router
 from django_messente_dlr.accounts.credit import get_or_create_row, release_hold
 from django_messente_dlr.models import Account
 
-# An account may be out of credits with a little left, less than a message costs. Where credit that was seen has not
-# been enough for so long, only more of it ends the next hold.
-TRIED_FOR = timedelta(hours=1)
-# A row that every callback of an account wrote would be one that all of them wait for.
+# An account may run out of credits with less left than a message costs. For this long after the end of a hold, only a
+# higher balance than the last one ends the next hold.
+SAME_BALANCE_PERIOD = timedelta(hours=1)
+# If every callback of an account wrote its row, all callbacks would wait for that row.
 CALLBACK_RECORD_INTERVAL = timedelta(minutes=1)
 _callback_recorded_at: dict[tuple[str, ...], datetime] = {}
 
 
 def record_balance(name: str, balance: Decimal, *, now: datetime) -> bool:
-    """Note what a balance check saw and end the hold if there is credit; return whether that ended it.
+    """Record the result of a balance check and end the credit hold if there is credit; return whether it ended.
 
     Args:
         name: the account.
         balance: its credit in EUR.
-        now: when that was asked for.
+        now: when the balance was requested.
     """
     rows = get_or_create_row(name)
     before = rows.get()
     rows.update(balance=balance, balance_checked_at=now)
     restored_at = before.credits_restored_at
-    if restored_at and now - restored_at < TRIED_FOR and before.balance is not None and balance <= before.balance:
-        return False  # there was as much when the hold was ended last, and it was not enough
+    if (
+        restored_at
+        and now - restored_at < SAME_BALANCE_PERIOD
+        and before.balance is not None
+        and balance <= before.balance
+    ):
+        return False  # the last hold ended with the same balance or more, and that was not enough
     return balance > 0 and release_hold(name, now=now)
 
 
 def record_callback(name: str, *, now: datetime, keys: Collection[str] = ()) -> None:
-    """Note that Messente has called about an account, once a minute for each process and set of keys.
+    """Record that a callback for an account came: once a minute for each process and set of keys.
 
     Args:
         name: the account.
-        now: when it called.
-        keys: the fingerprints of the keys by which that was verified.
+        now: when the callback came.
+        keys: the fingerprints of the keys that verified its token and signature.
     """
-    noted = _callback_recorded_at.get((name, *keys))
-    if noted is not None and now - noted < CALLBACK_RECORD_INTERVAL:
+    recorded_at = _callback_recorded_at.get((name, *keys))
+    if recorded_at is not None and now - recorded_at < CALLBACK_RECORD_INTERVAL:
         return
     rows = Account.objects.using(router.db_for_write(Account))
-    # Not update_or_create, which reads, locks and writes: many processes begin their minute together. What two of
-    # them overwrite of each other's keys, they note again a minute later.
+    # Not update_or_create, which locks the row: many processes write at the same time. If two of them overwrite each
+    # other's keys, they record the keys again a minute later.
     row = rows.filter(name=name).only("key_uses").first() or rows.get_or_create(name=name)[0]
     uses = {**row.key_uses, **dict.fromkeys(keys, now.isoformat(timespec="seconds"))}
     rows.filter(pk=row.pk).update(last_callback_at=now, key_uses=uses)
@@ -57,12 +62,12 @@ def record_callback(name: str, *, now: datetime, keys: Collection[str] = ()) -> 
 
 
 def record_poll(name: str, *, now: datetime, error: str | None = "") -> None:
-    """Note that an account was polled.
+    """Record that an account was polled.
 
     Args:
         name: the account.
-        now: when.
-        error: what went wrong for all of its messages, "" for nothing; None where that is not known anew.
+        now: the time of the poll.
+        error: the error that concerns all messages of the account; "" for none; None to keep the stored one.
     """
-    told = {} if error is None else {"last_poll_error": error[:255]}
-    get_or_create_row(name).update(last_poll_at=now, **told)
+    values = {} if error is None else {"last_poll_error": error[:255]}
+    get_or_create_row(name).update(last_poll_at=now, **values)

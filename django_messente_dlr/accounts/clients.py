@@ -1,4 +1,4 @@
-"""A `MessenteClient` for an account by its name, made from the settings once and shared."""
+"""The shared `MessenteClient` of each account, created from the settings."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from django_messente_dlr.messente.client import API_HOSTS, OMNICHANNEL_URL, Mess
 
 @cache
 def client_for(account: str) -> MessenteClient:
-    """Return the client that speaks for ``account``.
+    """Return the client with the credentials of ``account``. Each process creates it once.
 
     Raises:
-        ImproperlyConfigured: there is no such account.
+        ImproperlyConfigured: the account is not configured.
     """
     config = conf.get_config()
     credentials = conf.account(account)
@@ -30,9 +30,9 @@ def client_for(account: str) -> MessenteClient:
     )
 
 
-def _forget(*, setting: str, **kwargs: Any) -> None:
+def _clear_cache(*, setting: str, **kwargs: Any) -> None:
     if setting == conf.SETTING:
         client_for.cache_clear()
 
 
-setting_changed.connect(_forget, dispatch_uid=f"{__name__}._forget")
+setting_changed.connect(_clear_cache, dispatch_uid=f"{__name__}._clear_cache")

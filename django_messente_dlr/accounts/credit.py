@@ -1,7 +1,7 @@
 """The credit hold of an account.
 
-The hold begins with the first err 4 of an outage and ends once; both are a conditional UPDATE, so that one process
-begins it and one process ends it.
+The hold begins with the first err 4 of an outage. Start and end are conditional UPDATEs, so that exactly one process
+starts a hold and exactly one ends it.
 """
 
 from __future__ import annotations
@@ -16,24 +16,25 @@ from django_messente_dlr.models import Account
 
 
 def lock(name: str) -> None:
-    """Let nobody else lock an account until the transaction ends."""
+    """Lock the row of an account until the transaction ends."""
     get_or_create_row(name).select_for_update().get()
 
 
 def is_held(name: str) -> bool:
-    """Tell whether an account is known to be out of credits."""
+    """Return whether an account is on credit hold."""
     return Account.objects.filter(name=name, credits_exhausted_at__isnull=False).exists()
 
 
 def start_hold(name: str, *, sent_at: datetime, now: datetime) -> bool:
-    """Begin the hold of an account; true for the one caller who did.
+    """Start the credit hold of an account; return True in the one call that started it.
 
-    A message that was sent before credit was last restored tells of the outage before, however late it is.
+    A failure of a message that was sent before credit was last restored belongs to the outage before, and starts no
+    hold, however late its report is.
 
     Args:
         name: the account.
-        sent_at: when the message was sent that failed for want of credit.
-        now: when that became known.
+        sent_at: when the message that failed for lack of credit was sent.
+        now: when its report came.
     """
     return bool(
         get_or_create_row(name)
@@ -44,12 +45,12 @@ def start_hold(name: str, *, sent_at: datetime, now: datetime) -> bool:
 
 
 def end_hold(name: str, *, sent_at: datetime, now: datetime) -> bool:
-    """End the hold of an account if a message that was delivered was sent after it began; true for who ended it.
+    """End the hold of an account if a delivered message was sent after its start; return True if this call ended it.
 
     Args:
         name: the account.
         sent_at: when the delivered message was sent.
-        now: when its delivery became known.
+        now: when its report came.
     """
     return bool(
         Account.objects.filter(name=name, credits_exhausted_at__lt=sent_at).update(
@@ -59,29 +60,30 @@ def end_hold(name: str, *, sent_at: datetime, now: datetime) -> bool:
 
 
 def release_hold(name: str, *, now: datetime) -> bool:
-    """End the hold of an account because credit was seen or a person says so; true for who ended it.
+    """End the hold of an account that has credit, or by decision of a user; return True if this call ended it.
 
-    ``credits_restored`` is sent after the commit; a crash before that leaves it to the sweep.
+    ``credits_restored`` is sent after the commit. If the process dies before that, the sweep sends it.
 
     Args:
         name: the account.
-        now: when that was so. A hold that has begun since then is not ended.
+        now: when the account had credit. A hold that started later is not ended.
     """
     using = router.db_for_write(Account)
     due = now + dispatch.DISPATCH_LEASE
     with transaction.atomic(using=using):
-        lifted = Account.objects.filter(name=name, credits_exhausted_at__lte=now).update(
+        ended = Account.objects.filter(name=name, credits_exhausted_at__lte=now).update(
             credits_exhausted_at=None, credits_restored_at=now, restored_dispatch_due_at=due
         )
-        if lifted:
+        if ended:
             transaction.on_commit(lambda: dispatch.send_credits_restored(name, due=due), using=using, robust=True)
-    return bool(lifted)
+    return bool(ended)
 
 
 def get_or_create_row(name: str) -> QuerySet[Account]:
-    """Return an account's row, which is made where there is none yet."""
+    """Return a queryset of the row of an account, which is created if it does not exist."""
     rows = Account.objects.using(router.db_for_write(Account))
     if not rows.filter(name=name).exists():
-        # Not get_or_create: where somebody else was faster, it looks again, and REPEATABLE READ shows it nothing.
+        # Not get_or_create: if another process inserts the row first, it reads again, and in a transaction with
+        # REPEATABLE READ it does not see that row.
         rows.bulk_create([Account(name=name)], ignore_conflicts=True)
     return rows.filter(name=name)

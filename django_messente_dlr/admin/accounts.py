@@ -35,20 +35,20 @@ class AccountAdmin(ReadOnlyAdmin[Account]):
                     "balance_checked_at",
                 ),
                 "description": _(
-                    "While an account is on hold, messages to be sent from it are refused, unless "
-                    "HOLD_ON_CREDITS_EXHAUSTED is off. The hold ends by itself when a balance check sees credit or a "
-                    "message that was sent later is delivered. Those who may change accounts can end it by hand."
+                    "While an account is on hold, new messages from it are refused, unless HOLD_ON_CREDITS_EXHAUSTED "
+                    "is off. The hold ends automatically when a balance check finds credit or when a message sent "
+                    "later is delivered. Users with permission to change accounts can also lift it."
                 ),
             },
         ),
-        (_("Last heard of Messente"), {"fields": ("last_callback_at", "last_poll_at", "last_poll_error")}),
+        (_("Last contact with Messente"), {"fields": ("last_callback_at", "last_poll_at", "last_poll_error")}),
         (
-            _("Keys of callbacks"),
+            _("Callback keys"),
             {
                 "fields": ("key_last_used",),
                 "description": _(
-                    "Each key that has verified a callback, by its fingerprint, and when it last did. The command "
-                    "messente_doctor says which of the settings' keys each of them is."
+                    "The fingerprint of each key that has verified a callback, and the time of its last use. The "
+                    "command messente_doctor shows which key of the settings has which fingerprint."
                 ),
             },
         ),
@@ -62,10 +62,12 @@ class AccountAdmin(ReadOnlyAdmin[Account]):
             params = {"account": account.name}
             if accounts.release_hold(account.name, now=timezone.now()):
                 self.log_change(request, account, gettext("Lifted the credit hold."))
-                lifted = gettext("The credit hold of «%(account)s» is lifted: messages may be sent from it again.")
+                lifted = gettext(
+                    "The credit hold of “%(account)s” is lifted. Messages can be sent from this account again."
+                )
                 self.message_user(request, lifted % params, messages.SUCCESS)
             else:
-                idle = gettext("«%(account)s» was not on hold, so nothing has changed.")
+                idle = gettext("“%(account)s” was not on hold. Nothing was changed.")
                 self.message_user(request, idle % params, messages.INFO)
 
     @admin.display(description=_("credit"))

@@ -83,7 +83,7 @@ class CauseFilter(admin.SimpleListFilter):
     parameter_name = "cause"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
-        return [*((str(cause.value), cause.meaning) for cause in CAUSES), (UNKNOWN, _("Unknown or not told"))]
+        return [*((str(cause.value), cause.meaning) for cause in CAUSES), (UNKNOWN, _("Unknown cause"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         value = _selected_value(self)

@@ -31,7 +31,7 @@ class SmsMessageAdmin(LongListAdmin[SmsMessage]):
     list_filter = (StatusFilter, AgeFilter, CauseFilter, AccountFilter, ChannelFilter)
     # Django shows the search box only if this is not empty. `search_messages` runs the search.
     search_fields = ("sms_unique_id", "omnimessage_id", "recipient")
-    search_help_text = _("Search by the whole message id, omnimessage id or phone number, in any spelling.")
+    search_help_text = _("Search by full message ID, omnimessage ID or phone number in any format.")
     deferred_fields = ("text", "metadata")
     actions = ("poll_now", "resend", "export")
     fieldsets = ((_("Message"), {"fields": FIELDS}),)
@@ -155,7 +155,7 @@ class SmsMessageAdmin(LongListAdmin[SmsMessage]):
         markup = '{}<span class="messente-dlr-under messente-dlr-wide">{}</span>'
         return format_html(markup, formatting.timesince_tag(message.created_at), stamp)
 
-    @admin.display(description=_("final after"))
+    @admin.display(description=_("time to final"))
     def finalised(self, message: SmsMessage) -> SafeString | str:
         duration = formatting.EMPTY
         if message.finalised_at is not None:

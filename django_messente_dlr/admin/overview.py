@@ -49,7 +49,11 @@ class OverviewAdmin(ReadOnlyAdmin[MessageStatistics]):
             # The view permission is enough: an update of the statistics changes no other data. update_statistics()
             # limits how often and for how long it counts.
             hours = statistics.update_statistics()
-            text = ngettext("%(count)d hour was counted.", "%(count)d hours were counted.", hours)
+            text = ngettext(
+                "The statistics of %(count)d hour were updated.",
+                "The statistics of %(count)d hours were updated.",
+                hours,
+            )
             self.message_user(request, text % {"count": hours})
             return HttpResponseRedirect(request.get_full_path())
         window = admin_statistics.PERIODS.get(request.GET.get("window", ""), admin_statistics.PERIODS["24h"])

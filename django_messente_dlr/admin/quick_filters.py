@@ -40,7 +40,7 @@ def quick_filters(request: HttpRequest) -> list[QuickFilter]:
     filters = [
         (_("Without a message (orphans)"), "outcome", outcome.ORPHAN, reports.orphans()),
         (
-            _("Unreadable"),
+            _("Unrecognised status"),
             "outcome",
             outcome.UNREADABLE,
             filter_partial_index(reports, "outcome", outcome.UNREADABLE),

@@ -32,9 +32,9 @@ TONES = {
     Status.SEEN: "success",
 }
 SENTENCES = {
-    Status.QUEUED: _("Messente has not confirmed yet that it has taken the message."),
-    Status.SENT: _("Messente has taken the message; nothing final is known yet."),
-    Status.UNRESOLVED: _("Messente told nothing final within 48 hours. A late report can still change that."),
+    Status.QUEUED: _("Messente has not yet confirmed that it accepted the message."),
+    Status.SENT: _("Messente accepted the message. There is no final status yet."),
+    Status.UNRESOLVED: _("Messente reported no final status within 48 hours. A late report can still change this."),
     Status.FAILED: _("The message did not reach its recipient."),
     Status.REJECTED: _("The message was refused and did not reach its recipient."),
     Status.DELIVERED: _("The message reached the phone or, in some markets, the operator."),
@@ -90,7 +90,7 @@ def cause_text(message: SmsMessage) -> str:
         return str(cause.meaning)
     if not Status(message.status).is_failure:
         return EMPTY
-    return _unknown(message.err) if message.err else gettext("No cause was told")
+    return _unknown(message.err) if message.err else gettext("No cause reported")
 
 
 def advice_text(message: SmsMessage) -> str:

@@ -40,7 +40,7 @@ class DeliveryReportAdmin(LongListAdmin[DeliveryReport]):
     list_per_page = MAX_SELECTED
     # Django shows the search box only if this is not empty. `search_reports` runs the search.
     search_fields = ("sms_unique_id",)
-    search_help_text = _("Search by the whole message id.")
+    search_help_text = _("Search by full message ID.")
     actions = ("send_signals_again",)
     fieldsets = (
         (None, {"fields": ("message_link", "reported", "resulting_status", "cause", "occurred_at")}),
@@ -53,7 +53,7 @@ class DeliveryReportAdmin(LongListAdmin[DeliveryReport]):
             _("Signals"),
             {"fields": ("signal_state", "signal_names", "dispatched_at", "dispatch_due_at", "receiver_errors")},
         ),
-        (_("As it came"), {"fields": ("sms_unique_id", "omnimessage_id", "token_message_id", "raw")}),
+        (_("Raw report"), {"fields": ("sms_unique_id", "omnimessage_id", "token_message_id", "raw")}),
     )
     readonly_fields = (
         "message_link",
@@ -114,8 +114,8 @@ class DeliveryReportAdmin(LongListAdmin[DeliveryReport]):
         if failed:
             names = ", ".join(str(report) for report in failed[:MAX_LISTED])
             text = ngettext(
-                "A receiver failed for %(count)d report: %(reports)s. Its page or the log says what was wrong.",
-                "Receivers failed for %(count)d reports: %(reports)s. Their pages or the log say what was wrong.",
+                "A receiver failed for %(count)d report: %(reports)s. See its page or the log for the error.",
+                "Receivers failed for %(count)d reports: %(reports)s. See their pages or the log for the errors.",
                 len(failed),
             )
             more = " …" if len(failed) > MAX_LISTED else ""
@@ -127,7 +127,7 @@ class DeliveryReportAdmin(LongListAdmin[DeliveryReport]):
         except Exception:  # the signals of the other reports are still sent
             logger.exception("The signals of delivery report %s could not be sent again.", report.pk)
             well = False
-        told = gettext("Sent its signals again.") if well else gettext("Sent its signals again; a receiver failed.")
+        told = gettext("Sent the signals again.") if well else gettext("Sent the signals again; a receiver failed.")
         self.log_change(request, report, told)
         return well
 
@@ -173,7 +173,7 @@ class DeliveryReportAdmin(LongListAdmin[DeliveryReport]):
     def cause(self, report: DeliveryReport) -> str:
         return rendering.error_code_text(report.err)
 
-    @admin.display(description=_("status before"))
+    @admin.display(description=_("previous status"))
     def previous_status(self, report: DeliveryReport) -> SafeString | str:
         return rendering.status_badge(report.previous)
 
@@ -181,11 +181,11 @@ class DeliveryReportAdmin(LongListAdmin[DeliveryReport]):
     def signal_state(self, report: DeliveryReport) -> SafeString:
         return rendering.dispatch_badge(report)
 
-    @admin.display(description=_("their names"))
+    @admin.display(description=_("signal names"))
     def signal_names(self, report: DeliveryReport) -> str:
         return ", ".join(str(name) for name in report.signals) or formatting.EMPTY
 
-    @admin.display(description=_("errors of receivers"))
+    @admin.display(description=_("receiver errors"))
     def receiver_errors(self, report: DeliveryReport) -> SafeString | str:
         return rendering.preformatted(report.dispatch_error)
 

@@ -13,7 +13,7 @@ from django.utils.formats import date_format, time_format
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from django_messente_dlr.maintenance.statistics import StatusCounts, merge
+from django_messente_dlr.maintenance.status_counts import StatusCounts, merge
 from django_messente_dlr.messente.codes import ErrorCode
 from django_messente_dlr.models import MessageStatistics
 from django_messente_dlr.models.statuses import Status
@@ -87,7 +87,8 @@ class Row:
 def load_buckets(window: Period, *, now: datetime) -> list[Bucket]:
     """Return the buckets of a period up to ``now`` with their counts, the oldest first."""
     daily = window.width >= timedelta(days=1)
-    local = timezone.localtime(now) if timezone.is_aware(now) else now
+    # The days of the rows begin in TIME_ZONE, and not in the time zone that a middleware activates for a user.
+    local = timezone.localtime(now, timezone.get_default_timezone()) if timezone.is_aware(now) else now
     if daily:
         today = local.replace(hour=0, minute=0, second=0, microsecond=0)
         starts = [today - timedelta(days=ago) for ago in range(window.bars)]
@@ -126,7 +127,7 @@ def rank_causes(count: StatusCounts) -> list[tuple[str | StrPromise, str, int]]:
         code = ErrorCode.from_code(int(err)) if err else None
         counts[code if code else None] += number
     return [
-        (code.meaning, str(code.value), number) if code else (_("Unknown or not told"), "unknown", number)
+        (code.meaning, str(code.value), number) if code else (_("Unknown cause"), "unknown", number)
         for code, number in sorted(counts.items(), key=lambda cause: (-cause[1], cause[0] is None, cause[0] or 0))
     ]
 

@@ -14,6 +14,7 @@ from typing import Any
 from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
 
 from django_messente_dlr import polling
 from django_messente_dlr.admin import formatting, rendering
@@ -24,6 +25,16 @@ from django_messente_dlr.utils import masking
 from django_messente_dlr.utils.poll_schedule import OVERDUE_AFTER
 
 SOURCES = dict(DeliveryReport.SOURCES)
+RECEIVED = {
+    Source.CALLBACK.value: _("Callback received"),
+    Source.OMNICHANNEL.value: _("Omnichannel callback received"),
+}
+CHANGES = {
+    ReportOutcome.ADVANCED.value: _("status changed"),
+    ReportOutcome.ENRICHED.value: _("details added"),
+    ReportOutcome.STALE.value: _("no change"),
+    ReportOutcome.UNREADABLE.value: _("unrecognised status"),
+}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -63,15 +74,15 @@ def events(message: SmsMessage, reports: Iterable[DeliveryReport], *, can_see_re
         reports: the reports of the message that the user may view.
         can_see_recipient: whether the user may see full recipients.
     """
-    told = [Event(at=message.created_at, title=gettext("Entered"), lines=[_entered(message)])]
+    told = [Event(at=message.created_at, title=gettext("Created"), lines=[_entered(message)])]
     if message.sent_at:
         if message.sent_at > timezone.now():  # a message with a requested delivery time
-            taken = Event(at=message.sent_at, title=gettext("Messente sends it"), tone="ahead")
+            taken = Event(at=message.sent_at, title=gettext("Scheduled for sending"), tone="ahead")
         else:
             badge = rendering.status_badge(Status.SENT)
-            taken = Event(at=message.sent_at, title=gettext("Taken by Messente"), badge=badge)
+            taken = Event(at=message.sent_at, title=gettext("Accepted by Messente"), badge=badge)
         known = message.sms_unique_id or message.omnimessage_id
-        taken.lines = [gettext("Messente calls it %(id)s.") % {"id": known}] if known else []
+        taken.lines = [gettext("Message ID %(id)s.") % {"id": known}] if known else []
         told.append(taken)
     if message.resent_at:
         told.append(Event(at=message.resent_at, title=gettext("Sent again")))
@@ -87,9 +98,9 @@ def events(message: SmsMessage, reports: Iterable[DeliveryReport], *, can_see_re
 
 def _entered(message: SmsMessage) -> str:
     if message.sender:
-        text = gettext("Account «%(account)s», sender «%(sender)s», channel %(channel)s.")
+        text = gettext("Account “%(account)s”, sender “%(sender)s”, channel %(channel)s.")
     else:
-        text = gettext("Account «%(account)s», channel %(channel)s.")
+        text = gettext("Account “%(account)s”, channel %(channel)s.")
     return text % {"account": message.account, "sender": message.sender, "channel": message.channel}
 
 
@@ -114,7 +125,8 @@ def _reported(report: DeliveryReport, message: SmsMessage, *, can_see_recipient:
 
 
 def _title(report: DeliveryReport) -> str:
-    return f"{SOURCES.get(report.source, report.source)}: {report.get_outcome_display()}"
+    source = RECEIVED.get(report.source) or SOURCES.get(report.source, report.source)
+    return f"{source}: {CHANGES.get(report.outcome) or report.get_outcome_display()}"
 
 
 def _lines(report: DeliveryReport) -> list[str]:
@@ -125,8 +137,8 @@ def _lines(report: DeliveryReport) -> list[str]:
     ]
     if report.times_received > 1:
         again = ngettext(
-            "It came %(count)d more time, and changed nothing.",
-            "It came %(count)d more times, and changed nothing.",
+            "Received %(count)d more time; nothing changed.",
+            "Received %(count)d more times; nothing changed.",
             report.times_received - 1,
         )
         lines.append(again % {"count": report.times_received - 1})
@@ -137,20 +149,20 @@ def _lines(report: DeliveryReport) -> list[str]:
 
 def _ahead(message: SmsMessage) -> list[Event]:
     """Return the future events: the next poll and the expiry of the report at Messente, or the end of waiting."""
-    asked = ngettext("Asked %(count)d time so far.", "Asked %(count)d times so far.", message.poll_count)
+    asked = ngettext("Polled %(count)d time so far.", "Polled %(count)d times so far.", message.poll_count)
     lines = [asked % {"count": message.poll_count}]
     if message.next_poll_at is None:
         if not message.poll_count:
             return []
-        return [Event(at=None, title=gettext("Messente is not asked any more"), tone="ahead", lines=lines)]
+        return [Event(at=None, title=gettext("Polling has ended"), tone="ahead", lines=lines)]
     if why := polling.unpollable_reason(message):
         # The poller waits for an id or an account no longer than Messente keeps the report.
         ends = max(message.next_poll_at, message.report_expires_at)
         lines = [why, *(lines if message.poll_count else [])]
-        return [Event(at=ends, title=gettext("Given up, unless a report comes"), tone="ahead", lines=lines)]
+        return [Event(at=ends, title=gettext("Given up if no report arrives"), tone="ahead", lines=lines)]
     late = message.next_poll_at <= timezone.now() - OVERDUE_AFTER  # the condition of the filter "overdue"
-    title = gettext("Messente should have been asked") if late else gettext("Messente is asked next")
+    title = gettext("Poll overdue") if late else gettext("Next poll")
     return [
         Event(at=message.next_poll_at, title=title, tone="warning" if late else "ahead", lines=lines),
-        Event(at=message.report_expires_at, title=gettext("Messente forgets the report"), tone="ahead"),
+        Event(at=message.report_expires_at, title=gettext("Report expires at Messente"), tone="ahead"),
     ]

@@ -74,8 +74,8 @@ def warnings(accounts: Sequence[Account], bars: Sequence[Bucket], overdue: int, 
             # The app sends and polls nothing for an account that is not configured. Its row keeps the last error.
             if account.name in with_pending_polls:
                 text = gettext(
-                    "Nobody can be asked about the messages of «%(account)s» that still wait for a report: it is not "
-                    "configured. Put it back into the settings until they have ended."
+                    "The account “%(account)s” is not configured, so its pending messages cannot be polled. Restore "
+                    "it in the settings until these messages are final."
                 )
                 said.append(text % {"account": account.name})
             continue
@@ -84,14 +84,16 @@ def warnings(accounts: Sequence[Account], bars: Sequence[Bucket], overdue: int, 
         if conf.get_config().callback_base_url and is_silent:
             said.append(_silence_warning(account, bars) % {"account": account.name, "count": sent})
         if account.last_poll_error:
-            text = gettext("Messente could not be asked about «%(account)s»: %(error)s")
+            text = gettext("Polling for “%(account)s” failed: %(error)s")
             said.append(text % {"account": account.name, "error": account.last_poll_error})
     polled = max((account.last_poll_at for account in accounts if account.last_poll_at), default=None)
     if overdue and (polled is None or now - polled > OVERDUE_AFTER):
-        said.append(gettext("Messages are overdue and nobody asks about them. Have poll_dlrs run every minute."))
+        said.append(gettext("Messages are overdue and are not polled. Run poll_dlrs every minute."))
     updated_at = statistics.last_updated_at()
     if updated_at is None or now - updated_at > STATISTICS_MAX_AGE:
-        said.append(gettext("These figures are old. poll_dlrs counts them; the button counts them now."))
+        said.append(
+            gettext("These figures are out of date. poll_dlrs updates them regularly; the button updates them now.")
+        )
     return said
 
 
@@ -99,12 +101,12 @@ def _silence_warning(account: Account, bars: Sequence[Bucket]) -> str:
     # Older buckets are not loaded.
     if account.last_callback_at is None or account.last_callback_at < bars[0].starts_at:
         return gettext(
-            "No callback has come for «%(account)s» within the last 24 hours, and %(count)d messages were sent. Look "
-            "whether Messente can reach this site."
+            "No callback for “%(account)s” was received in the last 24 hours, although %(count)d messages were sent. "
+            "Check that Messente can reach this site."
         )
     return gettext(
-        "Reports have stopped coming for «%(account)s»: %(count)d messages were sent since the last callback. Look "
-        "whether Messente can reach this site."
+        "Callbacks for “%(account)s” have stopped: %(count)d messages were sent since the last callback. Check that "
+        "Messente can reach this site."
     )
 
 

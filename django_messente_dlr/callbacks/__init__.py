@@ -1,4 +1,4 @@
-"""Signed callback URLs."""
+"""Create signed callback URLs."""
 
 from __future__ import annotations
 

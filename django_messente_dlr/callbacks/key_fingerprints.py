@@ -1,7 +1,7 @@
-"""Short fingerprints of the keys that verify callbacks, so that a person can see which of them is still in use.
+"""Create short fingerprints of the keys that verify callbacks. They show which keys are still in use.
 
-A fingerprint tells two keys apart and nothing more: it is made with the project's SECRET_KEY, so that who reads it
-in a database or an admin page cannot try out passwords on it.
+A fingerprint distinguishes keys and reveals nothing else about them. It is an HMAC with the project's SECRET_KEY, so
+that a person who sees it in the database or the admin cannot test guesses of a password against it.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ MAX_FINGERPRINT = 8
 
 
 class KeyFingerprints(NamedTuple):
-    """By which keys a callback was verified, each by its fingerprint; "" where it needed none.
+    """The fingerprints of the keys that verified a callback; "" for a key that was not needed.
 
     Attributes:
-        url: the key that signed its URL, one of ``CALLBACK_KEYS``.
-        signature: the password that signed its body.
+        url: the fingerprint of the key that signed the URL, one of ``CALLBACK_KEYS``.
+        signature: the fingerprint of the password that signed the body.
     """
 
     url: str = ""
@@ -32,15 +32,23 @@ NO_KEYS = KeyFingerprints()
 
 
 def fingerprint(key: str | bytes) -> str:
-    """Return what stands for ``key`` wherever it is shown, as 8 hex digits."""
-    return _made_with(settings.SECRET_KEY, key)
+    """Return the fingerprint of a key, as 8 hex digits.
+
+    Args:
+        key: a signing key or a password.
+    """
+    return _fingerprint(settings.SECRET_KEY, key)
 
 
 def all_fingerprints(key: str | bytes) -> list[str]:
-    """Return what has stood for ``key``, now and under the SECRET_KEYs before, as far as those are still known."""
-    return [_made_with(secret, key) for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)]
+    """Return the fingerprints of a key under SECRET_KEY and under each of SECRET_KEY_FALLBACKS.
+
+    Args:
+        key: a signing key or a password.
+    """
+    return [_fingerprint(secret, key) for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)]
 
 
-@lru_cache(maxsize=64)  # every callback asks for the same few
-def _made_with(secret: str | bytes, key: str | bytes) -> str:
+@lru_cache(maxsize=64)  # every callback needs the same few fingerprints
+def _fingerprint(secret: str | bytes, key: str | bytes) -> str:
     return salted_hmac(SALT, key, secret=secret, algorithm="sha256").hexdigest()[:MAX_FINGERPRINT]

@@ -1,8 +1,8 @@
-"""The signed ``dlr-url``: built for a message or for a whole account, and read again when Messente calls it.
+"""Create the signed callback URL (``dlr-url``) of a message or an account, and verify the token of a called URL.
 
-The GET callback carries no signature of Messente's, so the path of the URL that we hand out is its protection
-(documentation: «Delivery Report», securing the callback, asks for an unguessable URL). It stands in the path
-because nobody says how Messente merges its parameters into a URL that has a query string of its own.
+Messente does not sign GET callbacks. The signed token in the URL protects them instead (documentation: "Delivery
+Report", securing the callback, requires an unguessable URL). The token is in the path and not in the query string,
+because the documentation does not state how Messente adds its parameters to an existing query string.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ TOKEN = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class CallbackToken:
-    """What a callback URL speaks for.
+    """The verified content of a callback URL's token.
 
     Attributes:
-        account: the account whose messages it may report about.
-        message_pk: the one message that it speaks for, or None for any of the account's.
-        key: the fingerprint of the key that signed it.
+        account: the name of the account. The URL accepts only reports of its messages.
+        message_pk: the primary key of the only message whose reports the URL accepts, or None for all messages.
+        key: the fingerprint of the key that signed the token.
     """
 
     account: str
@@ -46,74 +46,87 @@ class CallbackToken:
 
 @dataclass(frozen=True, slots=True)
 class ProbeToken:
-    """What a probe URL speaks for: nothing. It only asks whether the callback view is to be reached.
+    """The verified content of a probe URL's token. A probe checks that the callback view is reachable.
 
     Attributes:
-        nonce: makes each probe its own, so that no cache can answer it.
+        nonce: a random value that makes each probe unique, so that no cache can respond to it.
     """
 
     nonce: str
 
 
 def callback_url(account: str = conf.DEFAULT_ACCOUNT) -> str:
-    """Return the URL to paste into Messente's dashboard as an account's default URL for delivery reports.
+    """Return the callback URL of an account. Paste it into Messente's dashboard as the default delivery report URL.
 
     Args:
         account: the account's name in ``MESSENTE_DLR``.
 
     Raises:
-        ImproperlyConfigured: there is no such account, or no ``CALLBACK_BASE_URL``.
+        ImproperlyConfigured: the account or ``CALLBACK_BASE_URL`` is not configured.
     """
-    return _absolute(f"a.{conf.account(account).name}")
+    return _signed_url(f"a.{conf.account(account).name}")
 
 
 def message_callback_url(message_pk: int, account: str) -> str:
-    """Return the URL that speaks for one message alone, to be sent along with it as its ``dlr-url``.
+    """Return the callback URL of one message. Pass it to Messente with the message, as ``dlr-url``.
 
     Args:
-        message_pk: the primary key of its `SmsMessage`.
-        account: the account that it is sent from.
+        message_pk: the primary key of the `SmsMessage`.
+        account: the name of the account that sends the message.
 
     Raises:
-        ImproperlyConfigured: there is no ``CALLBACK_BASE_URL``.
-        ValueError: its row is not saved yet.
+        ImproperlyConfigured: ``CALLBACK_BASE_URL`` is not configured.
+        ValueError: the message is not saved, so it has no primary key.
     """
     if not message_pk:
-        raise ValueError("The message has no primary key, which its callback URL names. Save it first.")
-    return _absolute(f"m{message_pk}.{account}")
+        raise ValueError("The message has no primary key, which its callback URL contains. Save it first.")
+    return _signed_url(f"m{message_pk}.{account}")
 
 
 def webhook_path() -> str:
-    """Return the path of the account-wide webhook for the Omnichannel API, which its signature alone protects."""
+    """Return the path of the webhook for the Omnichannel API. It has no token; only the signature protects it."""
     return _path("webhook")
 
 
 def probe_url() -> tuple[str, ProbeToken]:
-    """Return a URL that the callback view answers without storing anything, and the probe that it carries.
+    """Return a probe URL and its token. The callback view responds to the URL and stores nothing.
 
     Raises:
-        ImproperlyConfigured: there is no ``CALLBACK_BASE_URL``.
+        ImproperlyConfigured: ``CALLBACK_BASE_URL`` is not configured.
     """
     probe = ProbeToken(secrets.token_hex(16))
-    return _absolute(f"p.{probe.nonce}"), probe
+    return _signed_url(f"p.{probe.nonce}"), probe
 
 
 def sign_probe(probe: ProbeToken) -> str:
-    """Return what only a site with our keys can answer to a probe."""
+    """Return the proof that only a site with this project's signing keys can return to a probe.
+
+    Args:
+        probe: the token of the probe URL.
+    """
     return _signers(PROBE_SALT)[0].sign(probe.nonce)
 
 
 def check_probe(proof: str, probe: ProbeToken) -> bool:
-    """Tell whether an answer to a probe was made with one of our keys."""
-    return len(proof) <= MAX_TOKEN and any(_unsigned(signer, proof) == probe.nonce for signer in _signers(PROBE_SALT))
+    """Return whether a proof was signed for this probe with one of the signing keys.
+
+    Args:
+        proof: the proof in the response to the probe.
+        probe: the token of the probe URL.
+    """
+    return len(proof) <= MAX_TOKEN and any(_unsign(signer, proof) == probe.nonce for signer in _signers(PROBE_SALT))
 
 
 def read_token(token: str) -> CallbackToken | ProbeToken | None:
-    """Return what a token from a callback URL speaks for, or None if it was not signed by us."""
+    """Return the content of a callback URL's token, or None if no signing key verifies it.
+
+    Args:
+        token: the token from the path of the URL.
+    """
     if len(token) > MAX_TOKEN or not token.isascii():
         return None
     for signer in _signers(SALT):
-        if (value := _unsigned(signer, token)) is not None:
+        if (value := _unsign(signer, token)) is not None:
             break
     else:
         return None
@@ -129,56 +142,58 @@ def read_token(token: str) -> CallbackToken | ProbeToken | None:
 
 
 def signing_keys() -> tuple[str | bytes, ...]:
-    """Return the keys of callback URLs: the first signs, all verify."""
+    """Return the keys of callback URLs. The first key signs new URLs, and each key verifies."""
     return conf.get_config().callback_keys or (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
 
 
-def _absolute(value: str) -> str:
+def _signed_url(value: str) -> str:
+    """Return the absolute callback URL with the signed value as its token."""
     base = conf.get_config().callback_base_url
     if not base:
         raise ImproperlyConfigured(
-            f"{conf.SETTING} has no CALLBACK_BASE_URL. Set it to the scheme and host under which Messente reaches "
+            f"{conf.SETTING} has no CALLBACK_BASE_URL. Set it to the scheme and host at which Messente reaches "
             'this project, such as "https://shop.example.com".'
         )
     return base.rstrip("/") + _path("callback", token=_signers(SALT)[0].sign(value))
 
 
 def _path(name: str, **kwargs: str) -> str:
-    """Return the path of a view within the project, the same in every process and for everybody.
+    """Return the path of a view. It is the same in every process and does not depend on the current request.
 
-    Whoever sends may be a web process that is served under a prefix (``SCRIPT_NAME``) or a task that knows of none,
-    and speaks some language, which ``i18n_patterns`` puts into its URLs; a middleware may have given its request URLs
-    of its own (``request.urlconf``), without ours. What stands before the path, ``CALLBACK_BASE_URL`` says alone.
+    Otherwise three things change the path, and Messente calls a URL that is not served: the prefix ``SCRIPT_NAME``,
+    which a background task does not have; the active language, which ``i18n_patterns`` adds to URLs; and
+    ``request.urlconf``, which may not include this app. Only ``CALLBACK_BASE_URL`` sets the part before the path.
     """
     prefix = get_script_prefix()
     set_script_prefix("/")
     try:
-        with translation.override(_language()):
+        with translation.override(_project_language()):
             return reverse(f"django_messente_dlr:{name}", urlconf=settings.ROOT_URLCONF, kwargs=kwargs)
     finally:
         set_script_prefix(prefix)
 
 
-def _language() -> str:
-    """Return the project's language as LocaleMiddleware reads it from a path: «en» for ``startproject``'s «en-us»."""
+def _project_language() -> str:
+    """Return LANGUAGE_CODE in the form that LocaleMiddleware reads from a path, such as "en" for "en-us"."""
     try:
         return translation.get_supported_language_variant(settings.LANGUAGE_CODE)
-    except LookupError:  # it is not in LANGUAGES, which Django's own checks tell
+    except LookupError:  # it is not in LANGUAGES, which Django's system checks report
         return settings.LANGUAGE_CODE
 
 
 def _signers(salt: str) -> list[Signer]:
-    """Return a signer for each live key: Django's own fallbacks do not tell which of them has matched."""
-    return _signers_with(salt, signing_keys())
+    """Return one signer for each signing key. Signer's ``fallback_keys`` would not show which key has matched."""
+    return _create_signers(salt, signing_keys())
 
 
-@lru_cache(maxsize=8)  # every callback needs the same
-def _signers_with(salt: str, live: tuple[str | bytes, ...]) -> list[Signer]:
-    return [Signer(key=key, fallback_keys=[], sep=".", salt=salt) for key in live]
+@lru_cache(maxsize=8)  # every callback needs the same signers
+def _create_signers(salt: str, keys: tuple[str | bytes, ...]) -> list[Signer]:
+    return [Signer(key=key, fallback_keys=[], sep=".", salt=salt) for key in keys]
 
 
-def _unsigned(signer: Signer, signed: str) -> str | None:
+def _unsign(signer: Signer, signed_value: str) -> str | None:
+    """Return the value without its signature, or None if the signature does not match."""
     try:
-        return signer.unsign(signed)
+        return signer.unsign(signed_value)
     except BadSignature:
         return None

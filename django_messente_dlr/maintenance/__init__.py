@@ -1,1 +1,1 @@
-"""Periodic work: sweep, prune and count."""
+"""Periodic work: sweep, prune, and update the statistics."""

@@ -1,192 +1,163 @@
-"""Counts what became of the messages, hour by hour and day by day, so that the overview reads a few rows.
+"""Count messages by hour and by day, so that the admin's overview reads a few rows.
 
-An hour is counted when nobody has counted it yet, and again while its messages may still move: the older it is, the
-more seldom. Counting it twice gives the same, so any number of processes may count at once, and nothing needs to be
-noted where a message changes. Only `MessageStatistics` is written here.
+An hour is counted when it has no row yet, and again while its messages may still change: the older it is, the less
+often. A second count gives the same result, so any number of processes may count at the same time, and no other code
+has to record that a message changed. `MessageStatistics` is the only model that is written.
+
+Hours and days begin where they begin in ``TIME_ZONE``. They are computed here and not by the database, because
+MariaDB converts time zones only after their tables were loaded.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from time import monotonic
-from typing import Any
+from typing import NamedTuple
 
 from django.db import IntegrityError, router, transaction
 from django.utils import timezone
 
+from django_messente_dlr.maintenance.status_counts import StatusCounts, count_messages, merge
 from django_messente_dlr.models import MessageStatistics, SmsMessage
 from django_messente_dlr.models.statuses import Status
-from django_messente_dlr.utils.phone_numbers import calling_code
 
 HOUR = timedelta(hours=1)
-KEPT = timedelta(days=31)
-# Messente keeps reports for 48 hours from when it sends; a day more for those who come late. An hour some of whose
-# messages were to be sent later, or that nobody has asked about, is counted until they have ended.
-OPEN = timedelta(hours=72)
-MIN_REFRESH_INTERVAL = timedelta(seconds=20)  # at the earliest
-AGAIN_PER_AGE = 20  # an hour that is a day old is counted again after a twentieth of that
-# Of the time that passes, counting takes this share at most: a busy hour is counted the more seldom.
-AGAIN_PER_SECOND = 30
-SECONDS_IN_A_RUN = 10.0  # the poller, or a person, waits meanwhile
+RETENTION = timedelta(days=31)
+# Messente keeps reports for 48 hours from when it sends; a day more is for late reports. An hour with messages that
+# are sent later, or that are not polled, is counted until they are final.
+PENDING_PERIOD = timedelta(hours=72)
+MIN_REFRESH_INTERVAL = timedelta(seconds=20)
+# The refresh interval of an hour is its age divided by this.
+AGE_PER_REFRESH = 20
+# The refresh interval is at least this many times what the last count took: a busy hour is counted less often.
+REFRESH_PER_COST = 30
+# The poller, or the user of the admin, waits for a run.
+MAX_RUN_SECONDS = 10.0
 
-# Seconds, each about a sixth more than the one before: what is told of times is at most that much off.
-BUCKETS = [round(1.17**step, 1) for step in range(78)]
-
-Figures = dict[str, Any]
+Span = MessageStatistics.Span
 
 
-@dataclass(slots=True)
-class StatusCounts:
-    """What some messages came to.
+class LastCount(NamedTuple):
+    """The last count of an hour: when it was, the seconds that it took, and the messages still pending."""
 
-    Attributes:
-        by_account: statuses, by the account's name.
-        by_prefix: statuses, by the country's calling code.
-        causes: failures by ``err``, as text; "" where it is unknown.
-        times: times from sending to the end, by their place among ``BUCKETS``.
-    """
-
-    by_account: dict[str, Counter[str]] = field(default_factory=dict)
-    by_prefix: dict[str, Counter[str]] = field(default_factory=dict)
-    causes: Counter[str] = field(default_factory=Counter)
-    times: Counter[int] = field(default_factory=Counter)
-
-    @property
-    def statuses(self) -> Counter[str]:
-        """The statuses of all of them."""
-        return sum(self.by_account.values(), Counter[str]())
-
-    @property
-    def total(self) -> int:
-        """How many they are."""
-        return self.statuses.total()
-
-    def add(self, figures: Figures) -> None:
-        """Add what a row of `MessageStatistics` says."""
-        for name, kept in (("accounts", self.by_account), ("prefixes", self.by_prefix)):
-            for key, statuses in figures.get(name, {}).items():
-                kept.setdefault(key, Counter()).update(statuses)
-        self.causes.update(figures.get("causes", {}))
-        for place, number in figures.get("times", {}).items():
-            self.times[int(place)] += number
-
-    def as_data(self) -> Figures:
-        """Return it as a row of `MessageStatistics` keeps it."""
-        if not self.by_account:
-            return {}
-        return {
-            "accounts": self.by_account,
-            "prefixes": self.by_prefix,
-            "causes": self.causes,
-            "times": {str(place): number for place, number in self.times.items()},
-        }
-
-    def seconds_within(self, share: float) -> float | None:
-        """Return the seconds within which ``share`` (0 to 1) of the ended messages ended; None where none has."""
-        wanted = share * self.times.total()
-        for place in sorted(self.times):
-            wanted -= self.times[place]
-            if wanted <= 0:
-                return BUCKETS[min(place, len(BUCKETS) - 1)]
-        return None
+    at: datetime
+    took: float
+    pending: int
 
 
 def update_statistics(now: datetime | None = None) -> int:
-    """Count the hours of the last month that are due, and their days; return how many hours that were.
+    """Count the hours of the last month that are due, and their days; return the number of hours.
 
-    The newest come first. What is not done within ``SECONDS_IN_A_RUN`` is left to the next run.
+    The newest hours are counted first. Those not counted within ``MAX_RUN_SECONDS`` are left to the next run.
 
     Args:
-        now: the present; None for what the clock says.
+        now: the current time; None to read the clock.
     """
     now = now or timezone.now()
-    current = now.replace(minute=0, second=0, microsecond=0)
+    oldest = now - RETENTION - timedelta(days=1)
     rows = MessageStatistics.objects.using(router.db_for_write(MessageStatistics))
-    rows.filter(starts_at__lt=now - KEPT - timedelta(days=1)).delete()
-    kept = rows.filter(span=MessageStatistics.Span.HOUR)
-    columns = kept.values_list("starts_at", "counted_at", "data__took", "data__open")
-    counted = {at: told for at, *told in columns}
+    rows.filter(starts_at__lt=oldest).delete()
+    last_counts, days = _read_rows()
     first = SmsMessage.objects.order_by("created_at").values_list("created_at", flat=True).first() or now
-    hours = [current - HOUR * ago for ago in range(int(KEPT / HOUR)) if current - HOUR * ago > first - HOUR]
-    ends, done = monotonic() + SECONDS_IN_A_RUN, []
-    for hour in hours:
-        if not _is_due(hour, *counted.get(hour, (None, 0, 0)), now=now):
+    deadline, updated = monotonic() + MAX_RUN_SECONDS, []
+    for start, end in _hours(max(first, now - RETENTION), now):
+        last_count = last_counts.get(start)
+        if last_count is not None and not _is_due(end, last_count, now=now):
             continue
-        if (started := monotonic()) > ends:
+        if (started := monotonic()) > deadline:
             break
-        _write(MessageStatistics.Span.HOUR, hour, _count_messages(hour), now=now, took=monotonic() - started)
-        done.append(hour)
-    for day in {_day_of(hour) for hour in done}:
-        of_day = kept.filter(starts_at__gte=day, starts_at__lt=_day_of(day + HOUR * 36))
-        _write(MessageStatistics.Span.DAY, day, merge(of_day.values_list("data", flat=True)), now=now)
-    return len(done)
-
-
-def merge(figures: Iterable[Figures]) -> StatusCounts:
-    """Return what rows of `MessageStatistics` say together."""
-    whole = StatusCounts()
-    for part in figures:
-        whole.add(part)
-    return whole
+        _write(Span.HOUR, start, count_messages(start, end), now=now, took=monotonic() - started)
+        updated.append(start)
+    missing = {day for day in map(_day_of, last_counts) if day not in days and day >= oldest}
+    for day in missing.union(map(_day_of, updated)):
+        hours = rows.filter(span=Span.HOUR, starts_at__gte=day, starts_at__lt=_day_of(day + HOUR * 36))
+        _write(Span.DAY, day, merge(hours.values_list("data", flat=True)), now=now)
+    return len(updated)
 
 
 def last_updated_at() -> datetime | None:
-    """Return when the present hour was counted last, or the newest that was; None where none was."""
-    newest = MessageStatistics.objects.filter(span=MessageStatistics.Span.HOUR).order_by("-starts_at").first()
+    """Return when the newest hour was counted last; None if no hour was."""
+    newest = MessageStatistics.objects.filter(span=Span.HOUR).order_by("-starts_at").first()
     return newest.counted_at if newest else None
 
 
-def _is_due(hour: datetime, counted: datetime | None, took: float | None, left: int | None, *, now: datetime) -> bool:
-    if counted is None:
-        return True
-    ended = max(now - hour - HOUR, timedelta(0))
-    rest = timedelta(seconds=(took or 0) * AGAIN_PER_SECOND)
-    return (ended <= OPEN or bool(left)) and now - counted >= max(MIN_REFRESH_INTERVAL, ended / AGAIN_PER_AGE, rest)
+def _read_rows() -> tuple[dict[datetime, LastCount], set[datetime]]:
+    """Return the last count of each hour that has a row, and the days that have one.
+
+    Rows whose start is none in today's ``TIME_ZONE`` were counted with another one. They are deleted: they overlap
+    the hours and days of today's, and the overview would count their messages twice.
+    """
+    hours: dict[datetime, LastCount] = {}
+    days, outdated = set(), []
+    rows = MessageStatistics.objects.using(router.db_for_write(MessageStatistics))
+    columns = rows.values_list("pk", "span", "starts_at", "counted_at", "data__took", "data__open")
+    for pk, span, start, counted_at, took, pending in columns:
+        if start != (_day_of(start) if span == Span.DAY else _hour_of(start)):
+            outdated.append(pk)
+        elif span == Span.DAY:
+            days.add(start)
+        else:
+            hours[start] = LastCount(counted_at, took or 0.0, pending or 0)
+    if outdated:
+        rows.filter(pk__in=outdated).delete()
+    return hours, days
+
+
+def _is_due(end: datetime, last_count: LastCount, *, now: datetime) -> bool:
+    age = max(now - end, timedelta(0))
+    cost = timedelta(seconds=last_count.took * REFRESH_PER_COST)
+    interval = max(MIN_REFRESH_INTERVAL, age / AGE_PER_REFRESH, cost)
+    return (age <= PENDING_PERIOD or last_count.pending > 0) and now - last_count.at >= interval
+
+
+def _hours(first: datetime, last: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """Yield start and end of the hours from that of ``last`` back to that of ``first``."""
+    start = _hour_of(last)
+    end = _hour_of(start + HOUR)
+    if end == start:  # Lord Howe Island sets its clocks back by 30 minutes: that hour is longer
+        end = _hour_of(start + 2 * HOUR)
+    while end > first:
+        yield start, end
+        start, end = _hour_of(start - timedelta.resolution), start
+
+
+def _hour_of(moment: datetime) -> datetime:
+    """Return the start of the hour of ``moment`` in ``TIME_ZONE``: in UTC, or naive if ``moment`` is."""
+    return _to_utc(_to_local(moment).replace(minute=0, second=0, microsecond=0))
 
 
 def _day_of(moment: datetime) -> datetime:
-    """Return when the day of ``moment`` began in the project's own time zone."""
-    local = moment.astimezone(timezone.get_default_timezone()) if timezone.is_aware(moment) else moment
-    return local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
+    """Return the start of the day of ``moment`` in ``TIME_ZONE``: in UTC, or naive if ``moment`` is."""
+    return _to_utc(_to_local(moment).replace(hour=0, minute=0, second=0, microsecond=0, fold=0))
 
 
-def _count_messages(hour: datetime) -> StatusCounts:
-    result = StatusCounts()
-    messages = SmsMessage.objects.using(router.db_for_write(SmsMessage))
-    rows = messages.filter(created_at__gte=hour, created_at__lt=hour + HOUR).order_by()
-    columns = rows.values_list("account", "recipient", "status", "err", "created_at", "sent_at", "finalised_at")
-    for account, recipient, status, err, created_at, sent_at, finalised_at in columns.iterator(chunk_size=2000):
-        result.by_account.setdefault(account, Counter())[status] += 1
-        result.by_prefix.setdefault(calling_code(recipient), Counter())[status] += 1
-        if Status(status).is_failure:
-            result.causes[str(err or "")] += 1
-        if finalised_at is not None:
-            took = (finalised_at - (sent_at or created_at)).total_seconds()
-            result.times[bisect_left(BUCKETS, took)] += 1
-    return result
+def _to_local(moment: datetime) -> datetime:
+    return moment.astimezone(timezone.get_default_timezone()) if timezone.is_aware(moment) else moment
+
+
+def _to_utc(moment: datetime) -> datetime:
+    # Local times cannot be keys: an ambiguous one never equals a time of another zone (PEP 495).
+    return moment.astimezone(UTC) if timezone.is_aware(moment) else moment
 
 
 def _write(
-    span: MessageStatistics.Span, starts_at: datetime, counted: StatusCounts, *, now: datetime, took: float = 0
+    span: MessageStatistics.Span, starts_at: datetime, counts: StatusCounts, *, now: datetime, took: float = 0
 ) -> None:
-    left = counted.statuses[Status.QUEUED] + counted.statuses[Status.SENT]
-    figures = counted.as_data() | ({"took": round(took, 1)} if took else {}) | ({"open": left} if left else {})
+    pending = counts.statuses[Status.QUEUED] + counts.statuses[Status.SENT]
+    data = counts.as_data() | ({"took": round(took, 1)} if took else {}) | ({"open": pending} if pending else {})
     using = router.db_for_write(MessageStatistics)
     rows = MessageStatistics.objects.using(using)
     row = rows.filter(span=span, starts_at=starts_at).first()
     if row is None:
         try:
             with transaction.atomic(using=using):
-                rows.create(span=span, starts_at=starts_at, counted_at=now, data=figures)
+                rows.create(span=span, starts_at=starts_at, counted_at=now, data=data)
         except IntegrityError:
-            pass  # somebody else has counted it this moment
+            pass  # another process has counted it at the same time
         return
     row.counted_at = now
-    # Messages are never moved from one hour to another: where there are fewer now, they were pruned.
-    if counted.total >= merge([row.data]).total:
-        row.data = figures
+    # A message never moves to another hour. Where the number falls, messages were pruned, and they stay counted.
+    if counts.total >= merge([row.data]).total:
+        row.data = data
     row.save(using=using, update_fields=["counted_at", "data"])

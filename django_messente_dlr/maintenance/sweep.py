@@ -1,4 +1,4 @@
-"""What a process that died, or a race that no lock can win, has left undone is done here."""
+"""Complete work that a process that died, or a race that no lock prevents, has left undone."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class SweepResult:
-    """What one sweep did.
+    """The numbers of one sweep.
 
     Attributes:
-        matched: orphan reports whose message was found.
-        dispatched: reports whose signals a dead process had left unsent.
+        matched: orphan reports that were matched to a message.
+        dispatched: overdue reports whose signals were sent, because the process that recorded them died.
     """
 
     matched: int
@@ -31,18 +31,18 @@ class SweepResult:
 
 
 def sweep(account_names: Collection[str] | None = None) -> SweepResult:
-    """Match orphans, send signals that were left unsent, tally, and ask the balance of accounts that are on hold.
+    """Match orphans, dispatch overdue reports, update the statistics, and check the balance of accounts on hold.
 
     Args:
-        account_names: the accounts whose balance to ask for; None for all that are configured.
+        account_names: the accounts whose balance to check; None for all that are configured.
     """
-    swept = SweepResult(matched=receiving.match_orphans(), dispatched=dispatch.dispatch_overdue())
+    result = SweepResult(matched=receiving.match_orphans(), dispatched=dispatch.dispatch_overdue())
     statistics.update_statistics()
     names = list(conf.accounts()) if account_names is None else account_names
     for account in Account.objects.filter(name__in=names, credits_exhausted_at__isnull=False):
-        asked_at = timezone.now()
+        requested_at = timezone.now()
         try:
-            accounts.record_balance(account.name, client_for(account.name).get_balance(), now=asked_at)
+            accounts.record_balance(account.name, client_for(account.name).get_balance(), now=requested_at)
         except errors.MessenteError as exc:
-            logger.warning("The balance of account %s could not be asked for: %s", account.name, exc)
-    return swept
+            logger.warning("The balance of account %s could not be requested: %s", account.name, exc)
+    return result

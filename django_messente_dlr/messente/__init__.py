@@ -1,1 +1,1 @@
-"""What Messente speaks, in plain Python: no models, no ORM, no settings."""
+"""Messente's protocol in plain Python. It imports no models and no settings."""

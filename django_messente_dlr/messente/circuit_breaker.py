@@ -1,6 +1,7 @@
-"""Which hosts are to be left alone for a while: one that fails must not cost every question a time-out.
+"""A circuit breaker for Messente's hosts: after failures, requests to a host are skipped for a while.
 
-In comes what became of each request; out goes for how long a host rests. Shared by all threads of a process.
+Without it, every request to a failing host would wait for a time-out. `Transport` reports the outcome of each
+request here. All threads of a process share one circuit breaker per client.
 """
 
 from __future__ import annotations
@@ -9,55 +10,57 @@ import threading
 import time
 from dataclasses import dataclass
 
-REST = 30.0  # seconds
-# One failure may be that of a single request; so many in a row are the host's.
-FAILURES = 3
+OPEN_SECONDS = 30.0
+# A single failure can be caused by one request. This number of failures in a row is attributed to the host.
+FAILURE_THRESHOLD = 3
 
 
 @dataclass(slots=True)
-class _State:
+class _HostState:
     failures: int = 0
-    rests_until: float = 0.0
+    open_until: float = 0.0
 
 
 class CircuitBreaker:
-    """Remembers which hosts fail.
+    """Record failures of hosts and decide when a host may be used again.
 
-    A host that cannot be connected to rests at once; one that does not answer, or answers with failures, after a
-    few in a row. When its rest is over, one request tries it, and the others keep away until that one has ended.
+    A host that accepts no connection is skipped at once. A host that accepts connections, but times out or fails,
+    is skipped after `FAILURE_THRESHOLD` failures in a row. After `OPEN_SECONDS` one request may try the host.
+    Other requests still skip it until that request has ended.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._states: dict[str, _State] = {}
+        self._states: dict[str, _HostState] = {}
 
     def seconds_until_retry(self, host: str) -> float:
-        """Return the seconds for which a host is still to be left alone; 0 if it may be asked now."""
+        """Return the seconds for which a host is still skipped, or 0 if the caller may use it now."""
         with self._lock:
             state = self._states.get(host)
-            if state is None or not state.rests_until:
+            if state is None or not state.open_until:
                 return 0.0
             now = time.monotonic()
-            if state.rests_until > now:
-                return state.rests_until - now
-            state.rests_until = now + REST  # for all but the caller, who tries it now
+            if state.open_until > now:
+                return state.open_until - now
+            # The caller tries the host now. All others skip it until the caller reports the outcome.
+            state.open_until = now + OPEN_SECONDS
             return 0.0
 
-    def answered(self, host: str) -> None:
-        """Note that a host answered, whatever it said."""
-        if host in self._states:  # without the lock: nearly always it is not
+    def record_response(self, host: str) -> None:
+        """Record that a host responded, and forget its failures. A refusal is a response, too."""
+        if host in self._states:  # checked without the lock, because most hosts have no failures
             with self._lock:
                 self._states.pop(host, None)
 
-    def failed(self, host: str, *, connected: bool) -> None:
-        """Note that a host failed.
+    def record_failure(self, host: str, *, connected: bool) -> None:
+        """Record a failure of a host.
 
         Args:
-            host: the host.
-            connected: whether there was a connection at least.
+            host: the host with its scheme.
+            connected: whether a connection was established before the failure.
         """
         with self._lock:
-            state = self._states.setdefault(host, _State())
+            state = self._states.setdefault(host, _HostState())
             state.failures += 1
-            if not connected or state.failures >= FAILURES:
-                state.rests_until = time.monotonic() + REST
+            if not connected or state.failures >= FAILURE_THRESHOLD:
+                state.open_until = time.monotonic() + OPEN_SECONDS

@@ -1,6 +1,6 @@
-"""`MessenteClient`: send, ask, balance and cancel, in plain values and typed errors.
+"""`MessenteClient`: send and cancel SMS, get reports and the balance.
 
-Credentials travel in the body or in the Authorization header, never in a URL, so that no log of URLs holds them.
+Credentials are sent in the body or in the Authorization header, never in a URL. URLs are often logged.
 """
 
 from __future__ import annotations
@@ -22,31 +22,31 @@ from django_messente_dlr.messente.response_codes import ResponseCode
 from django_messente_dlr.messente.send_options import check_options
 from django_messente_dlr.messente.transport import Transport
 
-# Documentation: «SMS API», hosts. The second is the backup of the first.
+# Documentation: "SMS API", hosts. The second host is the backup of the first.
 API_HOSTS = ("https://api2.messente.com", "https://api3.messente.com")
 OMNICHANNEL_URL = "https://api.messente.com/v1"
-# Six places are what its column holds. Those behind them, such as a float has, are no credit to speak of.
-BALANCE = re.compile(r"(-?[0-9]{1,12}(?:\.[0-9]{1,6})?)(?:(?<=\.[0-9]{6})[0-9]{1,30})?", re.ASCII)
-# A shorter one could be part of an id.
-SHORTEST_HIDDEN = 6
+# The column of the balance has six decimal places. Further digits, which a formatted float can have, are dropped.
+BALANCE_PATTERN = re.compile(r"(-?[0-9]{1,12}(?:\.[0-9]{1,6})?)(?:(?<=\.[0-9]{6})[0-9]{1,30})?", re.ASCII)
+# A shorter password could occur in an ID, which must not be changed.
+MIN_MASKED_PASSWORD_LENGTH = 6
 
 
-_REFUSALS: Mapping[ResponseCode | None, type[errors.RequestRefused]] = {
+_REFUSAL_CLASSES: Mapping[ResponseCode | None, type[errors.RequestRefused]] = {
     ResponseCode.WRONG_CREDENTIALS: errors.CredentialsRefused,
     ResponseCode.IP_NOT_ALLOWED: errors.IpAddressRefused,
 }
 
 
 class MessenteClient:
-    """Speaks with Messente for one account. Safe to share between threads.
+    """Call Messente's APIs for one account. Threads may share an instance.
 
     Args:
         username: the user name of the account's HTTP API key.
-        password: its password.
-        hosts: the SMS API's hosts with their scheme, in the order of preference.
+        password: the password of the account's HTTP API key.
+        hosts: the SMS API's hosts with their scheme, the preferred one first.
         omnichannel_url: the Omnichannel API's base URL with its version.
-        connect_timeout: seconds to wait for a connection.
-        read_timeout: seconds to wait for each piece of an answer.
+        connect_timeout: the seconds to wait for a connection.
+        read_timeout: the seconds to wait for each part of a response.
     """
 
     def __init__(
@@ -64,26 +64,26 @@ class MessenteClient:
         self._transport = Transport(hosts, connect_timeout=connect_timeout, read_timeout=read_timeout)
 
     def send(self, to: str, text: str, *, dlr_url: str = "", sender: str = "", **options: str | int) -> str:
-        """Send one SMS and return its ``sms_unique_id`` (documentation: «SMS API», ``send_sms``).
+        """Send one SMS and return its ``sms_unique_id`` (documentation: "SMS API", ``send_sms``).
 
-        The backup host is tried only where the first cannot have taken the message: it could not be connected
-        to, or it answered ``FAILED 209``.
+        The backup host is used only if the first host cannot have accepted the message: no connection was
+        established, or the response was ``FAILED 209``.
 
         Args:
             to: the recipient's number in international format.
             text: the message's text.
-            dlr_url: where Messente is to report; "" for the account's default.
-            sender: the sender's name; "" for the account's default.
-            options: further parameters of Messente's, such as ``validity`` (minutes), ``time_to_send`` (Unix
-                seconds), ``autoconvert``, ``charset``, ``udh`` or ``text_store``.
+            dlr_url: the callback URL for reports, or "" for the account's default.
+            sender: the sender's name, or "" for the account's default.
+            options: further parameters of Messente's ``send_sms``, such as ``validity`` (minutes),
+                ``time_to_send`` (Unix seconds), ``autoconvert``, ``charset``, ``udh`` or ``text_store``.
 
         Raises:
             ValueError: see `check_options`.
-            OutcomeUnknown: the message may or may not have been sent. Do not send it again.
-            MessenteError: it was not sent.
+            OutcomeUnknown: the message may have been sent. Do not send it again.
+            MessenteError: the message was not sent.
         """
         check_options(options)
-        # Of gettext_lazy's, requests would send each letter as a text of its own.
+        # requests would send each character of a gettext_lazy string as a separate value.
         parameters = {"to": to, "text": str(text), "from": str(sender), "dlr-url": dlr_url}
         parameters |= {name.replace("_store", "-store"): str(value) for name, value in options.items()}
         answer = self._call("send_sms", {k: v for k, v in parameters.items() if v}, idempotent=False)
@@ -96,44 +96,44 @@ class MessenteClient:
         ):
             return words[1]
         if words[0].upper() in {"ERROR", "FAILED"}:
-            _refuse(answer)
-        # Whatever this is, it does not say that the message was not sent.
-        raise errors.OutcomeUnknown(f"Messente answered «{answer[:80]}» to send_sms.")
+            _raise_refusal(answer)
+        # An unexpected response does not prove that the message was not sent.
+        raise errors.OutcomeUnknown(f'Messente answered "{answer[:80]}" to send_sms.')
 
     def get_report(self, sms_unique_id: str) -> Report | None:
-        """Return the report about one SMS, or None where there is none yet (documentation: ``get_dlr_response``).
+        """Return the report about one SMS, or None if there is none yet (documentation: ``get_dlr_response``).
 
         Args:
-            sms_unique_id: the id that `send` returned.
+            sms_unique_id: the ID that `send` returned.
 
         Raises:
-            UnknownMessage: Messente does not know the id, yet or any more: it keeps reports for 48 hours.
-            HostUnavailable: all hosts have failed a moment ago and are left alone; ask again later.
-            MessenteError: the question could not be answered.
+            UnknownMessage: Messente does not know the ID, not yet or no longer. It keeps reports for 48 hours.
+            HostUnavailable: all hosts failed recently. Try again later.
+            MessenteError: the request failed.
         """
-        answer = self._call("get_dlr_response", {"sms_unique_id": sms_unique_id}, patient=True)
+        answer = self._call("get_dlr_response", {"sms_unique_id": sms_unique_id}, can_wait=True)
         if ResponseCode.from_code(answer) is ResponseCode.CREDIT_OR_UNKNOWN_ID:
             raise errors.UnknownMessage(answer)
         try:
             return parse_answer(answer, sms_unique_id=sms_unique_id)
         except errors.MalformedReport:
-            _refuse(answer)
+            _raise_refusal(answer)
 
     def get_omnimessage_status(self, omnimessage_id: str) -> list[Report | None]:
-        """Return the reports about an omnimessage, one for each channel's message, or None where there is none yet.
+        """Return the reports about an omnimessage, one for each channel's message. None stands for no report yet.
 
         Args:
-            omnimessage_id: the id that the Omnichannel API gave to the whole omnimessage.
+            omnimessage_id: the ID that the Omnichannel API returned for the omnimessage.
 
         Raises:
-            UnknownMessage: Messente does not know the id.
-            HostUnavailable: the host has failed a moment ago and is left alone; ask again later.
-            MessenteError: the question could not be answered.
+            UnknownMessage: Messente does not know the ID.
+            HostUnavailable: the host failed recently. Try again later.
+            MessenteError: the request failed.
         """
         response = self._transport.get(
             f"{self._omnichannel_url}/omnimessage/{quote(omnimessage_id, safe='')}/status",
             base=self._omnichannel_url,
-            # As bytes: requests would encode a str as latin-1, which not every password fits.
+            # Encoded here, because requests encodes str as latin-1, which cannot represent every password.
             auth=HTTPBasicAuth(self._credentials["username"].encode(), self._credentials["password"].encode()),
         )
         if response.status_code == 401:
@@ -144,54 +144,54 @@ class MessenteClient:
         try:
             return parse_status(response.content)
         except errors.MalformedReport as exc:
-            raise errors.UnreadableResponse(f"Messente's status of an omnimessage cannot be read: {exc}.") from exc
+            raise errors.UnreadableResponse(f"Messente's status of an omnimessage is not valid: {exc}.") from exc
 
     def get_balance(self) -> Decimal:
         """Return the account's credit in EUR (documentation: ``get_balance``).
 
         Raises:
-            MessenteError: the question could not be answered.
+            MessenteError: the request failed.
         """
         answer = self._call("get_balance", {})
         words = answer.split()
-        if words[0].upper() == "OK" and len(words) > 1 and (told := BALANCE.fullmatch(words[1])):
-            return Decimal(told[1])
-        _refuse(answer)
+        if words[0].upper() == "OK" and len(words) > 1 and (balance := BALANCE_PATTERN.fullmatch(words[1])):
+            return Decimal(balance[1])
+        _raise_refusal(answer)
 
     def cancel(self, sms_unique_id: str) -> None:
-        """Cancel an SMS that waits for its ``time_to_send`` (documentation: ``cancel_sms``).
+        """Cancel an SMS that is scheduled with ``time_to_send`` (documentation: ``cancel_sms``).
 
         Raises:
-            UnknownMessage: Messente does not know the id.
-            MessenteError: it could not be cancelled.
+            UnknownMessage: Messente does not know the ID.
+            MessenteError: the SMS was not cancelled.
         """
         answer = self._call("cancel_sms", {"sms_unique_id": sms_unique_id})
         if ResponseCode.from_code(answer) is ResponseCode.CREDIT_OR_UNKNOWN_ID:
             raise errors.UnknownMessage(answer)
         if answer.split()[0].upper() != "OK":
-            _refuse(answer)
+            _raise_refusal(answer)
 
     def close(self) -> None:
-        """Close the calling thread's connections."""
+        """Close the connections of the calling thread."""
         self._transport.close()
 
     def _call(
-        self, endpoint: str, parameters: Mapping[str, str], *, idempotent: bool = True, patient: bool = False
+        self, endpoint: str, parameters: Mapping[str, str], *, idempotent: bool = True, can_wait: bool = False
     ) -> str:
         body = Body({**self._credentials, **parameters})
-        return self._hidden(self._transport.call(endpoint, body, idempotent=idempotent, patient=patient))
+        return self._mask_password(self._transport.call(endpoint, body, idempotent=idempotent, can_wait=can_wait))
 
-    def _hidden(self, answer: str) -> str:
-        """Return an answer without our password: a proxy's page for a failure may show what it was asked."""
+    def _mask_password(self, answer: str) -> str:
+        """Return a response without the password, which the error page of a proxy can quote."""
         password = self._credentials["password"]
-        if len(password) >= SHORTEST_HIDDEN:
+        if len(password) >= MIN_MASKED_PASSWORD_LENGTH:
             for spelling in (password, quote(password, safe=""), quote_plus(password)):
                 answer = answer.replace(spelling, "•••")
         return answer
 
 
-def _refuse(answer: str) -> NoReturn:
-    """Raise the error that an answer other than the one hoped for stands for."""
+def _raise_refusal(answer: str) -> NoReturn:
+    """Raise the error that matches a response other than the expected one."""
     if answer.split(maxsplit=1)[0].upper() not in {"ERROR", "FAILED"}:
-        raise errors.UnreadableResponse(f"Messente answered «{answer[:80]}».")
-    raise _REFUSALS.get(ResponseCode.from_code(answer), errors.RequestRefused)(answer[:80])
+        raise errors.UnreadableResponse(f'Messente answered "{answer[:80]}".')
+    raise _REFUSAL_CLASSES.get(ResponseCode.from_code(answer), errors.RequestRefused)(answer[:80])

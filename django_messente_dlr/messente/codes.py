@@ -1,8 +1,7 @@
-"""The one table of Messente's words and numbers: what each means, and what to do about it.
+"""Messente's status codes (``stat``) and error codes (``err``), each with its class, its meaning and advice.
 
-In comes a word or a number as Messente sends it; out goes the member that knows its class and its meaning, or
-None for what we do not know. The classes of ``err`` are Messente's (documentation: «Delivery Report», error
-codes); no document says which class a ``stat`` belongs to, so that map is inferred from the words.
+The classes of the error codes are Messente's (documentation: "Delivery Report", error codes). The documentation
+does not assign the status codes to classes. That mapping is inferred from the names of the codes.
 """
 
 from __future__ import annotations
@@ -17,9 +16,9 @@ if TYPE_CHECKING:
 
 
 class DeliveryClass(enum.StrEnum):
-    """The classes that Messente sorts reports into (documentation: «Delivery Report»), and «seen».
+    """The classes of reports (documentation: "Delivery Report"), and ``SEEN``.
 
-    Every one but ``SENT`` is final; ``SENT`` can stay the last word.
+    Every class except ``SENT`` is final. A message can also remain ``SENT`` without a final report.
     """
 
     SENT = "sent"
@@ -30,18 +29,18 @@ class DeliveryClass(enum.StrEnum):
 
 
 class Stat(enum.StrEnum):
-    """A word for the state of a message, from any of Messente's ways of telling.
+    """A status code of a message, from any source.
 
-    ``DELIVRD`` to ``NACK`` come with callbacks, ``ACK`` and ``SEEN`` from the Omnichannel API, ``DELIVERED`` and
-    ``SENT`` from ``get_dlr_response`` and from the older parameter ``status``.
+    Callbacks contain ``DELIVRD`` to ``NACK``. The Omnichannel API adds ``ACK`` and ``SEEN``. ``DELIVERED`` and
+    ``SENT`` come from ``get_dlr_response`` and from the older parameter ``status``.
     """
 
     delivery_class: DeliveryClass
     meaning: StrPromise
 
-    def __new__(cls, word: str, delivery_class: DeliveryClass, meaning: StrPromise) -> Self:
-        member = str.__new__(cls, word)
-        member._value_ = word
+    def __new__(cls, code: str, delivery_class: DeliveryClass, meaning: StrPromise) -> Self:
+        member = str.__new__(cls, code)
+        member._value_ = code
         member.delivery_class = delivery_class
         member.meaning = meaning
         return member
@@ -56,22 +55,22 @@ class Stat(enum.StrEnum):
     ACCEPTD = "ACCEPTD", DeliveryClass.SENT, _("Accepted for delivery; a final report may follow.")
     ACK = "ACK", DeliveryClass.SENT, _("Acknowledged; a final report may follow.")
     SENT = "SENT", DeliveryClass.SENT, _("Sent on; a final report may follow.")
-    UNKNOWN = "UNKNOWN", DeliveryClass.SENT, _("Nobody knows yet what became of it.")
-    UNDELIV = "UNDELIV", DeliveryClass.FAILED, _("It could not be delivered.")
+    UNKNOWN = "UNKNOWN", DeliveryClass.SENT, _("The status is not known yet.")
+    UNDELIV = "UNDELIV", DeliveryClass.FAILED, _("The message could not be delivered.")
     FAILED = "FAILED", DeliveryClass.FAILED, _("Delivery failed.")
-    EXPIRED = "EXPIRED", DeliveryClass.FAILED, _("It expired before it could be delivered.")
-    DELETED = "DELETED", DeliveryClass.FAILED, _("It was deleted before it was delivered.")
-    NACK = "NACK", DeliveryClass.FAILED, _("The next network on the way refused to take it.")
-    REJECTD = "REJECTD", DeliveryClass.REJECTED, _("It was rejected.")
+    EXPIRED = "EXPIRED", DeliveryClass.FAILED, _("The message expired before delivery.")
+    DELETED = "DELETED", DeliveryClass.FAILED, _("The message was deleted before delivery.")
+    NACK = "NACK", DeliveryClass.FAILED, _("The next network on the route refused the message.")
+    REJECTD = "REJECTD", DeliveryClass.REJECTED, _("The message was rejected.")
 
     @classmethod
-    def from_code(cls, word: str) -> Stat | None:
-        """Return the member for ``word`` in any case, or None for a word that we do not know."""
-        return cls.__members__.get(word.upper())
+    def from_code(cls, code: str) -> Stat | None:
+        """Return the member for a status code in any case, or None for an unknown one."""
+        return cls.__members__.get(code.upper())
 
 
 class ErrorCode(enum.IntEnum):
-    """A number that tells the cause: the ``err`` of a report (documentation: «Delivery Report», error codes)."""
+    """An error code, the ``err`` of a report (documentation: "Delivery Report", error codes)."""
 
     delivery_class: DeliveryClass | None
     meaning: StrPromise
@@ -87,7 +86,7 @@ class ErrorCode(enum.IntEnum):
         member.advice = advice
         return member
 
-    NO_ERROR = (0, None, _("No error"), _("Nothing needs to be done."))
+    NO_ERROR = (0, None, _("No error"), _("No action is needed."))
     DELIVERY_FAILURE = (
         1,
         DeliveryClass.FAILED,
@@ -98,7 +97,10 @@ class ErrorCode(enum.IntEnum):
         2,
         DeliveryClass.FAILED,
         _("Expired before delivery"),
-        _("The phone was out of reach for the message's validity (6 hours by default). Send it again if it matters."),
+        _(
+            "The phone was unreachable during the message's validity period (6 hours by default). Send the message "
+            "again if it is still needed."
+        ),
     )
     INVALID_NUMBER = (
         3,
@@ -128,25 +130,25 @@ class ErrorCode(enum.IntEnum):
         7,
         DeliveryClass.REJECTED,
         _("Sender name not allowed"),
-        _("Have the sender name verified by Messente, or send from one that already is."),
+        _("Verify the sender name with Messente, or use a sender name that is already verified."),
     )
     BLACKLISTED = (
         8,
         DeliveryClass.REJECTED,
         _("Number or operator blacklisted"),
-        _("Look at the account's blacklist, and ask Messente's support if the number is not on it."),
+        _("Check the account's blacklist, and ask Messente's support if the number is not on it."),
     )
     UNROUTABLE = (
         9,
         DeliveryClass.REJECTED,
-        _("Unroutable"),
-        _("No way leads to this operator now. Ask Messente's support about it."),
+        _("No route"),
+        _("There is currently no route to this operator. Ask Messente's support."),
     )
     SEEN = (
         10,
         DeliveryClass.SEEN,
         _("Seen by the recipient"),
-        _("Nothing needs to be done: this is not an error."),
+        _("No action is needed: this is not an error."),
     )
     TEMPORARY = (
         999,
@@ -157,5 +159,5 @@ class ErrorCode(enum.IntEnum):
 
     @classmethod
     def from_code(cls, number: int | None) -> ErrorCode | None:
-        """Return the member for ``number``, or None for no number or one that we do not know."""
+        """Return the member for an error code, or None for None or an unknown error code."""
         return cls._value2member_map_.get(number)  # type: ignore[return-value]

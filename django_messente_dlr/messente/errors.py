@@ -1,4 +1,7 @@
-"""What can go wrong in speaking with Messente, each with what to do. No sentence here holds a secret."""
+"""The exceptions of the Messente client. Their texts contain no password.
+
+Projects import them from `django_messente_dlr.exceptions`.
+"""
 
 from __future__ import annotations
 
@@ -8,28 +11,28 @@ from django_messente_dlr.messente.response_codes import ResponseCode
 
 
 class MessenteError(Exception):
-    """Anything that goes wrong in speaking with Messente.
+    """The base class of all errors of the Messente client.
 
     Attributes:
-        sms_message: the row of the message, where ``send_sms`` raises it; None otherwise.
+        sms_message: the row of the message if ``send_sms`` raised the error, else None.
     """
 
     sms_message: Any = None
 
 
 class MalformedReport(MessenteError, ValueError):
-    """What came cannot be a delivery report; the message says why."""
+    """The received data is not a valid delivery report. The text names the defect."""
 
 
 class ConnectionFailed(MessenteError):
-    """No host could be reached: the request has certainly not arrived."""
+    """No host could be reached. The request has certainly not arrived."""
 
 
 class HostUnavailable(ConnectionFailed):
-    """Every host has failed a moment ago and is left alone for a while; nobody was asked.
+    """Every host failed recently and is skipped for a while. No request was made.
 
     Attributes:
-        retry_after: the seconds until one of them may be asked again.
+        retry_after: the seconds until a host may be used again.
     """
 
     def __init__(self, message: str, *, retry_after: float = 0.0) -> None:
@@ -38,18 +41,18 @@ class HostUnavailable(ConnectionFailed):
 
 
 class OutcomeUnknown(MessenteError):
-    """The request may have arrived, but no answer came. To send again could send twice."""
+    """The request may have arrived, but no usable response came back. Sending again could send the SMS twice."""
 
 
 class ServerFailure(MessenteError):
-    """Messente's servers failed (HTTP 5xx, or ``FAILED 209``). Try again later."""
+    """Messente's servers failed (HTTP 5xx or ``FAILED 209``). Try again later."""
 
 
 class RateLimited(MessenteError):
-    """Messente asks for fewer requests (HTTP 429).
+    """Messente requires fewer requests (HTTP 429).
 
     Attributes:
-        retry_after: the seconds that Messente asks to wait, or None where it does not say.
+        retry_after: the seconds to wait according to Messente, or None if the response does not state them.
     """
 
     def __init__(self, message: str, *, retry_after: float | None = None) -> None:
@@ -58,40 +61,42 @@ class RateLimited(MessenteError):
 
 
 class UnreadableResponse(MessenteError):
-    """Messente answered something that we do not understand; the message quotes its beginning."""
+    """Messente's response has an unexpected format. The text quotes its beginning."""
 
 
 class RequestRefused(MessenteError):
-    """Messente answered, and refused.
+    """Messente refused the request.
 
     Attributes:
-        answer: what it answered, such as ``ERROR 111``.
-        code: the answer's entry in the table of codes, or None for one that we do not know.
+        answer: the text of the response, such as ``ERROR 111``.
+        code: the response code, or None for an unknown code.
     """
 
-    usual: ClassVar[ResponseCode | None] = None  # what it stands for where it is told by an HTTP status
+    # The code that applies when the error comes from an HTTP status and not from a response code.
+    default_code: ClassVar[ResponseCode | None] = None
 
     def __init__(self, answer: str) -> None:
-        super().__init__(answer)  # alone, so that a copy of the error says the same
+        # Pickling and copying call __init__ with Exception.args, so args holds the answer and not the full text.
+        super().__init__(answer)
         self.answer = answer
-        self.code = ResponseCode.from_code(answer) or self.usual
+        self.code = ResponseCode.from_code(answer) or self.default_code
 
     def __str__(self) -> str:
-        told = f"{self.code.meaning} {self.code.advice}" if self.code else "Its code is not in our table."
-        return f"Messente answered «{self.answer}». {told}"
+        explanation = f"{self.code.meaning} {self.code.advice}" if self.code else "The code is unknown."
+        return f'Messente answered "{self.answer}". {explanation}'
 
 
 class CredentialsRefused(RequestRefused):
-    """The user name or the password is wrong (``ERROR 101``, HTTP 401). Every further call would fail too."""
+    """The user name or the password is wrong (``ERROR 101``, HTTP 401). Further calls would fail, too."""
 
-    usual = ResponseCode.WRONG_CREDENTIALS
+    default_code = ResponseCode.WRONG_CREDENTIALS
 
 
 class IpAddressRefused(RequestRefused):
-    """This server's IP address is not allowed (``ERROR 103``). Every further call would fail too."""
+    """The IP address of this server is not allowed (``ERROR 103``). Further calls would fail, too."""
 
 
 class UnknownMessage(RequestRefused):
-    """Messente does not know the id (``ERROR 107``, HTTP 404): not yet, or not any more."""
+    """Messente does not know the message's ID (``ERROR 107``, HTTP 404), either not yet or no longer."""
 
-    usual = ResponseCode.CREDIT_OR_UNKNOWN_ID
+    default_code = ResponseCode.CREDIT_OR_UNKNOWN_ID

@@ -1,7 +1,8 @@
-"""The fields of a report, one reader each: from whatever was told to a value that every database can hold.
+"""Parsers for the fields of a delivery report. Each returns a value that every supported database can store.
 
-What decides whose report it is must be right, so its reader raises `MalformedReport`. What only adds to a report
-(price, parts, time) becomes None when it makes no sense: the report counts, and its payload keeps what was told.
+Fields that identify the message or its status must be valid: their parsers raise `MalformedReport`. The other
+fields (price, parts, time) become None if they are invalid. The report is still accepted, and its payload keeps
+the received value.
 """
 
 from __future__ import annotations
@@ -16,34 +17,38 @@ from django_messente_dlr.messente.errors import MalformedReport
 
 MAX_ID = 128
 MAX_WORD = 32
-MAX_NUMBER = 2**31 - 1  # what an integer column holds on every database
-MAX_DEPTH = 20  # Messente's JSON has 3 levels; MariaDB holds 31, and Python's own limit differs by version
-MAX_DIGITS = 300  # MySQL keeps a long number as a double
+MAX_NUMBER = 2**31 - 1  # the limit of an integer column on every database
+# Messente's JSON has 3 levels. MariaDB accepts 31 levels, and Python's own limit differs between versions.
+MAX_DEPTH = 20
+MAX_DIGITS = 300  # MySQL stores a longer number as a double
 NUMBER = re.compile(r"-?[0-9]{1,10}", re.ASCII)
 PRICE = re.compile(r"[0-9]{1,8}(\.[0-9]{1,12})?", re.ASCII)
 PRICE_STEP = Decimal("0.000001")
-PRICE_LIMIT = 10**8  # what the column does not hold any more
+PRICE_LIMIT = 10**8  # the first amount that the column cannot store
 YEARS = range(2000, 2200)
 
 
 def bounded_text(value: str, *, name: str, limit: int) -> str:
-    """Return ``value`` if a database can hold it; raise `MalformedReport` otherwise.
+    """Return ``value`` unchanged if every database can store it.
 
     Args:
-        value: the text as it was told.
-        name: what to call it in the error.
-        limit: the greatest number of characters.
+        value: the received text.
+        name: the name of the field for the error.
+        limit: the maximum number of characters.
+
+    Raises:
+        MalformedReport: the text is too long, or has NUL characters or lone surrogates.
     """
     if len(value) > limit:
         raise MalformedReport(f"{name} is longer than {limit} characters")
-    # PostgreSQL takes no NUL in text or JSON, and UTF-8 knows no lone surrogates.
+    # PostgreSQL rejects NUL in text and JSON. UTF-8 cannot encode lone surrogates.
     if "\0" in value or (not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value)):
-        raise MalformedReport(f"{name} has characters that no text can have")
+        raise MalformedReport(f"{name} has invalid characters")
     return value
 
 
 def json_string(value: Any, *, name: str) -> str:
-    """Return a JSON string, or "" for null; raise `MalformedReport` for anything else."""
+    """Return a JSON string, or "" for null. Raise `MalformedReport` for any other type."""
     if value is None:
         return ""
     if not isinstance(value, str):
@@ -52,28 +57,28 @@ def json_string(value: Any, *, name: str) -> str:
 
 
 def truncated(value: Any, *, limit: int) -> str:
-    """Return the beginning of a text that is only for people to read, or "" where there is none."""
+    """Return the first ``limit`` characters of a descriptive text, or "" if the value is not a string."""
     return value[:limit] if isinstance(value, str) else ""
 
 
 def identifier(value: Any, *, name: str) -> str:
-    """Return an opaque id of at most 128 printable characters, or "" where there is none."""
-    told = bounded_text(json_string(value, name=name).strip(), name=name, limit=MAX_ID)
-    if not told.isprintable():
-        raise MalformedReport(f"{name} has characters that no id has")
-    return told
+    """Return an opaque ID of at most 128 printable characters, or "" for null. Raise `MalformedReport` otherwise."""
+    text = bounded_text(json_string(value, name=name).strip(), name=name, limit=MAX_ID)
+    if not text.isprintable():
+        raise MalformedReport(f"{name} has characters that are not printable")
+    return text
 
 
 def status_word(value: str) -> str:
-    """Return a word for a state in upper case: Messente's are compared without regard to case."""
-    return bounded_text(value.strip().upper(), name="the word for the state", limit=MAX_WORD)
+    """Return a status code in upper case, because Messente's status codes are compared case-insensitively."""
+    return bounded_text(value.strip().upper(), name="the status code", limit=MAX_WORD)
 
 
 def int_or_raw(value: Any) -> tuple[int | None, str]:
-    """Return a cause as a number and as it was told.
+    """Return an error code as a number and as the received text.
 
-    All of ``""``, ``0``, ``000``, ``4``, ``004``, ``"4"`` and null were seen. What is no number, or greater than a
-    column holds, gives None beside its raw text.
+    Messente's callbacks contain ``""``, ``0``, ``000``, ``4``, ``004``, ``"4"`` and null. The number is None if the
+    value is not an integer or exceeds an integer column.
     """
     raw = "" if value is None else str(value).strip()
     if isinstance(value, bool | float) or not NUMBER.fullmatch(raw) or abs(int(raw)) > MAX_NUMBER:
@@ -82,50 +87,53 @@ def int_or_raw(value: Any) -> tuple[int | None, str]:
 
 
 def count(value: Any) -> int | None:
-    """Return a number of parts, or None."""
-    found, _ = int_or_raw(value)
-    return found if found is not None and 0 < found <= 32767 else None
+    """Return a number of parts (1 to 32767), or None."""
+    number, _ = int_or_raw(value)
+    return number if number is not None and 0 < number <= 32767 else None
 
 
 def amount(value: Any) -> Decimal | None:
-    """Return an amount of money, which Messente gives as a string such as "0.2", or None."""
+    """Return an amount of money, or None. Messente sends amounts as strings such as "0.2"."""
     raw = str(value) if isinstance(value, str | int | float) else ""
     if not PRICE.fullmatch(raw):
         return None
     try:
         price = Decimal(raw).quantize(PRICE_STEP)
-    except InvalidOperation:  # the project's decimal context has too few digits
+    except InvalidOperation:  # the precision of the project's decimal context is too low
         return None
-    return price if price < PRICE_LIMIT else None  # rounding can reach it
+    return price if price < PRICE_LIMIT else None  # rounding can reach the limit
 
 
 def timestamp(value: Any) -> datetime | None:
-    """Return an ISO-8601 time in UTC, or None. One without a zone is UTC (inferred: no document says so)."""
+    """Return an ISO 8601 time in UTC, or None.
+
+    A time without a time zone is taken as UTC. This is inferred: Messente's documentation does not state the zone.
+    """
     if not isinstance(value, str):
         return None
     try:
-        told = datetime.fromisoformat(value)
-        moment = told.replace(tzinfo=UTC) if told.tzinfo is None else told.astimezone(UTC)
+        parsed = datetime.fromisoformat(value)
+        moment = parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
     return moment if moment.year in YEARS else None
 
 
 def json_object(body: bytes) -> dict[str, Any]:
-    """Return the object that a JSON body holds; raise `MalformedReport` for all that is no plain JSON object."""
+    """Return the object in a JSON body. Raise `MalformedReport` for anything that a JSON column cannot store."""
     try:
-        told = json.loads(body, parse_constant=_refuse_constant, parse_int=_integer)
-        # Whatever Python reads and JSON or a database cannot hold (1e999, NUL, lone surrogates) ends here.
-        json.dumps(told, allow_nan=False, ensure_ascii=False).encode()
+        data = json.loads(body, parse_constant=_reject_constant, parse_int=_parse_int)
+        # Python also reads 1e999 and lone surrogates, which neither JSON nor a database can represent.
+        json.dumps(data, allow_nan=False, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as exc:
         raise MalformedReport("its body is not JSON") from exc
-    if not isinstance(told, dict):
+    if not isinstance(data, dict):
         raise MalformedReport("its body is not a JSON object")
     if b"\\u0000" in body or b"\0" in body:
-        raise MalformedReport("its body has characters that no text can have")
-    if _is_deeper(told, MAX_DEPTH):
+        raise MalformedReport("its body has NUL characters")
+    if _is_deeper(data, MAX_DEPTH):
         raise MalformedReport(f"its body is nested more than {MAX_DEPTH} levels deep")
-    return told
+    return data
 
 
 def _is_deeper(value: Any, levels: int) -> bool:
@@ -135,11 +143,11 @@ def _is_deeper(value: Any, levels: int) -> bool:
     return not levels or any(_is_deeper(member, levels - 1) for member in members)
 
 
-def _integer(digits: str) -> int:
+def _parse_int(digits: str) -> int:
     if len(digits) > MAX_DIGITS:
         raise ValueError(f"a number of more than {MAX_DIGITS} digits")
     return int(digits)
 
 
-def _refuse_constant(name: str) -> NoReturn:
+def _reject_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")

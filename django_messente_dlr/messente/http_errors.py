@@ -1,4 +1,4 @@
-"""What a response, or the lack of one, stands for: from HTTP's and urllib3's words to a `MessenteError`."""
+"""Conversion of HTTP statuses and of exceptions from requests and urllib3 to a `MessenteError`."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ from urllib3.util import Retry
 
 from django_messente_dlr.messente import errors
 
-# Raised over our own URL. Not InvalidHeader: that one tells of an answer's header, too.
-NO_ADDRESS = (
+# These refer to the URL of the request, so no request was made. InvalidHeader is not among them, because it is
+# also raised for a header of the response.
+INVALID_URL_ERRORS = (
     requests.exceptions.InvalidSchema,
     requests.exceptions.InvalidURL,
     requests.exceptions.MissingSchema,
@@ -27,26 +28,37 @@ NO_ADDRESS = (
 
 
 class AmbiguousResponse(errors.UnreadableResponse):
-    """A success that says nothing: whatever was asked for may have been done."""
+    """The response reports success without a result. Messente may have processed the request."""
 
 
 def check_http(response: requests.Response, *, where: str) -> None:
-    """Raise the error that a response's HTTP status stands for; 200 alone stands for none."""
+    """Raise the error that matches a response's HTTP status.
+
+    Args:
+        response: the response.
+        where: the host or URL to name in the error.
+
+    Raises:
+        RateLimited: HTTP 429.
+        ServerFailure: HTTP 5xx.
+        AmbiguousResponse: HTTP 2xx other than 200.
+        UnreadableResponse: any other status than 200.
+    """
     status = response.status_code
     if status == 429:
         raise errors.RateLimited(
-            f"{where} asks for fewer requests (HTTP 429).",
+            f"{where} requires fewer requests (HTTP 429).",
             retry_after=retry_after_seconds(response.headers.get("Retry-After")),
         )
     if status >= 500:
         raise errors.ServerFailure(f"{where} answered HTTP {status}.")
     if status != 200:
-        unreadable = AmbiguousResponse if status < 300 else errors.UnreadableResponse
-        raise unreadable(f"{where} answered HTTP {status}.")
+        error_class = AmbiguousResponse if status < 300 else errors.UnreadableResponse
+        raise error_class(f"{where} answered HTTP {status}.")
 
 
 def retry_after_seconds(retry_after: str | None) -> float | None:
-    """Return the seconds that a ``Retry-After`` (a number or a date) asks to wait; None where it is neither."""
+    """Return the seconds to wait from a ``Retry-After`` header (seconds or a date), or None if it is invalid."""
     if not retry_after or len(retry_after) > 64:
         return None
     try:
@@ -56,8 +68,8 @@ def retry_after_seconds(retry_after: str | None) -> float | None:
 
 
 def was_never_sent(exc: Exception) -> bool:
-    """Tell whether a request failed before any of it can have reached the server."""
-    if isinstance(exc, NO_ADDRESS):
+    """Return whether a request failed before any part of it can have reached the server."""
+    if isinstance(exc, INVALID_URL_ERRORS):
         return True
     reason = getattr(exc.args[0] if exc.args else None, "reason", None)
     if isinstance(reason, ProxyError):

@@ -1,4 +1,4 @@
-"""A Session of requests for many questions to a few hosts."""
+"""The ``requests`` session for many requests to few hosts."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import ProtocolError
 
-# Messente's longest answers, about a message of many channels, have some kilobytes.
-MAX_ANSWER = 1024 * 1024
+# Messente's longest responses, for omnimessages with many channels, have a few kilobytes.
+MAX_RESPONSE_BYTES = 1024 * 1024
 
 
 class Body:
-    """The fields of a request's body, which show their names alone where a traceback shows its variables.
+    """The form fields of a request. Its ``repr()`` shows their names only, so that tracebacks contain no password.
 
-    It is no mapping: what takes errors to a service, such as Sentry's client, shows what is in each of those.
+    It is not a mapping, because error trackers such as Sentry serialize the items of mappings.
 
     Args:
-        fields: the fields, credentials among them.
+        fields: the form fields, including the credentials.
     """
 
     __slots__ = ("fields",)
@@ -31,65 +31,70 @@ class Body:
         return f"<{', '.join(self.fields)}>"
 
 
-class _Answer:
-    """A response as urllib3 has it, of which no more is read than Messente may have to say.
+class _LimitedResponse:
+    """A urllib3 response that stops reading after `MAX_RESPONSE_BYTES`.
 
     Args:
-        own: urllib3's response.
+        raw: the urllib3 response.
     """
 
-    def __init__(self, own: Any) -> None:
-        self._own = own
+    def __init__(self, raw: Any) -> None:
+        self._raw = raw
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._own, name)
+        return getattr(self._raw, name)
 
     def stream(self, *arguments: Any, **options: Any) -> Iterator[bytes]:
-        left = MAX_ANSWER
-        for piece in self._own.stream(*arguments, **options):
-            left -= len(piece)
-            if left < 0:
-                self._own.close()
-                raise ProtocolError(f"The answer is longer than {MAX_ANSWER} bytes.")
-            yield piece
+        remaining = MAX_RESPONSE_BYTES
+        for chunk in self._raw.stream(*arguments, **options):
+            remaining -= len(chunk)
+            if remaining < 0:
+                self._raw.close()
+                raise ProtocolError(f"The response is longer than {MAX_RESPONSE_BYTES} bytes.")
+            yield chunk
 
 
 class Adapter(HTTPAdapter):
-    """Has no answer read without end, whoever it comes from: what polls has many threads, and little memory."""
+    """Limit the size of responses.
+
+    The poller has many threads and little memory. Without the limit, an endless response would use up the memory.
+    """
 
     def build_response(self, req: requests.PreparedRequest, resp: Any) -> requests.Response:
         response = super().build_response(req, resp)
-        response.raw = _Answer(resp)
+        response.raw = _LimitedResponse(resp)
         return response
 
 
 class Session(requests.Session):
-    """A Session to which a redirect is an answer like any other: where it points to is not even parsed.
+    """A session that ignores redirects and reuses prepared requests.
 
-    What is the same for every question is made once, as it takes more than half of a question's CPU: what the
-    environment says of a host, such as its proxy or a CA bundle, and all of a POST but its body.
+    A redirect is an ordinary response, and its ``Location`` is not parsed. Two results are cached, because they
+    take more than half of the CPU time of a request: the environment's settings for a host (proxy, CA bundle), and
+    a prepared POST request without its body.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self._environments: dict[str, Any] = {}
-        self._blanks: dict[Any, requests.PreparedRequest] = {}
+        self._environment_settings: dict[str, Any] = {}
+        self._post_templates: dict[Any, requests.PreparedRequest] = {}
 
     def get_redirect_target(self, resp: requests.Response) -> None:
         return None
 
     def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
         host = "/".join(url.split("/", 3)[:3])
-        if host not in self._environments:
-            self._environments[host] = super().merge_environment_settings(url, proxies, stream, verify, cert)
-        return self._environments[host]
+        if host not in self._environment_settings:
+            merged = super().merge_environment_settings(url, proxies, stream, verify, cert)
+            self._environment_settings[host] = merged
+        return self._environment_settings[host]
 
     def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
         if request.method != "POST":
             return super().prepare_request(request)
-        if request.url not in self._blanks:
-            self._blanks[request.url] = super().prepare_request(requests.Request("POST", request.url))
-        prepared = self._blanks[request.url].copy()
+        if request.url not in self._post_templates:
+            self._post_templates[request.url] = super().prepare_request(requests.Request("POST", request.url))
+        prepared = self._post_templates[request.url].copy()
         body: Any = request.data
         prepared.prepare_body(body.fields, None)
         return prepared

@@ -1,9 +1,10 @@
-"""The readers of delivery reports, one for each of Messente's ways of telling.
+"""Parsers for delivery reports, one for each source.
 
-In comes what went over the wire: the query string of a GET callback, the body of an Omnichannel callback, the
-plain text of ``get_dlr_response`` or the JSON of an omnimessage's status. Out comes a `Report`, or a
-`MalformedReport` that says what is wrong. Words and numbers that we do not know are no errors: they stay in
-``stat`` and ``payload`` as they came.
+GET callbacks have a query string, and Omnichannel callbacks a JSON body. ``get_dlr_response`` returns plain text,
+and the status of an omnimessage is JSON.
+
+Each parser returns a `Report`, or raises a `MalformedReport` that names the defect. Unknown status codes and error
+codes are not errors: ``stat`` and ``payload`` keep them as received.
 """
 
 from __future__ import annotations
@@ -18,34 +19,34 @@ from django_messente_dlr.messente.errors import MalformedReport
 from django_messente_dlr.messente.reports import Report, Source
 from django_messente_dlr.messente.response_codes import ResponseCode
 
-# The older parameter dlr-mask (help centre: «Delivery report»): 1 delivered; 2 and 16 failed; 4 and 8 sent.
+# The older parameter dlr-mask (help centre: "Delivery report"): 1 delivered; 2 and 16 failed; 4 and 8 sent.
 DLR_MASKS = {1: Stat.DELIVERED, 2: Stat.FAILED, 16: Stat.FAILED, 4: Stat.SENT, 8: Stat.SENT}
 MAX_PARAMETERS = 50
-# Told twice and differently, these leave open what is meant.
-DECISIVE = ("sms_unique_id", "stat", "status", "err", "dlr-mask")
-SECRETS = frozenset({"password", "username", "token", "signature"})
+# A report in which one of these occurs twice with different values is ambiguous.
+UNIQUE_PARAMETERS = ("sms_unique_id", "stat", "status", "err", "dlr-mask")
+SECRET_FIELDS = frozenset({"password", "username", "token", "signature"})
 
 
 def parse_callback(query: str) -> Report:
-    """Read the query string of a GET callback (documentation: «Delivery Report», SMS API).
+    """Parse the query string of a GET callback (documentation: "Delivery Report", SMS API).
 
     Args:
-        query: the raw query string, still percent-encoded.
+        query: the raw query string, percent-encoded.
 
     Raises:
-        MalformedReport: where it cannot be a report.
+        MalformedReport: the query string is not a valid report.
     """
-    payload = _parameters(query)
-    word = next((word for word in _words(payload) if Stat.from_code(word)), None)
-    if word is None:
-        word = next(_words(payload), "")
+    payload = _parse_parameters(query)
+    stat = next((code for code in _status_codes(payload) if Stat.from_code(code)), None)
+    if stat is None:
+        stat = next(_status_codes(payload), "")
     err, raw_err = field_parsers.int_or_raw(payload.get("err", ""))
-    if not word and not raw_err:
-        raise MalformedReport("it tells neither stat, status, dlr-mask nor err")
+    if not stat and not raw_err:
+        raise MalformedReport("it has neither stat, status, dlr-mask nor err")
     return Report(
         source=Source.CALLBACK,
         sms_unique_id=field_parsers.identifier(payload.get("sms_unique_id", ""), name="sms_unique_id"),
-        stat=field_parsers.status_word(word),
+        stat=field_parsers.status_word(stat),
         err=err,
         raw_err=raw_err,
         payload=_without_secrets(payload),
@@ -53,41 +54,41 @@ def parse_callback(query: str) -> Report:
 
 
 def parse_omnichannel(body: bytes) -> Report:
-    """Read the JSON body of an Omnichannel callback (documentation: «Omnichannel API», delivery report webhook).
+    """Parse the JSON body of an Omnichannel callback (documentation: "Omnichannel API", delivery report webhook).
 
     Args:
-        body: the request body as it came.
+        body: the request body, exactly as received.
 
     Raises:
-        MalformedReport: where it cannot be a report.
+        MalformedReport: the body is not a valid report.
     """
     payload = field_parsers.json_object(body)
-    report = _from_omnichannel(payload, Source.OMNICHANNEL, omnimessage_id=payload.get("omnimessage_id"))
+    report = _parse_message_status(payload, Source.OMNICHANNEL, omnimessage_id=payload.get("omnimessage_id"))
     if not report.sms_unique_id and not report.omnimessage_id:
         raise MalformedReport("it has neither message_id nor omnimessage_id")
     if not report.stat and not report.raw_err:
-        raise MalformedReport("it tells neither status nor err")
+        raise MalformedReport("it has neither status nor err")
     return report
 
 
 def parse_status(body: bytes) -> list[Report | None]:
-    """Read the answer to the question for an omnimessage's status, a report for each of its channels' messages.
+    """Parse the status of an omnimessage and return one item for each channel's message.
 
-    A message whose status is null is still under way (official client: messente-api, model ``Status``), so there
-    is no report about it yet, but None.
+    An item is None if the message has no report yet. In that case its status is null (official client:
+    messente-api, model ``Status``).
 
     Args:
-        body: the response's body as it came.
+        body: the response body, exactly as received.
 
     Raises:
-        MalformedReport: where it cannot be such an answer.
+        MalformedReport: the body is not a valid status.
     """
-    answer = field_parsers.json_object(body)
-    statuses = answer.get("statuses")
+    payload = field_parsers.json_object(body)
+    statuses = payload.get("statuses")
     if not isinstance(statuses, list) or not all(isinstance(status, dict) for status in statuses):
         raise MalformedReport("it has no list of statuses")
     return [
-        _from_omnichannel(status, Source.POLL, omnimessage_id=answer.get("omnimessage_id"))
+        _parse_message_status(status, Source.POLL, omnimessage_id=payload.get("omnimessage_id"))
         if status.get("status")
         else None
         for status in statuses
@@ -95,71 +96,73 @@ def parse_status(body: bytes) -> list[Report | None]:
 
 
 def parse_answer(text: str, *, sms_unique_id: str) -> Report | None:
-    """Read what ``get_dlr_response`` answered; None where it says that there is no report yet.
+    """Parse the response of ``get_dlr_response``. Return None if Messente has no report yet (``FAILED 102``).
 
     Args:
-        text: the plain text of an answer that begins with ``OK``, or ``FAILED 102``.
-        sms_unique_id: the id that was asked about.
+        text: the plain text of the response.
+        sms_unique_id: the ID of the message, which the response does not contain.
 
     Raises:
-        MalformedReport: where it cannot be a report.
+        MalformedReport: the text is neither ``OK`` with a status code nor ``FAILED 102``.
     """
     if ResponseCode.from_code(text) is ResponseCode.NO_REPORT_YET:
         return None
-    # Whole words, not str.lstrip("OK "): that would eat letters of the word behind.
-    ok, _, word = text.strip().partition(" ")
-    if ok.upper() != "OK" or not word.strip():
-        raise MalformedReport("it is neither OK with a word nor FAILED 102")
+    # str.lstrip("OK ") would also remove leading letters of the status code.
+    ok, _, status_text = text.strip().partition(" ")
+    if ok.upper() != "OK" or not status_text.strip():
+        raise MalformedReport("it is neither OK with a status code nor FAILED 102")
     return Report(
         source=Source.POLL,
         sms_unique_id=sms_unique_id,
-        stat=field_parsers.status_word(word.split()[0]),
+        stat=field_parsers.status_word(status_text.split()[0]),
         payload={"answer": field_parsers.bounded_text(text.strip(), name="answer", limit=200)},
     )
 
 
-def restore_report(source: Source, payload: Mapping[str, Any], **told: Any) -> Report:
-    """Read a report again from what was kept of it.
+def restore_report(source: Source, payload: Mapping[str, Any], **attributes: Any) -> Report:
+    """Return the report of a stored row.
+
+    The attributes that are not stored in columns of their own are parsed from the payload.
 
     Args:
-        source: the way on which it came.
-        payload: its payload.
-        told: those of its attributes that were kept on their own.
+        source: the source of the report.
+        payload: the payload of the report.
+        attributes: the attributes that are stored in columns of their own.
     """
-    # What a GET callback tells beside its documented parameters was not read the first time either.
-    extras = {} if source is Source.CALLBACK else _extras(payload)
-    return Report(source=source, payload=payload, **told, **extras)
+    # A GET callback has no documented price, channel or error text, so parse_callback does not parse them either.
+    details = {} if source is Source.CALLBACK else _parse_details(payload)
+    return Report(source=source, payload=payload, **attributes, **details)
 
 
-def _parameters(query: str) -> dict[str, str]:
+def _parse_parameters(query: str) -> dict[str, str]:
     if not query.isascii():
         raise MalformedReport("its query string is not percent-encoded")
     try:
         pairs = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=MAX_PARAMETERS)
-    except ValueError as exc:  # not UTF-8, or too many of them
-        raise MalformedReport("its query string cannot be read") from exc
+    except ValueError as exc:  # not UTF-8, or too many parameters
+        raise MalformedReport("its query string is not valid") from exc
     payload: dict[str, str] = {}
-    for name, value in pairs:
-        key = field_parsers.bounded_text(name, name="a parameter's name", limit=64)
-        told = field_parsers.bounded_text(value, name=key, limit=1000)
-        if key in DECISIVE and payload.get(key, told) != told:
-            raise MalformedReport(f"it tells {key} twice, and differently")
-        payload[key] = told
+    for raw_name, raw_value in pairs:
+        name = field_parsers.bounded_text(raw_name, name="a parameter's name", limit=64)
+        value = field_parsers.bounded_text(raw_value, name=name, limit=1000)
+        if name in UNIQUE_PARAMETERS and payload.get(name, value) != value:
+            raise MalformedReport(f"it has {name} twice, with different values")
+        payload[name] = value
     return payload
 
 
-def _words(payload: Mapping[str, str]) -> Iterator[str]:
-    """Yield the words for the state that were told, the best first: stat, then status, then dlr-mask."""
+def _status_codes(payload: Mapping[str, str]) -> Iterator[str]:
+    """Yield the status codes of a callback, the most precise first: stat, then status, then dlr-mask."""
     for name in ("stat", "status"):
-        if word := payload.get(name, "").strip():
-            yield word
+        if code := payload.get(name, "").strip():
+            yield code
     mask = payload.get("dlr-mask", "").strip()
     if mask:
         number, _ = field_parsers.int_or_raw(mask)
         yield DLR_MASKS[number].value if number in DLR_MASKS else f"DLR-MASK {mask}"
 
 
-def _from_omnichannel(payload: Mapping[str, Any], source: Source, *, omnimessage_id: Any) -> Report:
+def _parse_message_status(payload: Mapping[str, Any], source: Source, *, omnimessage_id: Any) -> Report:
     err, raw_err = field_parsers.int_or_raw(payload.get("err"))
     return Report(
         source=source,
@@ -170,12 +173,12 @@ def _from_omnichannel(payload: Mapping[str, Any], source: Source, *, omnimessage
         raw_err=raw_err,
         occurred_at=field_parsers.timestamp(payload.get("timestamp")),
         payload=_without_secrets(payload),
-        **_extras(payload),
+        **_parse_details(payload),
     )
 
 
-def _extras(payload: Mapping[str, Any]) -> dict[str, Any]:
-    """Read what only adds to a report. Nothing here can make it malformed."""
+def _parse_details(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the attributes that are optional in a report. Invalid values do not make the report malformed."""
     price_info = payload.get("price_info")
     if not isinstance(price_info, dict):
         price_info = {}
@@ -188,4 +191,4 @@ def _extras(payload: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _without_secrets(payload: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in payload.items() if name.lower() not in SECRETS}
+    return {name: value for name, value in payload.items() if name.lower() not in SECRET_FIELDS}

@@ -1,4 +1,4 @@
-"""A delivery report as one value, the same for each of Messente's ways of telling; `readers` make them."""
+"""The `Report` value: a delivery report in one form for all sources. The functions of `parsers` create it."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-# Documentation: «Delivery Report», Notes: how long Messente waits when it calls back, in seconds: 1 for the
-# connection, 10 for the answer.
+# The time-outs of Messente's callbacks in seconds: 1 for the connection, 10 for the response (documentation:
+# "Delivery Report", Notes).
 CALLBACK_TIMEOUTS = (1.0, 10.0)
 
 
 class Source(enum.StrEnum):
-    """The way on which a report reached us."""
+    """The source of a report: a GET callback, an Omnichannel callback, a poll, or the response to a send."""
 
     CALLBACK = "callback"
     OMNICHANNEL = "omnichannel"
@@ -27,21 +27,21 @@ class Source(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What Messente said about one message at one time.
+    """One delivery report about one message.
 
     Attributes:
-        source: the way on which it came.
-        sms_unique_id: the message's id at Messente (``message_id`` in the Omnichannel API), or "".
-        omnimessage_id: the id of the omnimessage that it belongs to, or "".
-        stat: the word for the state, in upper case; "" where none was told.
-        err: the number of the cause, or None where none was told or what was told is no number.
-        raw_err: the cause as it was told.
-        error_text: Messente's own sentence about the cause, or "".
-        channel: sms, viber, whatsapp, rcs …; "" where not told.
-        occurred_at: when Messente says it happened, in UTC; None where not told.
-        price: what the message cost in all, in a currency that no document names; None where not told.
-        parts: the number of parts it was sent in; None where not told.
-        payload: everything that was told, as it was told.
+        source: the source of the report.
+        sms_unique_id: the message's ID at Messente (``message_id`` in the Omnichannel API), or "".
+        omnimessage_id: the ID of the omnimessage that contains the message, or "".
+        stat: the status code in upper case, or "" if the report has none.
+        err: the error code, or None if the report has none or if it is not a number.
+        raw_err: the error code as received.
+        error_text: Messente's description of the error, or "".
+        channel: the channel, such as sms, viber, whatsapp or rcs, or "".
+        occurred_at: the time of the event according to Messente, in UTC, or None.
+        price: the total price of the message, or None. Messente's documentation does not state the currency.
+        parts: the number of parts of the message, or None.
+        payload: all received fields with their received values.
     """
 
     source: Source
@@ -58,18 +58,18 @@ class Report:
     payload: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     def fingerprint(self, *scope: object) -> str:
-        """Return what a repeated report has in common with the first, as 64 hex digits.
+        """Return a hash that is equal for duplicate reports, as 64 hexadecimal digits.
 
         Args:
-            scope: what sets equal reports apart, such as the account that they are about.
+            scope: values that distinguish otherwise equal reports, such as the account.
         """
-        told = [
+        values = [
             *scope,
             self.source.value,
             self.sms_unique_id,
             self.omnimessage_id,
             self.stat,
-            # «err=», «err=0» and no err at all say the same.
+            # "err=", "err=0" and a missing err have the same meaning.
             self.raw_err.lower() if self.err is None else str(self.err or ""),
             self.error_text,
             self.channel,
@@ -77,4 +77,4 @@ class Report:
             "" if self.price is None else str(self.price.normalize()),
             self.parts or "",
         ]
-        return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+        return hashlib.sha256(json.dumps(values).encode()).hexdigest()

@@ -1,7 +1,4 @@
-"""What the SMS API answers a call with when it does not answer ``OK``, each with its meaning and an advice.
-
-In comes the text of an answer; out goes the member for its first two words, or None for what we do not know.
-"""
+"""The response codes of the SMS API for calls that were not successful, each with its meaning and advice."""
 
 from __future__ import annotations
 
@@ -15,9 +12,9 @@ if TYPE_CHECKING:
 
 
 class ResponseCode(enum.StrEnum):
-    """What the SMS API answers a call with instead of ``OK`` (documentation: «SMS API», response codes).
+    """A response code of the SMS API other than ``OK`` (documentation: "SMS API", response codes).
 
-    Codes 105 to 107 differ by source, so their sentences say no more than is certain.
+    Messente's documents disagree on codes 105 to 107, so their meanings contain only what all documents state.
     """
 
     meaning: StrPromise
@@ -37,13 +34,13 @@ class ResponseCode(enum.StrEnum):
     )
     WRONG_PARAMETERS = (
         "ERROR 102",
-        _("Messente found the parameters of the call wrong or incomplete."),
+        _("The parameters of the request were wrong or incomplete."),
         _("Check the recipient, the text and the sender of this message."),
     )
     IP_NOT_ALLOWED = (
         "ERROR 103",
-        _("Messente does not accept calls from this server's IP address."),
-        _("Add the address to the allowed ones in Messente's dashboard."),
+        _("Messente does not accept requests from this server's IP address."),
+        _("Add the address to the allowed addresses in Messente's dashboard."),
     )
     COUNTRY_NOT_FOUND = (
         "ERROR 104",
@@ -53,7 +50,7 @@ class ResponseCode(enum.StrEnum):
     DESTINATION_105 = (
         "ERROR 105",
         _("Messente did not accept the destination or the number's format."),
-        _("Check the number; ask Messente's support if it is right."),
+        _("Check the number. If it is correct, ask Messente's support."),
     )
     DESTINATION_106 = (
         "ERROR 106",
@@ -62,32 +59,32 @@ class ResponseCode(enum.StrEnum):
     )
     CREDIT_OR_UNKNOWN_ID = (
         "ERROR 107",
-        _("Messente did not find the message's id or, when sending, had too little credit."),
+        _("Messente did not find the message ID or, when sending, the account had too little credit."),
         _("When sending, check the account's credit."),
     )
     BLACKLISTED = (
         "ERROR 108",
         _("The number is blacklisted."),
-        _("Look at the account's blacklist in Messente's dashboard."),
+        _("Check the account's blacklist in Messente's dashboard."),
     )
     SENDER_NOT_ACTIVATED = (
         "ERROR 111",
         _("The sender name is not activated for this account."),
-        _("Have the sender name verified by Messente, or send from one that already is."),
+        _("Verify the sender name with Messente, or use a sender name that is already verified."),
     )
     NO_REPORT_YET = (
         "FAILED 102",
         _("There is no report about this message yet."),
-        _("Ask again, after 5 seconds at the earliest."),
+        _("Poll again after at least 5 seconds."),
     )
     SERVER_FAILURE = (
         "FAILED 209",
         _("Messente's server failed."),
-        _("Ask the backup server, or try again later."),
+        _("Use the backup server, or try again later."),
     )
 
     @classmethod
     def from_code(cls, answer: str) -> ResponseCode | None:
-        """Return the member whose two words ``answer`` begins with, or None."""
+        """Return the member for the first two words of ``answer`` in any case, or None for an unknown code."""
         words = " ".join(answer.upper().split()[:2])
         return cls._value2member_map_.get(words)  # type: ignore[return-value]

@@ -1,4 +1,4 @@
-"""The further parameters of Messente's ``send_sms`` (documentation: «SMS API»), as options by their names."""
+"""The optional parameters of Messente's ``send_sms`` (documentation: "SMS API")."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-# What is told by other means than an option, and by which.
-TAKEN = {
-    "username": "the account says it.",
-    "password": "the account says it.",
+# Parameters of send_sms that are not options, each with the way to set it.
+RESERVED_NAMES = {
+    "username": "the account sets it.",
+    "password": "the account sets it.",
     "to": "it is the first argument.",
     "text": "it is the second argument.",
-    "from": "give sender.",
+    "from": "use the argument sender.",
     "dlr-url": "each message has its own.",
     "dlr_url": "each message has its own.",
 }
@@ -22,19 +22,18 @@ def check_options(options: Mapping[str, Any]) -> None:
     """Check the options for `MessenteClient.send`.
 
     Args:
-        options: the options.
+        options: the options by name.
 
     Raises:
-        ValueError: one of them would be sent in the place of what is told by other means, or is neither a string nor
-            a whole number.
+        ValueError: an option has a reserved name, or its value is neither a string nor an integer.
     """
-    if taken := sorted(TAKEN.keys() & options.keys()):
-        raise ValueError(f"«{taken[0]}» is no option of send_sms: {TAKEN[taken[0]]}")
-    # What Python makes of anything else, such as the text «None», nobody has meant.
-    if odd := [name for name, value in options.items() if not _is_plain(value)]:
-        kind = type(options[odd[0]]).__name__
-        hint = " Unix seconds are int(at.timestamp())." if odd[0] == "time_to_send" else ""
-        raise ValueError(f"«{odd[0]}» of send_sms must be a string or a whole number, not {kind}.{hint}")
+    if reserved := sorted(RESERVED_NAMES.keys() & options.keys()):
+        raise ValueError(f'"{reserved[0]}" is not an option of send_sms: {RESERVED_NAMES[reserved[0]]}')
+    # str() of any other type would be sent as a value that is certainly wrong, such as the text "None".
+    if invalid := [name for name, value in options.items() if not _is_plain(value)]:
+        type_name = type(options[invalid[0]]).__name__
+        hint = " Unix seconds are int(at.timestamp())." if invalid[0] == "time_to_send" else ""
+        raise ValueError(f'"{invalid[0]}" of send_sms must be a string or an integer, not {type_name}.{hint}')
 
 
 def _is_plain(value: Any) -> bool:
@@ -42,12 +41,14 @@ def _is_plain(value: Any) -> bool:
 
 
 def time_to_send(options: Mapping[str, str | int]) -> datetime | None:
-    """Return when Messente is told to send, in UTC; None where it is not, or by what makes no sense.
+    """Return the scheduled sending time in UTC, or None if ``time_to_send`` is missing or invalid.
+
+    An invalid value is not an error here, because Messente refuses it.
 
     Args:
-        options: the options.
+        options: the options by name.
     """
     try:
         return datetime.fromtimestamp(int(options["time_to_send"]), UTC)
     except (KeyError, ValueError, OverflowError, OSError):
-        return None  # whatever it is, Messente says what it thinks of it
+        return None

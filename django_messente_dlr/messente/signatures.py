@@ -1,8 +1,9 @@
-"""``X-Messente-Signature``: made and checked over the raw body of an Omnichannel callback.
+"""Create and check ``X-Messente-Signature``, the signature over the raw body of an Omnichannel callback.
 
-Messente's documentation («Webhook signature») gives HMAC-SHA256 with the password of the API key that sent the
-message; its example is lower-case hex of 64 characters. The signature covers neither a time nor the URL, so a
-replayed callback verifies again: the ledger makes that harmless.
+The signature is HMAC-SHA256 with the password of the API key that sent the message (documentation: "Webhook
+signature"). The documentation's example is 64 lower-case hexadecimal digits. The signature covers neither a time
+nor the URL, so a replayed callback has a valid signature. Storing reports under their fingerprint makes replays
+harmless.
 """
 
 from __future__ import annotations
@@ -16,21 +17,21 @@ HEADER = "X-Messente-Signature"
 
 
 def sign(body: bytes, password: str) -> str:
-    """Return the signature that Messente sends with ``body``, as 64 lower-case hex digits.
+    """Return the signature of ``body`` as 64 lower-case hexadecimal digits.
 
     Args:
-        body: the request body, byte for byte as it goes over the wire.
+        body: the request body, exactly as transmitted.
         password: the password of the HTTP API key that sent the message.
     """
     return hmac.new(password.encode(), body, hashlib.sha256).hexdigest()
 
 
 class Signer(NamedTuple):
-    """Who signed a callback.
+    """The account and the password that signed a callback.
 
     Attributes:
         account: the account's name.
-        position: which of its live passwords it was, counted from 0.
+        position: the index of the password among the account's valid passwords, from 0.
     """
 
     account: str
@@ -38,20 +39,21 @@ class Signer(NamedTuple):
 
 
 def find_signer(body: bytes, signature: str, passwords: Mapping[str, Iterable[str]]) -> Signer | None:
-    """Return the account whose password signed ``body``, and which of its passwords did; None if none did.
+    """Return the account and the password that signed ``body``, or None if the signature is invalid.
 
-    Every password is tried, whether or not one has matched, so that the time tells nothing about which did.
+    All passwords are tried even after a match, so that the response time does not reveal which one matched. If
+    several match, the first one is returned.
 
     Args:
-        body: the request body, byte for byte as it came.
-        signature: what the header said; anything at all.
-        passwords: the live passwords by account; empty ones never match.
+        body: the request body, exactly as received.
+        signature: the value of the header, which can be any text.
+        passwords: the valid passwords by account. Empty passwords never match.
     """
-    found = None
-    told = signature.encode("utf-8", "surrogatepass")
-    for account, live in passwords.items():
-        for position, password in enumerate(live):
-            # A key that is empty would let everybody sign.
-            if password and hmac.compare_digest(sign(body, password).encode(), told) and found is None:
-                found = Signer(account, position)
-    return found
+    signer = None
+    received = signature.encode("utf-8", "surrogatepass")
+    for account, account_passwords in passwords.items():
+        for position, password in enumerate(account_passwords):
+            # With an empty password, anyone could create a valid signature.
+            if password and hmac.compare_digest(sign(body, password).encode(), received) and signer is None:
+                signer = Signer(account, position)
+    return signer

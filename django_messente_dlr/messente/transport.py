@@ -1,7 +1,7 @@
-"""HTTP to Messente: one Session a thread, time-outs, the backup host, typed errors.
+"""HTTP requests to Messente: one session per thread, time-outs, the backup host and typed errors.
 
-In come an endpoint and its parameters; out comes the text of a host's answer, or a `MessenteError`. What the
-answer means is for the client to say.
+The client passes an endpoint and its parameters, and receives the text of a host's response or a `MessenteError`.
+The client interprets the text.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from django_messente_dlr.messente.http_session import Adapter, Body, Session
 from django_messente_dlr.messente.response_codes import ResponseCode
 
 
-class _RefusedByServer(errors.ServerFailure):
-    """``FAILED 209``: the server says itself that it did nothing, so another may be asked even to send."""
+class _RequestNotProcessed(errors.ServerFailure):
+    """``FAILED 209``: the server reports that it did nothing, so even a send may be repeated at another host."""
 
 
 class Transport:
-    """Exchanges requests with Messente's hosts. Safe to share: every thread has a Session of its own.
+    """Send requests to Messente's hosts. Threads may share an instance: each thread has its own session.
 
     Args:
-        hosts: the SMS API's hosts with their scheme, in the order of preference.
-        connect_timeout: seconds to wait for a connection.
-        read_timeout: seconds to wait for each piece of an answer.
+        hosts: the SMS API's hosts with their scheme, the preferred one first.
+        connect_timeout: the seconds to wait for a connection.
+        read_timeout: the seconds to wait for each part of a response.
     """
 
     def __init__(self, hosts: Sequence[str], *, connect_timeout: float, read_timeout: float) -> None:
@@ -40,103 +40,103 @@ class Transport:
         self._local = threading.local()
         self._circuit_breaker = CircuitBreaker()
 
-    def call(self, endpoint: str, parameters: Body, *, idempotent: bool, patient: bool = False) -> str:
-        """POST to the hosts, one after the other, until one answers; return the answer's text.
+    def call(self, endpoint: str, parameters: Body, *, idempotent: bool, can_wait: bool = False) -> str:
+        """POST to the hosts, one after the other, until one responds. Return the text of its response.
 
-        A host that has failed a moment ago is left out. Where that leaves none, all are tried.
+        Hosts that failed recently are skipped. If all hosts failed recently, all are tried.
 
         Args:
             endpoint: the last part of the URL, such as ``send_sms``.
-            parameters: the body's fields, credentials among them.
-            idempotent: whether the call may be made again when it is not known whether it has arrived.
-            patient: whether the call can wait until a host has rested: then none is tried before.
+            parameters: the form fields, including the credentials.
+            idempotent: whether the call may be repeated although an earlier request may have arrived.
+            can_wait: whether to raise `HostUnavailable` instead of trying hosts that failed recently.
 
         Raises:
-            OutcomeUnknown: a call that may not be repeated may have arrived.
-            HostUnavailable: a patient call was not made.
-            MessenteError: what went wrong with the last host.
+            OutcomeUnknown: a call that must not be repeated may have arrived.
+            HostUnavailable: all hosts failed recently and ``can_wait`` is true. No request was made.
+            MessenteError: the error of the last host.
         """
-        failure: errors.MessenteError = errors.ConnectionFailed("No host of Messente's is configured.")
-        rests = {host: self._circuit_breaker.seconds_until_retry(host) for host in self._hosts}
-        fit = [host for host in self._hosts if not rests[host]]
-        if rests and not fit and patient:
-            raise _resting(min(rests.values()))
-        for host in fit or self._hosts:
+        error: errors.MessenteError = errors.ConnectionFailed("No host of Messente is configured.")
+        delays = {host: self._circuit_breaker.seconds_until_retry(host) for host in self._hosts}
+        available = [host for host in self._hosts if not delays[host]]
+        if delays and not available and can_wait:
+            raise _host_unavailable(min(delays.values()))
+        for host in available or self._hosts:
             try:
-                with self._minding(host):
+                with self._record_outcome(host):
                     return self._post(host, endpoint, parameters)
-            except (errors.ConnectionFailed, _RefusedByServer) as exc:
-                failure = exc
+            except (errors.ConnectionFailed, _RequestNotProcessed) as exc:
+                error = exc
             except (errors.OutcomeUnknown, errors.ServerFailure) as exc:
                 if not idempotent:
-                    raise errors.OutcomeUnknown(f"{exc} The request may have arrived all the same.") from exc
-                failure = exc
+                    raise errors.OutcomeUnknown(f"{exc} The request may have arrived.") from exc
+                error = exc
             except AmbiguousResponse as exc:
                 if not idempotent:
-                    raise errors.OutcomeUnknown(f"{exc} The request has arrived all the same.") from exc
+                    raise errors.OutcomeUnknown(f"{exc} The request has arrived.") from exc
                 raise
-        raise failure
+        raise error
 
     def get(self, url: str, *, base: str, **arguments: Any) -> requests.Response:
-        """GET from an API that has one host alone, and return the response; its failures are for the caller to see.
+        """GET from an API with a single host. Return the response, which can have any HTTP status below 500.
 
         Args:
-            url: where to.
-            base: the API's base URL, which a failure is told with.
+            url: the URL.
+            base: the API's base URL, which identifies the host in the circuit breaker and in errors.
             arguments: further arguments of ``Session.request``.
 
         Raises:
-            HostUnavailable: it has failed a moment ago and was not asked.
-            MessenteError: it could not be asked, or its server failed.
+            HostUnavailable: the host failed recently. No request was made.
+            MessenteError: the request failed, or the response has an HTTP status of 500 or above.
         """
-        if rest := self._circuit_breaker.seconds_until_retry(base):
-            raise _resting(rest)
-        with self._minding(base):
-            response = self.exchange("GET", url, where=base, **arguments)
+        if delay := self._circuit_breaker.seconds_until_retry(base):
+            raise _host_unavailable(delay)
+        with self._record_outcome(base):
+            response = self.send_request("GET", url, where=base, **arguments)
             if response.status_code >= 500:
                 check_http(response, where=base)
         return response
 
     @contextmanager
-    def _minding(self, host: str) -> Iterator[None]:
-        """Note how a host bears itself."""
+    def _record_outcome(self, host: str) -> Iterator[None]:
+        """Report the outcome of the enclosed request to the circuit breaker."""
         try:
             yield
         except errors.ConnectionFailed:
-            self._circuit_breaker.failed(host, connected=False)
+            self._circuit_breaker.record_failure(host, connected=False)
             raise
         except (errors.OutcomeUnknown, errors.ServerFailure):
-            self._circuit_breaker.failed(host, connected=True)
+            self._circuit_breaker.record_failure(host, connected=True)
             raise
         except errors.MessenteError:
-            self._circuit_breaker.answered(host)
+            self._circuit_breaker.record_response(host)
             raise
-        self._circuit_breaker.answered(host)
+        self._circuit_breaker.record_response(host)
 
-    def exchange(self, method: str, url: str, *, where: str, **arguments: Any) -> requests.Response:
-        """Make one request, never following a redirect, and return the response.
+    def send_request(self, method: str, url: str, *, where: str, **arguments: Any) -> requests.Response:
+        """Make one request without following redirects. Return the response.
 
         Args:
             method: the HTTP method.
-            url: where to.
-            where: how to call the other side in an error.
+            url: the URL.
+            where: the host or URL to name in an error.
             arguments: further arguments of ``Session.request``.
 
         Raises:
-            ConnectionFailed: it has not arrived.
-            OutcomeUnknown: it may have arrived.
+            ConnectionFailed: the request has not arrived.
+            OutcomeUnknown: the request may have arrived.
         """
         try:
             return self._session.request(method, url, timeout=self._timeout, allow_redirects=False, **arguments)
-        except (requests.RequestException, HTTPError) as exc:  # requests lets some of urllib3's through
-            arrived, reason = not was_never_sent(exc), type(exc).__name__
-        # Raised out here, where nothing is chained: the exception of requests holds the request, and its secrets.
-        if arrived:
+        except (requests.RequestException, HTTPError) as exc:  # requests does not wrap all exceptions of urllib3
+            may_have_arrived, reason = not was_never_sent(exc), type(exc).__name__
+        # Raised outside the except block: chaining would keep the request, whose body holds the password.
+        if may_have_arrived:
             raise errors.OutcomeUnknown(f"{where} did not answer ({reason}).")
         raise errors.ConnectionFailed(f"{where} could not be reached ({reason}).")
 
     def close(self) -> None:
-        """Close the calling thread's connections."""
+        """Close the connections of the calling thread."""
         session = self._local.__dict__.pop("session", None)
         if session is not None:
             session.close()
@@ -146,25 +146,25 @@ class Transport:
         session: requests.Session | None = getattr(self._local, "session", None)
         if session is None:
             session = Session()
-            # Whether to try again is decided above, call by call: a retry below could send a message twice.
+            # Retries are decided in call(). A retry by urllib3 could send a message twice.
             session.mount("https://", Adapter(max_retries=0))
             session.mount("http://", Adapter(max_retries=0))
             self._local.session = session
         return session
 
     def _post(self, host: str, endpoint: str, parameters: Body) -> str:
-        response = self.exchange("POST", f"{host}/{endpoint}/", where=host, data=parameters)
+        response = self.send_request("POST", f"{host}/{endpoint}/", where=host, data=parameters)
         check_http(response, where=host)
-        answer = response.content.decode("utf-8-sig", "replace").strip()
-        if not answer:
-            raise AmbiguousResponse(f"{host} answered nothing.")
-        if ResponseCode.from_code(answer) is ResponseCode.SERVER_FAILURE:
-            failure = ResponseCode.SERVER_FAILURE
-            raise _RefusedByServer(f"{failure.meaning} {host} answered «{failure}».")
-        return answer
+        text = response.content.decode("utf-8-sig", "replace").strip()
+        if not text:
+            raise AmbiguousResponse(f"{host} sent an empty response.")
+        if ResponseCode.from_code(text) is ResponseCode.SERVER_FAILURE:
+            code = ResponseCode.SERVER_FAILURE
+            raise _RequestNotProcessed(f'{code.meaning} {host} answered "{code}".')
+        return text
 
 
-def _resting(seconds: float) -> errors.HostUnavailable:
+def _host_unavailable(seconds: float) -> errors.HostUnavailable:
     return errors.HostUnavailable(
-        f"Messente has failed a moment ago and is left alone for {seconds:.0f} seconds more.", retry_after=seconds
+        f"Messente failed recently. The next request is allowed in {seconds:.0f} seconds.", retry_after=seconds
     )

@@ -12,11 +12,11 @@ class Account(models.Model):
     name = models.CharField(_("name"), max_length=64, unique=True)
     credits_exhausted_at = models.DateTimeField(_("out of credits since"), null=True, blank=True)
     credits_restored_at = models.DateTimeField(_("credit last restored at"), null=True, blank=True)
-    restored_dispatch_due_at = models.DateTimeField(_("signal of restoration due at"), null=True, blank=True)
+    restored_dispatch_due_at = models.DateTimeField(_("restoration signal due at"), null=True, blank=True)
     balance = models.DecimalField(_("balance (EUR)"), max_digits=18, decimal_places=6, null=True, blank=True)
     balance_checked_at = models.DateTimeField(_("balance checked at"), null=True, blank=True)
     last_callback_at = models.DateTimeField(_("last callback at"), null=True, blank=True)
-    key_uses = models.JSONField(_("keys of callbacks, last used at"), default=dict, blank=True)
+    key_uses = models.JSONField(_("callback keys last used"), default=dict, blank=True)
     last_poll_at = models.DateTimeField(_("last poll at"), null=True, blank=True)
     last_poll_error = models.CharField(_("last poll error"), max_length=255, blank=True, default="")
 

@@ -37,12 +37,12 @@ class SmsMessage(models.Model):
     Only `receiving` writes ``status``, ``rank``, ``stat`` and ``err``.
     """
 
-    sms_unique_id = CaseSensitiveCharField(_("message id"), max_length=MAX_ID, null=True, blank=True)
-    omnimessage_id = CaseSensitiveCharField(_("omnimessage id"), max_length=MAX_ID, blank=True, default="")
+    sms_unique_id = CaseSensitiveCharField(_("message ID"), max_length=MAX_ID, null=True, blank=True)
+    omnimessage_id = CaseSensitiveCharField(_("omnimessage ID"), max_length=MAX_ID, blank=True, default="")
     account = models.CharField(_("account"), max_length=64)
     recipient = models.CharField(_("recipient"), max_length=32, blank=True, default="")
     sender = models.CharField(_("sender"), max_length=32, blank=True, default="")
-    text = models.TextField(_("text"), blank=True, default="", help_text=_("Kept only where STORE_TEXT is set."))
+    text = models.TextField(_("text"), blank=True, default="", help_text=_("Stored only if STORE_TEXT is set."))
     channel = models.CharField(_("channel"), max_length=16, blank=True, default="sms")
     status = models.CharField(_("status"), max_length=32, choices=Status.choices, default=Status.QUEUED)
     rank = models.PositiveSmallIntegerField(_("rank"), default=0, editable=False)

@@ -27,11 +27,11 @@ DISPATCH_FAILED = Q(dispatch_failed_at__isnull=False)
 class ReportOutcome(models.TextChoices):
     """The effect of a report on its message."""
 
-    ADVANCED = "advanced", _("Advanced the message")
-    ENRICHED = "enriched", _("Added what was missing")
-    STALE = "stale", _("Told nothing new")
-    ORPHAN = "orphan", _("Its message is unknown")
-    UNREADABLE = "unreadable", _("Told nothing that we know")
+    ADVANCED = "advanced", _("Status changed")
+    ENRICHED = "enriched", _("Details added")
+    STALE = "stale", _("No change")
+    ORPHAN = "orphan", _("No matching message (orphan)")
+    UNREADABLE = "unreadable", _("Unrecognised status")
 
 
 class DeliveryReport(models.Model):
@@ -47,7 +47,7 @@ class DeliveryReport(models.Model):
         (Source.CALLBACK.value, _("Callback")),
         (Source.OMNICHANNEL.value, _("Omnichannel callback")),
         (Source.POLL.value, _("Poll")),
-        (Source.SEND.value, _("Answer to sending")),
+        (Source.SEND.value, _("Response to sending")),
     ]
 
     message = models.ForeignKey(
@@ -59,9 +59,9 @@ class DeliveryReport(models.Model):
         blank=True,
         db_index=False,  # Meta.indexes has one that excludes orphans
     )
-    token_message_id = models.BigIntegerField(_("message named by the URL"), null=True, blank=True)
-    sms_unique_id = CaseSensitiveCharField(_("message id"), max_length=MAX_ID, blank=True, default="")
-    omnimessage_id = CaseSensitiveCharField(_("omnimessage id"), max_length=MAX_ID, blank=True, default="")
+    token_message_id = models.BigIntegerField(_("message in the callback URL"), null=True, blank=True)
+    sms_unique_id = CaseSensitiveCharField(_("message ID"), max_length=MAX_ID, blank=True, default="")
+    omnimessage_id = CaseSensitiveCharField(_("omnimessage ID"), max_length=MAX_ID, blank=True, default="")
     account = models.CharField(_("account"), max_length=64)
     source = models.CharField(_("source"), max_length=32, choices=SOURCES)
     stat = models.CharField(_("stat"), max_length=MAX_WORD, blank=True, default="")
@@ -73,15 +73,15 @@ class DeliveryReport(models.Model):
     fingerprint = models.CharField(_("fingerprint"), max_length=64)
     # The fingerprints (`callbacks.key_fingerprints`) of the keys that verified the callback. They show whether an old
     # key is still in use or can be removed from the settings.
-    url_key = models.CharField(_("key of its URL"), max_length=MAX_FINGERPRINT, blank=True, default="")
-    signature_key = models.CharField(_("key of its signature"), max_length=MAX_FINGERPRINT, blank=True, default="")
+    url_key = models.CharField(_("URL key"), max_length=MAX_FINGERPRINT, blank=True, default="")
+    signature_key = models.CharField(_("signature key"), max_length=MAX_FINGERPRINT, blank=True, default="")
     times_received = models.PositiveIntegerField(_("times received"), default=1)
     outcome = models.CharField(_("outcome"), max_length=32, choices=ReportOutcome.choices)
-    previous = models.CharField(_("status before"), max_length=32, choices=Status.choices, blank=True, default="")
+    previous = models.CharField(_("previous status"), max_length=32, choices=Status.choices, blank=True, default="")
     signals = models.JSONField(_("signals"), default=list, blank=True)
     dispatch_due_at = models.DateTimeField(_("signals due at"), null=True, blank=True)
     dispatched_at = models.DateTimeField(_("signals sent at"), null=True, blank=True)
-    dispatch_error = models.TextField(_("errors of receivers"), blank=True, default="")
+    dispatch_error = models.TextField(_("receiver errors"), blank=True, default="")
     dispatch_failed_at = models.DateTimeField(_("receivers failed at"), null=True, blank=True)
 
     objects = DeliveryReportQuerySet.as_manager()

@@ -1,4 +1,4 @@
-"""The model of the statistics: the number of messages in each status, by hour and by day."""
+"""Numbers of messages by status, hour and day."""
 
 from __future__ import annotations
 
@@ -7,9 +7,14 @@ from django.utils.translation import gettext_lazy as _
 
 
 class MessageStatistics(models.Model):
-    """The number of messages of one hour or day in each status.
+    """The numbers of messages that were created in one hour or day, by status, account, prefix, cause and time.
 
-    `maintenance.statistics` counts them, so that the admin's overview does not read all messages.
+    Only `maintenance.statistics` writes rows, so that the overview does not read all messages.
+
+    Attributes:
+        starts_at: the start of the hour or day in ``TIME_ZONE``.
+        data: the numbers, as `StatusCounts.as_data` returns them; ``took``, the seconds that the count took; and
+            ``open``, the number of pending messages.
     """
 
     class Span(models.TextChoices):
@@ -18,11 +23,11 @@ class MessageStatistics(models.Model):
 
     span = models.CharField(_("span"), max_length=4, choices=Span.choices)
     starts_at = models.DateTimeField(_("starts at"))
-    counted_at = models.DateTimeField(_("counted at"))
+    counted_at = models.DateTimeField(_("updated at"))
     data = models.JSONField(_("data"), default=dict, blank=True)
 
     class Meta:
-        # The admin shows all rows on one page, the overview, and this is its name in the admin's index.
+        # The admin shows all rows on one page, and this is its name in the menu.
         verbose_name = _("overview")
         verbose_name_plural = _("overview")
         constraints = [models.UniqueConstraint(fields=["span", "starts_at"], name="messente_dlr_statistics")]

@@ -1,7 +1,7 @@
-"""Asks Messente about the messages whose reports did not come: claim, ask, record, and say when to ask again.
+"""Poll Messente for reports that no callback brought: claim messages, request statuses, record, and reschedule.
 
-Threads ask; the thread that runs the `Poller` alone speaks with the database, in short transactions, none of which is
-open while a question is under way. A claim whose process dies runs out by itself.
+Worker threads send the requests. Only the thread that runs the `Poller` uses the database, in short transactions, and
+no transaction is open while a request is under way. The claim of a process that dies expires.
 """
 
 from __future__ import annotations

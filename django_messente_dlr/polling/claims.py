@@ -1,4 +1,4 @@
-"""The messages to ask about, as a stream: a batch is claimed whenever the last one is used up."""
+"""Claim messages that are due, batch by batch, and yield the status requests for them."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from django_messente_dlr.polling.status_responses import reschedule_unpollable
 
 logger = logging.getLogger(__name__)
 
-# How much of a lease is kept for the question itself: five minutes' lease leaves a minute for its time-outs.
+# One part in RESERVE of a lease is left for the request itself: of five minutes, one minute for its time-outs.
 RESERVE = 5
 
 
 class Claims:
-    """Claims messages that are due, and hands them out as questions.
+    """Claim messages that are due and yield status requests.
 
     Args:
-        fetcher: who is going to ask; accounts that it was refused are not claimed for.
+        fetcher: sends the requests; messages of accounts in its ``refused`` are not claimed.
         account_names: the accounts whose messages to claim; None for all messages.
-        batch_size: messages in one claim.
-        lease: for how long they are ours.
-        limit: the greatest number of messages in all; None for no limit.
-        set_aside: is told what was done to messages about which nobody can be asked.
+        batch_size: the number of messages in one claim.
+        lease: how long a claim lasts.
+        limit: the greatest number of messages in total; None for no limit.
+        on_unpollable: is called with the results of claimed messages for which no request is possible.
     """
 
     def __init__(
@@ -41,66 +41,66 @@ class Claims:
         batch_size: int,
         lease: timedelta,
         limit: int | None,
-        set_aside: Callable[[list[PollResult]], object],
+        on_unpollable: Callable[[list[PollResult]], object],
     ) -> None:
         self._fetcher = fetcher
         self._account_names = account_names
-        # No more than can be asked about while they are ours.
+        # No more than the rate allows to request within the lease: the rest would expire before its request.
         self._batch_size = max(1, min(batch_size, int(fetcher.rate_limiter.rate * lease.total_seconds() / RESERVE)))
         self._lease = lease
-        self._left = limit
-        self._claimed: deque[StatusRequest] = deque()
-        self._not_ours: set[str] = set()
-        self._set_aside = set_aside
+        self._remaining = limit
+        self._requests: deque[StatusRequest] = deque()
+        self._unconfigured: set[str] = set()
+        self._on_unpollable = on_unpollable
 
     def __call__(self, now: datetime) -> Iterator[StatusRequest]:
-        """Yield the questions about all messages that are due at ``now``."""
+        """Yield the requests for all messages that are due at ``now``."""
         while True:
-            if not self._claimed and not self._claim(now):
+            if not self._requests and not self._claim(now):
                 return
-            while self._claimed:
-                yield self._claimed.popleft()
+            while self._requests:
+                yield self._requests.popleft()
 
-    def give_back(self) -> list[StatusRequest]:
-        """Return the questions that were claimed and not handed out, and forget them."""
-        unasked = list(self._claimed)
-        self._claimed.clear()
-        return unasked
+    def discard(self) -> list[StatusRequest]:
+        """Remove and return the requests whose messages were claimed, and that were not yielded."""
+        requests = list(self._requests)
+        self._requests.clear()
+        return requests
 
     def _claim(self, now: datetime) -> bool:
-        """Claim a batch; false where there is nothing more to do."""
-        if self._fetcher.rate_limiter.is_closed or self._left == 0:
+        """Claim a batch; return False if there is nothing left to claim."""
+        if self._fetcher.rate_limiter.is_closed or self._remaining == 0:
             return False
-        count = self._batch_size if self._left is None else min(self._left, self._batch_size)
+        count = self._batch_size if self._remaining is None else min(self._remaining, self._batch_size)
         pending = PendingPoll.objects.exclude(account__in=list(self._fetcher.refused))
         if self._account_names is not None:
             pending = pending.filter(account__in=self._account_names)
-        # What was due when the run began, which may be long ago; but from now on it is ours.
+        # Due is what was due at the start of the run, perhaps long ago. The lease begins at the current time.
         batch = pending.claim(count, now=now, lease=timezone.now() - now + self._lease)
         if not batch:
             return False
-        if self._left is not None:
-            self._left -= len(batch)
-        ours_until = (batch[0].next_poll_at or now) - self._lease / RESERVE
-        self._claimed.extend(status_requests_for(self._askable(batch), ours_until=ours_until))
+        if self._remaining is not None:
+            self._remaining -= len(batch)
+        deadline = (batch[0].next_poll_at or now) - self._lease / RESERVE
+        self._requests.extend(status_requests_for(self._pollable(batch), deadline=deadline))
         return True
 
-    def _askable(self, batch: list[SmsMessage]) -> Iterator[SmsMessage]:
-        """Yield the messages about which Messente can be asked; the others wait for an id, or their account."""
-        aside = []
+    def _pollable(self, batch: list[SmsMessage]) -> Iterator[SmsMessage]:
+        """Yield the messages that Messente can be polled for, and reschedule those without an id or an account."""
+        results = []
         for message in batch:
             if message.account not in conf.accounts():
-                if message.account not in self._not_ours:
-                    self._not_ours.add(message.account)
+                if message.account not in self._unconfigured:
+                    self._unconfigured.add(message.account)
                     logger.warning(
-                        "Nobody is asked about messages of account %s, which is not configured. Put it back into %s "
-                        "until they have ended.",
+                        "Messages of account %s are not polled, because it is not configured. Put it back into %s "
+                        "until they are final.",
                         message.account,
                         conf.SETTING,
                     )
             elif message.sms_unique_id or message.omnimessage_id:
                 yield message
                 continue
-            aside.append(reschedule_unpollable(message, now=timezone.now()))
-        save_schedule(aside)
-        self._set_aside(aside)
+            results.append(reschedule_unpollable(message, now=timezone.now()))
+        save_schedule(results)
+        self._on_unpollable(results)

@@ -1,4 +1,4 @@
-"""Asks about certain messages at once, whatever their schedule says: for people, such as those in the admin."""
+"""Poll certain messages immediately, whatever their schedule is: for users, such as those of the admin."""
 
 from __future__ import annotations
 
@@ -23,49 +23,50 @@ from django_messente_dlr.utils.rate_limiter import RateLimiter
 
 
 def poll_now(messages: Iterable[SmsMessage]) -> list[PollResult]:
-    """Ask Messente about ``messages`` now, and return what became of each, in their order.
+    """Poll Messente for ``messages`` now, and return a result for each, in their order.
 
-    Messages that have ended, that Messente has given no id yet, or whose account is not configured, are not asked
-    about (`PollOutcome.NOT_ASKED`). The call takes as long as the questions do, ``POLL_CONCURRENCY`` at a time.
+    Messages that are final, that have no id of Messente's yet, or whose account is not configured, are not polled
+    (`PollOutcome.NOT_ASKED`). The call takes as long as the requests do; ``POLL_CONCURRENCY`` run at the same time.
 
     Args:
-        messages: the messages; the rows in the results are as they are afterwards.
+        messages: the messages; the results have their rows as they are after the poll.
     """
     config = conf.get_config()
-    wanted = list(messages)
+    messages = list(messages)
     rows = lookup.messages()
-    keys = [message.pk for message in wanted if can_poll(message)]
-    # As a poller's claim would have it, so that none asks at the same time.
-    until = timezone.now() + timedelta(seconds=config.poll_lease)
-    claim = lookup.pending().filter(pk__in=keys)
-    db_retry.retry_on_contention(partial(claim.update, due_at=until), using=claim.db)
+    keys = [message.pk for message in messages if can_poll(message)]
+    # The same change as a poller's claim makes, so that no poller requests them at the same time.
+    claimed_until = timezone.now() + timedelta(seconds=config.poll_lease)
+    pending = lookup.pending().filter(pk__in=keys)
+    db_retry.retry_on_contention(partial(pending.update, due_at=claimed_until), using=pending.db)
     claimed = rows.select_related("pending").in_bulk(keys)
-    asked = [claimed[pk] for pk in keys if pk in claimed]
+    requests = status_requests_for([claimed[pk] for pk in keys if pk in claimed])
     fetcher = StatusFetcher(RateLimiter(config.poll_rate, stop=threading.Event()))
     results: dict[int, PollResult] = {}
     with ThreadPoolExecutor(config.poll_concurrency, thread_name_prefix="messente-poll-now") as pool:
-        asking = [(request, pool.submit(fetcher.fetch, request)) for request in status_requests_for(asked)]
-        for request, future in asking:
-            told = process_response(request, future.result, fetcher=fetcher)
-            db_retry.retry_on_contention(partial(save_schedule, told), using=claim.db)
-            results |= {result.message.pk: result for result in told}
-    now = rows.in_bulk([message.pk for message in wanted])
-    return [_told(message, results.get(message.pk), now.get(message.pk)) for message in wanted]
+        futures = [(request, pool.submit(fetcher.fetch, request)) for request in requests]
+        for request, future in futures:
+            request_results = process_response(request, future.result, fetcher=fetcher)
+            db_retry.retry_on_contention(partial(save_schedule, request_results), using=pending.db)
+            results |= {result.message.pk: result for result in request_results}
+    polled = rows.in_bulk([message.pk for message in messages])
+    return [_final_result(message, results.get(message.pk), polled.get(message.pk)) for message in messages]
 
 
 def can_poll(message: SmsMessage) -> bool:
-    """Tell whether there is something to ask Messente about a message, and somebody who can."""
+    """Return whether a message is not final and Messente can be polled for it."""
     return not Status(message.status).is_final and not unpollable_reason(message)
 
 
 def unpollable_reason(message: SmsMessage) -> str:
-    """Return why nobody can ask Messente about a message, in a sentence; "" where that is not so."""
+    """Return why Messente cannot be polled for a message, as a sentence; "" if it can."""
     if message.account not in conf.accounts():
-        return gettext("Its account is not configured.")
-    return "" if message.sms_unique_id or message.omnimessage_id else gettext("Messente has given it no id.")
+        return gettext("The account of the message is not configured.")
+    return "" if message.sms_unique_id or message.omnimessage_id else gettext("The message has no ID from Messente.")
 
 
-def _told(message: SmsMessage, result: PollResult | None, row: SmsMessage | None) -> PollResult:
+def _final_result(message: SmsMessage, result: PollResult | None, row: SmsMessage | None) -> PollResult:
+    """Return the result with the message's current row; FINAL also if a callback has made it final meanwhile."""
     outcome = result.outcome if result else PollOutcome.NOT_ASKED
     if row and Status(row.status).is_final:
         outcome = PollOutcome.FINAL

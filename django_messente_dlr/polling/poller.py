@@ -1,4 +1,4 @@
-"""The `Poller`: one run over everything that is due, several questions at a time."""
+"""The `Poller`: poll Messente for all messages that are due, with several requests at a time."""
 
 from __future__ import annotations
 
@@ -27,30 +27,30 @@ from django_messente_dlr.receiving import lookup
 from django_messente_dlr.utils import db_retry
 from django_messente_dlr.utils.rate_limiter import PollSkipped, RateLimiter
 
-# Seconds between the sweeps of a run that is longer.
-SWEEP_EVERY = 60.0
-# Seconds for which a Poller that runs again asks nothing for an account that was refused.
-REFUSED_FOR = 300.0
-# The greatest number of answers in one transaction: others wait for its rows, however shortly.
-TOGETHER = 50
+# Seconds between the sweeps of one run.
+SWEEP_INTERVAL = 60.0
+# Seconds for which the later runs of a Poller send no requests for an account that Messente refused.
+REFUSED_ACCOUNT_PAUSE = 300.0
+# The greatest number of responses in one transaction: other writers wait for its rows.
+MAX_BATCH = 50
 
-Answered = tuple[StatusRequest, Future[list[Report | None]]]
+Response = tuple[StatusRequest, Future[list[Report | None]]]
 
 
 class Poller:
-    """Asks Messente about the messages that are due.
+    """Poll Messente for the messages that are due.
 
     Args:
         account_names: the accounts to poll; None for all that are configured.
-        batch_size: messages in one claim; None for the setting.
-        concurrency: threads that ask at the same time; None for the setting.
-        rate: questions a second, of all threads together; None for the setting.
-        limit: the greatest number of messages to ask about in one run; None for all that are due.
-        stop: ends a run when it is set: what is being asked is still recorded, and what was claimed is given back.
-        progress: is told the number of messages that are done, now and then.
+        batch_size: the number of messages in one claim; None for ``POLL_BATCH_SIZE``.
+        concurrency: the number of threads that send requests; None for ``POLL_CONCURRENCY``.
+        rate: the requests per second of all threads together; None for ``POLL_RATE``.
+        limit: the greatest number of messages to poll in one run; None for all that are due.
+        stop: ends a run when it is set. Responses of requests under way are recorded; other claims are released.
+        progress: is called with the number of messages of each response that was recorded.
 
     Raises:
-        ImproperlyConfigured: there is no such account.
+        ImproperlyConfigured: an account of ``account_names`` is not configured.
     """
 
     def __init__(
@@ -65,25 +65,25 @@ class Poller:
         progress: Callable[[int], object] | None = None,
     ) -> None:
         config = conf.get_config()
-        named = None if account_names is None else {conf.account(name).name for name in account_names}
-        self._named = named
-        self._accounts = set(config.accounts) if named is None else named
+        names = None if account_names is None else {conf.account(name).name for name in account_names}
+        self._account_names = names
+        self._accounts = set(config.accounts) if names is None else names
         self._batch_size = batch_size or config.poll_batch_size
         self._concurrency = concurrency or config.poll_concurrency
         self._limit = limit
         self._lease = timedelta(seconds=config.poll_lease)
         self._progress = progress
-        # Kept from run to run: a pause that Messente has asked for outlasts the run that heard of it.
+        # Kept between runs: a pause that Messente requested may last longer than the run that received it.
         self._rate_limiter = RateLimiter(rate or config.poll_rate, stop=stop or threading.Event())
-        # Likewise an account that was refused: until when it is left alone, and why.
+        # Accounts that Messente refused, also kept between runs: until when they are not polled, and why.
         self._refused: dict[str, tuple[float, str]] = {}
         self.summary = Summary()
 
     def run(self, *, sweeping: bool = True) -> Summary:
-        """Ask about everything that is due now, and return what that came to.
+        """Poll all messages that are due now, and return the numbers of this run.
 
         Args:
-            sweeping: whether to sweep up, too, what was left undone.
+            sweeping: whether to call `sweep` too, at the end and during a long run.
         """
         self.summary = Summary()
         started = timezone.now()
@@ -92,102 +92,102 @@ class Poller:
             if time.monotonic() < until:
                 fetcher.refused.add(name)
                 self.summary.stopped[name] = error
-        self._ask(fetcher, now=started, sweeping=sweeping)
+        self._poll(fetcher, now=started, sweeping=sweeping)
         for name in self._accounts - fetcher.refused:
-            # Where nobody asked, what was wrong is so still: what was refused is asked about when its claim runs out.
+            # Without a request the stored error stays: refused messages are not due before their claim expires.
             is_well = name in fetcher.served or not lookup.pending().filter(account=name).exists()
             accounts.record_poll(name, now=started, error="" if is_well else None)
         if sweeping:
             self._sweep()
         return self.summary
 
-    def _ask(self, fetcher: StatusFetcher, *, now: datetime, sweeping: bool) -> None:
+    def _poll(self, fetcher: StatusFetcher, *, now: datetime, sweeping: bool) -> None:
         claims = Claims(
             fetcher,
-            account_names=self._named,
+            account_names=self._account_names,
             batch_size=self._batch_size,
             lease=self._lease,
             limit=self._limit,
-            set_aside=self.summary.count,
+            on_unpollable=self.summary.count,
         )
         done: SimpleQueue[Future[list[Report | None]]] = SimpleQueue()
-        asking: dict[Future[list[Report | None]], StatusRequest] = {}
+        running: dict[Future[list[Report | None]], StatusRequest] = {}
         requests = claims(now)
-        sweep_at = time.monotonic() + SWEEP_EVERY
-        # As many again wait for a thread, so that none waits for us while we write.
-        ahead, vain = 2 * self._concurrency, 0
+        sweep_at = time.monotonic() + SWEEP_INTERVAL
+        # As many requests again wait for a thread, so that no thread waits while this one writes.
+        max_running, skipped = 2 * self._concurrency, 0
         pool = ThreadPoolExecutor(self._concurrency, thread_name_prefix="messente-poll")
         try:
             while True:
-                while len(asking) < ahead and vain <= self._batch_size + ahead:
+                while len(running) < max_running and skipped <= self._batch_size + max_running:
                     if (request := next(requests, None)) is None:
                         break
                     future = pool.submit(fetcher.fetch, request)
-                    asking[future] = request
+                    running[future] = request
                     future.add_done_callback(done.put)
-                if not asking:
+                if not running:
                     break
                 ready = [done.get()]
-                while len(ready) < TOGETHER and not done.empty():
+                while len(ready) < MAX_BATCH and not done.empty():
                     ready.append(done.get())
-                asked = self._finish([(asking.pop(future), future) for future in ready], fetcher=fetcher)
-                # Where a whole batch could not be asked about, the rest cannot either.
-                vain = 0 if asked else vain + len(ready)
+                was_sent = self._process([(running.pop(future), future) for future in ready], fetcher=fetcher)
+                # If no request of a whole batch could be sent, those of the other messages cannot be sent either.
+                skipped = 0 if was_sent else skipped + len(ready)
                 if sweeping and time.monotonic() >= sweep_at:
                     self._sweep()
-                    sweep_at = time.monotonic() + SWEEP_EVERY
+                    sweep_at = time.monotonic() + SWEEP_INTERVAL
         finally:
             pool.shutdown(cancel_futures=True)
-        ended = PollSkipped("The run was ended.", again_in=0.0)
-        unasked = [message for request in claims.give_back() for message in request.messages]
-        self.summary.count(postpone(unasked, ended, now=timezone.now()))
+        stopped = PollSkipped("The run was stopped.", again_in=0.0)
+        unpolled = [message for request in claims.discard() for message in request.messages]
+        self.summary.count(postpone(unpolled, stopped, now=timezone.now()))
 
-    def _finish(self, answered: list[Answered], *, fetcher: StatusFetcher) -> bool:
-        """Take the answers to questions; return whether any of them was asked."""
+    def _process(self, responses: list[Response], *, fetcher: StatusFetcher) -> bool:
+        """Write the results of responses; return whether any of their requests was sent."""
         using = router.db_for_write(SmsMessage)
-        if len(answered) == 1:
-            write = partial(_alone, answered, using=using, fetcher=fetcher)
+        if len(responses) == 1:
+            write = partial(_write_one, responses, using=using, fetcher=fetcher)
             try:
                 results = db_retry.retry_on_contention(write, using=using)
-            except IntegrityError:  # its message was deleted while it was written about: it is looked for again
+            except IntegrityError:  # the message was deleted during the write; the second attempt finds no message
                 results = db_retry.retry_on_contention(write, using=using)
         else:
             try:
-                # What is ready together is committed together: a database waits for its disk with every commit.
-                results = _written(answered, receiving.atomic_batch(using), fetcher=fetcher)
-            except Error:  # such as a deadlock: it undoes them all, so that each is taken by itself
-                asked = [self._finish([one], fetcher=fetcher) for one in answered]
-                return any(asked)
-        for (request, _), told in zip(answered, results, strict=True):
-            self.summary.count_question(told)
-            for result in told:
+                # One commit for all that are ready: the database waits for the disk at every commit.
+                results = _write(responses, receiving.atomic_batch(using), fetcher=fetcher)
+            except Error:  # such as a deadlock, which rolls back the batch: each response gets its own transaction
+                were_sent = [self._process([response], fetcher=fetcher) for response in responses]
+                return any(were_sent)
+        for (request, _), request_results in zip(responses, results, strict=True):
+            self.summary.count_request(request_results)
+            for result in request_results:
                 if result.outcome is not PollOutcome.NOT_ASKED and not result.error:
                     fetcher.served.add(request.account)
                 if result.outcome is PollOutcome.REFUSED:
                     self.summary.stopped.setdefault(request.account, result.error)
-                    self._refused[request.account] = (time.monotonic() + REFUSED_FOR, result.error)
+                    self._refused[request.account] = (time.monotonic() + REFUSED_ACCOUNT_PAUSE, result.error)
             if self._progress:
                 self._progress(len(request.messages))
-        return any(result.outcome is not PollOutcome.NOT_ASKED for told in results for result in told)
+        return any(result.outcome is not PollOutcome.NOT_ASKED for group in results for result in group)
 
     def _sweep(self) -> None:
-        self.summary.add_swept(sweep(self._accounts))
+        self.summary.add_sweep(sweep(self._accounts))
 
 
-def _alone(answered: list[Answered], *, using: str, fetcher: StatusFetcher) -> list[list[PollResult]]:
-    return _written(answered, transaction.atomic(using=using), fetcher=fetcher)
+def _write_one(responses: list[Response], *, using: str, fetcher: StatusFetcher) -> list[list[PollResult]]:
+    return _write(responses, transaction.atomic(using=using), fetcher=fetcher)
 
 
-def _written(
-    answered: list[Answered], whole: AbstractContextManager[None], *, fetcher: StatusFetcher
+def _write(
+    responses: list[Response], transaction_context: AbstractContextManager[None], *, fetcher: StatusFetcher
 ) -> list[list[PollResult]]:
-    """Write in one transaction what becomes of the messages of some answers, and return it."""
-    noted = set(fetcher.noted)
+    """Process responses in one transaction, and return the results of each."""
+    recorded_refusals = set(fetcher.recorded_refusals)
     try:
-        with whole:
-            told = [process_response(request, future.result, fetcher=fetcher) for request, future in answered]
-            save_schedule(result for results in told for result in results)
-            return told
+        with transaction_context:
+            results = [process_response(request, future.result, fetcher=fetcher) for request, future in responses]
+            save_schedule(result for group in results for result in group)
+            return results
     except Error:
-        fetcher.noted.intersection_update(noted)  # what was noted meanwhile is undone
+        fetcher.recorded_refusals.intersection_update(recorded_refusals)  # the later ones are rolled back
         raise

@@ -15,13 +15,13 @@ from django_messente_dlr.utils.rate_limiter import PollSkipped
 
 
 class PollOutcome(TextChoices):
-    """What a poll did to one message."""
+    """The outcome of polling one message."""
 
-    FINAL = "final", _("Its end is known.")
-    STILL_PENDING = "open", _("Nothing final is known yet; it will be asked about again.")
-    UNRESOLVED = "unresolved", _("Messente told nothing final within its 48 hours.")
+    FINAL = "final", _("The final status is known.")
+    STILL_PENDING = "open", _("There is no final status yet. The message will be polled again.")
+    UNRESOLVED = "unresolved", _("Messente reported no final status within 48 hours.")
     REFUSED = "refused", _("Messente refuses the account.")
-    NOT_ASKED = "not_asked", _("Messente was not asked.")
+    NOT_ASKED = "not_asked", _("Messente was not polled.")
 
 
 ENDED = frozenset({PollOutcome.FINAL, PollOutcome.UNRESOLVED})
@@ -29,19 +29,19 @@ ENDED = frozenset({PollOutcome.FINAL, PollOutcome.UNRESOLVED})
 
 @dataclass(frozen=True, slots=True)
 class PollResult:
-    """What a poll did to one message.
+    """The result of polling one message.
 
     Attributes:
         message: its row as it was claimed.
-        outcome: what was done.
-        error: why the question was not asked, or not answered, in a sentence; "" where it was.
-        again_at: when it is polled again, which `save_schedule` stores; None leaves the stored time.
+        outcome: the outcome.
+        error: why the request was not sent or not answered, as a sentence; "" if it was answered.
+        next_poll_at: when it is polled again, which `save_schedule` stores; None leaves the stored time.
     """
 
     message: SmsMessage
     outcome: PollOutcome
     error: str = ""
-    again_at: datetime | None = None
+    next_poll_at: datetime | None = None
 
 
 def save_schedule(results: Iterable[PollResult]) -> None:
@@ -55,7 +55,7 @@ def save_schedule(results: Iterable[PollResult]) -> None:
     """
     results = list(results)
     polled = [
-        result.message.pk for result in results if result.again_at and result.outcome is not PollOutcome.NOT_ASKED
+        result.message.pk for result in results if result.next_poll_at and result.outcome is not PollOutcome.NOT_ASKED
     ]
     if polled:
         lookup.messages().filter(pk__in=polled).update(poll_count=F("poll_count") + 1)
@@ -64,24 +64,30 @@ def save_schedule(results: Iterable[PollResult]) -> None:
         if (claimed_until := result.message.next_poll_at) is not None:
             claims.setdefault(claimed_until, []).append(result)
     for claimed_until, claimed in claims.items():
-        due = {result.message.pk: result.again_at for result in claimed if result.again_at}
+        due = {result.message.pk: result.next_poll_at for result in claimed if result.next_poll_at}
         if due:
             times = Case(*(When(pk=pk, then=Value(at)) for pk, at in due.items()), output_field=DateTimeField())
             lookup.pending().filter(pk__in=due, due_at=claimed_until).update(due_at=times)
         # Recording the end has deleted the row. Where it has not, the message would be polled indefinitely.
-        ended = [result.message.pk for result in claimed if not result.again_at and result.outcome in ENDED]
+        ended = [result.message.pk for result in claimed if not result.next_poll_at and result.outcome in ENDED]
         if ended:
             lookup.pending().filter(pk__in=ended, due_at=claimed_until).delete()
 
 
 def postpone(messages: Collection[SmsMessage], reason: PollSkipped, *, now: datetime) -> list[PollResult]:
-    """Have messages that were claimed in vain asked about as if they had not been, but not before they may be."""
+    """Make claimed messages that were not polled due again, and return their results.
+
+    Args:
+        messages: the rows as they were claimed.
+        reason: why they were not polled, and after how many seconds they are due again.
+        now: the current time.
+    """
     if reason.again_in is not None:
-        at = now + timedelta(seconds=reason.again_in)
-        # Unless their claim has run out, and they are another's by now. One claim has one end.
-        for until in {message.next_poll_at for message in messages}:
-            if until is None:
+        due_at = now + timedelta(seconds=reason.again_in)
+        # Only where the row still has what the claim wrote: another process may have claimed it after that expired.
+        for claimed_until in {message.next_poll_at for message in messages}:
+            if claimed_until is None:
                 continue
-            ours = [message.pk for message in messages if message.next_poll_at == until]
-            lookup.pending().filter(pk__in=ours, due_at=until).update(due_at=at)
+            keys = [message.pk for message in messages if message.next_poll_at == claimed_until]
+            lookup.pending().filter(pk__in=keys, due_at=claimed_until).update(due_at=due_at)
     return [PollResult(message, PollOutcome.NOT_ASKED, str(reason)) for message in messages]

@@ -1,4 +1,4 @@
-"""What becomes of messages when their question is answered, or not: recorded, asked about again, or given up."""
+"""Process the response to a status request: record reports, reschedule the message or mark it unresolved."""
 
 from __future__ import annotations
 
@@ -23,144 +23,147 @@ from django_messente_dlr.utils.rate_limiter import PollSkipped
 
 logger = logging.getLogger(__name__)
 
-NO_REPORT = "Messente told nothing final within its 48 hours."
-NAMELESS = (
-    "Nothing final was heard within 48 hours, and nobody could ask: its id at Messente is not known. The answer to "
-    "sending it got lost, or mark_sent was not called, perhaps because it was never sent."
+NO_REPORT = "Messente reported nothing final within its 48 hours."
+NO_ID = (
+    "No final report came within 48 hours, and polling was not possible: the message has no id of Messente's. The "
+    "response to sending it was lost, or mark_sent was not called, perhaps because it was never sent."
 )
-UNCONFIGURED = "Nothing final was heard within 48 hours, and nobody could ask: its account is configured no more."
-# How long a message waits for its account to be configured again.
-ACCOUNT_AWAITED = timedelta(hours=1)
+NO_ACCOUNT = "No final report came within 48 hours, and polling was not possible: its account is not configured."
+# How often a message of an account that is not configured is checked again.
+ACCOUNT_CHECK_INTERVAL = timedelta(hours=1)
 
 
 def process_response(
-    request: StatusRequest, answer: Callable[[], list[Report | None]], *, fetcher: StatusFetcher
+    request: StatusRequest, response: Callable[[], list[Report | None]], *, fetcher: StatusFetcher
 ) -> list[PollResult]:
-    """Do what the answer to a question asks for, and return what that was for each message.
+    """Record the reports of a response, and return a result for each message.
 
-    When to ask about a message again is left to `schedule`, which has it written down for many at once.
+    The time of the next poll is only in the results: `save_schedule` stores it for many messages at once.
 
     Args:
-        request: the question.
-        answer: returns the answer, or raises what went wrong.
-        fetcher: who asked.
+        request: the request.
+        response: returns the reports, or raises the error of the request.
+        fetcher: sent the request.
     """
     now = timezone.now()
     try:
-        reports = answer()
+        reports = response()
     except PollSkipped as exc:
         return postpone(request.messages, exc, now=now)
     except (errors.CredentialsRefused, errors.IpAddressRefused) as exc:
-        _note_refusal(request.account, str(exc), fetcher=fetcher, now=now)
+        _record_refusal(request.account, str(exc), fetcher=fetcher, now=now)
         return [PollResult(message, PollOutcome.REFUSED, str(exc)) for message in request.messages]
-    except errors.UnknownMessage:  # no failure, only nothing new: not known yet, or not any more
+    except errors.UnknownMessage:  # not a failure: Messente does not know the message yet, or not any more
         return [reschedule(message, now=now) for message in request.messages]
     except errors.MessenteError as exc:
-        logger.warning("No answer about message %s: %s", ", ".join(str(m.pk) for m in request.messages), exc)
+        logger.warning(
+            "The status of message %s could not be requested: %s", ", ".join(str(m.pk) for m in request.messages), exc
+        )
         return [reschedule(message, now=now, error=str(exc)) for message in request.messages]
-    ended = _record(request, reports)
-    messages = {message.pk: message for message in (*request.messages, *ended)}
+    is_final = record_reports(request, reports)
+    messages = {message.pk: message for message in (*request.messages, *is_final)}
     return [
-        PollResult(message, PollOutcome.FINAL) if ended.get(message) else reschedule(message, now=now)
+        PollResult(message, PollOutcome.FINAL) if is_final.get(message) else reschedule(message, now=now)
         for message in messages.values()
     ]
 
 
 def reschedule(message: SmsMessage, *, now: datetime, error: str = "") -> PollResult:
-    """Decide when to ask again about a message that was asked about or, after 48 hours, that nobody will."""
-    closes = message.report_expires_at
-    if now >= closes:
-        return _give_up(message, NO_REPORT, polls=message.poll_count + 1, error=error)
-    at = next_poll_at(now=now, closes=closes, polls=message.poll_count)
-    return PollResult(message, PollOutcome.STILL_PENDING, error, again_at=at)
+    """Return when to poll a message again that was polled or, after 48 hours, mark it unresolved."""
+    expires_at = message.report_expires_at
+    if now >= expires_at:
+        return _mark_unresolved(message, NO_REPORT, polls=message.poll_count + 1, error=error)
+    poll_at = next_poll_at(now=now, expires_at=expires_at, polls=message.poll_count)
+    return PollResult(message, PollOutcome.STILL_PENDING, error, next_poll_at=poll_at)
 
 
 def reschedule_unpollable(message: SmsMessage, *, now: datetime) -> PollResult:
-    """Decide how long a message waits about which nobody can be asked: for its id or its account, or no longer."""
-    closes = message.report_expires_at
-    is_ours = message.account in conf.accounts()
-    if now >= closes:
-        return _give_up(message, NAMELESS if is_ours else UNCONFIGURED, polls=message.poll_count)
-    # Its id comes with a report, or when it is entered: then it is asked about in any case.
-    at = closes if is_ours else min(closes, now + ACCOUNT_AWAITED)
-    return PollResult(message, PollOutcome.NOT_ASKED, again_at=at)
+    """Return when to check a message again that has no id or no account or, after 48 hours, mark it unresolved."""
+    expires_at = message.report_expires_at
+    is_configured = message.account in conf.accounts()
+    if now >= expires_at:
+        return _mark_unresolved(message, NO_ID if is_configured else NO_ACCOUNT, polls=message.poll_count)
+    # A report or mark_sent stores the id, and makes the message due earlier than this.
+    check_at = expires_at if is_configured else min(expires_at, now + ACCOUNT_CHECK_INTERVAL)
+    return PollResult(message, PollOutcome.NOT_ASKED, next_poll_at=check_at)
 
 
-def _give_up(message: SmsMessage, why: str, *, polls: int, error: str = "") -> PollResult:
-    report = Report(source=Source.POLL, error_text=why, payload={"polls": polls})
+def _mark_unresolved(message: SmsMessage, reason: str, *, polls: int, error: str = "") -> PollResult:
+    report = Report(source=Source.POLL, error_text=reason, payload={"polls": polls})
     using = router.db_for_write(SmsMessage)
 
-    def end() -> PollOutcome:
+    def write() -> PollOutcome:
         with transaction.atomic(using=using):
             rows = lookup.messages().select_for_update().only("created_at", "sent_at", "rank")
             row = rows.filter(pk=message.pk).first()
-            # It may have been sent since it was claimed: then its 48 hours have only begun.
+            # It may have been sent since it was claimed: then its 48 hours began with that.
             if row is None or timezone.now() < row.report_expires_at:
                 return PollOutcome.STILL_PENDING
-            if row.rank > Status.UNRESOLVED.rank:  # failed by one channel, and no other has told of its end
+            if row.rank > Status.UNRESOLVED.rank:  # failed on one channel, and no other is final
                 return PollOutcome.FINAL
             receiving.record_final(message, report, Status.UNRESOLVED)
             return PollOutcome.UNRESOLVED
 
     try:
-        outcome = db_retry.retry_on_contention(end, using=using)
-    except receiving.WriteConflict as exc:  # its claim runs out, and it is given up then
-        logger.warning("Message %s could not be given up: %s", message.pk, exc)
+        outcome = db_retry.retry_on_contention(write, using=using)
+    except receiving.WriteConflict as exc:  # the next poller tries again when the claim has expired
+        logger.warning("Message %s could not be marked as unresolved: %s", message.pk, exc)
         outcome = PollOutcome.STILL_PENDING
     return PollResult(message, outcome, error)
 
 
-def _note_refusal(account: str, error: str, *, fetcher: StatusFetcher, now: datetime) -> None:
-    """Note and log once that an account is not asked for any more."""
-    if account not in fetcher.noted:
-        fetcher.noted.add(account)
+def _record_refusal(account: str, error: str, *, fetcher: StatusFetcher, now: datetime) -> None:
+    """Record and log once that Messente refuses an account."""
+    if account not in fetcher.recorded_refusals:
+        fetcher.recorded_refusals.add(account)
         accounts.record_poll(account, now=now, error=error)
         logger.error("Polling of account %s was stopped: %s", account, error)
 
 
-def _record(request: StatusRequest, reports: list[Report | None]) -> dict[SmsMessage, bool]:
-    """Record reports; return the messages that they are about, and whether that was the end of each."""
-    told: dict[SmsMessage, list[Status | None]] = {}
-    # What says most first: what one channel failed to deliver is no failure where another has delivered it.
-    known = [(Status.from_report(report) if report else None, report) for report in reports]
-    for status, report in sorted(known, key=lambda pair: -1 if pair[0] is None else pair[0].rank, reverse=True):
-        if report is None:  # about one that is still under way, on which a whole omnimessage's end waits
-            told |= {whole: [*told.get(whole, []), None] for whole in _wholes(request)}
+def record_reports(request: StatusRequest, reports: list[Report | None]) -> dict[SmsMessage, bool]:
+    """Record reports; return the messages that they are about, and whether each is final."""
+    statuses: dict[SmsMessage, list[Status | None]] = {}
+    # The highest rank first: a failure on one channel does not count where another channel has delivered.
+    pairs = [(Status.from_report(report) if report else None, report) for report in reports]
+    for status, report in sorted(pairs, key=lambda pair: -1 if pair[0] is None else pair[0].rank, reverse=True):
+        if report is None:  # a channel is pending, so the rows of the omnimessage as a whole are not final
+            for message in _without_id(request):
+                statuses.setdefault(message, []).append(None)
             continue
-        for message in _about(request, report):
+        for message in _messages_of(request, report):
             try:
-                recorded = receiving.record(report, account=message.account, message_pk=message.pk)
+                result = receiving.record(report, account=message.account, message_pk=message.pk)
             except receiving.ReportNotForMessage:
                 continue
-            except receiving.WriteConflict as exc:  # it will be asked about again
-                logger.warning("The answer about message %s could not be written: %s", message.pk, exc)
+            except receiving.WriteConflict as exc:  # the message is polled again
+                logger.warning("The report about message %s could not be written: %s", message.pk, exc)
                 continue
-            stands = True
-            if recorded is receiving.RecordResult.DUPLICATE and status is not None and status.is_final:
-                # It may be another row's, or have told nothing to a release that did not know its word.
-                stands = lookup.messages().filter(pk=message.pk, rank__gte=Status.UNRESOLVED.rank).exists()
-            told.setdefault(message, []).append(status if stands else None)
-    return {message: _is_end(statuses) for message, statuses in told.items()}
+            is_applied = True
+            if result is receiving.RecordResult.DUPLICATE and status is not None and status.is_final:
+                # The first may be another row's, or changed nothing in an older release that did not know the word.
+                is_applied = lookup.messages().filter(pk=message.pk, rank__gte=Status.UNRESOLVED.rank).exists()
+            statuses.setdefault(message, []).append(status if is_applied else None)
+    return {message: _is_final(channels) for message, channels in statuses.items()}
 
 
-def _is_end(told: list[Status | None]) -> bool:
-    """Tell whether a message has ended, to which one status was told, or those of an omnimessage's channels."""
-    return any(status is not None and status.is_delivery for status in told) or all(
-        status is not None and status.is_final for status in told
+def _is_final(channels: list[Status | None]) -> bool:
+    """Return whether a message is final, given the status of each channel: one delivery, or all final."""
+    return any(status is not None and status.is_delivery for status in channels) or all(
+        status is not None and status.is_final for status in channels
     )
 
 
-def _about(request: StatusRequest, report: Report) -> list[SmsMessage]:
-    """Return the rows that a report is about: its id's or, where that has none, those of the whole omnimessage."""
+def _messages_of(request: StatusRequest, report: Report) -> list[SmsMessage]:
+    """Return the rows with the id of a report or, if there is none, the rows of the omnimessage as a whole."""
     claimed = [message for message in request.messages if message.sms_unique_id == report.sms_unique_id]
     if claimed or not request.messages[0].omnimessage_id:
         return claimed
-    # Another channel's message of the same omnimessage, which was not claimed with this one.
+    # The row of another channel of the omnimessage, which was not claimed with this request.
     rows = lookup.messages().select_related("pending").filter(pending__isnull=False, account=request.account)
-    sibling = rows.of_omnimessage(request.messages[0].omnimessage_id).filter(sms_unique_id=report.sms_unique_id)
-    return list(sibling) or _wholes(request)
+    siblings = rows.of_omnimessage(request.messages[0].omnimessage_id).filter(sms_unique_id=report.sms_unique_id)
+    return list(siblings) or _without_id(request)
 
 
-def _wholes(request: StatusRequest) -> list[SmsMessage]:
-    """Return the rows that stand for the whole omnimessage."""
+def _without_id(request: StatusRequest) -> list[SmsMessage]:
+    """Return the rows without a message id, which are about an omnimessage as a whole."""
     return [message for message in request.messages if message.sms_unique_id is None]

@@ -1,4 +1,4 @@
-"""What one run did, in numbers."""
+"""The numbers of one poller run."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from django_messente_dlr.polling.results import PollOutcome, PollResult
 
 @dataclass(slots=True)
 class Summary:
-    """What one run did, in numbers of messages unless it says otherwise.
+    """The numbers of one poller run.
 
     Attributes:
-        asked: questions that were asked.
-        final: messages whose end was learnt.
-        open: messages that are to be asked about again.
-        unresolved: messages that were given up after 48 hours.
-        failed: questions that were not answered, or not understandably.
-        postponed: messages that were due but not asked about, because Messente could not be reached or wanted fewer
-            questions, the run was ended, or their id or their account is not known here.
-        matched: orphan reports whose message was found.
-        dispatched: reports whose signals a dead process had left unsent.
-        stopped: what is wrong with the accounts that were stopped, by their names.
+        asked: requests that were sent.
+        final: messages that became final.
+        open: messages that will be polled again.
+        unresolved: messages without a final report after 48 hours.
+        failed: requests without a response, or with one that was not understood.
+        postponed: messages that were due and not polled. Messente was not reachable or limited the rate, the run was
+            stopped, or the message has no id or its account is not configured.
+        matched: orphan reports that were matched to a message.
+        dispatched: overdue reports whose signals were sent, because the process that recorded them died.
+        stopped: the errors of the accounts that Messente refused, by account name.
     """
 
     asked: int = 0
@@ -36,16 +36,16 @@ class Summary:
     dispatched: int = 0
     stopped: dict[str, str] = field(default_factory=dict)
 
-    def count_question(self, results: Iterable[PollResult]) -> None:
-        """Add what the answer to one question did."""
-        told = list(results)
-        if any(result.outcome is not PollOutcome.NOT_ASKED for result in told):
+    def count_request(self, results: Iterable[PollResult]) -> None:
+        """Add the results of one request."""
+        results = list(results)
+        if any(result.outcome is not PollOutcome.NOT_ASKED for result in results):
             self.asked += 1
-            self.failed += any(result.error for result in told)
-        self.count(told)
+            self.failed += any(result.error for result in results)
+        self.count(results)
 
     def count(self, results: Iterable[PollResult]) -> None:
-        """Add what was done to messages without asking."""
+        """Add the results of messages."""
         for result in results:
             if result.outcome is PollOutcome.FINAL:
                 self.final += 1
@@ -56,7 +56,7 @@ class Summary:
             elif result.outcome is PollOutcome.NOT_ASKED:
                 self.postponed += 1
 
-    def add_swept(self, swept: SweepResult) -> None:
-        """Add what a sweep did."""
-        self.matched += swept.matched
-        self.dispatched += swept.dispatched
+    def add_sweep(self, result: SweepResult) -> None:
+        """Add the numbers of a sweep."""
+        self.matched += result.matched
+        self.dispatched += result.dispatched

@@ -1,7 +1,7 @@
 """Send messages, and record messages that another client sends.
 
-`send_sms` calls Messente. `prepare_sms` and `mark_sent` surround a call of another client. `track_sms` records a
-message that is already sent.
+`send_sms` calls Messente. `prepare_sms` and `mark_sent` go before and after the call of another client.
+`track_sms` records a message that is already sent.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A message's row before anything is known of it: built from what the caller gives, checked, and committed."""
+"""Check a caller's values, and create the row of a message before Messente knows the message."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from django_messente_dlr.messente.errors import MalformedReport
 from django_messente_dlr.models import PendingPoll, SmsMessage
 from django_messente_dlr.utils.poll_schedule import first_poll_at
 
-NUMBER = re.compile(r"\+?[0-9]{4,20}", re.ASCII)
+PHONE_NUMBER = re.compile(r"\+?[0-9]{4,20}", re.ASCII)
 SEPARATORS = str.maketrans("", "", " -.()\t\u00a0")
 
 
 def find_existing(sms_unique_id: str, omnimessage_id: str, account: str, *, lock: bool = False) -> SmsMessage | None:
-    """Return the row that has these ids already, or None.
+    """Return the message that has these ids, or None.
 
     Args:
         sms_unique_id: the id of the message, or "".
-        omnimessage_id: the id of the omnimessage, for a row without the former.
-        account: the account whose it is to be.
-        lock: whether to keep it from changing until the transaction ends. MariaDB then shows a row, too, that was
-            committed after the transaction began.
+        omnimessage_id: the id of the omnimessage. It is used only if ``sms_unique_id`` is "".
+        account: the name of the account that must own the message.
+        lock: whether to lock the row until the transaction ends. A locking read on MariaDB also returns a row that
+            was committed after the transaction began.
 
     Raises:
-        ValueError: it is one of another account's.
+        ValueError: the message with this ``sms_unique_id`` belongs to another account.
     """
     messages = SmsMessage.objects.using(router.db_for_write(SmsMessage))
     if lock:
@@ -41,7 +41,7 @@ def find_existing(sms_unique_id: str, omnimessage_id: str, account: str, *, lock
     else:
         message = messages.of_omnimessage(omnimessage_id).filter(sms_unique_id=None, account=account).first()
     if message is not None and message.account != account:
-        raise ValueError(f"The id {sms_unique_id} is that of a message of account «{message.account}».")
+        raise ValueError(f'The id {sms_unique_id} belongs to a message of account "{message.account}".')
     return message
 
 
@@ -55,24 +55,28 @@ def build_message(
     channel: str = "sms",
     optional: bool = False,
 ) -> SmsMessage:
-    """Return an unsaved row; raise ValueError for what cannot be one.
+    """Return an unsaved message.
 
     Args:
-        to: the recipient's number in international format.
-        text: the text, kept only where ``STORE_TEXT`` is set.
-        sender: the sender's name.
-        account: the account's name; the caller has checked that there is one.
-        metadata: the project's own.
-        channel: sms, viber, whatsapp, rcs …
+        to: the recipient's number in international format. Spaces, dashes, dots and brackets are removed.
+        text: the text. It is stored only if ``STORE_TEXT`` is set.
+        sender: the sender's name, at most 32 characters.
+        account: the account's name. The caller checks that it is configured.
+        metadata: data of the project, stored as JSON.
+        channel: the channel, such as sms, viber, whatsapp or rcs; at most 16 characters.
         optional: whether the number may be missing.
+
+    Raises:
+        ValueError: the number is not a phone number, or the sender or the channel is too long.
     """
-    # As a text: a customer may have none (None), or one that has a class of its own (phonenumbers).
+    # A model field may contain None or an object such as phonenumbers' PhoneNumber. str() lets the check below
+    # reject the first with a clear error and accept the second.
     recipient = str(to).translate(SEPARATORS)
-    if not NUMBER.fullmatch(recipient) and not (optional and not recipient):
-        raise ValueError(f"«{to}» is not a phone number in international format, such as +37255500000.")
+    if not PHONE_NUMBER.fullmatch(recipient) and not (optional and not recipient):
+        raise ValueError(f'"{to}" is not a phone number in international format, such as +37255500000.')
     for name, value, limit in (("sender", sender, 32), ("channel", channel, 16)):
         if len(value) > limit:
-            raise ValueError(f"The {name} «{value}» is longer than {limit} characters.")
+            raise ValueError(f'The {name} "{value}" is longer than {limit} characters.')
     return SmsMessage(
         recipient=recipient,
         sender=sender,
@@ -85,7 +89,12 @@ def build_message(
 
 
 def insert(message: SmsMessage, *, using: str) -> None:
-    """Insert a row, and the one that says when to ask about it. Must run inside a transaction."""
+    """Insert a message and its `PendingPoll`, which schedules the first poll. Call it inside a transaction.
+
+    Args:
+        message: the unsaved message.
+        using: the alias of the database.
+    """
     message.save(using=using, force_insert=True)
     message.pending = PendingPoll.objects.using(using).create(
         message=message, account=message.account, due_at=first_poll_at(message.created_at)
@@ -93,7 +102,11 @@ def insert(message: SmsMessage, *, using: str) -> None:
 
 
 def insert_with_matching(message: SmsMessage) -> SmsMessage:
-    """Save a row; a report that was here before it is matched when it is committed."""
+    """Insert a message, and match its orphan reports after the commit.
+
+    Args:
+        message: the unsaved message.
+    """
     using = router.db_for_write(SmsMessage)
     with transaction.atomic(using=using):
         insert(message, using=using)
@@ -102,7 +115,16 @@ def insert_with_matching(message: SmsMessage) -> SmsMessage:
 
 
 def insert_durably(to: str, **attributes: Any) -> SmsMessage:
-    """Build a row and commit it at once; raise `SendInsideTransaction` where that cannot be."""
+    """Create a message and commit it immediately.
+
+    Args:
+        to: the recipient's number in international format.
+        attributes: the keyword arguments of `build_message`.
+
+    Raises:
+        ValueError: `build_message` rejects a value.
+        SendInsideTransaction: a transaction is open, so the row cannot be committed.
+    """
     message = build_message(to, **attributes)
     using = router.db_for_write(SmsMessage)
     try:
@@ -110,24 +132,30 @@ def insert_durably(to: str, **attributes: Any) -> SmsMessage:
             insert(message, using=using)
     except RuntimeError:
         raise SendInsideTransaction(
-            "send_sms was called inside a transaction. If that is rolled back, a message was sent of which nobody "
-            "knows. Call it after the commit: transaction.on_commit(lambda: send_sms(…)), or from a view that is "
-            "exempt from ATOMIC_REQUESTS."
+            "send_sms was called inside a transaction, so nothing was sent: a rollback would delete the row of a "
+            "message that was sent. Call it after the commit, with transaction.on_commit(lambda: send_sms(…)), or "
+            "from a view that is exempt from ATOMIC_REQUESTS."
         ) from None
     return message
 
 
 def validate_ids(sms_unique_id: str, omnimessage_id: str) -> dict[str, str]:
-    """Return the ids that are given, by their columns, as they are read in a report, which has to match them.
+    """Return the ids that are not empty, by the name of their column.
+
+    The ids are cleaned as those of a report are, so that a report matches its message.
+
+    Args:
+        sms_unique_id: the id of the message, or "".
+        omnimessage_id: the id of the omnimessage, or "".
 
     Raises:
-        ValueError: there is none, or one that no report can have.
+        ValueError: both ids are empty, or one of them cannot be the id of a report.
     """
-    given = {"sms_unique_id": sms_unique_id, "omnimessage_id": omnimessage_id}
+    raw_ids = {"sms_unique_id": sms_unique_id, "omnimessage_id": omnimessage_id}
     try:
-        ids = {name: field_parsers.identifier(value, name=name) for name, value in given.items()}
+        ids = {name: field_parsers.identifier(value, name=name) for name, value in raw_ids.items()}
     except MalformedReport as exc:
-        raise ValueError(f"{exc}, so it is no id of Messente's.") from None
+        raise ValueError(f"{exc}, so it is not an id of Messente.") from None
     if not any(ids.values()):
-        raise ValueError("Neither sms_unique_id nor omnimessage_id is given. Give the id that Messente answered.")
+        raise ValueError("Neither sms_unique_id nor omnimessage_id is given. Pass the id that Messente returned.")
     return {name: value for name, value in ids.items() if value}

@@ -1,7 +1,10 @@
-"""How a message enters the ledger: `send_sms`, or `prepare_sms` and `mark_sent`, or `track_sms`.
+"""Send a message with `send_sms`, or record a message of another client with `prepare_sms` and `mark_sent`.
 
-The row is committed before Messente is called, with a ``dlr-url`` that names it, so that a report finds its message
-even where it overtakes the answer. Whether a message was sent is never guessed: see `OutcomeUnknown`.
+`send_sms` commits the message's row before it calls Messente, and the ``dlr-url`` contains the row's primary key. A
+report therefore matches its message even if the report arrives before Messente's response to the request.
+
+A message is marked as sent or failed only if Messente's response proves it. Otherwise `send_sms` raises
+`OutcomeUnknown`, and a report or a poll decides.
 """
 
 from __future__ import annotations
@@ -31,8 +34,9 @@ from django_messente_dlr.utils.poll_schedule import first_poll_at
 
 logger = logging.getLogger(__name__)
 
-# Nobody sends later than that on purpose; and times have an end, behind which nothing can be reckoned.
-FARTHEST = timedelta(days=366)
+# A ``time_to_send`` beyond this limit is a mistake of the caller. Ignoring it also avoids an OverflowError when an
+# interval is added to a time near `datetime.max`.
+MAX_SEND_DELAY = timedelta(days=366)
 
 
 def send_sms(
@@ -44,33 +48,36 @@ def send_sms(
     metadata: Mapping[str, Any] | None = None,
     **options: str | int,
 ) -> SmsMessage:
-    """Send one SMS through Messente and return its message, whose reports will come by themselves.
+    """Send one SMS through Messente and return its message.
+
+    Messente sends the delivery reports to the message's callback URL, and `poll_dlrs` polls for missing ones.
 
     Args:
-        to: the recipient's number in international format; spaces, dashes and brackets are taken out.
-        text: the text to send. It is stored only where ``STORE_TEXT`` is set.
+        to: the recipient's number in international format. Spaces, dashes, dots and brackets are removed.
+        text: the text to send. It is stored only if ``STORE_TEXT`` is set.
         sender: the sender's name, verified by Messente; "" for the account's default.
         account: the account's name in ``MESSENTE_DLR``.
-        metadata: whatever you want to find on the message again; must be JSON.
+        metadata: data of your project to store with the message; must be serializable as JSON.
         options: further parameters of Messente's ``send_sms``: ``validity`` (minutes), ``time_to_send`` (Unix
             seconds), ``autoconvert``, ``charset``, ``udh``, ``text_store``.
 
     Raises:
         ValueError: the number, the text or an option cannot be sent.
-        SendInsideTransaction: use ``transaction.on_commit``; the message says how.
-        CreditsExhausted: the account is on hold; see ``HOLD_ON_CREDITS_EXHAUSTED``.
-        OutcomeUnknown: Messente may have sent it, or not. Its row (``sms_message``) stays queued until a report
-            tells or, without one, is unresolved after 48 hours; do not send it again.
-        MessenteError: it was not sent. Its row (``sms_message``) tells why, and ``dlr_failed`` is sent for it.
-        ImproperlyConfigured: there is no such account.
+        SendInsideTransaction: a transaction is open. Call ``send_sms`` from ``transaction.on_commit``.
+        CreditsExhausted: the account is on hold; see ``HOLD_ON_CREDITS_EXHAUSTED``. Nothing is sent or stored.
+        OutcomeUnknown: Messente may have sent the message, or not. The message (``sms_message`` of the exception)
+            stays queued until a report arrives, and becomes unresolved after 48 hours. Do not send it again.
+        MessenteError: the message was not sent. Its row (``sms_message`` of the exception) stores the reason, and
+            the signal ``dlr_failed`` is sent for it.
+        ImproperlyConfigured: the account is not configured.
     """
     client = client_for(account)
     check_options(options)
     _check_text(text)
     if conf.get_config().hold_on_credits_exhausted and accounts.is_held(account):
         raise CreditsExhausted(
-            f"The Messente account «{account}» is out of credits, so nothing was sent. Add credit, then run "
-            "poll_dlrs or lift the hold in the admin."
+            f'The Messente account "{account}" is out of credits, so nothing was sent. Add credit, then run '
+            "poll_dlrs or release the hold in the admin."
         )
     message = rows.insert_durably(to, text=text, sender=sender, account=account, metadata=metadata)
     dlr_url = message.callback_url if conf.get_config().callback_base_url else ""
@@ -79,16 +86,16 @@ def send_sms(
     except MessenteError as exc:
         exc.sms_message = message
         if not isinstance(exc, OutcomeUnknown):
-            _refused(message, exc)
+            _record_failure(message, exc)
         raise
     try:
-        return mark_sent(message, sms_unique_id, sent_at=_time_of(options))
+        return mark_sent(message, sms_unique_id, sent_at=_scheduled_time(options))
     except ValueError as exc:
-        unknown = OutcomeUnknown(f"Messente has taken it, but what it answered cannot be its id. {exc}")
-        unknown.sms_message = message
-        raise unknown from None
+        error = OutcomeUnknown(f"Messente accepted the message, but the id in its response is not usable. {exc}")
+        error.sms_message = message
+        raise error from None
     except DatabaseFailure:
-        # A report to its own URL will tell the id again; until then it stands here alone.
+        # A report to the message's callback URL contains the id again. Until it arrives, only this log entry does.
         logger.exception("Message %s was sent, but its id %s could not be stored.", message.pk, sms_unique_id)
         raise
 
@@ -102,23 +109,23 @@ def prepare_sms(
     text: str = "",
     channel: str = "sms",
 ) -> SmsMessage:
-    """Enter a message that another client is going to send, and return it with its ``callback_url``.
+    """Record a message that another client is going to send, and return it. Its URL is ``callback_url``.
 
-    Give that URL to Messente as ``dlr-url`` (SMS API) or ``dlr_url`` (Omnichannel), and its answer to `mark_sent`.
-    Inside a transaction, wait for its end before that: where it is rolled back, the URL speaks for nobody or, on
-    SQLite, for the next message.
+    Pass the URL to Messente as ``dlr-url`` (SMS API) or ``dlr_url`` (Omnichannel), and the id that Messente returns
+    to `mark_sent`. If a transaction is open, call Messente after its commit. After a rollback the URL belongs to no
+    message or, on SQLite, to the next message, because SQLite uses the primary key again.
 
     Args:
         to: the recipient's number in international format.
         sender: the sender's name.
         account: the account's name in ``MESSENTE_DLR``.
-        metadata: whatever you want to find on the message again; must be JSON.
-        text: its text; stored only where ``STORE_TEXT`` is set.
-        channel: sms, viber, whatsapp, rcs …
+        metadata: data of your project to store with the message; must be serializable as JSON.
+        text: the text. It is stored only if ``STORE_TEXT`` is set.
+        channel: the channel, such as sms, viber, whatsapp or rcs.
 
     Raises:
-        ValueError: the number is none.
-        ImproperlyConfigured: there is no such account.
+        ValueError: the number is not a phone number, or the sender or the channel is too long.
+        ImproperlyConfigured: the account is not configured.
     """
     conf.account(account)
     message = rows.build_message(to, text=text, sender=sender, account=account, metadata=metadata, channel=channel)
@@ -128,51 +135,54 @@ def prepare_sms(
 def mark_sent(
     message: SmsMessage, sms_unique_id: str = "", *, omnimessage_id: str = "", sent_at: datetime | None = None
 ) -> SmsMessage:
-    """Tell what Messente calls a message that it has taken; what it reported already is matched.
+    """Store the id that Messente returned for a message, mark the message as sent, and match its orphan reports.
+
+    A status that a report has already set is kept.
 
     Args:
         message: the message that `prepare_sms` returned.
-        sms_unique_id: the id that ``send_sms`` answered, or an Omnichannel ``message_id``. Left out for an
-            omnimessage of several channels, whose reports are then all this message's.
-        omnimessage_id: the id of the omnimessage, by which its status is asked for.
-        sent_at: when Messente sends it, where it is told to wait; None for now.
+        sms_unique_id: the id that Messente's ``send_sms`` returned, or an Omnichannel ``message_id``. Omit it for an
+            omnimessage with several channels: all reports of the omnimessage then belong to this message.
+        omnimessage_id: the id of the omnimessage, which polling uses to request its status.
+        sent_at: the time at which Messente sends the message, if you scheduled it; None for now.
 
     Raises:
-        ValueError: there is no id, or it is another message's.
+        ValueError: no id is given, or the id belongs to another message.
     """
     ids = rows.validate_ids(sms_unique_id, omnimessage_id)
-    at = sent_at or timezone.now()
-    confirm = partial(receiving.confirm_sent, message, next_poll_at=first_poll_at(at), sent_at=at, **ids)
+    sent_at = sent_at or timezone.now()
+    confirm = partial(receiving.confirm_sent, message, next_poll_at=first_poll_at(sent_at), sent_at=sent_at, **ids)
     try:
         db_retry.retry_on_contention(confirm, using=router.db_for_write(SmsMessage))
     except IntegrityError:
-        raise ValueError(f"The id {sms_unique_id} is already that of another message.") from None
+        raise ValueError(f"The id {sms_unique_id} already belongs to another message.") from None
     return message
 
 
 def _check_text(text: str) -> None:
+    """Raise ValueError if a text is empty or cannot be encoded as UTF-8."""
     if not text:
-        raise ValueError("The text is empty. Give send_sms the text to send.")
+        raise ValueError("The text is empty. Pass the text to send to send_sms.")
     try:
         str(text).encode()
     except UnicodeEncodeError as exc:
-        # Half of an emoji, most likely: JavaScript counts, and cuts, in such halves.
+        # A lone surrogate is usually half of an emoji: JavaScript truncates strings in UTF-16 code units.
         raise ValueError(
-            f"The text has half of a character (a lone surrogate) at its place {exc.start}, which cannot be sent. "
-            "Cut texts between characters."
+            f"The text contains half a character (a lone surrogate) at index {exc.start}, which cannot be sent. "
+            "Truncate texts between characters."
         ) from None
 
 
-def _refused(message: SmsMessage, error: MessenteError) -> None:
-    """Write down that Messente did not take a message: that is its end, unless a report says otherwise."""
+def _record_failure(message: SmsMessage, error: MessenteError) -> None:
+    """Record that Messente did not accept a message: rejected or failed, unless a later report corrects it."""
     report = Report(source=Source.SEND, error_text=str(error)[:255], payload={"answer": str(error)})
     receiving.record_final(message, report, Status.REJECTED if isinstance(error, RequestRefused) else Status.FAILED)
     message.refresh_from_db(using=router.db_for_write(SmsMessage))
 
 
-def _time_of(options: Mapping[str, str | int]) -> datetime | None:
-    """Return when Messente is going to send, or None for now."""
-    told, now = to_db_datetime(time_to_send(options)), timezone.now()
-    if told is None:
+def _scheduled_time(options: Mapping[str, str | int]) -> datetime | None:
+    """Return the time at which Messente sends the message, or None for now."""
+    scheduled_at, now = to_db_datetime(time_to_send(options)), timezone.now()
+    if scheduled_at is None:
         return None
-    return max(told, now) if told - now < FARTHEST else None
+    return max(scheduled_at, now) if scheduled_at - now < MAX_SEND_DELAY else None

@@ -1,4 +1,4 @@
-"""`track_sms`: how a message that was sent already, and by somebody else, enters the ledger."""
+"""Record messages that another client has already sent, with `track_sms`."""
 
 from __future__ import annotations
 
@@ -27,52 +27,53 @@ def track_sms(
     metadata: Mapping[str, Any] | None = None,
     sent_at: datetime | None = None,
 ) -> SmsMessage:
-    """Enter a message that was sent already and is known by its id alone; return it, or the one with that id.
+    """Record a message that was already sent, and return it. If a message with this id exists, return that one.
 
     Args:
-        sms_unique_id: the id that Messente gave it.
-        recipient: the recipient's number, where known.
-        sender: the sender's name, where known.
-        omnimessage_id: the id of the omnimessage that it belongs to.
+        sms_unique_id: the id that Messente returned.
+        recipient: the recipient's number, if it is known.
+        sender: the sender's name, if it is known.
+        omnimessage_id: the id of the omnimessage to which the message belongs.
         account: the account's name in ``MESSENTE_DLR``.
-        channel: sms, viber, whatsapp, rcs …
-        metadata: whatever you want to find on the message again; must be JSON.
-        sent_at: when it was sent; None for now. Messente keeps reports for 48 hours from then.
+        channel: the channel, such as sms, viber, whatsapp or rcs.
+        metadata: data of your project to store with the message; must be serializable as JSON.
+        sent_at: when the message was sent; None for now. Messente keeps reports for 48 hours from this time.
 
     Raises:
-        ValueError: there is no id, or it is a message of another account.
-        ImproperlyConfigured: there is no such account.
-        IntegrityError: somebody else has entered it since the transaction around this call began, which cannot see
-            that (REPEATABLE READ on PostgreSQL). Do that transaction again.
+        ValueError: no id is given, the id belongs to a message of another account, or a value is malformed.
+        ImproperlyConfigured: the account is not configured.
+        IntegrityError: another process recorded the message after the transaction around this call began, and the
+            isolation level hides that row (REPEATABLE READ on PostgreSQL). Run the transaction again.
     """
     conf.account(account)
     ids = rows.validate_ids(sms_unique_id, omnimessage_id)
     sms_unique_id, omnimessage_id = ids.get("sms_unique_id", ""), ids.get("omnimessage_id", "")
-    at = sent_at or timezone.now()
+    effective_sent_at = sent_at or timezone.now()
     message = rows.build_message(
         recipient, text="", sender=sender, account=account, metadata=metadata, channel=channel, optional=True
     )
-    if (known := rows.find_existing(sms_unique_id, omnimessage_id, account)) is not None:
-        return known
+    if (existing := rows.find_existing(sms_unique_id, omnimessage_id, account)) is not None:
+        return existing
     using = router.db_for_write(SmsMessage)
 
-    def enter() -> SmsMessage:
-        message.pk = None  # what an attempt before was given is somebody else's by now, perhaps
+    def insert_sent() -> SmsMessage:
+        message.pk = None  # a rolled-back attempt set a primary key that another row may have by now
         with transaction.atomic(using=using):
             if not sms_unique_id:
-                # Nothing in the table is unique about an omnimessage: one at a time looks, and enters it.
+                # No unique constraint covers an omnimessage id. The account's lock prevents a second row.
                 accounts.lock(account)
-                if (entered := rows.find_existing("", omnimessage_id, account, lock=True)) is not None:
-                    return entered
+                if (existing := rows.find_existing("", omnimessage_id, account, lock=True)) is not None:
+                    return existing
             rows.insert(message, using=using)
-            receiving.confirm_sent(message, next_poll_at=first_poll_at(at), sent_at=at, **ids)
+            next_poll_at = first_poll_at(effective_sent_at)
+            receiving.confirm_sent(message, next_poll_at=next_poll_at, sent_at=effective_sent_at, **ids)
         return message
 
     try:
-        return db_retry.retry_on_contention(enter, using=using)
-    except IntegrityError:  # somebody else has tracked it since we looked
+        return db_retry.retry_on_contention(insert_sent, using=using)
+    except IntegrityError:  # another process inserted the message after the first query
         with transaction.atomic(using=using):
-            known = rows.find_existing(sms_unique_id, omnimessage_id, account, lock=True)
-        if known is None:
+            existing = rows.find_existing(sms_unique_id, omnimessage_id, account, lock=True)
+        if existing is None:
             raise
-        return known
+        return existing

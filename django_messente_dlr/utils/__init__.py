@@ -1,1 +1,1 @@
-"""Helpers without models."""
+"""Helpers that use no models."""

@@ -1,7 +1,7 @@
-"""Runs a piece of work again where the database's trouble passes by itself: a deadlock, a lock, a stale connection.
+"""Retry database work after temporary errors: a deadlock, a lock that is not available, a lost connection.
 
-No such trouble reaches Messente or a caller of ours unless it lasts: with eight processes at the same rows somebody
-is chosen as a deadlock's victim now and then, and a restarted database has hung up on every persistent connection.
+Such errors are normal. With eight processes at the same rows the database aborts a transaction of a deadlock now and
+then, and a restarted database has closed every persistent connection. Callers see only errors that last.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from django.db import Error, connections, transaction
 Result = TypeVar("Result")
 
 ATTEMPTS = 10
-# Messente waits 10 s for its answer (documentation: «Delivery Report»); what lasts longer than this gets its 503.
-PATIENCE = 4.0  # seconds
-PAUSE = 0.005  # seconds, growing with every attempt
-# A callback occupies one of the server's workers for as long as it waits for a locked row.
+# Seconds. Messente waits 10 s for the response to a callback (documentation: "Delivery Report"). An error that lasts
+# longer than this is answered with HTTP 503.
+MAX_RETRY_TIME = 4.0
+PAUSE = 0.005  # seconds, multiplied by the number of the attempt
+# A callback that waits for a locked row occupies a worker of the web server.
 MAX_LOCK_WAIT = 2  # seconds
 
 POSTGRESQL = frozenset({"40001", "40P01", "55P03"})  # serialization failure, deadlock, lock not available
@@ -30,35 +31,35 @@ LOCK_TIMEOUTS = frozenset({"55P03", 1205})
 
 
 def retry_on_contention(work: Callable[[], Result], *, using: str) -> Result:
-    """Do a piece of work, again and again while other writers or a lost connection stand in its way.
+    """Call ``work``, and call it again after contention with other writers or a lost connection.
 
-    Inside somebody else's transaction it is done once: that transaction is lost with it.
+    Inside a transaction of the caller it is called once, because the error has ended that transaction too.
 
     Args:
-        work: what to do; all of it must be undone where it raises, or be harmless to do twice.
-        using: the database that it is done in.
+        work: the function; when it raises, its changes must be rolled back, or be harmless to repeat.
+        using: the database alias.
 
     Raises:
-        Error: the database's trouble does not pass.
+        Error: another error of the database, or contention that lasts longer than ``MAX_RETRY_TIME``.
     """
     connection = connections[using]
     if connection.in_atomic_block:
         return work()
-    began = time.monotonic()
+    started = time.monotonic()
     for attempt in range(1, ATTEMPTS + 1):
-        held = connection.connection
+        driver_connection = connection.connection
         try:
             return work()
         except Error as exc:
-            patience = MAX_LOCK_WAIT if error_code(exc) in LOCK_TIMEOUTS else PATIENCE
-            if attempt == ATTEMPTS or time.monotonic() - began >= patience:
+            max_retry_time = MAX_LOCK_WAIT if error_code(exc) in LOCK_TIMEOUTS else MAX_RETRY_TIME
+            if attempt == ATTEMPTS or time.monotonic() - started >= max_retry_time:
                 raise
             if not is_contention(exc):
-                # One that has just been made and fails is not stale: the database is away.
-                if held is None or (connection.connection is not None and connection.is_usable()):
+                # A connection that was opened by this attempt is not stale: the database is not available.
+                if driver_connection is None or (connection.connection is not None and connection.is_usable()):
                     raise
                 connection.close()
-        time.sleep(PAUSE * attempt * random.random())  # noqa: S311 - so that the same two do not meet again
+        time.sleep(PAUSE * attempt * random.random())  # noqa: S311 - so that two writers do not collide again
     raise AssertionError("unreachable")
 
 
@@ -69,7 +70,7 @@ def bounded_transaction(using: str) -> Iterator[None]:
     Inside a transaction of the caller its own limits apply. SQLite waits as long as the ``timeout`` in its OPTIONS.
 
     Args:
-        using: the database.
+        using: the database alias.
 
     Raises:
         OperationalError: a lock was not available in that time.
@@ -97,17 +98,17 @@ def bounded_transaction(using: str) -> Iterator[None]:
 
 
 def is_contention(error: Error) -> bool:
-    """Tell whether an error of the database's means that other writers were in the way."""
-    # SQLite's extended codes have the plain one in their last byte.
+    """Return whether an error of the database was caused by other writers."""
+    # The last byte of an extended result code of SQLite is the primary code.
     if getattr(error.__cause__, "sqlite_errorcode", 0) & 0xFF in SQLITE:
         return True
     return error_code(error) in POSTGRESQL | MYSQL
 
 
 def error_code(error: Error) -> str | int:
-    """Return the code of an error, or "": MySQL's number, or PostgreSQL's state as psycopg or psycopg2 tells it."""
+    """Return the driver's code of an error: MySQL's number, or PostgreSQL's state from psycopg or psycopg2; or ""."""
     cause = error.__cause__
-    told = cause.args[0] if cause is not None and cause.args else ""
-    if isinstance(told, int):
-        return told
+    number = cause.args[0] if cause is not None and cause.args else ""
+    if isinstance(number, int):
+        return number
     return getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None) or ""

@@ -1,7 +1,7 @@
-"""Phone numbers: which country one goes to, by its calling code, and in which ways it may be written. Pure.
+"""The calling code of a phone number, and the formats in which it may be stored.
 
-The ITU gives codes of one, two and three digits (E.164, «List of assigned country codes»); no code begins with
-another, so the short ones are all that needs to be known.
+The ITU assigns calling codes of one, two and three digits (E.164, "List of assigned country codes"). No code is the
+beginning of another, so the lists of the short codes are enough. These functions are pure.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ TWO_DIGITS = {
 
 
 def calling_code(number: str) -> str:
-    """Return the prefix of the country that a number goes to; "" for what does not begin like a number.
+    """Return the calling code of a number, such as "+372"; "" if it does not begin like a phone number.
 
     Args:
-        number: in international format, with +, with 00 or with neither.
+        number: a number in international format, with +, with 00 or with neither.
     """
     digits = number.removeprefix("+").removeprefix("00")
     if not (len(digits) >= 3 and digits[:3].isascii() and digits[:3].isdigit() and digits[0] != "0"):
@@ -28,12 +28,12 @@ def calling_code(number: str) -> str:
 
 
 def spellings(number: str) -> list[str]:
-    """Return the ways in which a phone number may stand in the table; [] for what is no phone number.
+    """Return the formats in which a phone number may be stored; [] if the input is not a phone number.
 
-    The number is kept as the project gave it: with +, with 00 or with neither.
+    A number is stored in the format that the project uses: with +, with 00 or with neither.
 
     Args:
-        number: as a person typed or pasted it, with spaces, hyphens, brackets or dots.
+        number: the input of a user, which may contain spaces, hyphens, brackets or dots.
     """
     if any(char.isalpha() for char in number):
         return []

@@ -1,4 +1,4 @@
-"""When to ask Messente about a message: pure arithmetic of times."""
+"""Compute when to poll Messente for a message. These functions are pure but for the random jitter."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from datetime import datetime, timedelta
 
 from django_messente_dlr import conf
 
-# Documentation: «Delivery Report», get_dlr_response: reports are kept for 48 hours. For the status of an omnimessage
-# nobody says; here it is the same.
+# Messente keeps reports for 48 hours (documentation: "Delivery Report", get_dlr_response). How long it keeps the
+# status of an omnimessage is not documented; the same time is assumed.
 REPORT_RETENTION = timedelta(hours=48)
-FINAL_POLL_MARGIN = timedelta(minutes=5)  # before the window closes
+FINAL_POLL_MARGIN = timedelta(minutes=5)  # how long before the report expires the last poll is
 FIRST_INTERVAL = timedelta(minutes=1)
-SHORTEST_INTERVAL = timedelta(seconds=5)  # documentation: get_dlr_response, «FAILED 102»
+SHORTEST_INTERVAL = timedelta(seconds=5)  # documentation: get_dlr_response, "FAILED 102"
 LONGEST_INTERVAL = timedelta(hours=4)
 JITTER = 0.1
-# A question that is overdue for so long says that nobody asks: longer than for a cron job that was late once, shorter
-# than anybody wants to wait for news of an outage.
+# A poll that is overdue for this long means that no poller runs. It is longer than one late run of a cron job, and
+# short enough to report an outage in time.
 OVERDUE_AFTER = timedelta(minutes=10)
 
 
 def first_poll_at(sent_at: datetime) -> datetime:
-    """Return when to ask about a message first: later where Messente is expected to call by itself.
+    """Return when to poll for a message first: later if callbacks are configured.
 
     Args:
-        sent_at: when it was sent, or entered.
+        sent_at: when the message was sent or created.
     """
     config = conf.get_config()
     return sent_at + timedelta(
@@ -32,18 +32,18 @@ def first_poll_at(sent_at: datetime) -> datetime:
     )
 
 
-def next_poll_at(*, now: datetime, closes: datetime, polls: int) -> datetime:
-    """Return when to ask about a message again: in growing intervals, and once more before the window closes.
+def next_poll_at(*, now: datetime, expires_at: datetime, polls: int) -> datetime:
+    """Return when to poll for a message again: after growing intervals, and a last time before the report expires.
 
     Args:
-        now: the present.
-        closes: when Messente forgets the report.
-        polls: how often it was asked about before.
+        now: the current time.
+        expires_at: when Messente deletes the report.
+        polls: the number of earlier polls.
     """
     interval = min(FIRST_INTERVAL * (1 << min(polls, 10)), LONGEST_INTERVAL)
-    # Spread, so that what was sent together is not asked about together for ever. No secret depends on it.
-    at = now + interval * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311
-    last = closes - FINAL_POLL_MARGIN
-    if at < last:
-        return at
-    return last if now <= last - SHORTEST_INTERVAL else closes
+    # Jitter spreads the polls of messages that were sent together. It needs no cryptographic randomness.
+    poll_at = now + interval * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311
+    last = expires_at - FINAL_POLL_MARGIN
+    if poll_at < last:
+        return poll_at
+    return last if now <= last - SHORTEST_INTERVAL else expires_at

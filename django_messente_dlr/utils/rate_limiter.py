@@ -1,6 +1,7 @@
-"""Limit how fast the threads of one run poll Messente, and respect Messente's request to wait.
+"""Limit the requests per second that the threads of one run send, and pause them when Messente requests it.
 
-Time slots are evenly spaced, so that no second has more than its share. A waiting thread can be stopped at once.
+Time slots are evenly spaced, so that no second has more requests than the rate. A waiting thread stops at once when
+the run is stopped.
 """
 
 from __future__ import annotations
@@ -8,15 +9,16 @@ from __future__ import annotations
 import threading
 import time
 
-# A longer pause than this is not sat out by threads that hold claims: their messages wait in the database.
-PATIENCE = 30.0
+# Seconds. Threads do not wait for the end of a longer pause, because the claims of their messages would expire: the
+# messages are rescheduled.
+MAX_WAIT = 30.0
 
 
 class PollSkipped(Exception):
-    """Messente was not asked about a message.
+    """The request for a message was not sent.
 
     Attributes:
-        again_in: the seconds until it may be asked about again; None if that is for its claim to decide.
+        again_in: the seconds until the message is due again; None to leave it claimed until the claim expires.
     """
 
     def __init__(self, reason: str, *, again_in: float | None = None) -> None:
@@ -25,10 +27,10 @@ class PollSkipped(Exception):
 
 
 class RateLimiter:
-    """Lets threads pass, so many a second. Safe to share.
+    """Let threads wait until they may send a request. Threads can share an instance.
 
     Args:
-        rate: questions a second.
+        rate: the requests per second.
         stop: ends all waiting when it is set.
     """
 
@@ -36,37 +38,37 @@ class RateLimiter:
         self.rate = rate
         self._stop = stop
         self._lock = threading.Lock()
-        self._next = 0.0
+        self._next_slot = 0.0
         self._paused_until = 0.0
 
     def wait(self) -> None:
-        """Return when a question may be asked.
+        """Wait until a request may be sent.
 
         Raises:
-            PollSkipped: the run is to end, or Messente wants a pause that is too long to wait for.
+            PollSkipped: the run was stopped, or the rest of a pause is longer than ``MAX_WAIT``.
         """
         while not self._stop.is_set():
             with self._lock:
                 now = time.monotonic()
                 pause = self._paused_until - now
-                if pause > PATIENCE:
-                    raise PollSkipped(f"Messente wants no questions for {pause:.0f} seconds.", again_in=pause)
-                slot = max(now, self._next, self._paused_until)
-                self._next = slot + 1 / self.rate
+                if pause > MAX_WAIT:
+                    raise PollSkipped(f"Messente accepts no requests for {pause:.0f} seconds.", again_in=pause)
+                slot = max(now, self._next_slot, self._paused_until)
+                self._next_slot = slot + 1 / self.rate
             if slot > now:
                 self._stop.wait(slot - now)
-            if self._paused_until <= slot:  # else a pause was called while we waited: wait for another slot
+            if self._paused_until <= slot:  # else a pause began during the wait: wait for another slot
                 break
         if self._stop.is_set():
-            raise PollSkipped("The run was ended.", again_in=0.0)
+            raise PollSkipped("The run was stopped.", again_in=0.0)
 
     def pause(self, seconds: float) -> None:
-        """Let nobody pass for so many seconds."""
+        """Let no thread send a request for ``seconds``."""
         with self._lock:
             self._paused_until = max(self._paused_until, time.monotonic() + seconds)
-            self._next = max(self._next, self._paused_until)
+            self._next_slot = max(self._next_slot, self._paused_until)
 
     @property
     def is_closed(self) -> bool:
-        """Whether nobody will pass for so long that it is no use to claim more."""
-        return self._stop.is_set() or self._paused_until - time.monotonic() > PATIENCE
+        """Whether `wait` raises now, so that more claims are useless."""
+        return self._stop.is_set() or self._paused_until - time.monotonic() > MAX_WAIT

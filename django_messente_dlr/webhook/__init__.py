@@ -1,1 +1,1 @@
-"""Receive the callbacks of Messente."""
+"""Receive Messente's callbacks."""

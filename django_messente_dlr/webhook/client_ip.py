@@ -1,7 +1,7 @@
-"""From which address a request came, and whether it may: ``CALLBACK_ALLOWED_IPS`` and ``TRUSTED_PROXY_COUNT``.
+"""Determine a request's IP address and check it, with ``TRUSTED_PROXY_COUNT`` and ``CALLBACK_ALLOWED_IPS``.
 
-Each proxy appends to X-Forwarded-For the address that it was called from. What our own proxies wrote therefore
-stands at its right end, and what stands further left was written by whoever called: it is never believed.
+Each proxy appends the address of its client to X-Forwarded-For. The trusted proxies therefore write the entries at
+the right end. The client can write any entry to the left of these, so those entries are never used.
 """
 
 from __future__ import annotations
@@ -17,38 +17,50 @@ Address = IPv4Address | IPv6Address
 
 
 def client_ip(meta: Mapping[str, Any]) -> Address | None:
-    """Return the address that a request came from, or None where it cannot be told.
+    """Return a request's IP address, or None if it cannot be determined.
 
     Args:
         meta: the request's ``META``.
     """
     proxies = conf.get_config().trusted_proxy_count
     if not proxies:
-        return _read(str(meta.get("REMOTE_ADDR", "")))
+        return _parse_address(str(meta.get("REMOTE_ADDR", "")))
     entries = forwarded_for(meta)
-    # Fewer entries than proxies: it came past one of them, so that nothing here was written by ours.
-    return _read(entries[-proxies]) if len(entries) >= proxies else None
+    # With fewer entries than proxies the request bypassed a trusted proxy, and the client may have written them all.
+    return _parse_address(entries[-proxies]) if len(entries) >= proxies else None
 
 
 def forwarded_for(meta: Mapping[str, Any]) -> list[str]:
-    """Return the entries of X-Forwarded-For, the nearest proxy's last."""
+    """Return the entries of X-Forwarded-For. The entry of the nearest proxy is the last.
+
+    Args:
+        meta: the request's ``META``.
+    """
     return [entry for entry in str(meta.get(FORWARDED, "")).split(",") if entry.strip()]
 
 
 def is_allowed_ip(meta: Mapping[str, Any]) -> bool:
-    """Tell whether a callback may come from where a request came from; any may where no networks are set."""
+    """Return whether a callback may come from a request's IP address. Without configured networks any may.
+
+    Args:
+        meta: the request's ``META``.
+    """
     return not conf.get_config().callback_allowed_ips or is_allowed(client_ip(meta))
 
 
 def is_allowed(address: Address | None) -> bool:
-    """Tell whether a callback may come from ``address``; any may where no networks are set."""
+    """Return whether a callback may come from an IP address. Without configured networks any may.
+
+    Args:
+        address: the address, or None if it is unknown.
+    """
     networks = conf.get_config().callback_allowed_ips
     return not networks or (address is not None and any(address in network for network in networks))
 
 
-def _read(told: str) -> Address | None:
-    """Return an address, with or without a port behind it; an IPv4 address in IPv6's clothes is an IPv4 address."""
-    text = told.strip()
+def _parse_address(value: str) -> Address | None:
+    """Return the address of a string with an optional port, or None. An IPv4-mapped IPv6 address becomes IPv4."""
+    text = value.strip()
     if text.startswith("["):
         text = text[1:].partition("]")[0]
     elif text.count(":") == 1:

@@ -1,6 +1,6 @@
-"""Who is speaking? Verifies a callback by its URL's token, its signature and its address, before anything is parsed.
+"""Authenticate a callback by the token of its URL, its signature and its IP address, before a report is parsed.
 
-In comes a request; out comes a `CallbackIdentity`, or a `CallbackRejected` that says in a sentence why not.
+The result is a `CallbackIdentity`. If a check fails, `CallbackRejected` contains the status and the reason.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from django_messente_dlr.callbacks.tokens import CallbackToken, ProbeToken
 from django_messente_dlr.messente import signatures
 from django_messente_dlr.webhook import client_ip
 
-# An Omnichannel callback is some 500 bytes; nothing of Messente's comes near this.
+# Bytes. An Omnichannel callback has about 500 bytes, so the limit rejects no report.
 MAX_BODY = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallbackIdentity:
-    """Who is speaking, and of what.
+    """The account, and possibly the message, for which a callback is authenticated.
 
     Attributes:
-        account: an account.
-        message_pk: the one message of the account that the URL names, or None.
-        keys: by which keys that was verified.
-        body: the signed body of a POST.
+        account: the account's name.
+        message_pk: the primary key of the message in the URL's token, or None if the token is not for one message.
+        keys: the fingerprints of the keys that verified the callback.
+        body: the signed body of a POST request.
     """
 
     account: str
@@ -39,100 +39,126 @@ class CallbackIdentity:
 
 
 class CallbackRejected(Exception):
-    """Ends the request with a status and a sentence."""
+    """The callback is rejected.
 
-    def __init__(self, status: int, sentence: str) -> None:
-        super().__init__(sentence)
+    Args:
+        status: the HTTP status of the response.
+        reason: the response's body, a sentence.
+    """
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
         self.status = status
 
 
 def read_token(token: str) -> CallbackToken | ProbeToken | None:
-    """Return what a URL speaks for; None for one without a token.
-
-    Raises:
-        CallbackRejected: it was not signed by us.
-    """
-    claims = tokens.read_token(token) if token else None
-    if token and claims is None:
-        raise CallbackRejected(403, "The URL was not signed by this site.")
-    return claims
-
-
-def authenticate(request: HttpRequest, claims: CallbackToken | None) -> CallbackIdentity:
-    """Return who is speaking.
+    """Return the parsed token of a URL, or None if the URL has no token.
 
     Args:
-        request: a GET or a POST.
-        claims: what the URL speaks for, or None where it has no token.
+        token: the token, or "".
 
     Raises:
-        CallbackRejected: that cannot be told, or may not speak.
+        CallbackRejected: no signing key of this project verifies the token.
+    """
+    url_token = tokens.read_token(token) if token else None
+    if token and url_token is None:
+        raise CallbackRejected(403, "The URL was not signed by this site.")
+    return url_token
+
+
+def authenticate(request: HttpRequest, url_token: CallbackToken | None) -> CallbackIdentity:
+    """Return the account and the message for which a callback is authenticated.
+
+    Args:
+        request: a GET or a POST request.
+        url_token: the token of the URL, or None if it has none.
+
+    Raises:
+        CallbackRejected: the IP address is not allowed, or no token or signature authenticates the callback.
     """
     if not client_ip.is_allowed_ip(request.META):
         raise CallbackRejected(403, "Callbacks may not come from this address.")
     if request.method == "POST":
-        return _verify_post(request, claims)
-    if claims is None:
+        return _authenticate_post(request, url_token)
+    if url_token is None:
         raise CallbackRejected(403, "A report by GET needs a signed URL.")
-    if claims.message_pk is None and claims.account not in conf.accounts():
-        raise CallbackRejected(403, "The URL is that of an account which is not in use any more.")
+    if url_token.message_pk is None and url_token.account not in conf.accounts():
+        raise CallbackRejected(403, "The URL belongs to an account that is no longer configured.")
     return CallbackIdentity(
-        account=claims.account, message_pk=claims.message_pk, keys=KeyFingerprints(url=claims.key)
+        account=url_token.account, message_pk=url_token.message_pk, keys=KeyFingerprints(url=url_token.key)
     )
 
 
 def verify_probe(request: HttpRequest, probe: ProbeToken) -> None:
-    """Refuse a probe by POST that no account has signed; one by GET needs its URL alone."""
+    """Check the signature of a probe by POST. For a probe by GET the token of its URL is sufficient.
+
+    Args:
+        request: a GET or a POST request.
+        probe: the token of its URL.
+
+    Raises:
+        CallbackRejected: no account signed the body of the POST request.
+    """
     if request.method == "POST":
-        _signer_of(request, read_body(request))
+        _find_signer(request, read_body(request))
 
 
 def read_body(request: HttpRequest) -> bytes:
-    """Return the body, of which no more is ever read than it may have.
+    """Return a request's body. At most `MAX_BODY` bytes and one more are read, whatever the client sends.
+
+    Args:
+        request: a POST request.
 
     Raises:
-        CallbackRejected: it is too long, or broke off.
+        CallbackRejected: the body is too long or incomplete.
     """
-    own: int | None = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-    limit = MAX_BODY if own is None else min(own, MAX_BODY)
+    upload_limit: int | None = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    limit = MAX_BODY if upload_limit is None else min(upload_limit, MAX_BODY)
     try:
-        told = int(request.META.get("CONTENT_LENGTH") or 0)
+        content_length = int(request.META.get("CONTENT_LENGTH") or 0)
     except ValueError:
-        told = 0
+        content_length = 0
     try:
-        # What was told need not be so: a chunked body has no length, and a header can say anything.
-        body = b"" if told > limit else _read(request, limit + 1)
-    except OSError:  # UnreadablePostError is one
-        raise CallbackRejected(400, "The body broke off.") from None
-    if told > limit or len(body) > limit:
+        # Content-Length can be missing (chunked body) or wrong, so that the read itself is limited too.
+        body = b"" if content_length > limit else _read_bytes(request, limit + 1)
+    except OSError:  # the base class of UnreadablePostError
+        raise CallbackRejected(400, "The body is incomplete.") from None
+    if content_length > limit or len(body) > limit:
         raise CallbackRejected(413, f"The body is longer than {limit} bytes.")
     return body
 
 
-def _verify_post(request: HttpRequest, claims: CallbackToken | None) -> CallbackIdentity:
+def _authenticate_post(request: HttpRequest, url_token: CallbackToken | None) -> CallbackIdentity:
     body = read_body(request)
-    signer = _signer_of(request, body)
-    if claims is not None and claims.account != signer.account:
-        raise CallbackRejected(403, "The URL is another account's than the signature.")
+    signer = _find_signer(request, body)
+    if url_token is not None and url_token.account != signer.account:
+        raise CallbackRejected(403, "The URL and the signature belong to different accounts.")
     password = conf.account(signer.account).passwords[signer.position]
     return CallbackIdentity(
         account=signer.account,
-        message_pk=claims.message_pk if claims else None,
-        keys=KeyFingerprints(url=claims.key if claims else "", signature=key_fingerprints.fingerprint(password)),
+        message_pk=url_token.message_pk if url_token else None,
+        keys=KeyFingerprints(
+            url=url_token.key if url_token else "", signature=key_fingerprints.fingerprint(password)
+        ),
         body=body,
     )
 
 
-def _signer_of(request: HttpRequest, body: bytes) -> signatures.Signer:
+def _find_signer(request: HttpRequest, body: bytes) -> signatures.Signer:
+    """Return the account and the password that signed a body, or raise `CallbackRejected`."""
     passwords = {name: account.passwords for name, account in conf.accounts().items()}
     signer = signatures.find_signer(body, request.headers.get(signatures.HEADER, ""), passwords)
     if signer is None:
-        raise CallbackRejected(403, f"{signatures.HEADER} is missing or not by an account of this site.")
+        raise CallbackRejected(403, f"{signatures.HEADER} is missing, or no account of this site created it.")
     return signer
 
 
-def _read(request: HttpRequest, size: int) -> bytes:
-    """Read up to ``size`` bytes, also where the server has a chunked body whose length Django does not know."""
+def _read_bytes(request: HttpRequest, size: int) -> bytes:
+    """Read at most ``size`` bytes of a body.
+
+    Django reads nothing from a request without Content-Length. A server that sets ``wsgi.input_terminated`` decodes
+    chunked bodies, and its input can be read to the end.
+    """
     if not request.META.get("CONTENT_LENGTH") and request.META.get("wsgi.input_terminated"):
         return bytes(request.META["wsgi.input"].read(size))
     return bytes(request.read(size))

@@ -1,9 +1,10 @@
-"""The callback door: a plain Django view that verifies, then parses, then has the ledger write.
+"""Receive delivery reports: the callback view authenticates a request, parses its report and records it.
 
-In comes Messente's GET with our signed token in its path, or its POST with ``X-Messente-Signature``. Out goes a
-plain 200 ``OK``, a 4xx that says what was wrong, or a 503 that makes Messente come again. Never a redirect: by
-Messente's documentation («Omnichannel API») any answer from 200 to 399 counts as received, so that one would lose
-the report silently.
+Messente sends a GET request with a signed token in its path, or a POST request with ``X-Messente-Signature``. The
+response is 200 ``OK``, a 4xx with the reason, or a 503 that makes Messente send the report again.
+
+The response is never a redirect. Messente treats every status from 200 to 399 as received (documentation:
+"Omnichannel API"), so that a redirect would lose the report.
 """
 
 from __future__ import annotations
@@ -37,51 +38,52 @@ from django_messente_dlr.webhook.verification import (
 logger = logging.getLogger(__name__)
 
 METHODS = ("GET", "POST")
-# What Django's never_cache writes, which takes as long over it as the reading of a report.
-NOT_KEPT = "max-age=0, no-cache, no-store, must-revalidate, private"
-LATER = "The report could not be stored now. Bring it again."
+# The value that Django's never_cache sets. A constant is used because never_cache takes as long as parsing a report.
+NO_CACHE = "max-age=0, no-cache, no-store, must-revalidate, private"
+RETRY_LATER = "The report could not be stored. Send it again."
 
 
 @csrf_exempt
 @login_not_required
 def callback(request: HttpRequest, token: str = "") -> HttpResponse:
-    """Take a delivery report from Messente.
+    """Receive a delivery report from Messente.
 
     Args:
-        request: Messente's request.
-        token: the token of the signed ``dlr-url``; "" for Omnichannel's account-wide webhook.
+        request: the callback, a GET or a POST request.
+        token: the token of the signed ``dlr-url``; "" for the account-wide webhook of the Omnichannel API.
     """
     if request.method not in METHODS:
-        # Not by Django's decorator: that one logs the path, and the path holds the token.
-        response = _answer(405, "A report comes by GET or by POST.")
+        # Django's require_http_methods is not used: it logs the path, which contains the token.
+        response = _respond(405, "Send a report by GET or by POST.")
         response["Allow"] = ", ".join(METHODS)
         return response
     try:
-        return _take(request, token)
-    except CallbackRejected as refusal:
-        return _answer(refusal.status, str(refusal))
+        return _receive(request, token)
+    except CallbackRejected as exc:
+        return _respond(exc.status, str(exc))
     except MalformedReport as exc:
-        return _answer(400, f"This is not a delivery report: {exc}.")
+        return _respond(400, f"This is not a delivery report: {exc}.")
     except ImproperlyConfigured as exc:
-        logger.error("Callbacks cannot be taken until the settings are put right: %s", exc)  # noqa: TRY400
-    except Exception as exc:  # noqa: BLE001 - is logged
-        # Django would answer 500 and log the path, and with it the token. So would a traceback's variables.
+        logger.error("Callbacks cannot be received until the settings are corrected: %s", exc)  # noqa: TRY400
+    except Exception as exc:  # noqa: BLE001 - it is logged
+        # Django's response of 500 would log the path, which contains the token. Error reporters that record the
+        # variables of a traceback would too. Therefore only the lines of the traceback are logged.
         lines = "".join(traceback.format_tb(exc.__traceback__))
-        logger.error("A callback could not be read (%s):\n%s", type(exc).__name__, lines)  # noqa: TRY400
-    return _answer(503, LATER)
+        logger.error("A callback could not be processed (%s):\n%s", type(exc).__name__, lines)  # noqa: TRY400
+    return _respond(503, RETRY_LATER)
 
 
-# One decorator for each database that has ATOMIC_REQUESTS: a transaction around the view would hold our signals back
-# until after the answer was made, and would undo what we have recorded if the answer is an error.
+# ATOMIC_REQUESTS is disabled for each database. A transaction around the view would delay the signals until the
+# response is made, and would roll back the recorded report if the response is an error.
 for _alias in connections:
     callback = transaction.non_atomic_requests(using=_alias)(callback)
 
 
-def _take(request: HttpRequest, token: str) -> HttpResponse:
-    claims = read_token(token)
-    if isinstance(claims, ProbeToken):
-        return _answer_probe(request, claims)
-    identity = authenticate(request, claims)
+def _receive(request: HttpRequest, token: str) -> HttpResponse:
+    url_token = read_token(token)
+    if isinstance(url_token, ProbeToken):
+        return _respond_to_probe(request, url_token)
+    identity = authenticate(request, url_token)
     return _record(_parse(request, identity), identity)
 
 
@@ -92,24 +94,26 @@ def _parse(request: HttpRequest, identity: CallbackIdentity) -> Report:
 
 
 def _record(report: Report, identity: CallbackIdentity) -> HttpResponse:
-    """Have the report written, and answer. Whatever is logged from here has no token in its frames."""
+    """Record a report and return the response. The frames from here on contain no token, so they may be logged."""
     try:
         receiving.record(report, account=identity.account, message_pk=identity.message_pk, keys=identity.keys)
     except receiving.ReportNotForMessage:
-        return _answer(403, "This URL does not speak for that message.")
+        return _respond(403, "The URL belongs to another message than the report.")
     except Exception:
-        # Whatever the trouble is, most likely the database's, Messente has the report still and will bring it again.
-        logger.exception("A delivery report could not be stored; Messente was told to bring it again.")
-        return _answer(503, LATER)
+        # Usually the database failed. Messente sends the report again after a 503, so nothing is lost.
+        logger.exception("A delivery report could not be stored. The response of 503 makes Messente send it again.")
+        return _respond(503, RETRY_LATER)
     try:
         accounts.record_callback(identity.account, now=timezone.now(), keys=[key for key in identity.keys if key])
     except DatabaseFailure:
-        logger.warning("A callback of account %s could not be noted; its report is stored.", identity.account)
-    return _answer(200, "OK")
+        logger.warning(
+            "The time of the last callback of account %s could not be stored. The report is stored.", identity.account
+        )
+    return _respond(200, "OK")
 
 
-def _answer_probe(request: HttpRequest, probe: ProbeToken) -> HttpResponse:
-    """Tell ``messente_doctor`` that it has reached us and how its request looked from here; store nothing."""
+def _respond_to_probe(request: HttpRequest, probe: ProbeToken) -> HttpResponse:
+    """Return how a request of ``messente_doctor`` arrived, with a proof that this site received it. Store nothing."""
     verify_probe(request, probe)
     address = client_ip.client_ip(request.META)
     return JsonResponse(
@@ -121,19 +125,20 @@ def _answer_probe(request: HttpRequest, probe: ProbeToken) -> HttpResponse:
             "secure": request.is_secure(),
             "now": timezone.now().isoformat(),
         },
-        headers={"Cache-Control": NOT_KEPT},
+        headers={"Cache-Control": NO_CACHE},
     )
 
 
-def _answer(status: int, sentence: str) -> HttpResponse:
+def _respond(status: int, text: str) -> HttpResponse:
     response = HttpResponse(
-        sentence,
+        text,
         status=status,
         content_type="text/plain; charset=utf-8",
-        headers={"Cache-Control": NOT_KEPT},
+        headers={"Cache-Control": NO_CACHE},
     )
     if status != 200:
-        logger.warning("A delivery report was answered %s: %s", status, sentence)
-        # Django would log the path of a response of 400 or more, and with it the token that is its secret.
+        logger.warning("The response to a delivery report was %s: %s", status, text)
+        # Django logs the path of each response of 400 or more, and the path contains the secret token. Django's log
+        # functions skip a response with this attribute.
         response._has_been_logged = True  # type: ignore[attr-defined]  # noqa: SLF001
     return response

@@ -1,4 +1,4 @@
-"""What a transaction does not see, since it has looked before, keeps no report from its message."""
+"""Rows that a transaction does not see, because of its isolation level, prevent no report or record."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ pytestmark = [
 
 
 def report() -> None:
-    """Messente tells that the account is out of credits."""
+    """Record a report of Messente that the account is out of credits."""
     receiving.record(parse_callback("sms_unique_id=an-id&stat=REJECTD&err=4"), account="default")
 
 
@@ -32,50 +32,50 @@ def register() -> None:
     track_sms("an-id")
 
 
-class Another:
-    """Enters the account on another connection, just before it is entered on this one."""
+class InsertAccountFirst:
+    """An execute wrapper that inserts the account on another connection just before this connection inserts it."""
 
     def __init__(self) -> None:
-        self.entered = False
+        self.done = False
 
     def __call__(self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
-        if "INSERT" in sql and "messente_dlr_account" in sql and not self.entered:
-            self.entered = True
+        if "INSERT" in sql and "messente_dlr_account" in sql and not self.done:
+            self.done = True
             elsewhere(lambda: Account.objects.create(name="default"))
         return execute(sql, params, many, context)
 
 
 @pytest.mark.parametrize("level", LEVELS[connection.vendor])
-@pytest.mark.parametrize(("first", "then"), [(report, register), (register, report)])
-def test_an_account_that_another_enters_meanwhile_is_no_trouble(
-    level: str, first: Callable[[], None], then: Callable[[], None], dlr_signals: SignalLog
+@pytest.mark.parametrize(("first", "second"), [(report, register), (register, report)])
+def test_account__concurrent_insert_keeps_report(
+    level: str, first: Callable[[], None], second: Callable[[], None], dlr_signals: SignalLog
 ) -> None:
-    """Both hear for the first time that the account is out of credits, which is noted in its row."""
-    another = Another()
+    """The first report without credits sets the hold in the account's row, which does not exist yet."""
+    insert_first = InsertAccountFirst()
     with isolated(level):
         first()
         if first is register:
             Account.objects.all().delete()
-        with connection.execute_wrapper(another):
-            then()
-    assert another.entered
+        with connection.execute_wrapper(insert_first):
+            second()
+    assert insert_first.done
     assert SmsMessage.objects.get().status == "rejected"
     assert Account.objects.get().credits_exhausted_at is not None
     assert sorted(dlr_signals.names) == ["credits_exhausted", "dlr_failed", "dlr_received", "dlr_status_changed"]
 
 
 @pytest.mark.parametrize("level", LEVELS[connection.vendor])
-def test_what_is_noted_of_an_account_is_noted_though_another_enters_it_meanwhile(level: str) -> None:
-    notes: list[Callable[[], object]] = [
+def test_account__concurrent_insert_keeps_poll_and_balance(level: str) -> None:
+    writers: list[Callable[[], object]] = [
         lambda: accounts.record_poll("default", now=timezone.now(), error="It was refused."),
         lambda: accounts.record_balance("default", Decimal("1.5"), now=timezone.now()),
     ]
     with isolated(level):
-        for note in notes:
+        for write in writers:
             Account.objects.all().delete()
-            another = Another()
-            with connection.execute_wrapper(another):
-                note()
-            assert another.entered
+            insert_first = InsertAccountFirst()
+            with connection.execute_wrapper(insert_first):
+                write()
+            assert insert_first.done
             account = Account.objects.get()
             assert (account.last_poll_error, account.balance) in {("It was refused.", None), ("", Decimal("1.5"))}

@@ -1,7 +1,7 @@
-"""A report and the transaction that registers its message, on two connections, in every order of their commits.
+"""A report and the transaction that tracks its message, on two connections, in every order of their commits.
 
-At each isolation level that a project may have set: at most of them a transaction does not see what others have
-committed since it began.
+Each test runs at each isolation level that a project may configure. At most levels a transaction does not see
+rows that were committed after it began.
 """
 
 from __future__ import annotations
@@ -29,7 +29,11 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 class Reporter(threading.Thread):
-    """Messente's request, on a connection of its own; it may be held before it commits its report."""
+    """Send a callback, which is handled on its own connection.
+
+    Args:
+        held: whether to wait before the commit of the report, until `finish` is called.
+    """
 
     def __init__(self, *, held: bool = False) -> None:
         super().__init__(daemon=True)
@@ -50,13 +54,13 @@ class Reporter(threading.Thread):
                     commit()
 
                 with mock.patch.object(connection, "commit", wait_and_commit):
-                    self.status = self._ask(path)
+                    self.status = self._send(path)
             else:
-                self.status = self._ask(path)
+                self.status = self._send(path)
         finally:
             connection.close()
 
-    def _ask(self, path: str) -> int:
+    def _send(self, path: str) -> int:
         return Client().get(path, {"sms_unique_id": "an-id", "stat": "DELIVRD"}).status_code
 
     def wait_until_held(self) -> None:
@@ -69,17 +73,17 @@ class Reporter(threading.Thread):
         assert self.status == 200
 
 
-def record_here(stat: str = "DELIVRD") -> receiving.RecordResult:
-    """Have a report written by a project of its own accord, in whatever transaction is open."""
-    return receiving.record(parse_callback(f"sms_unique_id=an-id&stat={stat}"), account="default")
+def record_report() -> receiving.RecordResult:
+    """Record a report as a project may do, in the current transaction of this connection."""
+    return receiving.record(parse_callback("sms_unique_id=an-id&stat=DELIVRD"), account="default")
 
 
 def assert_orphan() -> None:
     assert DeliveryReport.objects.get().message is None
 
 
-def look() -> None:
-    """Read something: from now on a transaction of most levels sees the database as it is now."""
+def take_snapshot() -> None:
+    """Read both tables. At most isolation levels the transaction does not see later commits from then on."""
     assert not SmsMessage.objects.filter(sms_unique_id="another").exists()
     assert not DeliveryReport.objects.filter(sms_unique_id="another").exists()
 
@@ -87,19 +91,19 @@ def look() -> None:
 @pytest.fixture(autouse=True)
 def _needs_two_writers() -> None:
     if connection.vendor == "sqlite":
-        pytest.skip("SQLite has one writer at a time, so that the one waits for the other to commit")
+        pytest.skip("SQLite has one writer at a time, so that one transaction waits for the other")
 
 
 @pytest.fixture(autouse=True, params=LEVELS[connection.vendor])
 def level(request: pytest.FixtureRequest, _needs_two_writers: None, transactional_db: None) -> Iterator[str]:
-    """Have every connection at an isolation level."""
+    """Run the test at each isolation level."""
     with isolated(request.param):
         yield request.param
 
 
 @pytest.fixture(autouse=True)
-def _ends_alike(level: str, dlr_signals: SignalLog) -> Iterator[None]:
-    """Whatever the order: one report, which is its message's, told of once."""
+def _assert_report_matched(level: str, dlr_signals: SignalLog) -> Iterator[None]:
+    """Check that in every order the report is matched to its message, and its signals are sent once."""
     yield
     message = SmsMessage.objects.get()
     report = DeliveryReport.objects.get()
@@ -109,7 +113,7 @@ def _ends_alike(level: str, dlr_signals: SignalLog) -> Iterator[None]:
     assert not DeliveryReport.objects.undispatched().exists()
 
 
-def test_the_report_commits_before_the_registration_begins() -> None:
+def test_track__after_commit_of_report() -> None:
     reporter = Reporter()
     reporter.start()
     reporter.finish()
@@ -117,16 +121,16 @@ def test_the_report_commits_before_the_registration_begins() -> None:
         track_sms("an-id")
 
 
-def test_the_report_commits_while_the_registration_is_open() -> None:
+def test_report__commits_while_track_is_open() -> None:
     with transaction.atomic():
         track_sms("an-id")
         reporter = Reporter()
         reporter.start()
-        reporter.finish()  # it is answered at once, and waits for no lock of the registration's
+        reporter.finish()  # the callback does not wait for a lock of the open transaction
         elsewhere(assert_orphan)
 
 
-def test_the_report_has_looked_but_commits_after_the_registration() -> None:
+def test_report__queries_before_and_commits_after_track() -> None:
     reporter = Reporter(held=True)
     with transaction.atomic():
         track_sms("an-id")
@@ -135,7 +139,7 @@ def test_the_report_has_looked_but_commits_after_the_registration() -> None:
     reporter.finish()
 
 
-def test_the_registration_begins_and_commits_between_the_reports_look_and_its_commit() -> None:
+def test_track__between_query_and_commit_of_report() -> None:
     reporter = Reporter(held=True)
     reporter.start()
     reporter.wait_until_held()
@@ -144,7 +148,7 @@ def test_the_registration_begins_and_commits_between_the_reports_look_and_its_co
     reporter.finish()
 
 
-def test_the_report_commits_between_the_registrations_commit_and_its_look() -> None:
+def test_report__between_commit_and_matching_of_track() -> None:
     match = receiving.match_orphans_of
 
     def report_and_match(message: SmsMessage) -> Any:
@@ -157,7 +161,7 @@ def test_the_report_commits_between_the_registrations_commit_and_its_look() -> N
         track_sms("an-id")
 
 
-def test_the_report_comes_after_the_registration() -> None:
+def test_report__after_commit_of_track() -> None:
     with transaction.atomic():
         track_sms("an-id")
     reporter = Reporter()
@@ -165,7 +169,7 @@ def test_the_report_comes_after_the_registration() -> None:
     reporter.finish()
 
 
-def test_the_sweep_closes_what_neither_side_lived_to_see() -> None:
+def test_match_orphans__matches_after_both_sides_died() -> None:
     with (
         mock.patch("django_messente_dlr.receiving.record.match_orphans_of"),
         mock.patch("django_messente_dlr.receiving.record.match_orphan"),
@@ -179,39 +183,39 @@ def test_the_sweep_closes_what_neither_side_lived_to_see() -> None:
     assert receiving.match_orphans() == 1
 
 
-def test_the_registration_commits_after_the_reports_transaction_has_looked() -> None:
+def test_track__commits_after_snapshot_of_report() -> None:
     with transaction.atomic():
-        look()
+        take_snapshot()
         elsewhere(lambda: track_sms("an-id"))
-        assert record_here() is receiving.RecordResult.CREATED
+        assert record_report() is receiving.RecordResult.CREATED
 
 
-def test_the_report_commits_after_the_registrations_transaction_has_looked() -> None:
+def test_report__commits_after_snapshot_of_track() -> None:
     with transaction.atomic():
-        look()
-        elsewhere(record_here)
+        take_snapshot()
+        elsewhere(record_report)
         track_sms("an-id")
 
 
-def test_both_are_in_transactions_that_have_looked_before_the_other_commits() -> None:
-    here, there = threading.Event(), threading.Event()
+def test_report_and_track__both_snapshots_before_commits() -> None:
+    track_ready, report_ready = threading.Event(), threading.Event()
 
-    def register() -> None:
+    def track() -> None:
         with transaction.atomic():
-            look()
-            here.set()
-            assert there.wait(GENEROUS)
+            take_snapshot()
+            track_ready.set()
+            assert report_ready.wait(GENEROUS)
             track_sms("an-id")
 
     def report() -> None:
         with transaction.atomic():
-            look()
-            there.set()
-            assert here.wait(GENEROUS)
-            record_here()
+            take_snapshot()
+            report_ready.set()
+            assert track_ready.wait(GENEROUS)
+            record_report()
 
-    # Where transactions are serializable one of them is told to come again; that is for the project to do.
+    # At the level SERIALIZABLE the database aborts one of the transactions. The project must retry it.
     with ThreadPoolExecutor(1) as pool:
-        reported = pool.submit(elsewhere, lambda: retry_on_contention(report, using="default"))
-        retry_on_contention(register, using="default")
-        reported.result(GENEROUS)
+        future = pool.submit(elsewhere, lambda: retry_on_contention(report, using="default"))
+        retry_on_contention(track, using="default")
+        future.result(GENEROUS)

@@ -1,4 +1,4 @@
-"""A project that has the least of Django that the app needs: no admin, no sessions, no REST framework installed."""
+"""A project with the smallest set of Django's apps that this app needs: no admin, sessions or REST framework."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ print(engines["django"].from_string(text).render())
 REPLICA = """
 DATABASES["replica"] = {"ENGINE": "django.db.backends.sqlite3", "NAME": BASE / "b.sqlite3"}
 DATABASE_ROUTERS = ["small.Router"]
-MESSENTE_DLR["API_HOSTS"] = ["http://127.0.0.1:9"]  # where nobody listens
+MESSENTE_DLR["API_HOSTS"] = ["http://127.0.0.1:9"]  # a port on which no process listens
 
 class Router:
     def db_for_read(self, model, **hints):
@@ -52,7 +52,7 @@ REST_FRAMEWORK = {
     "ALLOWED_VERSIONS": ["v1"],
 }
 """
-ASK = """
+REQUEST_API = """
 from django.test import Client
 
 print(Client().get("/api/messages/").status_code)
@@ -82,39 +82,39 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_it_is_checked_and_migrated_without_a_word(folder: Path) -> None:
-    checked = run("check", "--fail-level=WARNING", folder=folder, settings="small")
-    assert (checked.returncode, checked.stderr) == (0, "")
-    migrated = run("migrate", "--verbosity=0", folder=folder, settings="small")
-    assert (migrated.returncode, migrated.stderr) == (0, "")
-    polled = run("poll_dlrs", folder=folder, settings="small")
-    assert polled.stdout.startswith("asked 0"), polled.stderr
+def test_small_project__check_migrate_poll(folder: Path) -> None:
+    check = run("check", "--fail-level=WARNING", folder=folder, settings="small")
+    assert (check.returncode, check.stderr) == (0, "")
+    migrate = run("migrate", "--verbosity=0", folder=folder, settings="small")
+    assert (migrate.returncode, migrate.stderr) == (0, "")
+    poll = run("poll_dlrs", folder=folder, settings="small")
+    assert poll.stdout.startswith("asked 0"), poll.stderr
 
 
-def test_its_templates_have_the_tags(folder: Path) -> None:
-    rendered = run("shell", "--command", RENDER, folder=folder, settings="small")
-    assert "Delivered" in rendered.stdout, rendered.stderr
-    assert "50 %" in rendered.stdout
+def test_small_project__template_tags(folder: Path) -> None:
+    shell = run("shell", "--command", RENDER, folder=folder, settings="small")
+    assert "Delivered" in shell.stdout, shell.stderr
+    assert "50 %" in shell.stdout
 
 
-def test_no_other_databases_driver_is_imported(folder: Path) -> None:
-    asked = run("shell", "--command", DRIVERS, folder=folder, settings="small")
-    assert asked.stdout.strip().endswith("[]"), asked.stdout + asked.stderr
+def test_small_project__imports_no_other_database_driver(folder: Path) -> None:
+    shell = run("shell", "--command", DRIVERS, folder=folder, settings="small")
+    assert shell.stdout.strip().endswith("[]"), shell.stdout + shell.stderr
 
 
-def test_its_versions_of_its_own_api_are_not_asked_of_ours(folder: Path) -> None:
+def test_api__ignores_versioning_of_project(folder: Path) -> None:
     with (folder / "small.py").open("a") as settings:
         settings.write(VERSIONS)
     with (folder / "small_urls.py").open("a") as urls:
         urls.write('urlpatterns.append(path("api/", include("django_messente_dlr.api.urls")))')
-    asked = run("shell", "--command", ASK, folder=folder, settings="small")
-    assert asked.stdout.strip().endswith("403"), asked.stdout + asked.stderr
+    shell = run("shell", "--command", REQUEST_API, folder=folder, settings="small")
+    assert shell.stdout.strip().endswith("403"), shell.stdout + shell.stderr
 
 
-def test_with_a_replica_that_has_heard_of_nothing_yet_the_sender_hears_what_went_wrong(folder: Path) -> None:
+def test_send_sms__error_with_replica_that_lags(folder: Path) -> None:
     with (folder / "small.py").open("a") as settings:
         settings.write(REPLICA)
     for name in ("default", "replica"):
         run("migrate", "--verbosity=0", f"--database={name}", folder=folder, settings="small").check_returncode()
-    sent = run("shell", "--command", SEND, folder=folder, settings="small")
-    assert sent.stdout.strip().endswith("ConnectionFailed failed"), sent.stdout + sent.stderr
+    shell = run("shell", "--command", SEND, folder=folder, settings="small")
+    assert shell.stdout.strip().endswith("ConnectionFailed failed"), shell.stdout + shell.stderr

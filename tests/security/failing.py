@@ -1,4 +1,7 @@
-"""Every way to fail: each drives one, with real sockets where one speaks with Messente, and keeps what came of it."""
+"""Cause every failure that the package handles, and record each text and exception that results.
+
+The failures of Messente use real sockets.
+"""
 
 from __future__ import annotations
 
@@ -25,47 +28,47 @@ from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.sending import send_sms
 from django_messente_dlr.testing.factories import AccountFactory, DeliveryReportFactory, SmsMessageFactory
 from django_messente_dlr.utils.poll_schedule import REPORT_RETENTION
-from tests.security.wsgi import Door, Request
+from tests.integration.messente_sockets.wire import Behaviour, Connection, Wire, hanging_up, raw, resetting, silent
+from tests.security.wsgi import Request, WSGIClient
 from tests.unit.admin.pages import MODELS, act, list_url, page_url
-from tests.unit.messente.wire import Behaviour, Connection, Wire, hanging_up, raw, resetting, silent
 
 USERNAME, PASSWORD, OLD_PASSWORD, OTHER_PASSWORD = "shop", "pä§$word&=+ 1", "0ld/p%ss<word>", 'marketing\'s "pass"'
-NOBODY = "http://127.0.0.1:9"
+UNREACHABLE_HOST = "http://127.0.0.1:9"
 IN_URL = "a-password-in-a-url"
 COMMAND = "django_messente_dlr.management.commands.poll_dlrs"
 BODY = json.dumps({"message_id": "an-id", "status": "DELIVRD"}).encode()
 
 
 def response(line: str, *headers: str, body: str = "") -> bytes:
-    told = [f"HTTP/1.1 {line}", *headers, f"Content-Length: {len(body.encode())}", "Connection: close", "", ""]
-    return "\r\n".join(told).encode() + body.encode()
+    head = [f"HTTP/1.1 {line}", *headers, f"Content-Length: {len(body.encode())}", "Connection: close", "", ""]
+    return "\r\n".join(head).encode() + body.encode()
 
 
 def status(line: str, *headers: str) -> Behaviour:
     return raw(response(line, *headers))
 
 
-def answer(body: str) -> Behaviour:
+def ok(body: str) -> Behaviour:
     return raw(response("200 OK", body=body))
 
 
 def echoing(before: str = "") -> Behaviour:
-    """Answer with what was asked: what a proxy's page for a failure, or a debugging one, may do."""
+    """Respond with the body of the request, as the error page of a proxy or a debugging page may do."""
 
     def behave(wire: Wire, connection: Connection) -> None:
-        asked = (connection.request() or b"").partition(b"\r\n\r\n")[2].decode()
-        connection.sock.sendall(response("200 OK", body=before + asked))
+        payload = (connection.request() or b"").partition(b"\r\n\r\n")[2].decode()
+        connection.sock.sendall(response("200 OK", body=before + payload))
 
     return behave
 
 
-# What Messente may do to whoever calls it.
+# What a caller of Messente may receive instead of a usable response.
 BEHAVIOURS: dict[str, Behaviour] = {
     "hangs up": hanging_up,
     "resets": resetting,
     "is silent": silent,
-    "no HTTP": raw(b"\0\1\2"),
-    "breaks off": raw(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nOK"),
+    "not HTTP": raw(b"\0\1\2"),
+    "ends early": raw(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nOK"),
     "redirects": status("302 Found", "Location: http://127.0.0.1:9/?password=x"),
     "no content": status("204 No Content"),
     "HTTP 401": status("401 Unauthorized"),
@@ -73,10 +76,10 @@ BEHAVIOURS: dict[str, Behaviour] = {
     "HTTP 429": status("429 Too Many", "Retry-After: 0"),
     "HTTP 500": status("500 Oh"),
     "HTTP 407": status("407 Proxy Authentication Required"),
-    "nothing": answer(""),
-    "rubbish": answer("<html>"),
+    "empty body": ok(""),
+    "HTML": ok("<html>"),
     **{
-        word: answer(word)
+        word: ok(word)
         for word in (
             "ERROR 101",
             "ERROR 102",
@@ -93,219 +96,224 @@ BEHAVIOURS: dict[str, Behaviour] = {
 }
 
 
-class World:
-    """Rows to fail with, and all that is told to anybody meanwhile.
+class FailureRun:
+    """Create rows, run code that fails, and record all output.
 
     Attributes:
-        told: texts that somebody got to see: answers, pages, the output of commands.
-        raised: exceptions that reached whoever called.
-        signatures: of bodies that were posted.
+        texts: the text of responses, admin pages and the output of commands.
+        exceptions: the exceptions that reached the caller.
+        signatures: the signatures of the bodies that were posted.
     """
 
     def __init__(self, client: Client) -> None:
         self.client = client
-        self.door = Door()
-        self.told: list[str] = []
-        self.raised: list[BaseException] = []
+        self.wsgi = WSGIClient()
+        self.texts: list[str] = []
+        self.exceptions: list[BaseException] = []
         self.signatures: list[str] = []
 
-    def message(self, **attributes: Any) -> SmsMessage:
-        made: SmsMessage = SmsMessageFactory.create(**{"next_poll_at": timezone.now(), **attributes})
-        return made
+    def create_message(self, **attributes: Any) -> SmsMessage:
+        message: SmsMessage = SmsMessageFactory.create(**{"next_poll_at": timezone.now(), **attributes})
+        return message
 
-    def known(self) -> SmsMessage:
-        """Return a message that the bodies speak of."""
+    def create_reported_message(self) -> SmsMessage:
+        """Create a message with the id that the posted bodies contain."""
         SmsMessage.objects.filter(sms_unique_id="an-id").update(sms_unique_id=None)
-        return self.message(sms_unique_id="an-id")
+        return self.create_message(sms_unique_id="an-id")
 
     def attempt(self, call: Callable[[], object]) -> None:
-        """Have something fail, or not."""
+        """Call a function, and record its result or its exception."""
         try:
-            self.told.append(str(call()))
-        except Exception as exc:  # noqa: BLE001 - whatever it is, it is looked at
-            self.raised.append(exc)
+            self.texts.append(str(call()))
+        except Exception as exc:  # noqa: BLE001 - the test examines every exception
+            self.exceptions.append(exc)
 
-    def command(self, name: str, **options: Any) -> None:
-        """Run a command and keep what it prints."""
+    def run_command(self, name: str, **options: Any) -> None:
+        """Run a management command, and record its output."""
         out = io.StringIO()
         try:
             self.attempt(lambda: call_command(name, stdout=out, stderr=out, **options))
         except SystemExit as exc:
-            self.told.append(str(exc))
-        # Its secret is for Messente's dashboard: whoever runs the doctor is to see it.
-        self.told.append(
+            self.texts.append(str(exc))
+        # messente_doctor prints one secret on purpose: its user copies it to Messente's dashboard.
+        self.texts.append(
             "\n".join(line for line in out.getvalue().splitlines() if "For Messente's dashboard" not in line)
         )
 
-    def ask(self, request: Request) -> None:
-        """Knock at the callback door."""
-        answer = self.door.ask(request)
-        self.told.append(f"{answer.status} {answer.headers} {answer.body!r}")
+    def send(self, request: Request) -> None:
+        """Send a request to the callback view, and record the response."""
+        response = self.wsgi.send(request)
+        self.texts.append(f"{response.status} {response.headers} {response.body!r}")
 
     def callback(
         self, message: SmsMessage, query: str = "stat=DELIVRD", *, method: str = "GET", **headers: str
     ) -> None:
-        """Call a message's own URL."""
+        """Send a request to the callback URL of a message."""
         path = urlsplit(message.callback_url).path.encode()
-        self.ask(Request(method=method, path=path, query=query.encode(), headers=headers))
+        self.send(Request(method=method, path=path, query=query.encode(), headers=headers))
 
     def post(self, path: str, body: bytes = BODY, *, password: str = PASSWORD) -> None:
-        """Post a signed body."""
+        """Post a body, signed with a password."""
         self.signatures.append(sign(body, password))
         headers = {"HTTP_X_MESSENTE_SIGNATURE": self.signatures[-1], "CONTENT_TYPE": "application/json"}
-        self.ask(Request(method="POST", path=path.encode(), body=body, length=str(len(body)), headers=headers))
+        self.send(Request(method="POST", path=path.encode(), body=body, length=str(len(body)), headers=headers))
 
 
-Path = Callable[[World], None]
-PATHS: dict[str, Path] = {}
+Failure = Callable[[FailureRun], None]
+FAILURES: dict[str, Failure] = {}
 
 
-def path(drive: Path) -> Path:
-    PATHS[drive.__name__] = drive
-    return drive
+def failure(function: Failure) -> Failure:
+    FAILURES[function.__name__] = function
+    return function
 
 
 @contextmanager
-def messente(host: str, **changes: Any) -> Iterator[None]:
-    """Have Messente be there, and nowhere else."""
-    told = {**settings.MESSENTE_DLR, "API_HOSTS": [host], "OMNICHANNEL_URL": f"{host}/v1", "READ_TIMEOUT": 0.2}
-    with override_settings(MESSENTE_DLR={**told, **changes}):
+def use_messente(host: str, **changes: Any) -> Iterator[None]:
+    """Configure a host as the only address of Messente."""
+    values = {**settings.MESSENTE_DLR, "API_HOSTS": [host], "OMNICHANNEL_URL": f"{host}/v1", "READ_TIMEOUT": 0.2}
+    with override_settings(MESSENTE_DLR={**values, **changes}):
         yield
 
 
-def speak(world: World) -> None:
-    """Say all that we ever say to Messente."""
+def call_messente(run: FailureRun) -> None:
+    """Send every request that the package sends to Messente."""
     Account.objects.update(credits_exhausted_at=None)
-    world.attempt(lambda: send_sms("+37255500000", "Your parcel is here"))
-    world.attempt(lambda: send_sms("+37255500000", "Your parcel is here", password=PASSWORD))
-    world.attempt(lambda: polling.poll_now([world.message(), world.message(omnimessage_id="an-omnimessage")]))
-    world.message()
-    world.command("poll_dlrs", concurrency=1)
+    run.attempt(lambda: send_sms("+37255500000", "Your parcel is here"))
+    run.attempt(lambda: send_sms("+37255500000", "Your parcel is here", password=PASSWORD))
+    run.attempt(lambda: polling.poll_now([run.create_message(), run.create_message(omnimessage_id="an-omnimessage")]))
+    run.create_message()
+    run.run_command("poll_dlrs", concurrency=1)
     for call in (
         lambda c: c.get_balance(),
         lambda c: c.cancel("an-id"),
         lambda c: c.get_report("an-id"),
         lambda c: c.get_omnimessage_status("x"),
     ):
-        world.attempt(lambda call=call: call(client_for("default")))  # type: ignore[misc]
+        run.attempt(lambda call=call: call(client_for("default")))  # type: ignore[misc]
     AccountFactory.create(held=True)
     sweep.sweep()
-    world.command("messente_doctor")
+    run.run_command("messente_doctor")
 
 
-@path
-def messente_fails(world: World) -> None:
+@failure
+def messente_fails(run: FailureRun) -> None:
     for behave in BEHAVIOURS.values():
-        with Wire(behave) as wire, messente(wire.host):
-            speak(world)
+        with Wire(behave) as wire, use_messente(wire.host):
+            call_messente(run)
             SmsMessage.objects.all().delete()
 
 
-@path
-def messente_cannot_be_reached(world: World) -> None:
-    with messente(NOBODY):
-        speak(world)
+@failure
+def messente_cannot_be_reached(run: FailureRun) -> None:
+    with use_messente(UNREACHABLE_HOST):
+        call_messente(run)
 
 
-@path
-def the_database_fails(world: World) -> None:
+@failure
+def database_fails(run: FailureRun) -> None:
     def fail(*args: Any) -> Any:
         raise OperationalError("server closed the connection unexpectedly")
 
-    message = world.known()
+    message = run.create_reported_message()
     with connection.execute_wrapper(fail):
-        world.post("/messente/dlr/")
-        world.callback(message)
-        world.command("poll_dlrs")
-        world.command("prune_dlrs")
+        run.post("/messente/dlr/")
+        run.callback(message)
+        run.run_command("poll_dlrs")
+        run.run_command("prune_dlrs")
     DeliveryReportFactory.create(message=None, token_message_id=message.pk)
     with mock.patch("django_messente_dlr.receiving.orphans.match_orphan", side_effect=OperationalError("gone")):
         receiving.match_orphans()
     with mock.patch.object(accounts, "record_callback", side_effect=InterfaceError("gone")):
-        world.callback(message)
+        run.callback(message)
     with mock.patch.object(dispatch, "mark_dispatched", side_effect=OperationalError("gone")):
-        world.callback(message)
+        run.callback(message)
     with (
         mock.patch("django_messente_dlr.sending.send.mark_sent", side_effect=OperationalError("gone")),
-        Wire(answer("OK an-id-2")) as wire,
-        messente(wire.host),
+        Wire(ok("OK an-id-2")) as wire,
+        use_messente(wire.host),
     ):
-        world.attempt(lambda: send_sms("+37255500000", "Your parcel is here"))
+        run.attempt(lambda: send_sms("+37255500000", "Your parcel is here"))
 
 
-@path
-def polling_fails(world: World) -> None:
-    world.message(account="gone")
+@failure
+def polling_fails(run: FailureRun) -> None:
+    run.create_message(account="gone")
     with (
-        Wire(answer("OK DELIVERED")) as wire,
-        messente(wire.host),
+        Wire(ok("OK DELIVERED")) as wire,
+        use_messente(wire.host),
         mock.patch.object(receiving, "record", side_effect=receiving.WriteConflict("It kept changing.")),
     ):
-        world.message()
-        world.command("poll_dlrs", concurrency=1)
+        run.create_message()
+        run.run_command("poll_dlrs", concurrency=1)
     with mock.patch.object(receiving, "record_final", side_effect=receiving.WriteConflict("It kept changing.")):
-        world.message(queued=True, created_at=timezone.now() - REPORT_RETENTION)
-        world.command("poll_dlrs", concurrency=1)
+        run.create_message(queued=True, created_at=timezone.now() - REPORT_RETENTION)
+        run.run_command("poll_dlrs", concurrency=1)
     with (
         mock.patch(f"{COMMAND}.Poller.run", side_effect=[OperationalError("gone"), KeyboardInterrupt]),
         mock.patch(f"{COMMAND}.connections.close_all"),
         suppress(KeyboardInterrupt),
     ):
-        world.command("poll_dlrs", watch=0.01)
+        run.run_command("poll_dlrs", watch=0.01)
 
 
-@path
-def callbacks_are_refused(world: World) -> None:
-    message, other = world.known(), world.message(account="marketing")
-    own, path_ = urlsplit(message.callback_url).path, "/messente/dlr/"
-    for wrong in (own[:-2], f"{own}more", own.replace(f"m{message.pk}.", f"m{other.pk}."), "/messente/dlr/garbage/"):
-        world.ask(Request(path=wrong.encode(), query=b"stat=DELIVRD"))
+@failure
+def callbacks_are_refused(run: FailureRun) -> None:
+    message, other = run.create_reported_message(), run.create_message(account="marketing")
+    message_path, webhook_path = urlsplit(message.callback_url).path, "/messente/dlr/"
+    for invalid_path in (
+        message_path[:-2],
+        f"{message_path}more",
+        message_path.replace(f"m{message.pk}.", f"m{other.pk}."),
+        "/messente/dlr/garbage/",
+    ):
+        run.send(Request(path=invalid_path.encode(), query=b"stat=DELIVRD"))
     for query in ("", "stat=%ff", "stat=DELIVRD&sms_unique_id=another", "stat=%00"):
-        world.callback(message, query)
+        run.callback(message, query)
     for method in ("HEAD", "PUT", "OPTIONS"):
-        world.callback(message, method=method)
-    world.callback(message, HTTP_HOST="evil.example.com")
+        run.callback(message, method=method)
+    run.callback(message, HTTP_HOST="evil.example.com")
     for body in (b"{", b"[" * 9999, b" " * 99_999, b'{"message_id": "an-id", "status": "SEEN", "password": "x"}'):
-        world.post(path_, body)
-        world.post(own, body)
-        world.post(urlsplit(callbacks.callback_url("marketing")).path, body)
-    world.post(path_, password=OTHER_PASSWORD)
-    world.post(path_, password=OLD_PASSWORD)
-    world.post(own, password="nobody's")
-    with messente(NOBODY, CALLBACK_ALLOWED_IPS=["192.0.2.0/24"]):
-        world.callback(message)
-    with messente(NOBODY, POLL_RATE="fast"):
-        world.ask(Request(path=own.encode(), query=b"stat=DELIVRD"))
-        world.post(path_)
+        run.post(webhook_path, body)
+        run.post(message_path, body)
+        run.post(urlsplit(callbacks.callback_url("marketing")).path, body)
+    run.post(webhook_path, password=OTHER_PASSWORD)
+    run.post(webhook_path, password=OLD_PASSWORD)
+    run.post(message_path, password="unknown")
+    with use_messente(UNREACHABLE_HOST, CALLBACK_ALLOWED_IPS=["192.0.2.0/24"]):
+        run.callback(message)
+    with use_messente(UNREACHABLE_HOST, POLL_RATE="fast"):
+        run.send(Request(path=message_path.encode(), query=b"stat=DELIVRD"))
+        run.post(webhook_path)
     with mock.patch("django_messente_dlr.webhook.views.authenticate", side_effect=KeyError("a defect")):
-        world.callback(message)
-        world.post(own)
+        run.callback(message)
+        run.post(message_path)
 
 
-@path
-def receivers_fail(world: World) -> None:
+@failure
+def receivers_fail(run: FailureRun) -> None:
     def on_dlr(**kwargs: Any) -> None:
-        raise ValueError("a defect of the project's")
+        raise ValueError("a defect of the project")
 
     signals.dlr_received.connect(on_dlr)
     try:
-        message = world.known()
-        world.callback(message)
-        world.post("/messente/dlr/", json.dumps({"message_id": "an-id", "status": "SEEN"}).encode())
+        message = run.create_reported_message()
+        run.callback(message)
+        run.post("/messente/dlr/", json.dumps({"message_id": "an-id", "status": "SEEN"}).encode())
         report = DeliveryReportFactory.create(dispatch_due_at=timezone.now(), dispatched_at=None)
-        act(world.client, "send_signals_again", report)
+        act(run.client, "send_signals_again", report)
         with mock.patch.object(dispatch, "_send", side_effect=KeyError("a defect")):
-            act(world.client, "send_signals_again", report)
+            act(run.client, "send_signals_again", report)
             DeliveryReport.objects.update(dispatch_due_at=timezone.now())
-            world.attempt(dispatch.dispatch_overdue)
+            run.attempt(dispatch.dispatch_overdue)
     finally:
         signals.dlr_received.disconnect(on_dlr)
 
 
-@path
-def the_settings_are_wrong(world: World) -> None:
+@failure
+def settings_are_invalid(run: FailureRun) -> None:
     account = {"USERNAME": USERNAME, "PASSWORD": PASSWORD}
-    for wrong in (
+    for invalid in (
         {**account, "PASSWORT": PASSWORD},
         {"USERNAME": USERNAME, "PASSWORD": [PASSWORD]},
         {**account, "PREVIOUS_PASSWORDS": OLD_PASSWORD},
@@ -325,28 +333,32 @@ def the_settings_are_wrong(world: World) -> None:
         {"ACCOUNTS": {"one": account, "two": account}},
         PASSWORD,
     ):
-        told = {"API_HOSTS": [NOBODY], "OMNICHANNEL_URL": NOBODY, "CALLBACK_BASE_URL": NOBODY}
-        with override_settings(MESSENTE_DLR={**told, **wrong} if isinstance(wrong, dict) else wrong):
-            world.command("check", deploy=True)
-            world.command("messente_doctor")
-            world.command("poll_dlrs")
-            world.attempt(lambda: send_sms("+37255500000", "Your parcel is here"))
+        urls = {
+            "API_HOSTS": [UNREACHABLE_HOST],
+            "OMNICHANNEL_URL": UNREACHABLE_HOST,
+            "CALLBACK_BASE_URL": UNREACHABLE_HOST,
+        }
+        with override_settings(MESSENTE_DLR={**urls, **invalid} if isinstance(invalid, dict) else invalid):
+            run.run_command("check", deploy=True)
+            run.run_command("messente_doctor")
+            run.run_command("poll_dlrs")
+            run.attempt(lambda: send_sms("+37255500000", "Your parcel is here"))
 
 
-@path
-def people_look(world: World) -> None:
-    """At all that the others have left."""
+@failure
+def admin_is_viewed(run: FailureRun) -> None:
+    """Request every admin page of the rows that the other failures left, and run the actions that call Messente."""
     for model in MODELS:
-        world.told.append(world.client.get(list_url(model)).content.decode())
+        run.texts.append(run.client.get(list_url(model)).content.decode())
         for row in model._default_manager.all():
             for view in ("change", "history"):
-                world.told.append(world.client.get(page_url(row, view)).content.decode())
-    failed = [world.message(status=Status.FAILED, text="Your parcel is here") for _ in range(2)]
+                run.texts.append(run.client.get(page_url(row, view)).content.decode())
+    failed = [run.create_message(status=Status.FAILED, text="Your parcel is here") for _ in range(2)]
     with ExitStack() as stack:
-        for behave in (echoing(), hanging_up, answer("ERROR 101")):
+        for behave in (echoing(), hanging_up, ok("ERROR 101")):
             wire = stack.enter_context(Wire(behave))
-            with messente(wire.host):
+            with use_messente(wire.host):
                 for action in ("resend", "poll_now", "export"):
-                    rows = [*failed, world.message()]
-                    response = act(world.client, action, *rows, confirmed="yes")
-                    world.told.append(b"".join(response).decode())
+                    rows = [*failed, run.create_message()]
+                    response = act(run.client, action, *rows, confirmed="yes")
+                    run.texts.append(b"".join(response).decode())

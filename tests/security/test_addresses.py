@@ -1,4 +1,4 @@
-"""``CALLBACK_ALLOWED_IPS`` and ``TRUSTED_PROXY_COUNT``: whose address it is, and that nobody can choose it."""
+"""``CALLBACK_ALLOWED_IPS`` and ``TRUSTED_PROXY_COUNT``: the IP address of the client, which a header cannot forge."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def configure(settings: Any, **changes: Any) -> None:
     ("proxies", "remote", "forwarded", "expected"),
     [
         (0, MESSENTE, "", MESSENTE),
-        (0, PROXY, MESSENTE, PROXY),  # whoever calls can write that header
+        (0, PROXY, MESSENTE, PROXY),  # any client can send that header
         (1, PROXY, MESSENTE, MESSENTE),
         (1, PROXY, f"{MESSENTE}, {STRANGER}", STRANGER),
         (1, PROXY, f"{MESSENTE},{STRANGER}", STRANGER),
@@ -34,7 +34,7 @@ def configure(settings: Any, **changes: Any) -> None:
         (1, "", MESSENTE, MESSENTE),  # a proxy on a Unix socket
         (2, PROXY, f"{MESSENTE}, {STRANGER}, {PROXY}", STRANGER),
         (2, PROXY, f"{MESSENTE}, {PROXY}", MESSENTE),
-        (2, PROXY, MESSENTE, None),  # past the first proxy
+        (2, PROXY, MESSENTE, None),  # the request bypassed the first proxy
         (1, MESSENTE, "", None),
         (1, MESSENTE, " , ", None),
         (1, PROXY, "unknown", None),
@@ -50,7 +50,7 @@ def configure(settings: Any, **changes: Any) -> None:
         (0, "5.9.48.21\u0660", "", None),
     ],
 )
-def test_the_caller_is_counted_from_the_right(
+def test_client_ip__counts_from_the_right(
     settings: Any, proxies: int, remote: str, forwarded: str, expected: str | None
 ) -> None:
     configure(settings, TRUSTED_PROXY_COUNT=proxies)
@@ -60,43 +60,42 @@ def test_the_caller_is_counted_from_the_right(
 
 @unhurried
 @given(remote=st.text(), forwarded=st.text(st.sampled_from("0123456789abcdef.:,[]% \0") | st.characters()))
-def test_no_header_makes_reading_fail(remote: str, forwarded: str) -> None:
+def test_client_ip__arbitrary_headers(remote: str, forwarded: str) -> None:
     meta = {"REMOTE_ADDR": remote, client_ip.FORWARDED: forwarded}
     assert isinstance(client_ip.is_allowed(client_ip.client_ip(meta)), bool)
 
 
 @pytest.mark.django_db
-class TestTheDoor:
-    def call(self, client: Client, remote: str, forwarded: str = "", method: str = "get") -> int:
+class TestCallbackView:
+    def send_callback(self, client: Client, remote: str, forwarded: str = "", method: str = "get") -> int:
         message = SmsMessageFactory.create(sms_unique_id=None)
         path = message.callback_url.removeprefix("https://shop.example.com")
         headers = {"X-Forwarded-For": forwarded} if forwarded else {}
         send = getattr(client, method)
         return int(send(f"{path}?stat=DELIVRD", headers=headers, REMOTE_ADDR=remote).status_code)
 
-    def test_without_networks_anybody_may_call(self, client: Client) -> None:
-        assert self.call(client, STRANGER) == 200
-        assert self.call(client, "") == 200
+    def test_callback__no_networks(self, client: Client) -> None:
+        assert self.send_callback(client, STRANGER) == 200
+        assert self.send_callback(client, "") == 200
 
     @pytest.mark.parametrize("network", [MESSENTE, f"{MESSENTE}/32", "5.9.48.0/24", "0.0.0.0/0"])
-    def test_an_address_of_the_networks_may_call(self, client: Client, settings: Any, network: str) -> None:
+    def test_callback__allowed_network(self, client: Client, settings: Any, network: str) -> None:
         configure(settings, CALLBACK_ALLOWED_IPS=["2001:db8::/32", network])
-        assert self.call(client, MESSENTE) == 200
-        assert self.call(client, "2001:db8::7") == 200
+        assert self.send_callback(client, MESSENTE) == 200
+        assert self.send_callback(client, "2001:db8::7") == 200
 
     @pytest.mark.parametrize("remote", [STRANGER, "", "2001:db9::", PROXY, "unknown"])
     @pytest.mark.parametrize("method", ["get", "post"])
-    def test_others_are_refused_and_leave_no_trace(
-        self, client: Client, settings: Any, remote: str, method: str
-    ) -> None:
+    def test_callback__other_address(self, client: Client, settings: Any, remote: str, method: str) -> None:
+        """The view refuses the request and writes no row."""
         configure(settings, CALLBACK_ALLOWED_IPS=["5.9.48.0/24", "2001:db8::/32"])
-        assert self.call(client, remote, method=method) == 403
-        assert self.call(client, remote, forwarded=MESSENTE, method=method) == 403
+        assert self.send_callback(client, remote, method=method) == 403
+        assert self.send_callback(client, remote, forwarded=MESSENTE, method=method) == 403
         assert not DeliveryReport.objects.exists()
         assert not Account.objects.exists()
 
-    def test_behind_a_proxy_the_address_is_the_one_that_the_proxy_wrote(self, client: Client, settings: Any) -> None:
+    def test_callback__behind_a_proxy(self, client: Client, settings: Any) -> None:
         configure(settings, CALLBACK_ALLOWED_IPS=[MESSENTE], TRUSTED_PROXY_COUNT=1)
-        assert self.call(client, PROXY, forwarded=MESSENTE) == 200
-        assert self.call(client, PROXY, forwarded=f"{MESSENTE}, {STRANGER}") == 403
-        assert self.call(client, MESSENTE) == 403
+        assert self.send_callback(client, PROXY, forwarded=MESSENTE) == 200
+        assert self.send_callback(client, PROXY, forwarded=f"{MESSENTE}, {STRANGER}") == 403
+        assert self.send_callback(client, MESSENTE) == 403

@@ -1,7 +1,6 @@
-"""Every page and every action of the admin that changes something, found and not listed: by POST, with a CSRF token,
-logged in, and with the permission that it asks for.
+"""Every admin page and action that changes data needs POST, a CSRF token, a login and its permission.
 
-What the admin has is asked of the admin itself, so that a page or an action that comes later is tried too.
+The tests read the pages and actions from the admin site, so that they also cover those that are added later.
 """
 
 from __future__ import annotations
@@ -26,12 +25,12 @@ from django_messente_dlr.testing.signals import SignalLog
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-OURS = apps.get_app_config("django_messente_dlr")
-# The poller's list: what it says is shown with the messages.
-NOT_SHOWN = {PendingPoll}
-SHOWN = [model for model in OURS.get_models() if model not in NOT_SHOWN]
-# What each of them asks for beside «view». The overview's button is a POST to its page.
-NEEDED = {
+APP = apps.get_app_config("django_messente_dlr")
+# The admin shows the data of this model with the messages.
+UNREGISTERED = {PendingPoll}
+REGISTERED = [model for model in APP.get_models() if model not in UNREGISTERED]
+# The permission that each action needs in addition to "view". The button of the statistics page posts to the page.
+REQUIRED_PERMISSIONS = {
     ("smsmessage", "poll_now"): "change_smsmessage",
     ("smsmessage", "resend"): "resend_smsmessage",
     ("smsmessage", "export"): "export_smsmessage",
@@ -39,38 +38,38 @@ NEEDED = {
     ("account", "lift_credit_hold"): "change_account",
     ("messagestatistics", ""): "view_messagestatistics",
 }
-EVERY_ACT = sorted(NEEDED)
-each_act = pytest.mark.parametrize(("model", "action"), EVERY_ACT)
+ALL_ACTIONS = sorted(REQUIRED_PERMISSIONS)
+each_action = pytest.mark.parametrize(("model", "action"), ALL_ACTIONS)
 
 
 class Witness(NamedTuple):
-    """What would show that something was done."""
+    """Detect the effects of a request: changed rows, calls of Messente and sent signals."""
 
     rows: dict[str, Model]
     calls: list[str]
     signals: SignalLog
 
-    def look(self) -> Any:
-        """Return all rows of ours, and how often Messente was called and a signal sent."""
-        tables = [list(model._default_manager.order_by("pk").values()) for model in OURS.get_models()]
+    def snapshot(self) -> Any:
+        """Return all rows of the app, the number of calls of Messente and the number of signals sent."""
+        tables = [list(model._default_manager.order_by("pk").values()) for model in APP.get_models()]
         return tables, len(self.calls), len(self.signals)
 
-    def saw(self, ask: Callable[..., Any], url: str, form: dict[str, Any]) -> bool:
-        """Tell whether a request does something, or takes the list away."""
-        before = self.look()
-        response = ask(url, form)
-        return self.look() != before or "Content-Disposition" in response
+    def has_effect(self, send: Callable[..., Any], url: str, form: dict[str, Any]) -> bool:
+        """Send a request, and return whether it has an effect or downloads an export."""
+        before = self.snapshot()
+        response = send(url, form)
+        return self.snapshot() != before or "Content-Disposition" in response
 
 
 @pytest.fixture
 def witness(monkeypatch: pytest.MonkeyPatch, dlr_signals: SignalLog) -> Witness:
     calls: list[str] = []
 
-    def exchange(self: Transport, method: str, url: str, **arguments: Any) -> Any:
+    def send_request(self: Transport, method: str, url: str, **arguments: Any) -> Any:
         calls.append(url)
-        raise ConnectionFailed("Nobody is there.")
+        raise ConnectionFailed("Connection refused.")
 
-    monkeypatch.setattr(Transport, "exchange", exchange)
+    monkeypatch.setattr(Transport, "send_request", send_request)
     failed = SmsMessageFactory.create(status=Status.FAILED, text="Your parcel is here")
     SmsMessageFactory.create()
     rows: dict[str, Model] = {
@@ -81,7 +80,7 @@ def witness(monkeypatch: pytest.MonkeyPatch, dlr_signals: SignalLog) -> Witness:
     return Witness(rows, calls, dlr_signals)
 
 
-def client_of(*codenames: str, strict: bool = False, superuser: bool = False) -> Client:
+def client_with_permissions(*codenames: str, strict: bool = False, superuser: bool = False) -> Client:
     user = User.objects.create_user(f"staff {User.objects.count()}", is_staff=True, is_superuser=superuser)
     user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
     client = Client(enforce_csrf_checks=strict)
@@ -89,20 +88,20 @@ def client_of(*codenames: str, strict: bool = False, superuser: bool = False) ->
     return client
 
 
-def form_of(model: str, action: str) -> tuple[str, dict[str, Any]]:
-    """Return where a person does something, and what the browser then sends: all rows are chosen."""
+def action_form(model: str, action: str) -> tuple[str, dict[str, Any]]:
+    """Return the URL of an action, and the form that the browser sends for all rows."""
     url = reverse(f"admin:django_messente_dlr_{model}_changelist")
     if not action:
         return url, {}
-    chosen = [str(row.pk) for row in OURS.get_model(model)._default_manager.all()]
-    return url, {"action": action, "_selected_action": chosen, "index": "0", "confirmed": "yes"}
+    selected = [str(row.pk) for row in APP.get_model(model)._default_manager.all()]
+    return url, {"action": action, "_selected_action": selected, "index": "0", "confirmed": "yes"}
 
 
 def pages(witness: Witness) -> Iterator[str]:
-    """Every address that our part of the admin has."""
-    for model in SHOWN:
+    """Yield the URL of every admin page of the app."""
+    for model in REGISTERED:
         for pattern in admin.site._registry[model].get_urls():
-            if pattern.name is None:  # the old address of a page, which leads to the new one
+            if pattern.name is None:  # a former URL of a page, which redirects to the present one
                 continue
             row = witness.rows.get(model.__name__.lower())
             for arguments in ([], [row.pk] if row else [1]):
@@ -112,75 +111,77 @@ def pages(witness: Witness) -> Iterator[str]:
                     continue
 
 
-def test_every_model_is_in_the_admin_and_every_action_of_theirs_is_tried_here(admin_user: User) -> None:
+def test_admin__every_model_and_action_is_tested(admin_user: User) -> None:
     request = RequestFactory().get("/")
     request.user = admin_user
-    found = {
+    actions = {
         (model.__name__.lower(), action)
-        for model in SHOWN
+        for model in REGISTERED
         for action in admin.site._registry[model].get_actions(request)
     }
-    assert NOT_SHOWN.isdisjoint(admin.site._registry)
-    assert found == {(model, action) for model, action in NEEDED if action}
+    assert UNREGISTERED.isdisjoint(admin.site._registry)
+    assert actions == {(model, action) for model, action in REQUIRED_PERMISSIONS if action}
 
 
-def test_there_are_pages_to_try(witness: Witness) -> None:
-    found = list(pages(witness))
-    assert len(found) == len(set(found)) >= 3 * 5 + 1
+def test_pages__unique_and_complete(witness: Witness) -> None:
+    urls = list(pages(witness))
+    assert len(urls) == len(set(urls)) >= 3 * 5 + 1
 
 
-@each_act
-def test_it_is_done_by_post_for_those_who_may_and_for_nobody_else(witness: Witness, model: str, action: str) -> None:
-    url, form = form_of(model, action)
-    everything = set(Permission.objects.filter(content_type__app_label=OURS.label).values_list("codename", flat=True))
-    view, needed = f"view_{model}", NEEDED[model, action]
-    # To Django, who may change may view.
-    lacking = everything - {needed} - ({f"change_{model}"} if needed == view else set())
-    for codenames in (lacking, {view} - {needed}, set[str]()):
-        assert not witness.saw(client_of(*codenames).post, url, form), codenames
-    assert not witness.saw(Client().post, url, form)
-    assert witness.saw(client_of(view, needed).post, url, form)
+@each_action
+def test_action__needs_its_permission(witness: Witness, model: str, action: str) -> None:
+    url, form = action_form(model, action)
+    all_permissions = set(
+        Permission.objects.filter(content_type__app_label=APP.label).values_list("codename", flat=True)
+    )
+    view, required = f"view_{model}", REQUIRED_PERMISSIONS[model, action]
+    # In Django, the change permission includes the view permission.
+    others = all_permissions - {required} - ({f"change_{model}"} if required == view else set())
+    for codenames in (others, {view} - {required}, set[str]()):
+        assert not witness.has_effect(client_with_permissions(*codenames).post, url, form), codenames
+    assert not witness.has_effect(Client().post, url, form)
+    assert witness.has_effect(client_with_permissions(view, required).post, url, form)
 
 
-@each_act
+@each_action
 @pytest.mark.parametrize("method", ["get", "head", "options"])
-def test_it_is_not_done_by_a_link(witness: Witness, model: str, action: str, method: str) -> None:
-    url, form = form_of(model, action)
-    client = client_of(superuser=True)
-    assert not witness.saw(getattr(client, method), url, form)
+def test_action__needs_post(witness: Witness, model: str, action: str, method: str) -> None:
+    url, form = action_form(model, action)
+    client = client_with_permissions(superuser=True)
+    assert not witness.has_effect(getattr(client, method), url, form)
 
 
-@each_act
-def test_it_is_not_done_without_a_csrf_token(witness: Witness, model: str, action: str) -> None:
-    url, form = form_of(model, action)
-    client = client_of(superuser=True, strict=True)
+@each_action
+def test_action__needs_csrf_token(witness: Witness, model: str, action: str) -> None:
+    url, form = action_form(model, action)
+    client = client_with_permissions(superuser=True, strict=True)
     client.get(url)
-    assert not witness.saw(client.post, url, form)
+    assert not witness.has_effect(client.post, url, form)
     assert client.post(url, form).status_code == 403
     token = client.cookies["csrftoken"].value
-    assert witness.saw(client.post, url, {**form, "csrfmiddlewaretoken": token})
+    assert witness.has_effect(client.post, url, {**form, "csrfmiddlewaretoken": token})
 
 
-def test_no_page_shows_or_does_anything_to_whom_it_does_not_know(witness: Witness, settings: Any) -> None:
-    # That would send them away before the admin can.
+def test_pages__need_a_login(witness: Witness, settings: Any) -> None:
+    # LoginRequiredMiddleware would redirect before the admin does.
     settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if "LoginRequired" not in name]
     for url in pages(witness):
-        for ask in (Client().get, Client().post):
-            response = ask(url)
+        for send in (Client().get, Client().post):
+            response = send(url)
             assert response.status_code == 302
             assert response["Location"].startswith("/admin/login/")
 
 
-def test_no_page_is_for_staff_without_a_permission(witness: Witness) -> None:
-    client = client_of()
+def test_pages__staff_without_permission(witness: Witness) -> None:
+    client = client_with_permissions()
     for url in pages(witness):
         assert client.get(url).status_code == 403
-        assert not witness.saw(client.post, url, {"post": "yes"})
+        assert not witness.has_effect(client.post, url, {"post": "yes"})
 
 
-def test_no_page_does_anything_by_get_or_without_a_csrf_token(witness: Witness) -> None:
-    client = client_of(superuser=True, strict=True)
+def test_pages__get_and_missing_csrf_token(witness: Witness) -> None:
+    client = client_with_permissions(superuser=True, strict=True)
     for url in pages(witness):
-        assert not witness.saw(client.get, url, {"action": "x", "post": "yes", "_save": "1"})
-        assert not witness.saw(client.post, url, {"post": "yes", "_save": "1"})
+        assert not witness.has_effect(client.get, url, {"action": "x", "post": "yes", "_save": "1"})
+        assert not witness.has_effect(client.post, url, {"post": "yes", "_save": "1"})
         assert client.post(url).status_code == 403

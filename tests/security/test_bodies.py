@@ -1,4 +1,4 @@
-"""Bodies: capped whatever the header says of their length, and read where there is no length at all."""
+"""The callback view limits the body for every Content-Length, and reads a chunked body without a length."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ CHUNKED: dict[str, Any] = {"CONTENT_LENGTH": "", "wsgi.input_terminated": True}
 
 
 class Tap(io.BytesIO):
-    """A body that counts what is taken of it."""
+    """A body that counts the bytes that are read from it."""
 
-    taken = 0
+    bytes_read = 0
 
     def read(self, size: int | None = -1) -> bytes:
         content = super().read(size)
-        self.taken += len(content)
+        self.bytes_read += len(content)
         return content
 
 
 def post(body: io.BytesIO, *, signed: bytes = BODY, **meta: Any) -> tuple[HttpRequest, HttpResponse]:
-    """Post a body as a WSGI server hands it on."""
+    """Call the callback view with a body, in the form that a WSGI server passes it."""
     environ: dict[str, Any] = {
         "HTTP_X_MESSENTE_SIGNATURE": sign(signed, "a-password"),
         "CONTENT_TYPE": "application/json",
@@ -41,84 +41,88 @@ def post(body: io.BytesIO, *, signed: bytes = BODY, **meta: Any) -> tuple[HttpRe
     return request, callback(request)
 
 
-def stored() -> int:
+def report_count() -> int:
     return DeliveryReport.objects.count()
 
 
-def test_the_header_is_the_one_that_these_tests_spell_out() -> None:
+def test_header__name_in_environ() -> None:
     assert "HTTP_" + HEADER.upper().replace("-", "_") == "HTTP_X_MESSENTE_SIGNATURE"
 
 
-def test_a_body_with_its_length_is_taken() -> None:
+def test_body__with_length() -> None:
     _, response = post(io.BytesIO(BODY), CONTENT_LENGTH=str(len(BODY)))
-    assert (response.status_code, stored()) == (200, 1)
+    assert (response.status_code, report_count()) == (200, 1)
 
 
-def test_a_chunked_body_without_a_length_is_taken_where_the_server_ends_it() -> None:
+def test_body__chunked() -> None:
+    """``wsgi.input_terminated`` states that the server ends the stream, so that reading cannot block."""
     _, response = post(io.BytesIO(BODY), **CHUNKED)
-    assert (response.status_code, stored()) == (200, 1)
+    assert (response.status_code, report_count()) == (200, 1)
 
 
-def test_a_chunked_body_without_an_end_is_refused_unread() -> None:
+def test_body__chunked_unterminated() -> None:
     tap = Tap(BODY)
     _, response = post(tap, CONTENT_LENGTH="")
-    assert (response.status_code, stored(), tap.taken) == (403, 0, 0)
+    assert (response.status_code, report_count(), tap.bytes_read) == (403, 0, 0)
 
 
 @pytest.mark.parametrize(
     "meta",
     [{"CONTENT_LENGTH": str(10**9)}, CHUNKED],
-    ids=["told", "chunked"],
+    ids=["length", "chunked"],
 )
-def test_no_more_is_read_than_a_body_may_have(meta: dict[str, Any]) -> None:
+def test_body__too_large(meta: dict[str, Any]) -> None:
     tap = Tap(b" " * (10 * MAX_BODY))
     _, response = post(tap, **meta)
-    assert (response.status_code, stored()) == (413, 0)
-    assert tap.taken <= MAX_BODY + 1
+    assert (response.status_code, report_count()) == (413, 0)
+    assert tap.bytes_read <= MAX_BODY + 1
 
 
-def test_the_greatest_body_that_there_may_be_is_taken() -> None:
+def test_body__of_maximal_size() -> None:
     body = BODY[:-1] + b" " * (MAX_BODY - len(BODY)) + b"}"
     assert len(body) == MAX_BODY
     _, response = post(io.BytesIO(body), signed=body, CONTENT_LENGTH=str(MAX_BODY))
-    assert (response.status_code, stored()) == (200, 1)
+    assert (response.status_code, report_count()) == (200, 1)
 
 
-@pytest.mark.parametrize("told", [str(len(BODY) - 1), str(len(BODY) + 1), "1", "0", "-1", "-99999", "rubbish", "1e3"])
-def test_a_length_that_lies_is_never_a_500(told: str) -> None:
-    _, response = post(io.BytesIO(BODY), CONTENT_LENGTH=told)
-    # A body that ends early is the whole body; one that is cut short is not what was signed.
-    expected = 200 if told == str(len(BODY) + 1) else 403
-    assert (response.status_code, stored()) == (expected, int(expected == 200))
+@pytest.mark.parametrize(
+    "length", [str(len(BODY) - 1), str(len(BODY) + 1), "1", "0", "-1", "-99999", "rubbish", "1e3"]
+)
+def test_length__wrong(length: str) -> None:
+    _, response = post(io.BytesIO(BODY), CONTENT_LENGTH=length)
+    # A length that is too large still reads the complete body. A shorter one cuts it, so that the signature is wrong.
+    expected = 200 if length == str(len(BODY) + 1) else 403
+    assert (response.status_code, report_count()) == (expected, int(expected == 200))
 
 
 @pytest.mark.parametrize("digits", ["9" * 5000, "\u0661", "\u00b2"])
-def test_a_length_that_is_hardly_a_number_is_a_4xx(digits: str) -> None:
+def test_length__not_an_ascii_number(digits: str) -> None:
     _, response = post(io.BytesIO(BODY), CONTENT_LENGTH=digits)
     assert response.status_code in {403, 413}
-    assert stored() == 0
+    assert report_count() == 0
 
 
 @pytest.mark.parametrize("failure", [OSError("reset"), ConnectionResetError(), UnreadablePostError("reset")])
-def test_a_body_that_breaks_off_is_a_400(failure: Exception) -> None:
+def test_body__connection_lost(failure: Exception) -> None:
     class Broken(io.BytesIO):
         def read(self, size: int | None = -1) -> bytes:
             raise failure
 
     _, response = post(Broken(), CONTENT_LENGTH="100")
-    assert (response.status_code, stored()) == (400, 0)
+    assert (response.status_code, report_count()) == (400, 0)
 
 
-def test_a_body_that_a_middleware_has_read_is_still_there() -> None:
+def test_body__read_by_middleware() -> None:
     request = RequestFactory().post("/messente/dlr/", BODY, content_type="application/json")
     request.META["HTTP_X_MESSENTE_SIGNATURE"] = sign(BODY, "a-password")
     assert request.body == BODY
     assert callback(request).status_code == 200
 
 
-def test_a_body_that_a_middleware_has_used_up_is_a_403() -> None:
+def test_body__consumed_by_middleware() -> None:
+    """Reading ``request.POST`` of a multipart body consumes the stream, so that the signature cannot be checked."""
     request = RequestFactory().post("/messente/dlr/", {"status": "DELIVRD"})  # multipart
     request.META["HTTP_X_MESSENTE_SIGNATURE"] = sign(BODY, "a-password")
     assert request.POST["status"] == "DELIVRD"
     assert callback(request).status_code == 403
-    assert stored() == 0
+    assert report_count() == 0

@@ -1,7 +1,7 @@
-"""Whatever fails, no password, token or signature is told: not in a log, an exception, a row, a page or an output.
+"""No failure leaks a password, a token or a signature into a log, an exception, a row, an admin page or an output.
 
-Everything is logged at its lowest level, urllib3's and the database's lines too. What fails here is complete: each
-place that logs, and each that raises in speaking with Messente, has to have been reached.
+The tests read the log records of every level, also those of urllib3 and of the database. The failures are complete:
+each logger call of the package, and each ``raise`` in the code that calls Messente, must have been reached.
 """
 
 from __future__ import annotations
@@ -26,17 +26,26 @@ import django_messente_dlr
 from django_messente_dlr import callbacks
 from django_messente_dlr.messente.signatures import HEADER, sign
 from django_messente_dlr.models import SmsMessage
-from tests.security.failing import IN_URL, NOBODY, OLD_PASSWORD, OTHER_PASSWORD, PASSWORD, PATHS, USERNAME, World
-from tests.security.wsgi import logged
+from tests.security.failing import (
+    FAILURES,
+    IN_URL,
+    OLD_PASSWORD,
+    OTHER_PASSWORD,
+    PASSWORD,
+    UNREACHABLE_HOST,
+    USERNAME,
+    FailureRun,
+)
+from tests.security.wsgi import capture_logs
 from tests.unit.messente.test_secrets import chain
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PACKAGE = Path(django_messente_dlr.__file__).parent
-Place = tuple[str, int]
+Location = tuple[str, int]  # file and line
 
 
 @pytest.fixture
-def world(admin_client: Client, settings: Any, monkeypatch: pytest.MonkeyPatch) -> World:
+def run(admin_client: Client, settings: Any, monkeypatch: pytest.MonkeyPatch) -> FailureRun:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
     settings.MESSENTE_DLR = {
         **settings.MESSENTE_DLR,
@@ -44,34 +53,34 @@ def world(admin_client: Client, settings: Any, monkeypatch: pytest.MonkeyPatch) 
             "default": {"USERNAME": USERNAME, "PASSWORD": PASSWORD, "PREVIOUS_PASSWORDS": [OLD_PASSWORD]},
             "marketing": {"USERNAME": "news", "PASSWORD": OTHER_PASSWORD},
         },
-        "CALLBACK_BASE_URL": NOBODY,
+        "CALLBACK_BASE_URL": UNREACHABLE_HOST,
     }
-    return World(admin_client)
+    return FailureRun(admin_client)
 
 
-def spellings(password: str) -> set[str]:
-    """Return how a password may be written."""
+def encodings(password: str) -> set[str]:
+    """Return every encoding of a password that could appear in a text."""
     plain = {password, quote(password), quote(password, safe=""), quote_plus(password), escape(password)}
     raw = {repr(password)[1:-1], repr(password.encode())[2:-1], password.encode().decode("latin-1")}
     return plain | raw | {b64encode(f"{user}:{password}".encode()).decode() for user in (USERNAME, "news")}
 
 
-def secrets_of(world: World) -> set[str]:
-    """Return all that must not be told."""
+def secrets_of(run: FailureRun) -> set[str]:
+    """Return the texts that must not appear anywhere."""
     urls = [callbacks.callback_url(name) for name in ("default", "marketing")]
     urls += [message.callback_url for message in SmsMessage.objects.all()]
     tokens = {urlsplit(url).path.strip("/").rpartition(".")[2] for url in urls}
-    found = tokens.union([IN_URL], world.signatures, *map(spellings, (PASSWORD, OLD_PASSWORD, OTHER_PASSWORD)))
-    assert all(len(secret) > 10 for secret in found)
-    return found
+    secrets = tokens.union([IN_URL], run.signatures, *map(encodings, (PASSWORD, OLD_PASSWORD, OTHER_PASSWORD)))
+    assert all(len(secret) > 10 for secret in secrets)
+    return secrets
 
 
-def texts_of(records: Iterable[logging.LogRecord]) -> Iterator[str]:
+def record_texts(records: Iterable[logging.LogRecord]) -> Iterator[str]:
     for record in records:
         yield f"{record.getMessage()} {record.msg!r} {record.args!r} {record.exc_text or ''} {record.name}"
 
 
-def texts_in(exc: BaseException) -> Iterator[str]:
+def exception_texts(exc: BaseException) -> Iterator[str]:
     for link in chain(exc):
         yield f"{link} {link!r} {link.args!r} {vars(link)!r} {getattr(link, '__notes__', '')}"
         request = getattr(link, "request", None)
@@ -79,29 +88,29 @@ def texts_in(exc: BaseException) -> Iterator[str]:
     yield "".join(traceback.format_exception(exc))
 
 
-def rows() -> Iterator[str]:
-    """Every column of every table, Django's own for what was done in the admin among them."""
+def row_texts() -> Iterator[str]:
+    """Yield each row of the package's tables, and of the tables of admin log entries and sessions."""
     for label in ("django_messente_dlr", "admin", "sessions"):
         for model in apps.get_app_config(label).get_models():
             yield from (str(row) for row in model._default_manager.values())
 
 
-def places_reached(records: Iterable[logging.LogRecord], raised: Iterable[BaseException]) -> set[Place]:
-    found = {(record.pathname, record.lineno) for record in records}
-    for exc in raised:
+def reached_locations(records: Iterable[logging.LogRecord], exceptions: Iterable[BaseException]) -> set[Location]:
+    locations = {(record.pathname, record.lineno) for record in records}
+    for exc in exceptions:
         for link in chain(exc):
-            found |= {(frame.filename, frame.lineno or 0) for frame in traceback.extract_tb(link.__traceback__)}
-    return found
+            locations |= {(frame.filename, frame.lineno or 0) for frame in traceback.extract_tb(link.__traceback__)}
+    return locations
 
 
-def calls_of_loggers() -> Iterator[tuple[Path, ast.AST]]:
+def logger_calls() -> Iterator[tuple[Path, ast.AST]]:
     for path in PACKAGE.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("logger."):
                 yield path, node
 
 
-def raises_over_messente() -> Iterator[tuple[Path, ast.AST]]:
+def messente_raises() -> Iterator[tuple[Path, ast.AST]]:
     for name in ("client", "transport", "http_errors"):
         path = PACKAGE / "messente" / f"{name}.py"
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -109,7 +118,7 @@ def raises_over_messente() -> Iterator[tuple[Path, ast.AST]]:
                 yield path, node
 
 
-def not_reached(nodes: Iterable[tuple[Path, Any]], reached: set[Place]) -> list[str]:
+def unreached(nodes: Iterable[tuple[Path, Any]], reached: set[Location]) -> list[str]:
     return [
         f"{path.relative_to(PACKAGE)}:{node.lineno}: {ast.unparse(node)}"
         for path, node in nodes
@@ -117,45 +126,46 @@ def not_reached(nodes: Iterable[tuple[Path, Any]], reached: set[Place]) -> list[
     ]
 
 
-def test_whatever_fails_no_secret_is_told(world: World) -> None:
-    told: dict[str, list[str]] = {}
-    everything: list[logging.LogRecord] = []
+def test_failures__leak_no_secret(run: FailureRun) -> None:
+    texts: dict[str, list[str]] = {}
+    all_records: list[logging.LogRecord] = []
     connection.force_debug_cursor = True
     try:
-        for name, drive in PATHS.items():
-            world.told.clear()
-            with logged() as records:
-                before = len(world.raised)
-                drive(world)
-            everything += records
-            told[name] = [*world.told, *texts_of(records), *rows()]
-            told[name] += [text for exc in world.raised[before:] for text in texts_in(exc)]
+        for name, cause_failure in FAILURES.items():
+            run.texts.clear()
+            with capture_logs() as records:
+                before = len(run.exceptions)
+                cause_failure(run)
+            all_records += records
+            texts[name] = [*run.texts, *record_texts(records), *row_texts()]
+            texts[name] += [text for exc in run.exceptions[before:] for text in exception_texts(exc)]
     finally:
         connection.force_debug_cursor = False
-    loggers = {record.name for record in everything}
+    loggers = {record.name for record in all_records}
     assert {"urllib3.connectionpool", "django.db.backends", "django.security.DisallowedHost"} <= loggers
-    secrets = secrets_of(world)
+    secrets = secrets_of(run)
     leaks = {
         name: {
-            text[max(text.index(secret) - 150, 0) :][:300] for text in texts for secret in secrets if secret in text
+            text[max(text.index(secret) - 150, 0) :][:300]
+            for text in name_texts
+            for secret in secrets
+            if secret in text
         }
-        for name, texts in told.items()
+        for name, name_texts in texts.items()
     }
-    assert not {name: sorted(found)[:5] for name, found in leaks.items() if found}
-    reached = places_reached(everything, world.raised)
-    assert not_reached(calls_of_loggers(), reached) == []
-    assert not_reached(raises_over_messente(), reached) == []
+    assert not {name: sorted(excerpts)[:5] for name, excerpts in leaks.items() if excerpts}
+    reached = reached_locations(all_records, run.exceptions)
+    assert unreached(logger_calls(), reached) == []
+    assert unreached(messente_raises(), reached) == []
 
 
-def test_djangos_page_for_a_defect_shows_no_password_and_no_signature(world: World, settings: Any) -> None:
-    """The page that DEBUG shows, and that is mailed to ADMINS: with all settings, and the headers of the request."""
-    settings.MESSENTE_DLR = {**settings.MESSENTE_DLR, "CALLBACK_KEYS": ["a-key-of-the-callback-urls"]}
+def test_django_error_page__hides_secrets(run: FailureRun, settings: Any) -> None:
+    """Django shows this page with DEBUG and mails it to ADMINS. It lists all settings and the request headers."""
+    settings.MESSENTE_DLR = {**settings.MESSENTE_DLR, "CALLBACK_KEYS": ["a-key-of-callback-urls"]}
     signature = sign(b"{}", PASSWORD)
     request = RequestFactory().post("/", b"{}", content_type="application/json", headers={HEADER: signature})
     reporter = ExceptionReporter(request, KeyError, KeyError("a defect"), None)
-    secrets = {signature, "a-key-of-the-callback-urls"}.union(
-        *map(spellings, (PASSWORD, OLD_PASSWORD, OTHER_PASSWORD))
-    )
+    secrets = {signature, "a-key-of-callback-urls"}.union(*map(encodings, (PASSWORD, OLD_PASSWORD, OTHER_PASSWORD)))
     for page in (reporter.get_traceback_html(), reporter.get_traceback_text()):
         assert "MESSENTE_DLR" in page
         assert USERNAME in page

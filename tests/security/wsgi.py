@@ -1,6 +1,6 @@
-"""The door as a WSGI server knows it: an environ goes in, through every middleware, and a response comes out.
+"""Send WSGI requests to the project, through Django's handler and every middleware.
 
-Django's own test client writes only what is well-formed; a server hands on whatever came.
+Django's test client builds only well-formed requests. A WSGI server also passes malformed ones to the application.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from django.db import close_old_connections
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """A request as it goes over the wire.
+    """An HTTP request in the bytes of the wire.
 
     Attributes:
-        method: its method.
-        path: its path, percent-encoded.
-        query: what stands behind the question mark.
-        body: its body.
-        length: what it says of the body's length; None for nothing.
-        headers: its other headers, as a WSGI environ names them.
+        method: the HTTP method.
+        path: the path, percent-encoded.
+        query: the query string, without the question mark.
+        body: the body.
+        length: the value of the Content-Length header; None sends no such header.
+        headers: the other headers, named as in a WSGI environ.
     """
 
     method: str = "GET"
@@ -40,8 +40,8 @@ class Request:
 
     @property
     def environ(self) -> dict[str, Any]:
-        """What a server makes of it: all bytes as latin-1, the path decoded."""
-        told = {} if self.length is None else {"CONTENT_LENGTH": self.length}
+        """Return the WSGI environ of the request: all bytes as latin-1, the path decoded."""
+        length = {} if self.length is None else {"CONTENT_LENGTH": self.length}
         return {
             "REQUEST_METHOD": self.method,
             "SCRIPT_NAME": "",
@@ -58,14 +58,14 @@ class Request:
             "wsgi.multithread": False,
             "wsgi.multiprocess": False,
             "wsgi.run_once": False,
-            **told,
+            **length,
             **self.headers,
         }
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
-    """What came back: its status, its headers, its body, and what was logged meanwhile."""
+class Response:
+    """The response to a request, and the text that was logged during the request."""
 
     status: int
     headers: dict[str, str]
@@ -73,31 +73,31 @@ class Answer:
     logged: str
 
 
-class Door:
-    """Django's own handler, with the middleware of the settings."""
+class WSGIClient:
+    """Send requests to Django's WSGI handler, with the middleware of the settings."""
 
     def __init__(self) -> None:
         self._handler = WSGIHandler()
 
-    def ask(self, request: Request) -> Answer:
-        """Have a request answered."""
-        told: dict[str, Any] = {}
+    def send(self, request: Request) -> Response:
+        """Send a request, and return the response."""
+        head: dict[str, Any] = {}
 
         def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None, /) -> Callable[[bytes], object]:
-            told.update(status=int(status.split(maxsplit=1)[0]), headers=dict(headers))
+            head.update(status=int(status.split(maxsplit=1)[0]), headers=dict(headers))
             return io.BytesIO().write
 
-        with logged() as records, one_connection():
-            parts = self._handler(request.environ, start)
-            body = b"".join(parts)
-            parts.close()
+        with capture_logs() as records, one_connection():
+            response = self._handler(request.environ, start)
+            body = b"".join(response)
+            response.close()
         lines = [f"{record.getMessage()} {record.exc_text or ''}" for record in records]
-        return Answer(**told, body=body, logged="\n".join(lines))
+        return Response(**head, body=body, logged="\n".join(lines))
 
 
 @contextmanager
-def logged() -> Iterator[list[logging.LogRecord]]:
-    """Collect what is logged, at every level, with tracebacks as they would be printed."""
+def capture_logs() -> Iterator[list[logging.LogRecord]]:
+    """Collect log records of every level, with the formatted text of their tracebacks."""
     records: list[logging.LogRecord] = []
 
     class Collector(logging.Handler):
@@ -106,7 +106,7 @@ def logged() -> Iterator[list[logging.LogRecord]]:
             records.append(record)
 
     collector = Collector()
-    # Django's own logger keeps its lowest lines, the database's among them, to itself.
+    # Without a level of its own, Django's logger drops DEBUG records, such as the SQL statements of the database.
     levels = {logger: logger.level for logger in (logging.getLogger(), logging.getLogger("django"))}
     for logger in levels:
         logger.setLevel(logging.DEBUG)
@@ -121,7 +121,7 @@ def logged() -> Iterator[list[logging.LogRecord]]:
 
 @contextmanager
 def one_connection() -> Iterator[None]:
-    """Keep the test's connection, which a request would close, as Django's test client does."""
+    """Keep the connection of the test open, as Django's test client does: the end of a request would close it."""
     for signal in (request_started, request_finished):
         signal.disconnect(close_old_connections)
     try:

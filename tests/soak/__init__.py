@@ -1,6 +1,6 @@
-"""A day at Messente's in little: faults of every kind while workers die, and in the end every count agrees.
+"""A soak test: faults of every kind while workers are killed, and at the end every count must agree.
 
-``plan`` says what is sent, ``day`` has it sent and told while workers are killed, ``counts`` compares what the
-sandbox says with what the database and the receivers say. The tests have a short day; ``python -m
-tests.soak`` has one of any length.
+``plan`` decides what to send. ``day`` sends it and kills workers while the sandbox reports. ``counts`` compares what
+the sandbox did with the rows and the signals. The integration tests run a short day. ``python -m tests.soak`` runs a
+day of any length.
 """

@@ -1,7 +1,7 @@
-"""``python -m tests.soak --messages 20000``: a day of any length, on the database that DATABASE_URL names.
+"""Run a day of any length on the database of DATABASE_URL: ``python -m tests.soak --messages 20000``.
 
-It makes a test database there, prints every count, and exits with 1 where one does not agree. ``tox -e soak`` runs it
-on PostgreSQL.
+The command creates a test database, prints every count, and exits with 1 if one does not agree. ``tox -e soak`` runs
+the command on PostgreSQL.
 """
 
 from __future__ import annotations
@@ -30,10 +30,14 @@ from tests.soak.plan import plan  # noqa: E402
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Prove that nothing is lost and nothing is written twice.")
-    parser.add_argument("--messages", type=int, default=20_000, metavar="N", help="a multiple of 100")
-    parser.add_argument("--kill-every", type=float, default=5.0, metavar="SECONDS", help="from one death to the next")
-    parser.add_argument("--seed", type=int, default=1, help="draws the order of the messages")
+    parser = argparse.ArgumentParser(description="Check that no report is lost and none is stored twice.")
+    parser.add_argument(
+        "--messages", type=int, default=20_000, metavar="N", help="the number of messages, a multiple of 100"
+    )
+    parser.add_argument(
+        "--kill-every", type=float, default=5.0, metavar="SECONDS", help="the time between two kills of a worker"
+    )
+    parser.add_argument("--seed", type=int, default=1, help="the seed for the order of the messages")
     options = parser.parse_args()
     planned = plan(options.messages, seed=options.seed)
     connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
@@ -44,21 +48,21 @@ def main() -> int:
             connection.close()
     finally:
         connection.creation.destroy_test_db(connection.settings_dict["NAME"], verbosity=0)
-    print(f"{connection.vendor}: {_figures(day)}\n")
-    print(f"     {'':<66} {'expected':>16} {'found':>8}", *lines, sep="\n")
+    print(f"{connection.vendor}: {_summary(day)}\n")
+    print(f"     {'':<66} {'expected':>16} {'actual':>8}", *lines, sep="\n")
     return 0 if all(line.agrees for line in lines) else 1
 
 
-def _figures(day: Day) -> str:
-    """Return what is not promised, but good to know."""
-    late = sum(attempt.error == TIME_OUT for attempt in day.attempts)
-    broken = sum(attempt.status is None for attempt in day.attempts) - late
+def _summary(day: Day) -> str:
+    """Return the counts of the day for which no value is expected."""
+    timed_out = sum(attempt.error == TIME_OUT for attempt in day.attempts)
+    cut_off = sum(attempt.status is None for attempt in day.attempts) - timed_out
     refused = sum(attempt.status not in {None, 200} for attempt in day.attempts)
-    again = sum(times > 1 for times in day.heard.values())
+    repeated = sum(times > 1 for times in day.signals.values())
     return (
-        f"{len(day.planned)} messages in {day.seconds:.0f} s, {len(day.attempts)} callbacks, of which {broken} "
-        f"were cut off, {late} not answered in time and {refused} not with 200; {len(day.deaths)} workers died; "
-        f"{again} signals came again"
+        f"{len(day.planned)} messages in {day.seconds:.0f} s; {len(day.attempts)} callbacks: {cut_off} cut off, "
+        f"{timed_out} timed out, {refused} answered with another status than 200; {len(day.killed)} workers killed; "
+        f"{repeated} signals repeated"
     )
 
 

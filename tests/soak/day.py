@@ -1,4 +1,4 @@
-"""The day itself: processes send, the sandbox tells, workers die and come again, and at the end somebody asks."""
+"""Run a day: processes send, the sandbox reports, workers are killed and restarted, and finally the poller runs."""
 
 from __future__ import annotations
 
@@ -25,66 +25,70 @@ from tests.soak.plan import Planned
 
 SENDERS = 2
 SECOND = timedelta(seconds=1)
-# Longer than any callback and its five retries take; a day on which so long nothing happens has come to a halt.
-HALT = 90.0  # seconds
-# So much is told between one death and the next, so that on a busy machine workers do more than come up and die.
-TOLD_BETWEEN_DEATHS = 20
-AN_HOUR = 3600.0
-# A report that a worker dispatched so long before its death was marked as dispatched, on a busy machine too.
+# Longer than a callback and its five retries take: without a callback for so long, the day fails.
+STALLED_AFTER = 90.0  # seconds
+# The callbacks answered between two kills. Without this limit, workers on a busy machine only start and are killed.
+CALLBACKS_BETWEEN_KILLS = 20
+AN_HOUR = 3600.0  # seconds
+# A report that a worker dispatched so long before it was killed is marked as dispatched, also on a busy machine.
 MARKED_WITHIN = 1.0  # seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Day:
-    """What is known of a day from outside.
+    """What a day did, as seen from outside the package.
 
     Attributes:
-        planned: what was to be sent.
-        messages: what the sandbox accepted.
-        attempts: the callbacks that it made.
-        deaths: the workers that were killed, by their process ids.
-        heard: how often each signal was heard for each report's primary key.
-        cut_short: the primary keys of the reports whose teller died before it must have noted that.
-        seconds: how long it took.
+        planned: the messages to send.
+        messages: the messages that the sandbox accepted.
+        attempts: the callback attempts of the sandbox.
+        killed: the process ids of the workers that were killed.
+        signals: the number of times that each signal was received, by signal name and primary key of the report.
+        cut_short: the primary keys of the reports that a worker dispatched shortly before it was killed, so that
+            it may not have marked them as dispatched.
+        seconds: the duration.
     """
 
     planned: Sequence[Planned]
     messages: Sequence[SandboxMessage]
     attempts: Sequence[CallbackAttempt]
-    deaths: Sequence[int]
-    heard: Counter[tuple[str, str]]
+    killed: Sequence[int]
+    signals: Counter[tuple[str, str]]
     cut_short: Collection[str]
     seconds: float
 
 
 def live(planned: Sequence[Planned], *, database: str, folder: Path, kill_every: float) -> Day:
-    """Send what is planned, have it told, kill a worker now and then, and finish what that has left undone.
+    """Send the planned messages, kill workers while the sandbox reports, and poll for the reports that are missing.
 
     Args:
-        planned: what to send.
+        planned: the messages to send.
         database: the ``DATABASE_URL`` of an empty database.
-        folder: where processes write.
-        kill_every: seconds from one death to the next.
+        folder: the directory for the files of the processes.
+        kill_every: the seconds between two kills.
     """
-    began = time.monotonic()
+    started = time.monotonic()
     with (
         Sandbox({"shop": "a-password"}, delay=0.2, retry_delay=2.0) as messente,
         Web(folder, database, messente=messente.url, preload=True) as web,
         ThreadPoolExecutor(SENDERS + 1) as pool,
     ):
         ended = threading.Event()
-        deaths = pool.submit(_kill, web, messente, every=kill_every, ended=ended)
+        killer = pool.submit(_kill_workers, web, messente, every=kill_every, ended=ended)
         try:
             shares = [planned[number::SENDERS] for number in range(SENDERS)]
-            lists = [[(message.recipient, message.stranger) for message in share] for share in shares]
-            senders = [pool.submit(_run, web, "send", told, folder / f"send-{n}") for n, told in enumerate(lists)]
-            strangers = [stranger for sender in senders for stranger in sender.result()]
-            _wait_until_told(messente)
+            inputs = [[(message.recipient, message.external) for message in share] for share in shares]
+            senders = [
+                pool.submit(_run_sender, web, "send", items, folder / f"send-{number}")
+                for number, items in enumerate(inputs)
+            ]
+            untracked = [message for sender in senders for message in sender.result()]
+            _wait_for_callbacks(messente)
         finally:
             ended.set()
-        died = deaths.result()
-        _run(web, "track", strangers, folder / "track")
-        # Time passes: what waits for another report is noted, and the leases of those who died run out.
+        killed = killer.result()
+        _run_sender(web, "track", untracked, folder / "track")
+        # Wait until dispatched reports are marked, then end the leases of the killed workers.
         time.sleep(MARKED_WITHIN)
         DeliveryReport.objects.undispatched().update(dispatch_due_at=timezone.now() - SECOND)
         web.manage("poll_dlrs", "--verbosity=0", timeout=AN_HOUR)
@@ -92,43 +96,43 @@ def live(planned: Sequence[Planned], *, database: str, folder: Path, kill_every:
             planned=planned,
             messages=messente.messages,
             attempts=messente.callbacks,
-            deaths=died,
-            heard=web.heard(),
-            cut_short=set().union(*(web.told_last(pid, MARKED_WITHIN) for pid in died)),
-            seconds=time.monotonic() - began,
+            killed=killed,
+            signals=web.count_signals(),
+            cut_short=set().union(*(web.last_signalled(pid, MARKED_WITHIN) for pid in killed)),
+            seconds=time.monotonic() - started,
         )
 
 
-def _run(web: Web, verb: str, told: Sequence[object], file: Path) -> list[tuple[str, str]]:
-    """Run the sender in a process of its own; return what it prints."""
-    file.write_text(json.dumps(told))
+def _run_sender(web: Web, verb: str, items: Sequence[object], file: Path) -> list[tuple[str, str]]:
+    """Run ``tests.soak.sender`` in a process of its own, and return the list that it prints."""
+    file.write_text(json.dumps(items))
     command = [sys.executable, "-m", "tests.soak.sender", verb, str(file)]
     sender = subprocess.run(
         command, cwd=ROOT, env=web.environment, capture_output=True, text=True, timeout=AN_HOUR, check=False
     )
     assert sender.returncode == 0, sender.stderr[-3000:]
-    left: list[tuple[str, str]] = json.loads(sender.stdout)
-    return left
+    untracked: list[tuple[str, str]] = json.loads(sender.stdout)
+    return untracked
 
 
-def _kill(web: Web, messente: Sandbox, *, every: float, ended: threading.Event) -> list[int]:
-    """Kill one worker after the other, while there is something to tell; return who has died."""
-    deaths: list[int] = []
-    while not ended.wait(every if deaths else 0):
-        wait_until(partial(_enough_is_told, messente, ended, seen=len(messente.callbacks)), timeout=AN_HOUR)
-        if not ended.is_set() and (killed := web.kill_a_worker()) is not None:
-            deaths.append(killed)
-    return deaths
+def _kill_workers(web: Web, messente: Sandbox, *, every: float, ended: threading.Event) -> list[int]:
+    """Kill one worker after another until ``ended`` is set, and return their process ids."""
+    killed: list[int] = []
+    while not ended.wait(every if killed else 0):
+        wait_until(partial(_has_enough_callbacks, messente, ended, seen=len(messente.callbacks)), timeout=AN_HOUR)
+        if not ended.is_set() and (pid := web.kill_a_worker()) is not None:
+            killed.append(pid)
+    return killed
 
 
-def _enough_is_told(messente: Sandbox, ended: threading.Event, *, seen: int) -> bool:
-    """Tell whether enough callbacks were answered 200 since so many had been made, or there are no more to come."""
-    return ended.is_set() or sum(told.ok for told in messente.callbacks[seen:]) >= TOLD_BETWEEN_DEATHS
+def _has_enough_callbacks(messente: Sandbox, ended: threading.Event, *, seen: int) -> bool:
+    """Return whether enough callbacks after the first ``seen`` were answered with 200, or ``ended`` is set."""
+    return ended.is_set() or sum(attempt.ok for attempt in messente.callbacks[seen:]) >= CALLBACKS_BETWEEN_KILLS
 
 
-def _wait_until_told(messente: Sandbox) -> None:
-    """Wait until all is told, however long that takes, as long as anything is told at all."""
-    told = -1
-    while not messente.wait_until_idle(HALT):
-        assert len(messente.callbacks) > told, "Nothing is told any more, but the sandbox is not idle."
-        told = len(messente.callbacks)
+def _wait_for_callbacks(messente: Sandbox) -> None:
+    """Wait until the sandbox is idle, without a limit as long as it sends callbacks."""
+    count = -1
+    while not messente.wait_until_idle(STALLED_AFTER):
+        assert len(messente.callbacks) > count, "The sandbox is not idle, but sends no more callbacks."
+        count = len(messente.callbacks)

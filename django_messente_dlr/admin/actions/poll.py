@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 MAX_POLLED = 100
 WORDS = {
     PollOutcome.FINAL: (_("Final"), "success"),
-    PollOutcome.STILL_PENDING: (_("Nothing final"), "quiet"),
+    PollOutcome.STILL_PENDING: (_("Still pending"), "quiet"),
     PollOutcome.UNRESOLVED: (_("Given up"), "warning"),
     PollOutcome.REFUSED: (_("Refused"), "error"),
-    PollOutcome.NOT_ASKED: (_("Not asked"), "warning"),
+    PollOutcome.NOT_ASKED: (_("Not polled"), "warning"),
 }
 
 
@@ -38,12 +38,12 @@ def poll_messages(
     if rows is None:
         return None
     results = [_to_action_result(result) for result in polling.poll_now(rows)]
-    return result_page(page, request, gettext("Polled now"), results)
+    return result_page(page, request, gettext("Poll results"), results)
 
 
 def _to_action_result(result: polling.PollResult) -> ActionResult:
     word, tone = WORDS[result.outcome]
     if result.error and result.outcome is PollOutcome.STILL_PENDING:
-        word, tone = _("No answer"), "error"
+        word, tone = _("No response"), "error"
     text = result.error or str(result.outcome.label)
     return ActionResult(message=result.message, tone=tone, word=str(word), text=text)

@@ -36,16 +36,16 @@ def why_not(message: SmsMessage) -> str:
     """Return why a message cannot be sent again, or "" if it can."""
     status = Status(message.status)
     if status.is_delivery:
-        return gettext("It reached its recipient.")
+        return gettext("The message reached its recipient.")
     if message.resent_at is not None:
-        return gettext("It was sent again already.")
+        return gettext("The message was already sent again.")
     if not (status.is_failure or status is Status.UNRESOLVED):
-        return gettext("It may still arrive.")
+        return gettext("The message may still arrive.")
     if message.channel != "sms":
-        return gettext("It was not an SMS.")
+        return gettext("The message is not an SMS.")
     if not message.text:
-        return gettext("Its text was not stored: set STORE_TEXT for messages to come.")
-    return "" if message.recipient else gettext("Its recipient is not known.")
+        return gettext("The text was not stored. Set STORE_TEXT to store the text of future messages.")
+    return "" if message.recipient else gettext("The recipient is unknown.")
 
 
 def send_messages_again(
@@ -122,9 +122,11 @@ def _send_one(message: SmsMessage) -> ActionResult:
         _release(message)
         return ActionResult(message=message, tone="error", word=gettext("Out of credits"), text=str(exc))
     except OutcomeUnknown as exc:
-        text = gettext("Messente did not answer: it may have been sent. Do not send it again; a report will tell.")
+        text = gettext(
+            "Messente did not respond, so the message may have been sent. Do not send it again; wait for a report."
+        )
         return ActionResult(
-            message=message, tone="warning", word=gettext("Not certain"), text=text, successor=exc.sms_message
+            message=message, tone="warning", word=gettext("Uncertain"), text=text, successor=exc.sms_message
         )
     except (MessenteError, ValueError, ImproperlyConfigured) as exc:
         new_row = getattr(exc, "sms_message", None)

@@ -1,4 +1,4 @@
-"""A browser, the example shop, and axe-core. Without them these tests are skipped: ``tox -e browser`` has them."""
+"""Start a browser and the example shop. Tests without a browser and axe-core are skipped: use ``tox -e browser``."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ POLICY = "default-src 'self'; img-src 'self' data:; base-uri 'self'; form-action
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if "AXE_CORE" in os.environ:
-        return  # the environment that is made for them: there, whatever is missing is an error
+        return  # in the tox environment for these tests, a missing program is an error
     skip = pytest.mark.skip(reason="needs chromium, Playwright and axe-core: tox -e browser")
     for item in items:
         if "browser" in item.path.parts:
@@ -44,7 +44,7 @@ def chromium() -> Iterator[Any]:
 
 @pytest.fixture(scope="session")
 def cookies(chromium: Any, shop: Shop) -> Any:
-    """Log in once; what the browser then has in its hand."""
+    """Log in once, and return the cookies and storage of the browser."""
     context = chromium.new_context()
     page = context.new_page()
     page.goto(f"{shop.url}/admin/")
@@ -58,49 +58,55 @@ def cookies(chromium: Any, shop: Shop) -> Any:
 
 
 class Visitor:
-    """A person with a browser, who hears every complaint that it makes."""
+    """A page of the browser, and the errors that the browser reports for it.
+
+    Attributes:
+        page: the Playwright page.
+        url: the URL of the shop.
+        errors: the messages of uncaught exceptions and of console errors.
+    """
 
     def __init__(self, page: Any, url: str) -> None:
         self.page = page
         self.url = url
-        self.complaints: list[str] = []
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("console", self._hear)
+        self.errors: list[str] = []
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("console", self._record_console)
 
-    def _hear(self, message: Any) -> None:
+    def _record_console(self, message: Any) -> None:
         if message.type == "error" and "favicon" not in str(message.location):
-            self.complaints.append(message.text)
+            self.errors.append(message.text)
 
     def open(self, path: str) -> None:
         """Open a page of the app's admin."""
         self.page.goto(f"{self.url}/admin/django_messente_dlr/{path}")
 
-    def is_as_it_should_be(self) -> None:
-        """Check the page for what axe-core finds serious, for complaints, and for what hangs over its edge."""
-        assert self.complaints == [], self.page.url
+    def check(self) -> None:
+        """Check that the page has no browser errors, no serious findings of axe-core and no horizontal overflow."""
+        assert self.errors == [], self.page.url
         self.page.evaluate(AXE.read_text(encoding="utf-8"))
-        found = self.page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+        result = self.page.evaluate("axe.run(document, {resultTypes: ['violations']})")
         serious = [
             (violation["id"], [node["html"][:200] for node in violation["nodes"]][:3])
-            for violation in found["violations"]
+            for violation in result["violations"]
             if violation["impact"] in {"serious", "critical"}
         ]
         assert serious == [], self.page.url
-        self.complaints.clear()  # axe-core tries styles of its own, which the policy refuses
-        self.fits()
+        self.errors.clear()  # axe-core adds inline styles, which the policy blocks with a console error
+        self.check_width()
 
-    def fits(self) -> None:
-        """Check that nothing hangs over the page's edge."""
-        wide = self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        assert wide <= 0, self.page.url
+    def check_width(self) -> None:
+        """Check that the content is not wider than the page."""
+        overflow = self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert overflow <= 0, self.page.url
 
 
 @pytest.fixture
 def visit(chromium: Any, cookies: Any, shop: Shop) -> Iterator[Any]:
-    """Return a function that lets a person in: (width, scheme, language) -> Visitor."""
+    """Return a function that opens a logged-in browser page: (width, scheme, language) -> Visitor."""
     contexts = []
 
-    def let_in(width: int = 1280, scheme: str = "light", language: str = "en") -> Visitor:
+    def open_visitor(width: int = 1280, scheme: str = "light", language: str = "en") -> Visitor:
         context = chromium.new_context(
             viewport={"width": width, "height": 900},
             color_scheme=scheme,
@@ -111,16 +117,16 @@ def visit(chromium: Any, cookies: Any, shop: Shop) -> Iterator[Any]:
         )
         contexts.append(context)
         page = context.new_page()
-        page.route(f"{shop.url}/admin/**", _under_policy)
+        page.route(f"{shop.url}/admin/**", _add_policy)
         return Visitor(page, shop.url)
 
-    yield let_in
+    yield open_visitor
     for context in contexts:
         context.close()
 
 
-def _under_policy(route: Any) -> None:
-    """Serve pages under a strict Content-Security-Policy, as a project may."""
+def _add_policy(route: Any) -> None:
+    """Add a strict Content-Security-Policy to each page, as a project may do."""
     if route.request.resource_type != "document" or route.request.method != "GET":
         route.continue_()
         return

@@ -1,4 +1,4 @@
-"""The example shop as a browser meets it: its demo's messages, a web server, and a local Messente to act on."""
+"""Run the example shop for a browser: the messages of its demo, a web server and a Messente sandbox."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ class Shop:
     """The running shop.
 
     Attributes:
-        url: its address, without the last slash.
-        database: its SQLite file.
+        url: the base URL, without the final slash.
+        database: the SQLite file.
     """
 
     url: str
     database: Path
 
     def execute(self, sql: str, *values: object) -> list[tuple[object, ...]]:
-        """Ask or change the database past everything."""
+        """Execute SQL on the database directly, and return the rows."""
         connection = sqlite3.connect(self.database, timeout=20)
         try:
             with connection:
@@ -43,7 +43,7 @@ class Shop:
 
 @contextmanager
 def open_shop(folder: Path) -> Iterator[Shop]:
-    """Play the demo, then serve what it left, with nobody who polls by himself."""
+    """Run the demo once, then serve its database. No poller runs, so only the admin polls."""
     site, sandbox = _free_port(), _free_port()
     database = folder / "shop.sqlite3"
     environment = {
@@ -51,7 +51,7 @@ def open_shop(folder: Path) -> Iterator[Shop]:
         "SHOP_DATABASE": str(database),
         "SHOP_URL": f"http://127.0.0.1:{site}",
         "SHOP_SANDBOX_URL": f"http://127.0.0.1:{sandbox}",
-        "SHOP_SECRET_KEY": "a key for this test alone, long enough for Django's own checks to be content",
+        "SHOP_SECRET_KEY": "a key for this test only, long enough to pass the deployment checks of Django",
         "DJANGO_SUPERUSER_PASSWORD": PASSWORD,
         "DJANGO_SETTINGS_MODULE": "config.settings",
         "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "example_project")]),
@@ -85,14 +85,14 @@ def _free_port() -> int:
 
 
 def _wait_for(port: int) -> None:
-    until = time.monotonic() + 60
+    deadline = time.monotonic() + 60
     while True:
         try:
             urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5).close()
         except urllib.error.HTTPError:
-            return  # it answers, which is all that is asked
+            return  # any HTTP response shows that the server is up
         except OSError:
-            if time.monotonic() > until:
+            if time.monotonic() > deadline:
                 raise
             time.sleep(0.1)
         else:

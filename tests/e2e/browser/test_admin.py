@@ -1,4 +1,4 @@
-"""The admin in a real browser, over what the example project's demo leaves."""
+"""The admin in a real browser, with the database that the demo of the example project creates."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ PAGES = [
 ]
 
 
-def choose(visitor: Visitor, action: str, recipient: str) -> None:
-    """Choose a message in the list by its recipient, and an action, and press «Go»."""
+def run_action(visitor: Visitor, action: str, recipient: str) -> None:
+    """Select a message in the list by its recipient, and run an action on it."""
     visitor.open(f"smsmessage/?q={recipient.replace('+', '%2B')}")
     visitor.page.check("#result_list tbody tr:first-child input.action-select")
     visitor.page.select_option("select[name=action]", action)
@@ -40,44 +40,44 @@ def choose(visitor: Visitor, action: str, recipient: str) -> None:
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (1280, "dark"), (400, "light")])
-def test_every_page_is_accessible_under_a_strict_policy(visit: Visit, width: int, scheme: str) -> None:
+def test_pages__accessible_under_strict_policy(visit: Visit, width: int, scheme: str) -> None:
     visitor = visit(width, scheme)
     for path in PAGES:
         visitor.open(path)
-        visitor.is_as_it_should_be()
+        visitor.check()
 
 
 @pytest.mark.parametrize("language", ["et", "ru", "lv", "de", "fr"])
-def test_longer_words_fit_too(visit: Visit, language: str) -> None:
+def test_pages__translated_texts_fit(visit: Visit, language: str) -> None:
     visitor = visit(400, language=language)
     for path in ("smsmessage/", "smsmessage/7/change/", "messagestatistics/"):
         visitor.open(path)
         assert visitor.page.get_attribute("html", "lang") == language
-        visitor.fits()
+        visitor.check_width()
 
 
-def test_the_page_of_every_message_is_as_it_should_be(visit: Visit, shop: Shop) -> None:
+def test_message_page__every_status(visit: Visit, shop: Shop) -> None:
     visitor = visit(400)
-    ones = shop.execute("SELECT MIN(id) FROM django_messente_dlr_smsmessage GROUP BY status, err IS NULL")
-    assert len(ones) > 5
-    for (pk,) in ones:
+    keys = shop.execute("SELECT MIN(id) FROM django_messente_dlr_smsmessage GROUP BY status, err IS NULL")
+    assert len(keys) > 5
+    for (pk,) in keys:
         visitor.open(f"smsmessage/{pk}/change/")
         assert visitor.page.locator(".messente-dlr-timeline > li").count() >= 1
-        visitor.is_as_it_should_be()
+        visitor.check()
 
 
-def test_a_number_is_found_however_it_is_typed(visit: Visit) -> None:
+def test_search__number_formats(visit: Visit) -> None:
     visitor = visit()
-    for typed in ("00 372 5550-0007", "37255500007", "+372 5550 0007"):
+    for number in ("00 372 5550-0007", "37255500007", "+372 5550 0007"):
         visitor.open("smsmessage/")
-        visitor.page.fill("#searchbar", typed)
+        visitor.page.fill("#searchbar", number)
         visitor.page.press("#searchbar", "Enter")
         visitor.page.wait_for_url("**q=**")
         assert visitor.page.locator("#result_list tbody tr").count() == 1
         assert "Sender name not allowed" in visitor.page.inner_text("#result_list")
 
 
-def test_the_way_from_the_list_to_the_answer_needs_no_mouse(visit: Visit) -> None:
+def test_message_list__keyboard_only(visit: Visit) -> None:
     visitor = visit()
     visitor.open("smsmessage/?cause=7")
     link = visitor.page.locator("#result_list tbody th a").first
@@ -91,81 +91,81 @@ def test_the_way_from_the_list_to_the_answer_needs_no_mouse(visit: Visit) -> Non
     assert "REJECTD" in visitor.page.inner_text(".messente-dlr-timeline details[open] pre")
 
 
-def test_the_chart_and_its_table_tell_the_same(visit: Visit) -> None:
+def test_statistics__chart_matches_table(visit: Visit) -> None:
     visitor = visit()
     visitor.open("messagestatistics/")
     page = visitor.page
-    drawn = page.locator(".messente-dlr-plot rect")
-    assert drawn.count() > 2
-    fills = {drawn.nth(place).evaluate("rect => getComputedStyle(rect).fill") for place in range(drawn.count())}
+    bars = page.locator(".messente-dlr-plot rect")
+    assert bars.count() > 2
+    fills = {bars.nth(index).evaluate("rect => getComputedStyle(rect).fill") for index in range(bars.count())}
     assert len(fills) > 2
     page.click("#messente-dlr-volume ~ div summary")
     numbers = page.locator("#messente-dlr-volume ~ div tbody td:last-child").all_inner_texts()
     assert str(sum(int(number) for number in numbers)) == page.locator(".messente-dlr-cards dd").first.inner_text()
 
 
-def test_poll_now_tells_what_came_of_each(visit: Visit) -> None:
+def test_poll_now__one_result_per_message(visit: Visit) -> None:
     visitor = visit()
     visitor.open("smsmessage/?status=pending")
     count = visitor.page.locator("#result_list tbody tr").count()
     visitor.page.check("#action-toggle")
     visitor.page.select_option("select[name=action]", "poll_now")
     visitor.page.click("button[name=index]")
-    visitor.page.wait_for_selector("h1:has-text('Polled now')")
-    visitor.page.wait_for_load_state()  # the heading is there before the last line is
+    visitor.page.wait_for_selector("h1:has-text('Poll results')")
+    visitor.page.wait_for_load_state()  # the heading is rendered before the last row
     assert visitor.page.locator("#content-main tbody tr").count() == count > 0
-    visitor.is_as_it_should_be()
+    visitor.check()
 
 
-def test_send_again_asks_first_and_sends_once(visit: Visit, shop: Shop) -> None:
+def test_resend__confirms_and_sends_once(visit: Visit, shop: Shop) -> None:
     count = "SELECT COUNT(*) FROM django_messente_dlr_smsmessage"
     before = shop.execute(count)[0][0]
     visitor = visit()
-    choose(visitor, "resend", "+37255500999")
+    run_action(visitor, "resend", "+37255500999")
     visitor.page.wait_for_selector("text=Messente charges for it.")
-    visitor.is_as_it_should_be()
+    visitor.check()
     assert shop.execute(count)[0][0] == before
     form = visitor.page.evaluate(
         "new URLSearchParams(new FormData(document.querySelector('#content-main form'))).toString()"
     )
     visitor.page.click("text=Yes, send")
     visitor.page.wait_for_selector("h1:has-text('Sent again')")
-    visitor.is_as_it_should_be()
+    visitor.check()
     assert shop.execute(count)[0][0] == int(str(before)) + 1
     again = """form => fetch(location.href, {
         method: "POST", body: form, headers: {"Content-Type": "application/x-www-form-urlencoded"},
-    }).then(answer => answer.text())"""
-    assert "It was sent again already." in visitor.page.evaluate(again, form)
+    }).then(response => response.text())"""
+    assert "The message was already sent again." in visitor.page.evaluate(again, form)
     assert shop.execute(count)[0][0] == int(str(before)) + 1
 
 
-def test_export_is_a_file(visit: Visit) -> None:
+def test_export__downloads_csv(visit: Visit) -> None:
     visitor = visit()
     with visitor.page.expect_download() as download:
-        choose(visitor, "export", "+37255500007")
+        run_action(visitor, "export", "+37255500007")
     text = download.value.path().read_text(encoding="utf-8-sig")
     assert download.value.suggested_filename.endswith(".csv")
     assert re.search(r"'\+37255500007,.*,rejected,REJECTD,7,Sender name not allowed", text)
 
 
-def test_signals_are_sent_again(visit: Visit) -> None:
+def test_send_signals_again__reports_count(visit: Visit) -> None:
     visitor = visit()
     visitor.open("deliveryreport/")
     visitor.page.check("#result_list tbody tr:first-child input.action-select")
     visitor.page.select_option("select[name=action]", "send_signals_again")
     visitor.page.click("button[name=index]")
     visitor.page.wait_for_selector("text=The signals of 1 report were sent again.")
-    visitor.is_as_it_should_be()
+    visitor.check()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_an_outage_shows_everywhere_until_the_hold_is_lifted(visit: Visit, shop: Shop, scheme: str) -> None:
+def test_credit_hold__shown_until_lifted(visit: Visit, shop: Shop, scheme: str) -> None:
     shop.execute("UPDATE django_messente_dlr_account SET credits_exhausted_at = '2026-01-01 00:00:00'")
     visitor = visit(400 if scheme == "dark" else 1280, scheme)
     for path in ("", "messagestatistics/", "smsmessage/", "account/1/change/"):
         visitor.open(path)
-        assert "«default» is out of credits." in visitor.page.inner_text(".messente-dlr-outage")
-        visitor.is_as_it_should_be()
+        assert "“default” is out of credits." in visitor.page.inner_text(".messente-dlr-outage")
+        visitor.check()
     visitor.open("account/")
     visitor.page.check("#result_list tbody tr:first-child input.action-select")
     visitor.page.select_option("select[name=action]", "lift_credit_hold")
@@ -174,21 +174,21 @@ def test_an_outage_shows_everywhere_until_the_hold_is_lifted(visit: Visit, shop:
     assert visitor.page.locator(".messente-dlr-outage").count() == 0
 
 
-def test_older_leads_on_where_there_are_more_than_a_page(visit: Visit, shop: Shop) -> None:
+def test_message_list__older_and_newer_page(visit: Visit, shop: Shop) -> None:
     columns: Any = (
         "account, recipient, sender, text, channel, status, rank, stat, error_text, metadata, created_at, poll_count"
     )
     shop.execute(
         f"INSERT INTO django_messente_dlr_smsmessage (omnimessage_id, {columns}) "
         f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 150) "
-        f"SELECT 'whole-' || i, {columns} FROM n, "
+        f"SELECT 'copy-' || i, {columns} FROM n, "
         f"(SELECT {columns} FROM django_messente_dlr_smsmessage ORDER BY id LIMIT 1)"
     )
     visitor = visit(400)
     visitor.open("smsmessage/")
     visitor.page.click("text=Older")
     visitor.page.wait_for_url("**p=older-**")
-    visitor.is_as_it_should_be()
+    visitor.check()
     visitor.page.click("text=Newer")
     visitor.page.wait_for_url("**p=newer-**")
     assert visitor.page.locator("#result_list tbody tr").count() == 100

@@ -43,7 +43,7 @@ def test_orders__sent_sms_with_its_status(client: Client, messente_sandbox: Sand
     ("phone", "sentence", "orders"),
     [
         ("unknown", "is not a phone number", 0),
-        ("+37255500211", "It was not sent. Messente answered «ERROR 111»", 1),
+        ("+37255500211", "It was not sent. Messente answered &quot;ERROR 111&quot;", 1),
         ("+37255500250", "Wait for a delivery report.", 1),
     ],
 )

@@ -1,1 +1,1 @@
-"""The Celery tasks with real brokers, worker processes and PostgreSQL: ``tox -e broker``."""
+"""Test the Celery tasks with brokers, worker processes and PostgreSQL: ``tox -e broker``."""

@@ -9,7 +9,7 @@ from celery import Celery
 
 django.setup()
 
-from django_messente_dlr.contrib import _jobs  # noqa: E402 - it has models
+from django_messente_dlr.contrib import _jobs  # noqa: E402 - it imports models
 
 _jobs.SHARE_SIZE = int(os.environ["BROKER_TEST_SHARE"])
 

@@ -1,4 +1,4 @@
-"""The settings of the worker processes: the database and the Messente of the test that started them."""
+"""Settings of the worker processes. The test passes its database and the URL of its fake Messente."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Four workers share what is pending; one is killed, one is told to end, and nothing is lost for that."""
+"""Four workers share the pending messages. One is killed and one is terminated, and no message is lost."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from django.utils import timezone
 from django_messente_dlr.models import PendingPoll, SmsMessage
 from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.polling.claims import RESERVE
-from tests.integration.broker.answering import Answering
+from tests.integration.broker.fake_messente import FakeMessente
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -34,7 +34,7 @@ MESSAGES = int(os.environ.get("BROKER_MESSAGES", "2000"))
 WORKERS, CONCURRENCY = 4, 4
 SHARE = MESSAGES // 40
 LEASE = 20.0
-PATIENCE = 60 + MESSAGES / 10  # seconds; on a quiet machine it takes a tenth of that
+PATIENCE = 60 + MESSAGES / 10  # seconds; an idle machine needs a tenth of this time
 
 BROKERS = {
     "redis": os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/15"),
@@ -44,15 +44,15 @@ BROKERS = {
 
 @pytest.fixture(params=BROKERS)
 def broker(request: pytest.FixtureRequest) -> str:
-    """The URL of a broker that listens; where none does, the test fails, because here it is what is tested."""
+    """Return the URL of a broker. Fail if it is not running, because these tests exist to test with it."""
     url = BROKERS[request.param]
     parts = urlsplit(url)
     try:
         socket.create_connection((str(parts.hostname), parts.port or 0), timeout=5).close()
     except OSError as exc:
         pytest.fail(
-            f"No {request.param} listens on {parts.hostname}:{parts.port} ({exc}). Start one (Debian and Ubuntu: "
-            "apt-get install redis-server rabbitmq-server), or say where one is by REDIS_URL or AMQP_URL."
+            f"{request.param} does not listen on {parts.hostname}:{parts.port} ({exc}). Start it (Debian and Ubuntu: "
+            "apt-get install redis-server rabbitmq-server), or set REDIS_URL or AMQP_URL."
         )
     if connection.vendor != "postgresql":
         pytest.fail("The workers need PostgreSQL. Run tox -e broker, or set DATABASE_URL.")
@@ -61,15 +61,15 @@ def broker(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def app(broker: str) -> Iterator[Celery]:
-    """A Celery app with a queue of its own, which is deleted afterwards."""
+    """Yield a Celery app with a new queue, which is deleted afterwards."""
     app = Celery("tests.integration.broker.sender", broker=broker, set_as_current=False)
     app.conf.task_default_queue = f"messente-dlr-test-{uuid.uuid4().hex}"
-    with app.connection_for_write() as messages:
+    with app.connection_for_write() as broker_connection:
         yield app
-        app.amqp.queues[app.conf.task_default_queue].bind(messages.default_channel).delete()
+        app.amqp.queues[app.conf.task_default_queue].bind(broker_connection.default_channel).delete()
 
 
-def start_worker(app: Celery, messente: Answering) -> subprocess.Popen[bytes]:
+def start_worker(app: Celery, messente: FakeMessente) -> subprocess.Popen[bytes]:
     environment = {
         **os.environ,
         "DJANGO_SETTINGS_MODULE": "tests.integration.broker.settings",
@@ -106,16 +106,16 @@ def stop(worker: subprocess.Popen[bytes]) -> None:
 
 
 def wait_for(condition: Callable[[], bool], app: Celery, *, alive: list[subprocess.Popen[bytes]]) -> None:
-    """Wait until a condition holds, having a poll begin every second meanwhile, as beat would every minute."""
+    """Wait until a condition is true. Start a poll every second, as beat does every minute."""
     deadline = time.monotonic() + PATIENCE
     while not condition():
-        assert all(worker.poll() is None for worker in alive), "a worker has ended by itself; see above"
+        assert all(worker.poll() is None for worker in alive), "a worker has ended; see its output above"
         assert time.monotonic() < deadline, f"{SmsMessage.objects.pending().count()} messages are still pending"
         app.send_task("django_messente_dlr.poll", expires=5)
         time.sleep(1)
 
 
-def enter_messages() -> None:
+def create_messages() -> None:
     now = timezone.now()
     messages = SmsMessage.objects.bulk_create(
         [
@@ -138,21 +138,21 @@ def enter_messages() -> None:
     )
 
 
-def test_all_messages_end_and_none_is_asked_about_twice_within_its_interval(app: Celery) -> None:
-    enter_messages()
-    with Answering() as messente, ExitStack() as cleanup:
+def test_poll__workers_share_messages_and_survive_a_kill(app: Celery) -> None:
+    create_messages()
+    with FakeMessente() as messente, ExitStack() as cleanup:
         workers = [start_worker(app, messente) for _ in range(WORKERS)]
         for worker in workers:
             cleanup.callback(stop, worker)
-        wait_for(lambda: messente.questions >= MESSAGES // 4, app, alive=workers)
+        wait_for(lambda: messente.request_count >= MESSAGES // 4, app, alive=workers)
         workers[0].kill()
-        wait_for(lambda: messente.questions >= MESSAGES // 2, app, alive=workers[1:])
+        wait_for(lambda: messente.request_count >= MESSAGES // 2, app, alive=workers[1:])
         workers[1].send_signal(signal.SIGTERM)
         assert workers[1].wait(timeout=120) == 0
         wait_for(lambda: not SmsMessage.objects.pending().exists(), app, alive=workers[2:])
     assert workers[0].returncode == -signal.SIGKILL
-    assert SmsMessage.objects.delivered().count() == MESSAGES == len(messente.asked)
-    again = [times for times in messente.asked.values() if len(times) > 1]
-    # Only what the killed worker was asking, or had been told and not written down yet.
-    assert len(again) <= 2 * CONCURRENCY
-    assert all(later - earlier >= LEASE / RESERVE for earlier, later in again)
+    assert SmsMessage.objects.delivered().count() == MESSAGES == len(messente.request_times)
+    repeated = [times for times in messente.request_times.values() if len(times) > 1]
+    # Only the killed worker's messages whose response was missing or not stored.
+    assert len(repeated) <= 2 * CONCURRENCY
+    assert all(later - earlier >= LEASE / RESERVE for earlier, later in repeated)

@@ -1,4 +1,4 @@
-"""Fixtures for what is proven with real processes."""
+"""Fixtures of the tests with several processes."""
 
 from __future__ import annotations
 
@@ -12,6 +12,6 @@ from tests.integration.processes.databases import shared
 
 @pytest.fixture
 def database(transactional_db: None, tmp_path: Path) -> Iterator[str]:
-    """The ``DATABASE_URL`` by which other processes open the test's database."""
+    """Yield the ``DATABASE_URL`` with which other processes open the test's database."""
     with shared(tmp_path) as url:
         yield url

@@ -1,4 +1,4 @@
-"""The tests' database as other processes can open it."""
+"""Make the test's database accessible to other processes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ SCHEMES = {"postgresql": "postgresql", "mysql": "mysql"}
 def shared(folder: Path) -> Iterator[str]:
     """Yield the ``DATABASE_URL`` of the test's database.
 
-    SQLite's is in the memory of this process alone, so that for a while the test works on a copy of it in a file.
+    The SQLite database is in the memory of this process. In the context, the test uses a copy in a file instead.
+
+    Args:
+        folder: the directory for the file.
     """
     memory: Any = connections["default"]
     if memory.vendor != "sqlite":
@@ -42,13 +45,13 @@ def shared(folder: Path) -> Iterator[str]:
 def url_of(
     settings: dict[str, Any], vendor: str, *, port: int | None = None, options: dict[str, Any] | None = None
 ) -> str:
-    """Return what `dj_database_url` reads as these settings.
+    """Return the URL that `dj_database_url` parses to these settings.
 
     Args:
-        settings: the database's settings.
-        vendor: Django's word for it.
-        port: a port of this machine to go to instead.
-        options: its ``OPTIONS`` there.
+        settings: the settings of the database.
+        vendor: the ``vendor`` of the connection.
+        port: a port on 127.0.0.1 to connect to instead of the host and port of the settings.
+        options: the ``OPTIONS`` to use with ``port``.
     """
     user = quote(settings["USER"]) + (f":{quote(settings['PASSWORD'])}" if settings["PASSWORD"] else "")
     if port is None:

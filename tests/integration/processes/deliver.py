@@ -1,4 +1,4 @@
-"""Calls every URL of a file, shuffled, as one of several processes: ``deliver.py file seed``; prints the statuses."""
+"""Request every URL of a file in random order, and print the number of each status: ``deliver.py file seed``."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def main() -> None:
         connection.request("GET", f"{parts.path}?{parts.query}")
         statuses[connection.getresponse().status] += 1
         connection.close()
-    print(json.dumps(statuses))  # noqa: T201 - that is what it is for
+    print(json.dumps(statuses))  # noqa: T201 - the test reads this output
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A TCP proxy before a database's server, which can go away, fall silent, and come back."""
+"""A TCP proxy in front of a database server. It simulates a server that is stopped, starting or stuck."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ Address = tuple[str, int] | str
 
 
 class Proxy:
-    """Passes bytes between its clients and a server; refuses them while it is away.
+    """Forward bytes between clients and a server. While the proxy is away, it refuses connections.
 
     Args:
-        upstream: the server: a host and a port, or the path of its Unix socket.
+        upstream: the host and port of the server, or the path of its Unix socket.
 
     Attributes:
-        port: where it listens.
-        tries: the connections that were made to it.
+        port: the port on which the proxy listens.
+        tries: the number of connections that clients have made.
     """
 
     def __init__(self, upstream: Address) -> None:
         self._upstream = upstream
         self._listener: socket.socket | None = None
-        self._open: set[socket.socket] = set()
+        self._sockets: set[socket.socket] = set()
         self._lock = threading.Lock()
-        self._turning_away = False
-        self._speaking = threading.Event()
-        self._speaking.set()
+        self._closes_new_connections = False
+        self._forwarding = threading.Event()
+        self._forwarding.set()
         self.port = self.tries = 0
 
     def __enter__(self) -> Self:
@@ -37,41 +37,41 @@ class Proxy:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.go_away()
         self.speak_again()
 
     def come_back(self) -> None:
-        """Listen, on the same port as before."""
-        self._turning_away = False
+        """Listen again, on the same port as before."""
+        self._closes_new_connections = False
         self._listener = socket.create_server(("127.0.0.1", self.port))
         self.port = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
 
     def go_away(self) -> None:
-        """Close every connection and refuse new ones, as a server does that is stopped."""
+        """Close every connection and refuse new ones, as a stopped server does."""
         listener, self._listener = self._listener, None
         if listener is not None:
             _close(listener)
         with self._lock:
-            for end in self._open:
-                _close(end)
-            self._open.clear()
+            for sock in self._sockets:
+                _close(sock)
+            self._sockets.clear()
 
     def turn_away(self) -> None:
-        """Close every connection, and each new one at once, as a server does that is just starting."""
+        """Close every connection, and each new one immediately, as a starting server does."""
         self.go_away()
         self.come_back()
-        self._turning_away = True
+        self._closes_new_connections = True
 
     def fall_silent(self) -> None:
-        """Keep every connection and take new ones, and let no byte through, as a server does that is stuck."""
-        self._speaking.clear()
+        """Keep every connection and accept new ones, but forward no bytes, as with a stuck server."""
+        self._forwarding.clear()
 
     def speak_again(self) -> None:
-        """Let through what has gathered meanwhile."""
-        self._speaking.set()
+        """Forward bytes again, and first those that were received in the meantime."""
+        self._forwarding.set()
 
     def _accept(self, listener: socket.socket) -> None:
         while True:
@@ -80,7 +80,7 @@ class Proxy:
             except OSError:
                 return
             self.tries += 1
-            if self._turning_away:
+            if self._closes_new_connections:
                 _close(client)
                 continue
             server = socket.socket(socket.AF_UNIX if isinstance(self._upstream, str) else socket.AF_INET)
@@ -90,22 +90,22 @@ class Proxy:
                     _close(client)
                     _close(server)
                     return
-                self._open |= {client, server}
+                self._sockets |= {client, server}
             for source, target in ((client, server), (server, client)):
-                threading.Thread(target=self._pass, args=(source, target), daemon=True).start()
+                threading.Thread(target=self._forward, args=(source, target), daemon=True).start()
 
-    def _pass(self, source: socket.socket, target: socket.socket) -> None:
+    def _forward(self, source: socket.socket, target: socket.socket) -> None:
         with suppress(OSError):
             while data := source.recv(65536):
-                self._speaking.wait()
+                self._forwarding.wait()
                 target.sendall(data)
         with self._lock:
-            for end in (source, target):
-                _close(end)
-                self._open.discard(end)
+            for sock in (source, target):
+                _close(sock)
+                self._sockets.discard(sock)
 
 
-def _close(end: socket.socket) -> None:
+def _close(sock: socket.socket) -> None:
     with suppress(OSError):
-        end.shutdown(socket.SHUT_RDWR)
-    end.close()
+        sock.shutdown(socket.SHUT_RDWR)
+    sock.close()

@@ -1,10 +1,10 @@
-"""The settings of a project that gunicorn serves, or a command runs in, while a test looks on from outside."""
+"""Settings of the project that gunicorn serves and in which commands run, in other processes than the test."""
 
 from __future__ import annotations
 
 import os
 
-from tests.settings import *  # noqa: F403 - the tests' own project, with a witness in it
+from tests.settings import *  # noqa: F403 - the project of the tests, with another app
 from tests.settings import DATABASES, INSTALLED_APPS, MESSENTE_DLR
 
 INSTALLED_APPS = [app for app in INSTALLED_APPS if app != "shop"] + ["tests.integration.processes.witness"]

@@ -1,4 +1,4 @@
-"""``kill -9`` at every step: what Messente brings again, and the sweep, leave nothing undone."""
+"""SIGKILL at every step of a callback: Messente's retry and the sweep complete the work."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ STEPS = [
     "before the commit",
     "between commit and dispatch",
     "in a receiver",
-    "before it is noted that the signals were sent",
+    "before marking as dispatched",
 ]
 DAY = timedelta(days=1)
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_a_worker_that_is_killed_loses_nothing(
+def test_callback__killed_worker_loses_no_report(
     database: str, messente_sandbox: Sandbox, settings: Any, tmp_path: Path, *, step: str
 ) -> None:
     with Web(tmp_path, database, messente=messente_sandbox.url, workers=2, die_at=step) as web:
@@ -39,33 +39,31 @@ def test_a_worker_that_is_killed_loses_nothing(
         message = send_sms("+37255500001", "A parcel")
         assert messente_sandbox.wait_until_idle(60)
         attempts = messente_sandbox.callbacks
-        assert not attempts[0].ok  # the worker died without an answer …
-        assert attempts[-1].ok  # … and another took the report when it was brought again
+        assert not attempts[0].ok  # the worker died without a response
+        assert attempts[-1].ok  # another worker stored the report when Messente sent it again
         report = DeliveryReport.objects.get()
         wait_until(lambda: DeliveryReport.objects.undispatched().count() == (0 if step == STEPS[0] else 1))
-        # Time passes: the lease of the process that died runs out.
+        # Simulate the end of the dead process's dispatch lease.
         DeliveryReport.objects.undispatched().update(dispatch_due_at=F("dispatch_due_at") - DAY)
         web.manage("poll_dlrs")
     message.refresh_from_db()
     assert (message.status, message.err) == ("failed", 1)
     assert not DeliveryReport.objects.undispatched().exists()
-    heard = web.heard()
-    assert {name for name, _ in heard} == {"dlr_received", "dlr_status_changed", "dlr_failed"}
-    assert {pk for _, pk in heard} == {str(report.pk)}
-    # Once where nobody had begun to send them; again where it is not known how far the dead process came.
-    assert max(heard.values()) == (1 if step in STEPS[:2] else 2)
+    counts = web.count_signals()
+    assert {name for name, _ in counts} == {"dlr_received", "dlr_status_changed", "dlr_failed"}
+    assert {pk for _, pk in counts} == {str(report.pk)}
+    # Once, if no process had started to send the signals. Twice, if the dead process may have sent some of them.
+    assert max(counts.values()) == (1 if step in STEPS[:2] else 2)
 
 
-def test_the_claims_of_a_killed_poller_run_out_and_are_taken_again(
-    database: str, messente_sandbox: Sandbox, tmp_path: Path
-) -> None:
+def test_poll_dlrs__claim_of_killed_poller_expires(database: str, messente_sandbox: Sandbox, tmp_path: Path) -> None:
     message = SmsMessageFactory.create(next_poll_at=timezone.now() - timedelta(minutes=1))
     with socket.create_server(("127.0.0.1", 0)) as silent:
         web = Web(tmp_path, database, messente=f"http://127.0.0.1:{silent.getsockname()[1]}")
         command = [sys.executable, "-m", "django", "poll_dlrs"]
         with subprocess.Popen(command, cwd=ROOT, env=web.environment, stderr=subprocess.DEVNULL) as poller:
-            question, _ = silent.accept()  # it has claimed the message, and asks
-            with question:
+            request, _ = silent.accept()  # the poller has claimed the message and polls
+            with request:
                 os.kill(poller.pid, signal.SIGKILL)
                 poller.wait(60)
         web.close()
@@ -78,12 +76,14 @@ def test_the_claims_of_a_killed_poller_run_out_and_are_taken_again(
     assert PendingPoll.objects.claim(10, now=now + lease + lease, lease=lease) == [message]
 
 
-def test_a_sweep_that_is_killed_is_done_by_the_next(database: str, tmp_path: Path) -> None:
+def test_poll_dlrs__next_sweep_completes_killed_sweep(database: str, tmp_path: Path) -> None:
     message = SmsMessageFactory.create()
     past = timezone.now() - timedelta(minutes=1)
-    told: dict[str, Any] = {"account": "default", "source": "callback", "received_at": past, "outcome": "advanced"}
     report = DeliveryReport.objects.create(
-        **told,
+        account="default",
+        source="callback",
+        received_at=past,
+        outcome="advanced",
         message=message,
         stat="DELIVRD",
         status="delivered",
@@ -94,17 +94,17 @@ def test_a_sweep_that_is_killed_is_done_by_the_next(database: str, tmp_path: Pat
     )
     web = Web(tmp_path, database, die_at="in a receiver")
     assert web.manage("poll_dlrs", check=False).returncode == -signal.SIGKILL
-    assert web.heard() == {("dlr_received", str(report.pk)): 1, ("dlr_status_changed", str(report.pk)): 1}
+    assert web.count_signals() == {("dlr_received", str(report.pk)): 1, ("dlr_status_changed", str(report.pk)): 1}
     web.manage("poll_dlrs")
-    assert ("dlr_delivered", str(report.pk)) not in web.heard()  # the dead sweep's claim still holds
+    assert ("dlr_delivered", str(report.pk)) not in web.count_signals()  # the lease of the dead sweep has not expired
     DeliveryReport.objects.update(dispatch_due_at=past)
     web.manage("poll_dlrs")
     web.close()
-    assert web.heard()["dlr_delivered", str(report.pk)] == 1
+    assert web.count_signals()["dlr_delivered", str(report.pk)] == 1
     assert not DeliveryReport.objects.undispatched().exists()
 
 
-def test_gunicorn_goes_on_with_a_new_worker(database: str, tmp_path: Path) -> None:
+def test_web__gunicorn_replaces_killed_worker(database: str, tmp_path: Path) -> None:
     with Web(tmp_path, database, workers=1) as web:
         first = web.workers
         web.kill_a_worker()

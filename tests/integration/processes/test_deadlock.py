@@ -1,4 +1,4 @@
-"""Deadlocks and locks that are made on purpose: whoever calls back gets 200, and its report is stored once."""
+"""Deadlocks and locks on purpose: the callback gets 200, and its report is stored once."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def report_of(message: SmsMessage) -> dict[str, Any]:
-    """The row of the report that `simulate_callback` brings, as another process would write it."""
-    told = parse_callback(f"sms_unique_id={message.sms_unique_id}&stat=DELIVRD")
+    """Return the fields of the report that `simulate_callback` sends, as another process would insert it."""
+    report = parse_callback(f"sms_unique_id={message.sms_unique_id}&stat=DELIVRD")
     now = timezone.now()
     return {
         "message": message,
@@ -35,43 +35,42 @@ def report_of(message: SmsMessage) -> dict[str, Any]:
         "received_at": now,
         "dispatched_at": now,
         "outcome": "advanced",
-        "fingerprint": told.fingerprint(message.account),
+        "fingerprint": report.fingerprint(message.account),
     }
 
 
-@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has one lock, so that nobody can hold another")
-@pytest.mark.parametrize("undone", [True, False], ids=["the other is undone", "the other is committed"])
-def test_a_callback_that_is_a_deadlocks_victim_is_answered_200_and_stored_once(
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has only one lock")
+@pytest.mark.parametrize("undone", [True, False], ids=["other rolls back", "other commits"])
+def test_callback__deadlock_victim_is_200_and_stored_once(
     undone: bool, each_path: str, dlr_signals: SignalLog
 ) -> None:
     message = SmsMessageFactory.create()
 
-    def write_the_report() -> None:
+    def insert_report() -> None:
         DeliveryReport.objects.create(**report_of(message))
 
-    def move_the_message() -> None:
-        wait_until_somebody_waits()  # the callback has the message, and waits for what becomes of its report
-        moved = {"status": Status.DELIVERED.value, "rank": Status.DELIVERED.rank}
-        SmsMessage.objects.filter(pk=message.pk).update(**moved)
+    def update_message() -> None:
+        wait_until_somebody_waits()  # the callback holds the message's row and waits for the other report
+        SmsMessage.objects.filter(pk=message.pk).update(status=Status.DELIVERED.value, rank=Status.DELIVERED.rank)
 
-    other = Other(write_the_report, move_the_message, undone=undone)
+    other = Other(insert_report, update_message, undone=undone)
     other.start()
     assert other.holds.wait(GENEROUS)
     other.may_go_on.set()
-    with contentions() as met:
+    with contentions() as errors:
         assert simulate_callback(message).status_code == 200
     other.finish()
-    assert ["deadlock" in str(error).lower() for error in met] == [True]
+    assert ["deadlock" in str(error).lower() for error in errors] == [True]
     report = DeliveryReport.objects.get(message=message)
     assert report.times_received == (1 if undone else 2)
     message.refresh_from_db()
     assert message.status == "delivered"
-    assert dlr_signals.names.count("dlr_delivered") == (1 if undone else 0)  # else the other tells of it
+    assert dlr_signals.names.count("dlr_delivered") == (1 if undone else 0)  # otherwise the other process sends it
     assert not DeliveryReport.objects.undispatched().exists()
 
 
-@pytest.mark.skipif(connection.vendor != "sqlite", reason="Servers have a lock for each row")
-def test_a_callback_that_sqlite_refuses_is_answered_200_once_the_other_writer_is_done(
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="Database servers lock single rows")
+def test_callback__sqlite_lock_is_retried_until_released(
     database: str, tmp_path: Path, dlr_signals: SignalLog
 ) -> None:
     message = SmsMessageFactory.create()
@@ -80,14 +79,14 @@ def test_a_callback_that_sqlite_refuses_is_answered_200_once_the_other_writer_is
     other = sqlite3.connect(tmp_path / "db.sqlite3", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
 
-    def let_go(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-        if len(met) == 3:
+    def release_lock(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if len(errors) == 3:
             other.rollback()
         return execute(sql, params, many, context)
 
-    with contentions() as met, connection.execute_wrapper(let_go):
+    with contentions() as errors, connection.execute_wrapper(release_lock):
         assert simulate_callback(message).status_code == 200
     other.close()
-    assert [str(error) for error in met] == ["database is locked"] * 3
+    assert [str(error) for error in errors] == ["database is locked"] * 3
     assert DeliveryReport.objects.get().times_received == 1
     assert dlr_signals.names == ["dlr_received", "dlr_status_changed", "dlr_delivered"]

@@ -1,4 +1,4 @@
-"""What operators do while reports arrive: deployments, and restarts of the database under a poller that watches."""
+"""Operations while reports arrive: deployments, and restarts of the database during ``poll_dlrs --watch``."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ from tests.integration.processes.web import ROOT, Web, wait_until
 SECOND = timedelta(seconds=1)
 
 
-def let_time_pass() -> None:
-    """Leases run out."""
+def expire_leases() -> None:
+    """Set the due times of polls and dispatches to the past, as if their leases had expired."""
     PendingPoll.objects.update(due_at=timezone.now() - SECOND)
     DeliveryReport.objects.undispatched().update(dispatch_due_at=timezone.now() - SECOND)
 
 
 def wait_for_more(count: Callable[[], int], more: int) -> None:
-    """Wait until there are so many more."""
+    """Wait until a count has grown by ``more``."""
     before = count()
     wait_until(lambda: count() >= before + more)
 
 
-def test_deployments_lose_no_report(database: str, settings: Any, tmp_path: Path) -> None:
+def test_deployment__loses_no_report(database: str, settings: Any, tmp_path: Path) -> None:
     with (
         Sandbox({"shop": "a-password"}, delay=0.5) as messente,
         Web(tmp_path, database, messente=messente.url, workers=2) as web,
@@ -52,23 +52,23 @@ def test_deployments_lose_no_report(database: str, settings: Any, tmp_path: Path
             if number % 20 == 10:
                 web.reload()
         assert messente.wait_until_idle(120)
-        let_time_pass()
+        expire_leases()
         web.manage("poll_dlrs")
-    # Until the new workers are up nobody answers; what that makes Messente wait too long for, it brings again.
-    answered = {(attempt.message.message_id, attempt.step.stat) for attempt in messente.callbacks if attempt.ok}
-    assert len(answered) == DeliveryReport.objects.count() == 80
+    # No worker responds until the new ones have started. Messente sends a callback again that timed out.
+    received = {(attempt.message.message_id, attempt.step.stat) for attempt in messente.callbacks if attempt.ok}
+    assert len(received) == DeliveryReport.objects.count() == 80
     assert set(SmsMessage.objects.values_list("status", flat=True)) == {"delivered"}
     assert not DeliveryReport.objects.undispatched().exists()
-    assert {name for name, _ in web.heard()} == {"dlr_received", "dlr_status_changed", "dlr_delivered"}
-    assert len(web.heard()) == 80 + 40 + 40
+    assert {name for name, _ in web.count_signals()} == {"dlr_received", "dlr_status_changed", "dlr_delivered"}
+    assert len(web.count_signals()) == 80 + 40 + 40
 
 
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has no server that could be restarted")
-def test_a_poller_that_watches_goes_on_after_the_database_was_away(
+def test_poll_dlrs_watch__continues_after_database_outage(
     database: str, settings: Any, messente_sandbox: Sandbox, tmp_path: Path
 ) -> None:
     messages = [send_sms(f"+3725550{number:02}141", "A parcel") for number in range(30)]
-    let_time_pass()
+    expire_leases()
     with Proxy(upstream()) as proxy:
         url = url_of(connection.settings_dict, connection.vendor, port=proxy.port)
         web = Web(tmp_path, url, messente=messente_sandbox.url)
@@ -79,13 +79,13 @@ def test_a_poller_that_watches_goes_on_after_the_database_was_away(
                 proxy.go_away()
                 wait_for_more(lambda: web.log.read_text().count("the next run tries again"), 2)
                 proxy.come_back()
-                let_time_pass()
+                expire_leases()
             wait_until(lambda: SmsMessage.objects.delivered().count() == len(messages))
-            let_time_pass()
+            expire_leases()
             wait_until(lambda: not DeliveryReport.objects.undispatched().exists())
             poller.send_signal(signal.SIGTERM)
             assert poller.wait(30) == 0
         web.close()
     assert DeliveryReport.objects.filter(source="poll", outcome="advanced").count() == len(messages)
-    delivered = {report for name, report in web.heard() if name == "dlr_delivered"}
+    delivered = {report for name, report in web.count_signals() if name == "dlr_delivered"}
     assert len(delivered) == len(messages)

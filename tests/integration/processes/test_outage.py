@@ -1,4 +1,4 @@
-"""The database goes away and returns: 503 meanwhile, and nothing is lost."""
+"""Outages of the database: callbacks get 503 until it is available again, and no report is lost."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.integration.processes.web import Web, wait_until
 
 
 def upstream() -> Address:
-    """Where the database's server listens."""
+    """Return the address on which the database server listens."""
     settings = connection.settings_dict
     options: dict[str, str] = settings["OPTIONS"]
     if connection.vendor == "mysql":
@@ -33,7 +33,7 @@ def upstream() -> Address:
 
 
 def status(web: Web, message: SmsMessage, stat: str) -> int:
-    """Deliver a report, as patiently as Messente: it waits 10 s for an answer."""
+    """Send a callback and return the response's status. Like Messente, wait at most 10 s for the response."""
     path = message.callback_url.removeprefix("https://shop.example.com").removeprefix(web.url)
     try:
         with urlopen(f"{web.url}{path}?sms_unique_id={message.sms_unique_id}&stat={stat}", timeout=10) as response:
@@ -45,7 +45,7 @@ def status(web: Web, message: SmsMessage, stat: str) -> int:
 
 @contextmanager
 def outage(tmp_path: Path, *, conn_max_age: int, **options: Any) -> Iterator[tuple[Proxy, Web]]:
-    """Have a server of ours with one worker whose database can be made to go away."""
+    """Serve a project with one worker, and with a proxy between it and its database."""
     with Proxy(upstream()) as proxy:
         url = url_of(connection.settings_dict, connection.vendor, port=proxy.port, **options)
         with Web(tmp_path, url, workers=1, conn_max_age=conn_max_age) as web:
@@ -55,13 +55,11 @@ def outage(tmp_path: Path, *, conn_max_age: int, **options: Any) -> Iterator[tup
 @pytest.fixture(autouse=True)
 def _needs_a_server(transactional_db: None) -> None:
     if connection.vendor == "sqlite":
-        pytest.skip("SQLite has no server that could go away")
+        pytest.skip("SQLite has no server")
 
 
 @pytest.mark.parametrize("conn_max_age", [0, 600])
-def test_reports_get_503_while_the_database_is_away_and_are_stored_when_they_come_again(
-    conn_max_age: int, database: str, tmp_path: Path
-) -> None:
+def test_outage__503_until_database_returns(conn_max_age: int, database: str, tmp_path: Path) -> None:
     messages = SmsMessageFactory.create_batch(6)
     with outage(tmp_path, conn_max_age=conn_max_age) as (proxy, web):
         assert [status(web, message, "ACCEPTD") for message in messages] == [200] * 6
@@ -69,7 +67,7 @@ def test_reports_get_503_while_the_database_is_away_and_are_stored_when_they_com
         assert [status(web, message, "DELIVRD") for message in messages] == [503] * 6
         assert not DeliveryReport.objects.filter(stat="DELIVRD").exists()
         proxy.come_back()
-        # The very first: a connection that is kept and stale costs no report its try.
+        # The first attempt succeeds: a persistent connection that is stale loses no callback.
         assert [status(web, message, "DELIVRD") for message in messages] == [200] * 6
         proxy.go_away()
         proxy.come_back()
@@ -78,17 +76,15 @@ def test_reports_get_503_while_the_database_is_away_and_are_stored_when_they_com
     assert set(DeliveryReport.objects.values_list("times_received", flat=True)) == {1}
     assert set(SmsMessage.objects.values_list("status", flat=True)) == {"seen"}
     assert not DeliveryReport.objects.undispatched().exists()
-    assert set(web.heard().values()) == {1}
+    assert set(web.count_signals().values()) == {1}
 
 
 @pytest.mark.parametrize("conn_max_age", [0, 600])
-def test_a_server_that_turns_us_away_is_tried_once_for_each_report(
-    conn_max_age: int, database: str, tmp_path: Path
-) -> None:
-    """So the answer takes no longer than the try: nothing is tried again, and nothing waited for."""
+def test_outage__starting_server_is_tried_once_per_report(conn_max_age: int, database: str, tmp_path: Path) -> None:
+    """The response takes no longer than one connection attempt, because no attempt is repeated."""
     messages = SmsMessageFactory.create_batch(6)
     with outage(tmp_path, conn_max_age=conn_max_age) as (proxy, web):
-        # Both threads have a connection, or have had one.
+        # After these callbacks both threads have opened a connection.
         assert [status(web, message, "ACCEPTD") for message in messages] == [200] * 6
         proxy.turn_away()
         assert [status(web, message, "DELIVRD") for message in messages] == [503] * 6
@@ -100,37 +96,35 @@ def test_a_server_that_turns_us_away_is_tried_once_for_each_report(
         assert [status(web, message, "DELIVRD") for message in messages] == [200] * 6
 
 
-# As the README has them.
-PATIENT = {
+# The timeouts that the README recommends.
+TIMEOUTS = {
     "postgresql": {"connect_timeout": 2, "tcp_user_timeout": 5000},
     "mysql": {"connect_timeout": 1, "read_timeout": 5, "write_timeout": 5},
 }
 
 
 @pytest.mark.parametrize("conn_max_age", [0, 600])
-def test_a_server_that_falls_silent_is_given_up_before_messente_gives_us_up(
+def test_outage__stuck_server_is_503_before_messente_times_out(
     conn_max_age: int, database: str, tmp_path: Path
 ) -> None:
     if connection.vendor == "postgresql" and conn_max_age:
-        pytest.skip("A server that is stuck and keeps a connection is waited for: the README says what ends that")
+        pytest.skip("Only operating system settings end a wait on an open connection: see the README")
     messages = SmsMessageFactory.create_batch(2)
-    with outage(tmp_path, conn_max_age=conn_max_age, options=PATIENT[connection.vendor]) as (proxy, web):
+    with outage(tmp_path, conn_max_age=conn_max_age, options=TIMEOUTS[connection.vendor]) as (proxy, web):
         assert [status(web, message, "ACCEPTD") for message in messages] == [200] * 2
         proxy.fall_silent()
         assert [status(web, message, "DELIVRD") for message in messages] == [503] * 2
         proxy.speak_again()
         assert [status(web, message, "DELIVRD") for message in messages] == [200] * 2
-    # What is written in one round trip may have been written before the server fell silent: it then has come twice.
-    told = DeliveryReport.objects.values_list("stat", "times_received")
-    assert sorted(stat for stat, _ in told) == ["ACCEPTD", "ACCEPTD", "DELIVRD", "DELIVRD"]
-    assert all(times_received == 1 or (stat == "DELIVRD" and times_received == 2) for stat, times_received in told)
+    # A report that one round trip writes may be stored before the server is stuck. Its retry is then a duplicate.
+    stored = DeliveryReport.objects.values_list("stat", "times_received")
+    assert sorted(stat for stat, _ in stored) == ["ACCEPTD", "ACCEPTD", "DELIVRD", "DELIVRD"]
+    assert all(times_received == 1 or (stat == "DELIVRD" and times_received == 2) for stat, times_received in stored)
     assert set(SmsMessage.objects.values_list("status", flat=True)) == {"delivered"}
 
 
-def test_what_messente_tells_during_an_outage_is_all_recorded_after_its_retries(
-    database: str, settings: Any, tmp_path: Path
-) -> None:
-    # Its five retries outlast the outage also where sending takes its time.
+def test_outage__retries_of_messente_record_all_reports(database: str, settings: Any, tmp_path: Path) -> None:
+    # With this delay the five retries take longer than the outage, even if sending is slow.
     with Sandbox({"shop": "a-password"}, retry_delay=6) as messente_sandbox, Proxy(upstream()) as proxy:
         url = url_of(connection.settings_dict, connection.vendor, port=proxy.port)
         with Web(tmp_path, url, messente=messente_sandbox.url) as web:
@@ -149,4 +143,4 @@ def test_what_messente_tells_during_an_outage_is_all_recorded_after_its_retries(
             message.refresh_from_db()
         assert {message.status for message in messages} == {"delivered"}
         assert not DeliveryReport.objects.undispatched().exists()
-        assert set(web.heard().values()) == {1}
+        assert set(web.count_signals().values()) == {1}

@@ -1,4 +1,4 @@
-"""The served project: gunicorn with several workers on a socket of the test's, and commands beside it."""
+"""Serve a project with gunicorn on a socket of the test, and run management commands with the same settings."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from urllib.request import urlopen
 
 ROOT = Path(__file__).resolve().parents[3]
 PATH = (ROOT, ROOT / "example_project")
-NOBODY = "http://127.0.0.1:9"
+UNUSED_URL = "http://127.0.0.1:9"
 
 
 class Web:
-    """A project that is served by real processes.
+    """A project that gunicorn serves in several processes.
 
     Args:
-        folder: where what it hears and logs is written.
-        database: its ``DATABASE_URL``.
+        folder: the directory for the signals that receivers record, and for the log.
+        database: the ``DATABASE_URL``.
         messente: the base URL of the SMS API.
-        workers: gunicorn's worker processes, each with two threads.
-        conn_max_age: seconds for which a connection to the database is kept.
-        die_at: the step at which one worker dies, once; see the witness.
-        preload: whether the project is imported once, so that a new worker is there at once.
+        workers: the number of gunicorn's worker processes, each with two threads.
+        conn_max_age: seconds for which a database connection is kept open.
+        die_at: the step at which one process kills itself, once; see `witness.signal_log`.
+        preload: whether gunicorn imports the project once, so that a new worker starts immediately.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class Web:
         folder: Path,
         database: str,
         *,
-        messente: str = NOBODY,
+        messente: str = UNUSED_URL,
         workers: int = 3,
         conn_max_age: int = 60,
         die_at: str = "",
@@ -95,12 +95,12 @@ class Web:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.stop()
 
     def stop(self) -> None:
-        """End gunicorn and its workers."""
+        """Stop gunicorn and its workers."""
         assert self._gunicorn is not None
         self._gunicorn.terminate()
         try:
@@ -111,35 +111,35 @@ class Web:
         self.close()
 
     def close(self) -> None:
-        """Give the address back, where nothing was served."""
+        """Close the socket. Call it if gunicorn was not started."""
         self._socket.close()
 
     def _is_up(self) -> bool:
         assert self._gunicorn is not None
         assert self._gunicorn.poll() is None, self.log.read_text()
-        # The socket listens already: a request waits until a worker has come up.
+        # The socket already listens, so a request waits until a worker has started.
         with suppress(OSError), urlopen(f"{self.url}/admin/login/", timeout=5) as response:
             return bool(response.status == 200)
         return False
 
     @property
     def workers(self) -> list[int]:
-        """The process ids of the workers that are running."""
+        """Return the process ids of the running workers."""
         assert self._gunicorn is not None
         children = Path(f"/proc/{self._gunicorn.pid}/task/{self._gunicorn.pid}/children")
         return [int(pid) for pid in children.read_text().split()]
 
     def reload(self) -> None:
-        """Have gunicorn start new workers and let the old ones end, as a deployment does; wait until that is done."""
+        """Make gunicorn replace its workers, as a deployment does, and wait until the old ones have ended."""
         assert self._gunicorn is not None
-        old = set(self.workers)
+        old_workers = set(self.workers)
         os.kill(self._gunicorn.pid, signal.SIGHUP)
-        wait_until(lambda: len(self.workers) == self._workers and not old & set(self.workers))
+        wait_until(lambda: len(self.workers) == self._workers and not old_workers & set(self.workers))
 
     def kill_a_worker(self) -> int | None:
-        """Have the oldest worker die as by ``kill -9``; return its process id once it is dead, None if there is none.
+        """Kill the oldest worker with SIGKILL, wait until it is dead, and return its process id or None.
 
-        gunicorn starts another.
+        None means that no worker was running. gunicorn starts another worker.
         """
         pid = next(iter(self.workers), None)
         if pid is not None:
@@ -148,28 +148,33 @@ class Web:
         return pid
 
     def manage(self, *arguments: str, check: bool = True, timeout: float = 300.0) -> subprocess.CompletedProcess[str]:
-        """Run a management command in a process of its own."""
+        """Run a management command in a new process."""
         command = [sys.executable, "-m", "django", *arguments]
         return subprocess.run(
             command, cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=timeout, check=check
         )
 
-    def heard(self) -> Counter[tuple[str, str]]:
-        """What receivers have heard so far: how often each signal for each report's primary key."""
-        return Counter((name, report) for name, report, *_ in self._told())
+    def count_signals(self) -> Counter[tuple[str, str]]:
+        """Return how often receivers were called so far, by signal name and the primary key of the report."""
+        return Counter((name, report) for name, report, *_ in self._signals())
 
-    def told_last(self, pid: int, within: float) -> set[str]:
-        """The primary keys of the reports that a process has told of within its last seconds of telling."""
-        told = [(report, float(at)) for _, report, _, teller, at in self._told() if teller == str(pid)]
-        return {report for report, at in told if told[-1][1] - at <= within}
+    def last_signalled(self, pid: int, within: float) -> set[str]:
+        """Return the primary keys of the reports whose signals a process sent last.
 
-    def _told(self) -> Iterator[list[str]]:
+        Args:
+            pid: the id of the process.
+            within: seconds before the last signal of the process.
+        """
+        times = [(report, float(sent_at)) for _, report, _, sender, sent_at in self._signals() if sender == str(pid)]
+        return {report for report, sent_at in times if times[-1][1] - sent_at <= within}
+
+    def _signals(self) -> Iterator[list[str]]:
         return map(str.split, self.witness.read_text().splitlines())
 
 
 def wait_until(condition: Callable[[], bool], *, timeout: float = 60.0) -> None:
-    """Wait until a condition holds; fail if it does not within a generous time."""
-    ends = time.monotonic() + timeout
+    """Wait until a condition is true. Fail after ``timeout`` seconds."""
+    deadline = time.monotonic() + timeout
     while not condition():
-        assert time.monotonic() < ends, "It did not come about."
+        assert time.monotonic() < deadline, "The condition did not become true in time."
         time.sleep(0.05)

@@ -1,4 +1,4 @@
-"""The tests' project as a WSGI application within a test: on the test's own connection."""
+"""Run the tests' project as a WSGI application on the test's database connection."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from tests.security.wsgi import one_connection
 
 
 class Application:
-    """Django's own handler.
+    """Django's WSGI handler.
 
-    Args:
-        headers: returns further headers of a request, from its environ; None for none.
+    Attributes:
+        prepare: a function that changes the environ of each request before it is handled.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""The REST API keeps what drf-spectacular says of it, to whomever asks."""
+"""The REST API conforms to the OpenAPI document of drf-spectacular, for permitted and other users."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from tests.integration.schema.app import Application
 
 schemathesis = pytest.importorskip("schemathesis", reason="needs schemathesis: tox -e schema")
 
-from schemathesis.checks import CHECKS, load_all_checks  # noqa: E402 - there only where schemathesis is
+from schemathesis.checks import CHECKS, load_all_checks  # noqa: E402 - needs schemathesis
 
 load_all_checks()
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.urls("tests.unit.api.urls")]
 
 
-def described() -> dict[str, Any]:
-    """Return the document that a project's spectacular makes of the API."""
+def openapi_document() -> dict[str, Any]:
+    """Return the OpenAPI document that drf-spectacular generates in a project."""
     generator: Any = SchemaGenerator
     with mock.patch.object(MessageViewSet, "schema", AutoSchema()):
         document: dict[str, Any] = generator(urlconf="tests.unit.api.urls").get_schema(request=None, public=True)
@@ -37,10 +37,10 @@ def described() -> dict[str, Any]:
 
 
 application = Application()
-schema = schemathesis.openapi.from_dict(described())
+schema = schemathesis.openapi.from_dict(openapi_document())
 schema.app = application
-# All are let in, whatever they show; spectacular says nothing of refusals where nobody tells it to; DRF passes over a
-# page_size that is none; and not every text is a cause, or a cursor.
+# `prepare` authenticates every request, so ignored_auth fails. drf-spectacular documents no status of rejections. DRF
+# ignores an invalid page_size. Not every string that the document permits is a cause or a cursor.
 EXCLUDED = [
     CHECKS.get_one(name)
     for name in ("ignored_auth", "status_code_conformance", "negative_data_rejection", "positive_data_acceptance")
@@ -48,8 +48,8 @@ EXCLUDED = [
 unhurried = settings(deadline=None, suppress_health_check=list(HealthCheck))
 
 
-def present(environ: dict[str, Any], *, cookie: str) -> None:
-    """Show who asks by a session alone: Django REST framework's own way to read a password dies of a NUL in one."""
+def authenticate(environ: dict[str, Any], *, cookie: str) -> None:
+    """Authenticate a request by its session only. DRF's basic authentication fails for a password with NUL."""
     environ.pop("HTTP_AUTHORIZATION", None)
     environ["HTTP_COOKIE"] = cookie
 
@@ -61,25 +61,25 @@ def _rows() -> Iterator[None]:
     SmsMessageFactory.create(pk=2, queued=True)
     client = Client()
     client.force_login(User.objects.create_superuser("reader"))
-    application.prepare = partial(present, cookie=f"sessionid={client.cookies['sessionid'].value}")
+    application.prepare = partial(authenticate, cookie=f"sessionid={client.cookies['sessionid'].value}")
     yield
     application.prepare = lambda environ: None
 
 
 @schema.parametrize()
 @unhurried
-def test_who_may_read_is_answered_as_the_document_says(case: Any) -> None:
+def test_api__response_conforms_for_reader(case: Any) -> None:
     before = list(SmsMessage.objects.order_by("pk").values())
     response = case.call_and_validate(excluded_checks=EXCLUDED)
-    # Without a CSRF token a method that could change something is refused before it is looked at.
+    # Without a CSRF token an unsafe method is rejected before the view runs.
     assert response.status_code in ({200, 400, 404, 405} if case.method in SAFE_METHODS else {403, 405})
     assert list(SmsMessage.objects.order_by("pk").values()) == before
 
 
 @schema.parametrize()
 @unhurried
-def test_who_may_not_read_reads_nothing(case: Any) -> None:
-    application.prepare = partial(present, cookie="")
+def test_api__returns_nothing_without_permission(case: Any) -> None:
+    application.prepare = partial(authenticate, cookie="")
     response = case.call()
     assert response.status_code in {401, 403, 404, 405}
     assert b"sms_unique_id" not in response.content

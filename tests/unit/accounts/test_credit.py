@@ -1,4 +1,4 @@
-"""The credit hold: once an outage, and it ends by itself when there is credit."""
+"""The credit hold: one per outage, which ends automatically when there is credit."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from django_messente_dlr.testing.signals import SignalLog
 
 pytestmark = pytest.mark.django_db(transaction=True)
 NUMBER = "+37255500000"
-BROKE = ("REJECTD", 4)
+NO_CREDIT = ("REJECTD", 4)
 
 
 def exhaust(*, sent_at: datetime | None = None, **attributes: Any) -> None:
-    """Have Messente report that a message failed for want of credit."""
+    """Send a callback with the failure of a message for lack of credit."""
     times = {"created_at": sent_at} if sent_at else {}
-    assert simulate_callback(SmsMessageFactory.create(**times, **attributes), *BROKE).status_code == 200
+    assert simulate_callback(SmsMessageFactory.create(**times, **attributes), *NO_CREDIT).status_code == 200
 
 
-def test_the_hold_begins_once_an_outage_however_many_messages_fail(dlr_signals: SignalLog) -> None:
+def test_hold__starts_once_per_outage(dlr_signals: SignalLog) -> None:
     for _ in range(3):
         exhaust()
     assert accounts.is_held("default")
@@ -39,7 +39,7 @@ def test_the_hold_begins_once_an_outage_however_many_messages_fail(dlr_signals: 
         send_sms(NUMBER, "Hello")
 
 
-def test_accounts_are_held_one_by_one(dlr_signals: SignalLog) -> None:
+def test_hold__is_per_account(dlr_signals: SignalLog) -> None:
     exhaust()
     exhaust(account="marketing")
     assert [arguments["account"] for name, arguments in dlr_signals if name == "credits_exhausted"] == [
@@ -48,17 +48,17 @@ def test_accounts_are_held_one_by_one(dlr_signals: SignalLog) -> None:
     ]
 
 
-def test_a_cause_that_becomes_known_later_begins_the_hold_too(dlr_signals: SignalLog) -> None:
+def test_hold__starts_when_the_cause_comes_later(dlr_signals: SignalLog) -> None:
     message = SmsMessageFactory.create()
     simulate_callback(message, "REJECTD")
     assert not accounts.is_held("default")
-    simulate_callback(message, *BROKE)
+    simulate_callback(message, *NO_CREDIT)
     assert accounts.is_held("default")
     assert dlr_signals.names.count("dlr_failed") == 1
     assert dlr_signals.names.count("credits_exhausted") == 1
 
 
-def test_a_delivery_of_a_message_that_was_sent_later_ends_the_hold_once(dlr_signals: SignalLog) -> None:
+def test_hold__ends_with_delivery_of_a_later_message(dlr_signals: SignalLog) -> None:
     exhaust()
     for _ in range(2):
         assert simulate_callback(SmsMessageFactory.create()).status_code == 200
@@ -68,7 +68,7 @@ def test_a_delivery_of_a_message_that_was_sent_later_ends_the_hold_once(dlr_sign
     assert (arguments["account"], arguments["message"].status) == ("default", "delivered")
 
 
-def test_a_delivery_of_a_message_that_was_sent_before_says_nothing_of_the_credit_now() -> None:
+def test_hold__continues_after_delivery_of_earlier_message() -> None:
     earlier = SmsMessageFactory.create()
     exhaust()
     simulate_callback(earlier)
@@ -76,9 +76,7 @@ def test_a_delivery_of_a_message_that_was_sent_before_says_nothing_of_the_credit
 
 
 @pytest.mark.parametrize(("stat", "err"), [("ACCEPTD", ""), ("UNDELIV", "1"), ("REJECTD", "7")])
-def test_what_was_sent_later_but_not_delivered_says_nothing_of_the_credit(
-    stat: str, err: str, dlr_signals: SignalLog
-) -> None:
+def test_hold__continues_without_delivery(stat: str, err: str, dlr_signals: SignalLog) -> None:
     exhaust()
     message = SmsMessageFactory.create(queued=True, sent_at=timezone.now())
     assert simulate_callback(message, stat, err, sms_unique_id="an-id").status_code == 200
@@ -86,15 +84,15 @@ def test_what_was_sent_later_but_not_delivered_says_nothing_of_the_credit(
     assert "credits_restored" not in dlr_signals.names
 
 
-def test_a_message_that_was_entered_before_the_outage_and_sent_after_it_began_tells_of_credit() -> None:
-    entered = timezone.now() - timedelta(hours=1)
+def test_hold__ends_with_message_created_before_and_sent_after() -> None:
+    created_at = timezone.now() - timedelta(hours=1)
     exhaust()
-    simulate_callback(SmsMessageFactory.create(created_at=entered, sent_at=timezone.now()))
+    simulate_callback(SmsMessageFactory.create(created_at=created_at, sent_at=timezone.now()))
     assert not accounts.is_held("default")
 
 
-def test_a_late_report_of_the_outage_before_begins_no_new_one(dlr_signals: SignalLog) -> None:
-    """Messages that failed together are reported one after the other, some when there is credit again."""
+def test_hold__late_report_of_earlier_outage(dlr_signals: SignalLog) -> None:
+    """Reports of messages that failed in one outage come one after the other, some when there is credit again."""
     before = timezone.now() - timedelta(minutes=1)
     exhaust(sent_at=before)
     assert accounts.release_hold("default", now=timezone.now())
@@ -106,9 +104,7 @@ def test_a_late_report_of_the_outage_before_begins_no_new_one(dlr_signals: Signa
 
 
 @pytest.mark.parametrize(("balance", "held"), [("0.01", False), ("0", True), ("-3", True)])
-def test_a_balance_check_ends_the_hold_where_it_sees_credit(
-    balance: str, dlr_signals: SignalLog, *, held: bool
-) -> None:
+def test_record_balance__credit_ends_hold(balance: str, dlr_signals: SignalLog, *, held: bool) -> None:
     AccountFactory.create(held=True)
     assert accounts.record_balance("default", Decimal(balance), now=timezone.now()) is not held
     assert accounts.is_held("default") is held
@@ -116,8 +112,8 @@ def test_a_balance_check_ends_the_hold_where_it_sees_credit(
     assert Account.objects.get().balance == Decimal(balance)
 
 
-def test_what_was_not_enough_once_does_not_end_the_next_hold_but_more_does(dlr_signals: SignalLog) -> None:
-    """A cent is left, less than a message costs: the account sees one end of its outage, not one with each poll."""
+def test_record_balance__same_balance_keeps_next_hold(dlr_signals: SignalLog) -> None:
+    """A cent is left, less than a message costs: the hold ends once, and not again at each balance check."""
     now = timezone.now()
     for minute in range(5):
         at = now + timedelta(minutes=minute)
@@ -128,8 +124,8 @@ def test_what_was_not_enough_once_does_not_end_the_next_hold_but_more_does(dlr_s
     assert accounts.record_balance("default", Decimal("0.02"), now=now + timedelta(minutes=6))
 
 
-def test_what_was_not_enough_once_is_tried_again_after_an_hour() -> None:
-    """It may have been spent and paid for anew in the meantime."""
+def test_record_balance__same_balance_after_an_hour() -> None:
+    """The credit may have been used and bought again meanwhile."""
     now = timezone.now()
     accounts.start_hold("default", sent_at=now, now=now)
     assert accounts.record_balance("default", Decimal(50), now=now + timedelta(minutes=1))
@@ -139,27 +135,27 @@ def test_what_was_not_enough_once_is_tried_again_after_an_hour() -> None:
     assert accounts.record_balance("default", Decimal(50), now=now + timedelta(minutes=61))
 
 
-def test_a_balance_that_was_asked_for_before_the_hold_began_does_not_end_it() -> None:
+def test_record_balance__requested_before_the_hold() -> None:
     now = timezone.now()
     AccountFactory.create(credits_exhausted_at=now)
     assert not accounts.record_balance("default", Decimal(50), now=now - timedelta(seconds=1))
     assert accounts.is_held("default")
 
 
-def test_a_hold_is_lifted_once(dlr_signals: SignalLog) -> None:
+def test_release_hold__once(dlr_signals: SignalLog) -> None:
     AccountFactory.create(held=True)
     assert accounts.release_hold("default", now=timezone.now())
     assert not accounts.release_hold("default", now=timezone.now())
     assert dlr_signals.names == ["credits_restored"]
 
 
-def test_credit_where_nobody_missed_it_is_only_noted(dlr_signals: SignalLog) -> None:
+def test_record_balance__without_hold(dlr_signals: SignalLog) -> None:
     assert not accounts.record_balance("default", Decimal("707.54"), now=timezone.now())
     assert dlr_signals == []
     assert Account.objects.get().balance_checked_at is not None
 
 
-def test_a_poll_error_is_noted_and_forgotten_when_all_is_well_again() -> None:
+def test_record_poll__stores_and_clears_error() -> None:
     accounts.record_poll("default", now=timezone.now(), error="x" * 300)
     assert Account.objects.get().last_poll_error == "x" * 255
     accounts.record_poll("default", now=timezone.now())

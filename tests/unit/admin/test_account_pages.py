@@ -55,8 +55,8 @@ def test_lift_credit_hold__held_and_idle_account(
         response = act(admin_client, ACTION, idle, held)
     assert response.status_code == 302
     assert told(response) == [
-        ("success", "The credit hold of «default» is lifted: messages may be sent from it again."),
-        ("info", "«marketing» was not on hold, so nothing has changed."),
+        ("success", "The credit hold of “default” is lifted. Messages can be sent from this account again."),
+        ("info", "“marketing” was not on hold. Nothing was changed."),
     ]
     assert not accounts.is_held("default")
     assert dlr_signals.names == ["credits_restored"]

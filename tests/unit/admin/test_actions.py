@@ -73,10 +73,10 @@ class TestPollNow:
         assert [line[:3] for line in lines] == [
             ["+37255500000", "Final", "Delivered"],
             ["+37255500001", "Final", "Delivered"],
-            ["+37255500002", "Not asked", "Queued"],
-            ["+37255500003", "Nothing final", "Sent"],
+            ["+37255500002", "Not polled", "Queued"],
+            ["+37255500003", "Still pending", "Sent"],
         ]
-        assert lines[2][3] == "Messente has given it no id."
+        assert lines[2][3] == "The message has no ID from Messente."
         sent.refresh_from_db()
         assert sent.status == Status.DELIVERED
 
@@ -89,7 +89,7 @@ class TestPollNow:
     def test_poll_now__no_response(self, admin_client: Client, settings: Any) -> None:
         settings.MESSENTE_DLR = {**settings.MESSENTE_DLR, "API_HOSTS": ["http://127.0.0.1:9"]}
         [line] = results(act(admin_client, "poll_now", SmsMessageFactory.create()))
-        assert line[1] == "No answer"
+        assert line[1] == "No response"
         assert line[3]
 
     def test_poll_now__button_only_if_pollable(self, admin_client: Client) -> None:
@@ -148,11 +148,11 @@ class TestResend:
         message = self.failed()
         self.confirm(admin_client, message)
         [line] = results(act(admin_client, "resend", message, confirmed="yes"))
-        assert line[1:4] == ["Not sent", "Failed", "It was sent again already."]
+        assert line[1:4] == ["Not sent", "Failed", "The message was already sent again."]
         assert SmsMessage.objects.count() == 2
         page = html(admin_client, page_url(message))
         assert 'value="resend"' not in page
-        assert "<p>It was sent again already.</p>" in page
+        assert "<p>The message was already sent again.</p>" in page
 
     def test_resend__of_resent_message(self, admin_client: Client) -> None:
         self.confirm(admin_client, self.failed())
@@ -174,7 +174,7 @@ class TestResend:
         message = self.failed()
         with before_first_update(lambda: simulate_callback(message)):
             [line] = results(act(admin_client, "resend", message, confirmed="yes"))
-        assert line[1:4] == ["Not sent", "Delivered", "It reached its recipient."]
+        assert line[1:4] == ["Not sent", "Delivered", "The message reached its recipient."]
         assert SmsMessage.objects.count() == 1
 
     def test_resend__simultaneous_confirmations(self, admin_client: Client) -> None:
@@ -196,11 +196,11 @@ class TestResend:
         ]
         reasons = [line[2] for line in results(act(admin_client, "resend", *rows))]
         assert reasons == [
-            "No: It reached its recipient.",
-            "No: It may still arrive.",
-            "No: It was not an SMS.",
-            "No: Its text was not stored: set STORE_TEXT for messages to come.",
-            "No: Its recipient is not known.",
+            "No: The message reached its recipient.",
+            "No: The message may still arrive.",
+            "No: The message is not an SMS.",
+            "No: The text was not stored. Set STORE_TEXT to store the text of future messages.",
+            "No: The recipient is unknown.",
         ]
         assert "Yes, send" not in act(admin_client, "resend", *rows).content.decode()
         assert [line[1] for line in results(self.confirm(admin_client, *rows))] == ["Not sent"] * 5
@@ -226,7 +226,7 @@ class TestResend:
 
     def test_resend__outcome_unknown(self, admin_client: Client) -> None:
         [line] = results(self.confirm(admin_client, self.failed(recipient="+37255500250")))
-        assert line[1] == "Not certain"
+        assert line[1] == "Uncertain"
         assert "Do not send it again" in line[3]
 
     def test_resend__too_many_selected(self, admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -78,7 +78,7 @@ def test_actions__escape_markup_in_results(admin_client: Client, rows: list[mode
     assert evil not in page
     act(admin_client, "lift_credit_hold", account)
     page = html(admin_client, list_url(Account))
-    assert "The credit hold of «&" in page or "The credit hold of «&quot;" in page
+    assert "The credit hold of “&" in page or "The credit hold of “&quot;" in page
     assert evil not in page
     for row in (report, account):
         assert evil not in html(admin_client, page_url(row, "history"))

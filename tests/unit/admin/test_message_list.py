@@ -45,7 +45,7 @@ def test_message_list__status_badge(admin_client: Client, status: Status) -> Non
 
 @pytest.mark.parametrize(
     ("err", "words"),
-    [(3, "Invalid number"), (None, "No cause was told"), (0, "No cause was told"), (42, "Unknown cause (err 42)")],
+    [(3, "Invalid number"), (None, "No cause reported"), (0, "No cause reported"), (42, "Unknown cause (err 42)")],
 )
 def test_message_list__cause_of_failure(admin_client: Client, err: int | None, words: str) -> None:
     SmsMessageFactory.create(status=Status.FAILED, err=err)

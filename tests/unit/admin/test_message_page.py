@@ -89,7 +89,7 @@ def test_message_page__fields(admin_client: Client) -> None:
     assert shown["parts"] == "2"
     assert shown["price_paid"] == "0.045"
     assert shown["metadata_lines"] == "{\n  &quot;name&quot;: &quot;Jüri&quot;,\n  &quot;order&quot;: 17\n}"
-    assert "Asked 3 times so far." in page
+    assert "Polled 3 times so far." in page
 
 
 @pytest.mark.parametrize(("price", "words"), [("1", "1.00"), ("0.2", "0.20"), ("0.000001", "0.000001"), (None, "–")])
@@ -110,7 +110,14 @@ def test_message_page__reports_in_order(admin_client: Client) -> None:
     page = html(admin_client, page_url(message))
     assert page.index(page_url(early)) < page.index(page_url(late))
     assert page_url(other) not in page
-    for text in ("ACCEPTD", "Poll", "A receiver failed", "REJECTD", "Sender name not allowed", "came 5 more times"):
+    for text in (
+        "ACCEPTD",
+        "Poll",
+        "A receiver failed",
+        "REJECTD",
+        "Sender name not allowed",
+        "Received 5 more times",
+    ):
         assert text in page
 
 

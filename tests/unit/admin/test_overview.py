@@ -70,7 +70,7 @@ def test_overview__no_data(admin_client: Client) -> None:
     assert cards(page)["Messages"] == "0"
     assert cards(page)["Delivery rate"] == "–"
     assert "No message failed." in page
-    assert "Not counted yet" in page
+    assert "Not updated yet" in page
 
 
 def test_overview__totals(admin_client: Client) -> None:
@@ -113,7 +113,7 @@ def test_overview__causes_ranked(admin_client: Client) -> None:
     assert [line[:2] for line in rows(page, "causes")] == [
         ["Sender name not allowed", "2"],
         ["Invalid number", "1"],
-        ["Unknown or not told", "1"],
+        ["Unknown cause", "1"],
     ]
     assert f'"{list_url(SmsMessage)}?cause=7&amp;age=day"' in page
 
@@ -183,7 +183,7 @@ class TestWarnings:
         AccountFactory.create(last_callback_at=timezone.now() - timedelta(hours=6))
         for _ in range(6):
             sent(timedelta(hours=3), Status.SENT)
-        assert "Reports have stopped coming for «default»: 6 messages" in self.warnings(admin_client)
+        assert "Callbacks for “default” have stopped: 6 messages" in self.warnings(admin_client)
 
     @pytest.mark.parametrize("last_callback_ago", [None, timedelta(hours=30)])
     def test_warnings__no_callback_in_24_hours(
@@ -192,12 +192,12 @@ class TestWarnings:
         AccountFactory.create(last_callback_at=last_callback_ago and timezone.now() - last_callback_ago)
         for hours in (3, 3, 3, 3, 3, 28):
             sent(timedelta(hours=hours), Status.SENT)
-        said = "No callback has come for «default» within the last 24 hours, and 5 messages were sent."
+        said = "No callback for “default” was received in the last 24 hours, although 5 messages were sent."
         assert said in self.warnings(admin_client)
 
     def test_warnings__unconfigured_account_pending(self, admin_client: Client) -> None:
         AccountFactory.create(name="gone")
-        said = "Nobody can be asked about the messages of «gone»"
+        said = "The account “gone” is not configured, so its pending messages cannot be polled."
         assert said not in self.warnings(admin_client)
         message = SmsMessageFactory.create(account="gone")
         assert said in self.warnings(admin_client)
@@ -219,12 +219,12 @@ class TestWarnings:
         now = timezone.now()
         AccountFactory.create(last_poll_at=now - timedelta(minutes=polled) if polled else None)
         sent(timedelta(hours=2), Status.SENT, next_poll_at=now - timedelta(minutes=20))
-        assert ("nobody asks about them" in self.warnings(admin_client)) is warned
+        assert ("Messages are overdue and are not polled" in self.warnings(admin_client)) is warned
         assert cards(overview(admin_client))["Overdue now"] == "1"
 
     def test_warnings__last_poll_error(self, admin_client: Client) -> None:
         AccountFactory.create(last_poll_error="The credentials were refused.")
-        assert "«default»: The credentials were refused." in self.warnings(admin_client)
+        assert "“default” failed: The credentials were refused." in self.warnings(admin_client)
 
     def test_warnings__ignore_unconfigured_account(self, admin_client: Client) -> None:
         then = timezone.now() - timedelta(hours=6)
@@ -234,15 +234,15 @@ class TestWarnings:
         assert "former" not in self.warnings(admin_client)
 
     def test_warnings__statistics_old(self, admin_client: Client) -> None:
-        assert "These figures are old." in html(admin_client, list_url(MessageStatistics))
-        assert "These figures are old." not in overview(admin_client)
+        assert "These figures are out of date." in html(admin_client, list_url(MessageStatistics))
+        assert "These figures are out of date." not in overview(admin_client)
 
 
 def test_overview__button_updates_statistics(admin_client: Client) -> None:
     sent(timedelta(0))
     response = admin_client.post(list_url(MessageStatistics), follow=True)
     assert cards(response.content.decode())["Messages"] == "1"
-    assert "1 hour was counted." in response.content.decode()
+    assert "The statistics of 1 hour were updated." in response.content.decode()
 
 
 def test_overview__get_does_not_update(admin_client: Client) -> None:
@@ -287,7 +287,7 @@ class TestBanner:
         AccountFactory.create(name="marketing", held=True)
         for page in pages:
             shown = html(admin_client, page)
-            assert "«marketing» is out of credits." in shown, page
+            assert "“marketing” is out of credits." in shown, page
             assert "django_messente_dlr/admin.css" in shown, page
 
     def test_banner__start_of_outage(self, admin_client: Client) -> None:

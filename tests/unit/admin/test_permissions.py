@@ -161,5 +161,5 @@ def test_message_actions__permissions(staff: Staff, codenames: list[str], action
     for action in {"poll_now", "resend", "export"} - set(actions):
         response = act(client, action, message)
         assert "Content-Disposition" not in response
-        assert "Polled now" not in html_of(response)
+        assert "Poll results" not in html_of(response)
         assert "Send again?" not in html_of(response)

@@ -24,7 +24,7 @@ def test_report_list__columns(admin_client: Client) -> None:
         stat="REJECTD", status=Status.REJECTED, err=7, times_received=6, source="poll"
     )
     page = html(admin_client, list_url(DeliveryReport))
-    for text in ("REJECTD", "Sender name not allowed", "Advanced the message", "Poll ×6", page_url(report)):
+    for text in ("REJECTD", "Sender name not allowed", "Status changed", "Poll ×6", page_url(report)):
         assert text in page
     assert page_url(report.message) in page
 
@@ -145,7 +145,7 @@ def test_report_page__fields(admin_client: Client) -> None:
     )
     page = html(admin_client, page_url(report))
     for text in (
-        "REJECTD, err 7: It was rejected.",
+        "REJECTD, err 7: The message was rejected.",
         "Sender name not allowed",
         ">Rejected</span>",
         ">Sent</span>",

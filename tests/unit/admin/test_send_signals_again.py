@@ -60,7 +60,7 @@ def test_send_signals_again__lists_failed_reports(admin_client: Client, failing:
     failing.add(failed.pk)
     assert told(act(admin_client, ACTION, dispatched, failed)) == [
         ("success", "The signals of 1 report were sent again."),
-        ("error", "A receiver failed for 1 report: DELIVRD (abc123). Its page or the log says what was wrong."),
+        ("error", "A receiver failed for 1 report: DELIVRD (abc123). See its page or the log for the error."),
     ]
     assert listed(admin_client, DeliveryReport, signals="failed") == [failed]
     assert "KeyError" in html(admin_client, page_url(failed))
@@ -72,7 +72,7 @@ def test_send_signals_again__truncates_failed_reports(admin_client: Client, fail
     [(level, text)] = told(act(admin_client, ACTION, *reports))
     assert level == "error"
     assert text.startswith("Receivers failed for 12 reports: ")
-    assert text.endswith(" …. Their pages or the log say what was wrong.")
+    assert text.endswith(" …. See their pages or the log for the errors.")
     assert text.count("DELIVRD") == 10
 
 
@@ -94,8 +94,8 @@ def test_send_signals_again__history(admin_client: Client, failing: set[int]) ->
     failing.add(report.pk)
     act(admin_client, ACTION, report)
     history = html(admin_client, page_url(report, "history"))
-    assert "Sent its signals again." in history
-    assert "Sent its signals again; a receiver failed." in history
+    assert "Sent the signals again." in history
+    assert "Sent the signals again; a receiver failed." in history
 
 
 def test_send_signals_again__all_pages_selected(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,16 +31,16 @@ def test_timeline__pending_message(admin_client: Client) -> None:
         created_at=now - timedelta(hours=1), next_poll_at=now + timedelta(minutes=5, seconds=5)
     )
     entered, _taken, asked, forgotten = timeline(admin_client, message)
-    assert entered.startswith("Entered ")
+    assert entered.startswith("Created ")
     assert "1 hour ago" in entered
-    assert "Account «default», sender «Shop», channel sms." in entered
-    assert asked.startswith("Messente is asked next ")
+    assert "Account “default”, sender “Shop”, channel sms." in entered
+    assert asked.startswith("Next poll ")
     assert "in 5 minutes" in asked
-    assert "Asked 0 times so far." in asked
-    assert forgotten.startswith("Messente forgets the report ")
+    assert "Polled 0 times so far." in asked
+    assert forgotten.startswith("Report expires at Messente ")
 
 
-@pytest.mark.parametrize(("late", "title"), [(1, "Messente is asked next"), (11, "Messente should have been asked")])
+@pytest.mark.parametrize(("late", "title"), [(1, "Next poll"), (11, "Poll overdue")])
 def test_timeline__overdue_poll(admin_client: Client, late: int, title: str) -> None:
     now = timezone.now()
     message = SmsMessageFactory.create(
@@ -52,14 +52,17 @@ def test_timeline__overdue_poll(admin_client: Client, late: int, title: str) -> 
 
 @pytest.mark.parametrize(
     ("attributes", "reason"),
-    [({"queued": True}, "Messente has given it no id."), ({"account": "gone"}, "Its account is not configured.")],
+    [
+        ({"queued": True}, "The message has no ID from Messente."),
+        ({"account": "gone"}, "The account of the message is not configured."),
+    ],
 )
 def test_timeline__unpollable_message(admin_client: Client, attributes: dict[str, Any], reason: str) -> None:
     now = timezone.now()
     at = now - timedelta(hours=42, minutes=-5)
     message = SmsMessageFactory.create(**attributes, created_at=at, next_poll_at=now + timedelta(minutes=5))
     *_, given_up = timeline(admin_client, message)
-    assert given_up.startswith("Given up, unless a report comes ")
+    assert given_up.startswith("Given up if no report arrives ")
     assert "in 6 hours" in given_up
     assert given_up.endswith(f" {reason}")
 
@@ -81,16 +84,16 @@ def test_timeline__reports(admin_client: Client) -> None:
         payload={"answer": "OK SENT"},
     )
     entered, taken, poll, callback = timeline(admin_client, message)
-    assert "Entered" in entered
-    assert taken.startswith("Taken by Messente Sent")
-    assert "Messente calls it abc123." in taken
-    assert poll.startswith("Poll: Told nothing new Sent")
+    assert "Created" in entered
+    assert taken.startswith("Accepted by Messente Sent")
+    assert "Message ID abc123." in taken
+    assert poll.startswith("Poll: no change Sent")
     assert "30 s after sending" in poll
-    assert "It came 2 more times, and changed nothing." in poll
+    assert "Received 2 more times; nothing changed." in poll
     assert "&quot;answer&quot;: &quot;OK SENT&quot;" in poll
-    assert callback.startswith("Callback: Advanced the message Rejected")
+    assert callback.startswith("Callback received: status changed Rejected")
     assert "1 min 15 s after sending" in callback
-    assert "REJECTD, err 7: It was rejected. Sender name not allowed" in callback
+    assert "REJECTD, err 7: The message was rejected. Sender name not allowed" in callback
 
 
 def test_timeline__receiver_errors(admin_client: Client) -> None:
@@ -104,20 +107,20 @@ def test_timeline__response_to_sending(admin_client: Client) -> None:
     DeliveryReportFactory.create(
         message=message, source="send", stat="", status=Status.REJECTED, payload={"answer": "ERROR 111"}
     )
-    assert "Answer to sending: Advanced the message Rejected" in timeline(admin_client, message)[1]
+    assert "Response to sending: status changed Rejected" in timeline(admin_client, message)[1]
     assert "ERROR 111" in timeline(admin_client, message)[1]
 
 
 def test_timeline__no_further_polls(admin_client: Client) -> None:
     message = SmsMessageFactory.create(status=Status.UNRESOLVED, next_poll_at=None, poll_count=20)
-    assert timeline(admin_client, message)[-1] == "Messente is not asked any more Asked 20 times so far."
+    assert timeline(admin_client, message)[-1] == "Polling has ended Polled 20 times so far."
 
 
 def test_timeline__scheduled_message(admin_client: Client) -> None:
     now = timezone.now()
     message = SmsMessageFactory.create(created_at=now, sent_at=now + timedelta(hours=20, seconds=30))
     _entered, sent, *_ = timeline(admin_client, message)
-    assert sent.startswith("Messente sends it ")
+    assert sent.startswith("Scheduled for sending ")
     assert "in 20 hours" in sent
     assert "Sent" not in sent
 

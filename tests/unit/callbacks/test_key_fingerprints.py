@@ -1,4 +1,4 @@
-"""Key rotation: which key verified a report is to be seen, and nothing of the key itself."""
+"""Fingerprints show which key verified a report, and reveal nothing else about the key."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from django_messente_dlr import accounts
 from django_messente_dlr.callbacks import callback_url, key_fingerprints
+from django_messente_dlr.messente import signatures
 from django_messente_dlr.models import Account, DeliveryReport, SmsMessage
 from django_messente_dlr.testing.callbacks import simulate_callback, simulate_omnichannel_callback
 from django_messente_dlr.testing.factories import SmsMessageFactory
@@ -29,18 +30,18 @@ def message(db: None) -> SmsMessage:
     return SmsMessageFactory.create(sms_unique_id="an-id")
 
 
-def verified_by() -> tuple[str, str]:
+def stored_fingerprints() -> tuple[str, str]:
     report = DeliveryReport.objects.get()
     return report.url_key, report.signature_key
 
 
-def test_a_fingerprint_is_short_and_tells_keys_apart() -> None:
-    shown = {key_fingerprints.fingerprint(key) for key in ("a-password", "another-password", b"bytes", "õ")}
-    assert len(shown) == 4
-    assert all(re.fullmatch(r"[0-9a-f]{8}", text) for text in shown)
+def test_fingerprint__is_short_and_distinct() -> None:
+    fingerprints = {key_fingerprints.fingerprint(key) for key in ("a-password", "another-password", b"bytes", "õ")}
+    assert len(fingerprints) == 4
+    assert all(re.fullmatch(r"[0-9a-f]{8}", value) for value in fingerprints)
 
 
-def test_a_fingerprint_can_be_tried_out_only_by_who_has_the_secret_key(settings: Any) -> None:
+def test_fingerprint__depends_on_secret_key(settings: Any) -> None:
     before = key_fingerprints.fingerprint("a-password")
     old, settings.SECRET_KEY = settings.SECRET_KEY, "another secret key"
     assert key_fingerprints.fingerprint("a-password") != before
@@ -48,53 +49,49 @@ def test_a_fingerprint_can_be_tried_out_only_by_who_has_the_secret_key(settings:
     assert key_fingerprints.all_fingerprints("a-password") == [key_fingerprints.fingerprint("a-password"), before]
 
 
-def test_a_get_callback_tells_the_key_of_its_url(message: SmsMessage, settings: Any) -> None:
+def test_get_callback__stores_url_key(message: SmsMessage, settings: Any) -> None:
     assert simulate_callback(message).status_code == 200
-    assert verified_by() == (key_fingerprints.fingerprint(settings.SECRET_KEY), "")
+    assert stored_fingerprints() == (key_fingerprints.fingerprint(settings.SECRET_KEY), "")
     assert list(Account.objects.get().key_uses) == [key_fingerprints.fingerprint(settings.SECRET_KEY)]
 
 
-def test_a_url_of_an_old_key_tells_that_key(message: SmsMessage, settings: Any) -> None:
+def test_get_callback__stores_old_url_key(message: SmsMessage, settings: Any) -> None:
     configure(settings, CALLBACK_KEYS=["the old key"])
     path = message.callback_url.removeprefix("https://shop.example.com")
     configure(settings, CALLBACK_KEYS=["a new key", "the old key"])
     assert Client().get(f"{path}?stat=DELIVRD").status_code == 200
-    assert verified_by() == (key_fingerprints.fingerprint("the old key"), "")
+    assert stored_fingerprints() == (key_fingerprints.fingerprint("the old key"), "")
 
 
 @pytest.mark.parametrize(
-    ("live", "signed_by"),
+    ("passwords", "password"),
     [
         ({"PASSWORD": "a-password"}, "a-password"),
         ({"PASSWORD": "a-new-one", "PREVIOUS_PASSWORDS": ["", "older", "a-password"]}, "a-password"),
     ],
 )
 @pytest.mark.parametrize("with_url", [True, False])
-def test_a_post_tells_the_password_that_signed_it(
-    message: SmsMessage, settings: Any, live: dict[str, Any], signed_by: str, *, with_url: bool
+def test_post_callback__stores_signing_password(
+    message: SmsMessage, settings: Any, passwords: dict[str, Any], password: str, *, with_url: bool
 ) -> None:
     url = callback_url() if with_url else ""
-    body = {"USERNAME": "shop"}
-    configure(settings, ACCOUNTS={"default": {**body, "PASSWORD": signed_by}})
-    # Messente signs with the key that sent the message, while we have moved on to another.
-    from django_messente_dlr.messente import signatures
-
+    # Messente signs with the key that sent the message. The site may have a newer password by then.
     content = b'{"message_id": "an-id", "status": "DELIVRD", "err": 0}'
-    signature = signatures.sign(content, signed_by)
-    configure(settings, ACCOUNTS={"default": {**body, **live}})
+    signature = signatures.sign(content, password)
+    configure(settings, ACCOUNTS={"default": {"USERNAME": "shop", **passwords}})
     path = url.removeprefix("https://shop.example.com") or "/messente/dlr/"
     response = Client().post(path, content, content_type="application/json", headers={signatures.HEADER: signature})
     assert response.status_code == 200
     url_key = key_fingerprints.fingerprint(settings.SECRET_KEY) if with_url else ""
-    assert verified_by() == (url_key, key_fingerprints.fingerprint(signed_by))
-    assert set(Account.objects.get().key_uses) == {key for key in verified_by() if key}
+    assert stored_fingerprints() == (url_key, key_fingerprints.fingerprint(password))
+    assert set(Account.objects.get().key_uses) == {key for key in stored_fingerprints() if key}
 
 
 @pytest.mark.django_db
-def test_each_key_has_the_time_of_its_last_use() -> None:
+def test_key_uses__stores_last_use_of_each_key() -> None:
     start = timezone.now()
-    for minutes, used in enumerate(["old", "new", "new"]):
-        accounts.record_callback("default", now=start + timedelta(minutes=2 * minutes), keys=[used])
+    for minutes, key in enumerate(["old", "new", "new"]):
+        accounts.record_callback("default", now=start + timedelta(minutes=2 * minutes), keys=[key])
     assert Account.objects.get().key_uses == {
         "old": start.isoformat(timespec="seconds"),
         "new": (start + timedelta(minutes=4)).isoformat(timespec="seconds"),
@@ -102,14 +99,14 @@ def test_each_key_has_the_time_of_its_last_use() -> None:
 
 
 @pytest.mark.django_db
-def test_a_key_that_was_just_noted_does_not_keep_another_from_being_noted() -> None:
+def test_key_uses__stores_second_key_within_a_minute() -> None:
     now = timezone.now()
-    for used in ("old", "new", "old"):
-        accounts.record_callback("default", now=now, keys=[used])
+    for key in ("old", "new", "old"):
+        accounts.record_callback("default", now=now, keys=[key])
     assert set(Account.objects.get().key_uses) == {"old", "new"}
 
 
-def test_the_admin_shows_fingerprints_and_no_key(message: SmsMessage, settings: Any, admin_client: Client) -> None:
+def test_admin__shows_fingerprints_and_no_key(message: SmsMessage, settings: Any, admin_client: Client) -> None:
     assert simulate_omnichannel_callback(PAYLOAD, url=message.callback_url).status_code == 200
     for row in (DeliveryReport.objects.get(), Account.objects.get()):
         page = html(admin_client, page_url(row))

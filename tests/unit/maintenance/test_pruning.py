@@ -1,4 +1,4 @@
-"""Pruning while reports come: what is written at that moment is kept, and its signals are sent."""
+"""Pruning while reports come: a report that is written meanwhile is kept, and its signals are sent."""
 
 from __future__ import annotations
 
@@ -33,27 +33,27 @@ BEFORE = timezone.now() - timedelta(days=90)
 
 @contextmanager
 def just_before(statement: str, work: Callable[[], object]) -> Iterator[None]:
-    """Have something done right before the first statement on this connection that has these words in it."""
-    done: list[str] = []
+    """Call ``work`` directly before the first statement of this connection that contains ``statement``."""
+    matches: list[str] = []
 
     def wrapper(execute: Any, sql: str, *arguments: Any) -> Any:
-        if statement in sql.replace("`", '"') and not done:
-            done.append(statement)
+        if statement in sql.replace("`", '"') and not matches:
+            matches.append(statement)
             work()
         return execute(sql, *arguments)
 
     with connection.execute_wrapper(wrapper):
         yield
-    assert done
+    assert matches
 
 
 def undispatched(work: Callable[[], object]) -> None:
-    """Do some work in a process that dies before it sends the signals."""
+    """Call ``work`` as a process that dies before it sends the signals."""
     with mock.patch.object(dispatch, "dispatch_report"):
         elsewhere(work)
 
 
-def test_a_report_that_comes_first_keeps_its_message_until_its_signals_are_sent(dlr_signals: SignalLog) -> None:
+def test_prune_messages__report_comes_first(dlr_signals: SignalLog) -> None:
     message = SmsMessageFactory.create(status="unresolved", created_at=OLD)
     with just_before("FOR UPDATE", lambda: undispatched(lambda: simulate_callback(message))):
         assert prune_messages(BEFORE) == 0
@@ -64,24 +64,24 @@ def test_a_report_that_comes_first_keeps_its_message_until_its_signals_are_sent(
     assert not DeliveryReport.objects.exists()
 
 
-def test_a_report_that_comes_in_the_middle_is_kept_without_its_message(dlr_signals: SignalLog) -> None:
+def test_prune_messages__report_comes_during_deletion(dlr_signals: SignalLog) -> None:
     message = SmsMessageFactory.create(status="unresolved", created_at=OLD)
-    with ThreadPoolExecutor(1) as others:
+    with ThreadPoolExecutor(1) as pool:
 
-        def begin() -> None:
-            late.append(others.submit(elsewhere, lambda: simulate_callback(message)))
+        def submit_callback() -> None:
+            futures.append(pool.submit(elsewhere, lambda: simulate_callback(message)))
             wait_until_somebody_waits()
 
-        late: list[Any] = []
-        with just_before('DELETE FROM "django_messente_dlr_deliveryreport"', begin):
+        futures: list[Any] = []
+        with just_before('DELETE FROM "django_messente_dlr_deliveryreport"', submit_callback):
             assert prune_messages(BEFORE) == 1
-        late[0].result(GENEROUS)
+        futures[0].result(GENEROUS)
     report = DeliveryReport.objects.get()
     assert (report.message, report.outcome, report.token_message_id) == (None, "orphan", message.pk)
     assert dlr_signals.names == ["dlr_received"]
 
 
-def test_an_orphan_whose_message_is_found_in_the_middle_stays(dlr_signals: SignalLog) -> None:
+def test_prune_orphans__orphan_is_matched_meanwhile(dlr_signals: SignalLog) -> None:
     DeliveryReportFactory.create(message=None, sms_unique_id="an-id", received_at=OLD, outcome="orphan")
     deleting = 'DELETE FROM "django_messente_dlr_deliveryreport"'
     with just_before(deleting, lambda: undispatched(lambda: track_sms("an-id", sent_at=OLD))):

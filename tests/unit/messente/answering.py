@@ -1,10 +1,12 @@
-"""Messente's answers and failures as `responses` gives them, for tests that need no socket."""
+"""Mock responses and failures of Messente, made with `responses`. Tests that use them open no sockets."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Self
 from urllib.parse import parse_qsl
 
+import pytest
 import requests
 import responses
 from requests.exceptions import ChunkedEncodingError, ConnectTimeout, ReadTimeout, SSLError
@@ -17,6 +19,17 @@ from django_messente_dlr.messente.client import MessenteClient
 FIRST, BACKUP = "https://api2.messente.com", "https://api3.messente.com"
 OMNICHANNEL = "https://api.messente.com/v1"
 USERNAME, PASSWORD = "shop", "pä§$word&=+ 1"
+ID = "d92bb23c3c68f018"
+
+# Every call to the SMS API by endpoint.
+CALLS: dict[str, Callable[[MessenteClient], Any]] = {
+    "send_sms": lambda c: c.send("+37255500000", "Your parcel is here"),
+    "get_dlr_response": lambda c: c.get_report(ID),
+    "get_balance": lambda c: c.get_balance(),
+    "cancel_sms": lambda c: c.cancel(ID),
+}
+every_call = pytest.mark.parametrize("endpoint", CALLS)
+every_idempotent_call = pytest.mark.parametrize("endpoint", [name for name in CALLS if name != "send_sms"])
 
 
 def client(**options: Any) -> MessenteClient:
@@ -24,7 +37,7 @@ def client(**options: Any) -> MessenteClient:
 
 
 class Messente(responses.RequestsMock):
-    """Answers in the place of Messente's hosts; asked for what it was not told to answer, it cannot be reached."""
+    """Mock Messente's hosts. A request without a prepared response fails with a connection error."""
 
     def __init__(self) -> None:
         super().__init__(assert_all_requests_are_fired=True)
@@ -34,14 +47,14 @@ class Messente(responses.RequestsMock):
         return self
 
     def answer(self, host: str, endpoint: str, body: str | bytes | Exception = "", **options: Any) -> None:
-        """Have a host answer, or fail, when it is next asked for an endpoint."""
+        """Prepare the next response, or failure, of a host for an endpoint."""
         self.add(responses.POST, f"{host}/{endpoint}/", body=body, **options)
 
     def hosts_asked(self) -> list[str]:
         return ["/".join(str(call.request.url).split("/")[:3]) for call in self.calls]
 
     def body(self, index: int = 0) -> dict[str, str]:
-        """Return the fields of the body of a request that was made."""
+        """Return the form fields of a request by its index."""
         body = self.calls[index].request.body or ""
         text = body.decode() if isinstance(body, bytes) else str(body)
         return dict(parse_qsl(text, keep_blank_values=True, strict_parsing=True))
@@ -52,7 +65,7 @@ _POOL = HTTPSConnectionPool("api2.messente.com")
 
 
 def no_connection() -> Exception:
-    """As requests tells it when nobody listens, or the name is unknown."""
+    """Return the exception of requests for a closed port or an unknown hostname."""
     return requests.ConnectionError(MaxRetryError(_POOL, "/", NewConnectionError(_CONNECTION, "refused")))
 
 

@@ -9,14 +9,14 @@ from tests.unit.messente.answering import Messente
 
 @pytest.fixture
 def messente() -> Iterator[Messente]:
-    """Messente's hosts, answering what the test says."""
+    """Mock Messente's hosts. The test prepares the responses."""
     with Messente() as messente:
         yield messente
 
 
 @pytest.fixture(autouse=True)
 def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The developer's proxies and certificates are none of the tests'."""
+    """Ignore the proxies and CA bundles of the developer's environment."""
     monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         monkeypatch.delenv(name, raising=False)

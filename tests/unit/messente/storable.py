@@ -1,4 +1,4 @@
-"""What every report must be, however odd what came was: something that any database can hold."""
+"""Hypothesis strategies for unusual input, and the assertion that every database can store a report."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from django_messente_dlr.messente.reports import Report
 
-# hypothesis would take a busy machine for a defect.
+# Without a deadline, because hypothesis would report a busy machine as a defect.
 unhurried = settings(deadline=None)
 
-# Text of every kind, with what databases and parsers stumble over drawn more often.
+# Any text. Characters that often cause errors in databases and parsers are drawn more often.
 ODD = "\0\ud800\udfff\u0660\u0664\u00df\u0131\ufeff\u200b\u2028\U0001f600\x1c\n\r\t %&=+"
 odd_text = st.text(st.characters(exclude_categories=()) | st.sampled_from(ODD + string.digits), max_size=40)
 words = st.sampled_from(
@@ -53,7 +53,7 @@ json_values = st.recursive(
 
 
 def assert_storable(report: Report) -> None:
-    """Assert that every database can hold the report, and that it can be told apart from others."""
+    """Assert that every database can store the report, and that the report has a valid fingerprint."""
     for name, limit in {
         "sms_unique_id": 128,
         "omnimessage_id": 128,
@@ -68,8 +68,8 @@ def assert_storable(report: Report) -> None:
     assert report.price is None or Decimal(0) <= report.price < 10**8
     assert report.price is None or report.price == round(report.price, 6)
     assert report.occurred_at is None or report.occurred_at.tzinfo is UTC
-    written = json.dumps(dict(report.payload), allow_nan=False, ensure_ascii=False)
-    assert_text(written, None)
+    serialized = json.dumps(dict(report.payload), allow_nan=False, ensure_ascii=False)
+    assert_text(serialized, None)
     for text in texts_in(report.payload, depth=0):
         assert_text(text, None)
     fingerprint = report.fingerprint("default")
@@ -84,7 +84,7 @@ def assert_text(text: str, limit: int | None) -> None:
 
 
 def texts_in(value: Any, *, depth: int) -> Iterator[str]:
-    assert depth <= 31, "MariaDB takes no deeper JSON"
+    assert depth <= 31, "MariaDB rejects deeper JSON"
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict):
@@ -95,4 +95,4 @@ def texts_in(value: Any, *, depth: int) -> Iterator[str]:
         for member in value:
             yield from texts_in(member, depth=depth + 1)
     elif isinstance(value, int):
-        float(value)  # MySQL keeps a long number as a double
+        float(value)  # MySQL stores a long number as a double

@@ -1,10 +1,9 @@
-"""`MessenteClient`: what it asks, what it makes of each answer, and which error each failure is."""
+"""`MessenteClient`: its requests, its results for each response, and its errors."""
 
 from __future__ import annotations
 
 import json
 from base64 import b64decode
-from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qs
@@ -15,38 +14,39 @@ from django.utils import translation
 from django.utils.translation import gettext, gettext_lazy
 
 from django_messente_dlr.messente import errors
-from django_messente_dlr.messente.client import API_HOSTS, OMNICHANNEL_URL, MessenteClient
+from django_messente_dlr.messente.client import API_HOSTS, OMNICHANNEL_URL
 from django_messente_dlr.messente.response_codes import ResponseCode
-from tests.unit.messente.answering import BACKUP, FIRST, OMNICHANNEL, PASSWORD, USERNAME, Messente, client
-from tests.unit.messente.test_read_omnichannel import CALLBACK, MESSAGE, OMNIMESSAGE
+from tests.unit.messente.answering import (
+    BACKUP,
+    CALLS,
+    FIRST,
+    ID,
+    OMNICHANNEL,
+    PASSWORD,
+    USERNAME,
+    Messente,
+    client,
+    every_call,
+    every_idempotent_call,
+)
+from tests.unit.messente.test_parse_omnichannel import CALLBACK, MESSAGE, OMNIMESSAGE
 
 CREDENTIALS = {"username": USERNAME, "password": PASSWORD}
-ID = "d92bb23c3c68f018"
 STATUS_URL = f"{OMNICHANNEL}/omnimessage/{OMNIMESSAGE}/status"
-
-# Every call to the SMS API, by its endpoint.
-CALLS: dict[str, Callable[[MessenteClient], Any]] = {
-    "send_sms": lambda c: c.send("+37255500000", "Your parcel is here"),
-    "get_dlr_response": lambda c: c.get_report(ID),
-    "get_balance": lambda c: c.get_balance(),
-    "cancel_sms": lambda c: c.cancel(ID),
-}
-every_call = pytest.mark.parametrize("endpoint", CALLS)
-every_question = pytest.mark.parametrize("endpoint", [name for name in CALLS if name != "send_sms"])
 
 
 def call(endpoint: str) -> Any:
     return CALLS[endpoint](client())
 
 
-def test_the_hosts_are_messentes() -> None:
+def test_defaults__are_messentes_hosts() -> None:
     assert API_HOSTS == (FIRST, BACKUP)
     assert OMNICHANNEL_URL == OMNICHANNEL
 
 
-class TestWhatIsAsked:
+class TestRequests:
     @every_call
-    def test_credentials_travel_in_the_body_and_never_in_the_url(self, messente: Messente, endpoint: str) -> None:
+    def test_call__sends_credentials_in_body_only(self, messente: Messente, endpoint: str) -> None:
         messente.answer(FIRST, endpoint, "OK 1")
         call(endpoint)
         request = messente.calls[0].request
@@ -57,12 +57,12 @@ class TestWhatIsAsked:
         assert CREDENTIALS.items() <= messente.body().items()
 
     @pytest.mark.parametrize("name", ["username", "password", "from", "dlr-url"])
-    def test_no_option_takes_the_place_of_what_is_told_otherwise(self, messente: Messente, name: str) -> None:
-        with pytest.raises(ValueError, match=f"«{name}» is no option"):
+    def test_send__rejects_reserved_option_names(self, messente: Messente, name: str) -> None:
+        with pytest.raises(ValueError, match=f'"{name}" is not an option'):
             client().send("+37255500000", "Tere", **{name: "x"})
         assert messente.hosts_asked() == []
 
-    def test_send_tells_what_it_was_given_under_messentes_names(self, messente: Messente) -> None:
+    def test_send__passes_all_parameters(self, messente: Messente) -> None:
         messente.answer(FIRST, "send_sms", f"OK {ID}")
         sent = client().send(
             "+37255500000",
@@ -90,11 +90,11 @@ class TestWhatIsAsked:
             "text-store": "nostore",
         }
 
-    def test_a_text_that_is_translated_when_it_is_needed_is_sent_as_one(self, messente: Messente) -> None:
+    def test_send__accepts_lazy_translations(self, messente: Messente) -> None:
         messente.answer(FIRST, "send_sms", f"OK {ID}")
-        lazy: Any = gettext_lazy("Delivered.")
+        lazy_text: Any = gettext_lazy("Delivered.")
         with translation.override("et"):
-            client().send("+37255500000", lazy, sender=lazy)
+            client().send("+37255500000", lazy_text, sender=lazy_text)
             sent = gettext("Delivered.")
         assert parse_qs(str(messente.calls[0].request.body)) == {
             **{name: [value] for name, value in CREDENTIALS.items()},
@@ -103,52 +103,52 @@ class TestWhatIsAsked:
             "from": [sent],
         }
 
-    def test_send_leaves_out_what_is_the_accounts_default(self, messente: Messente) -> None:
+    def test_send__omits_empty_parameters(self, messente: Messente) -> None:
         messente.answer(FIRST, "send_sms", f"OK {ID}")
         call("send_sms")
         assert messente.body() == CREDENTIALS | {"to": "+37255500000", "text": "Your parcel is here"}
 
     @pytest.mark.parametrize("endpoint", ["get_dlr_response", "cancel_sms"])
-    def test_a_question_names_the_message(self, messente: Messente, endpoint: str) -> None:
+    def test_call__sends_message_id(self, messente: Messente, endpoint: str) -> None:
         messente.answer(FIRST, endpoint, "OK SENT")
         call(endpoint)
         assert messente.body() == CREDENTIALS | {"sms_unique_id": ID}
 
-    def test_the_status_of_an_omnimessage_is_asked_with_basic_authorization(self, messente: Messente) -> None:
+    def test_omnimessage_status__uses_basic_auth(self, messente: Messente) -> None:
         messente.add(responses.GET, STATUS_URL, json={"statuses": []})
         client().get_omnimessage_status(OMNIMESSAGE)
         request = messente.calls[0].request
-        scheme, _, told = request.headers["Authorization"].partition(" ")
+        scheme, _, credentials = request.headers["Authorization"].partition(" ")
         assert scheme == "Basic"
-        assert b64decode(told).decode() == f"{USERNAME}:{PASSWORD}"
+        assert b64decode(credentials).decode() == f"{USERNAME}:{PASSWORD}"
         assert request.body is None
 
-    def test_an_omnimessages_id_is_quoted(self, messente: Messente) -> None:
+    def test_omnimessage_status__quotes_id_in_url(self, messente: Messente) -> None:
         messente.add(responses.GET, f"{OMNICHANNEL}/omnimessage/a%2Fb%3Fc%23d%20%C3%B5/status", json={"statuses": []})
         assert client().get_omnimessage_status("a/b?c#d õ") == []
 
-    def test_other_hosts_are_asked_where_they_are_configured(self, messente: Messente) -> None:
+    def test_client__uses_configured_hosts(self, messente: Messente) -> None:
         messente.answer("http://127.0.0.1:8000", "get_balance", "OK 1")
         messente.add(
             responses.GET, f"http://127.0.0.1:8000/v1/omnimessage/{OMNIMESSAGE}/status", json={"statuses": []}
         )
-        elsewhere = client(hosts=["http://127.0.0.1:8000/"], omnichannel_url="http://127.0.0.1:8000/v1/")
-        assert elsewhere.get_balance() == 1
-        assert elsewhere.get_omnimessage_status(OMNIMESSAGE) == []
+        local_client = client(hosts=["http://127.0.0.1:8000/"], omnichannel_url="http://127.0.0.1:8000/v1/")
+        assert local_client.get_balance() == 1
+        assert local_client.get_omnimessage_status(OMNIMESSAGE) == []
 
     @every_call
-    def test_time_outs_are_always_set(self, messente: Messente, endpoint: str) -> None:
+    def test_call__sets_timeouts(self, messente: Messente, endpoint: str) -> None:
         messente.answer(FIRST, endpoint, "OK 1")
         CALLS[endpoint](client(connect_timeout=1.5, read_timeout=2.5))
         assert messente.calls[0].request.req_kwargs["timeout"] == (1.5, 2.5)  # type: ignore[attr-defined]
 
-    def test_time_outs_are_set_for_omnimessages_too(self, messente: Messente) -> None:
+    def test_omnimessage_status__sets_timeouts(self, messente: Messente) -> None:
         messente.add(responses.GET, STATUS_URL, json={"statuses": []})
         client().get_omnimessage_status(OMNIMESSAGE)
         assert messente.calls[0].request.req_kwargs["timeout"] == (5.0, 10.0)  # type: ignore[attr-defined]
 
 
-class TestSending:
+class TestSend:
     @pytest.mark.parametrize(
         ("text", "sms_unique_id"),
         [
@@ -162,7 +162,7 @@ class TestSending:
             (f"OK {'x' * 128}", "x" * 128),
         ],
     )
-    def test_the_second_word_of_ok_is_the_id(self, messente: Messente, text: str, sms_unique_id: str) -> None:
+    def test_send__returns_second_word_as_id(self, messente: Messente, text: str, sms_unique_id: str) -> None:
         messente.answer(FIRST, "send_sms", text)
         assert call("send_sms") == sms_unique_id
 
@@ -185,14 +185,14 @@ class TestSending:
             b"ERRORS 101",
         ],
     )
-    def test_an_answer_that_cannot_be_read_leaves_the_outcome_unknown(self, messente: Messente, body: bytes) -> None:
+    def test_send__unreadable_response_is_outcome_unknown(self, messente: Messente, body: bytes) -> None:
         messente.answer(FIRST, "send_sms", body)
         with pytest.raises(errors.OutcomeUnknown):
             call("send_sms")
         assert messente.hosts_asked() == [FIRST]
 
     @pytest.mark.parametrize("status", [201, 202, 204, 206])
-    def test_a_success_without_an_answer_leaves_the_outcome_unknown(self, messente: Messente, status: int) -> None:
+    def test_send__empty_2xx_is_outcome_unknown(self, messente: Messente, status: int) -> None:
         messente.answer(FIRST, "send_sms", status=status)
         with pytest.raises(errors.OutcomeUnknown):
             call("send_sms")
@@ -216,33 +216,33 @@ class TestSending:
             ("error 111 sender", errors.RequestRefused, ResponseCode.SENDER_NOT_ACTIVATED),
         ],
     )
-    def test_a_refusal_says_what_messente_answered_and_what_to_do(
+    def test_send__refusal_quotes_answer_and_advice(
         self, messente: Messente, text: str, error: type[errors.RequestRefused], code: ResponseCode | None
     ) -> None:
         messente.answer(FIRST, "send_sms", text)
-        with pytest.raises(errors.RequestRefused) as caught:
+        with pytest.raises(errors.RequestRefused) as raised:
             call("send_sms")
-        assert type(caught.value) is error
-        assert (caught.value.answer, caught.value.code) == (text, code)
-        assert f"«{text}»" in str(caught.value)
-        assert code is None or str(code.advice) in str(caught.value)
+        assert type(raised.value) is error
+        assert (raised.value.answer, raised.value.code) == (text, code)
+        assert f'"{text}"' in str(raised.value)
+        assert code is None or str(code.advice) in str(raised.value)
         assert messente.hosts_asked() == [FIRST]
 
-    def test_107_speaks_of_credit_as_well_as_of_the_id(self, messente: Messente) -> None:
+    def test_send__error_107_mentions_credit(self, messente: Messente) -> None:
         messente.answer(FIRST, "send_sms", "ERROR 107")
         with pytest.raises(errors.RequestRefused, match=r"ERROR 107.*credit"):
             call("send_sms")
 
 
-class TestAsking:
+class TestGetReport:
     @pytest.mark.parametrize("word", ["DELIVERED", "FAILED", "SENT", "BOUNCED"])
-    def test_ok_is_a_report(self, messente: Messente, word: str) -> None:
+    def test_get_report__ok_is_report(self, messente: Messente, word: str) -> None:
         messente.answer(FIRST, "get_dlr_response", f"OK {word}\n")
         report = client().get_report(ID)
         assert report is not None
         assert (report.sms_unique_id, report.stat) == (ID, word)
 
-    def test_failed_102_is_no_report_yet(self, messente: Messente) -> None:
+    def test_get_report__failed_102_is_none(self, messente: Messente) -> None:
         messente.answer(FIRST, "get_dlr_response", "FAILED 102")
         assert client().get_report(ID) is None
         assert messente.hosts_asked() == [FIRST]
@@ -259,37 +259,35 @@ class TestAsking:
             ("FAILED 103", errors.RequestRefused),
         ],
     )
-    def test_each_refusal_is_its_own_error(
+    def test_get_report__refusal_raises_its_error(
         self, messente: Messente, text: str, error: type[errors.MessenteError]
     ) -> None:
         messente.answer(FIRST, "get_dlr_response", text)
-        with pytest.raises(errors.RequestRefused) as caught:
+        with pytest.raises(errors.RequestRefused) as raised:
             client().get_report(ID)
-        assert type(caught.value) is error
+        assert type(raised.value) is error
         assert messente.hosts_asked() == [FIRST]
 
     @pytest.mark.parametrize(
         "body", [b"OK", b"DELIVERED", b"<html>", b"\xff", b"\0", b"OK " + b"x" * 33, b"OK \0", b"x" * 100_000]
     )
-    def test_what_cannot_be_read_says_so_and_quotes_its_beginning(self, messente: Messente, body: bytes) -> None:
+    def test_get_report__unreadable_response_is_quoted_briefly(self, messente: Messente, body: bytes) -> None:
         messente.answer(FIRST, "get_dlr_response", body)
-        with pytest.raises(errors.UnreadableResponse) as caught:
+        with pytest.raises(errors.UnreadableResponse) as raised:
             client().get_report(ID)
-        assert len(str(caught.value)) < 200
+        assert len(str(raised.value)) < 200
         assert messente.hosts_asked() == [FIRST]
 
-    @every_question
+    @every_idempotent_call
     @pytest.mark.parametrize("body", [b"", b" \r\n "])
-    def test_an_answer_that_says_nothing_is_not_asked_for_elsewhere(
-        self, messente: Messente, endpoint: str, body: bytes
-    ) -> None:
+    def test_call__empty_response_skips_backup(self, messente: Messente, endpoint: str, body: bytes) -> None:
         messente.answer(FIRST, endpoint, body)
-        with pytest.raises(errors.UnreadableResponse, match="nothing"):
+        with pytest.raises(errors.UnreadableResponse, match="empty response"):
             call(endpoint)
         assert messente.hosts_asked() == [FIRST]
 
 
-class TestBalance:
+class TestGetBalance:
     @pytest.mark.parametrize(
         ("text", "balance"),
         [
@@ -302,7 +300,7 @@ class TestBalance:
             ("OK -0.0000009", "0"),
         ],
     )
-    def test_the_second_word_is_an_exact_amount(self, messente: Messente, text: str, balance: str) -> None:
+    def test_get_balance__returns_exact_amount(self, messente: Messente, text: str, balance: str) -> None:
         messente.answer(FIRST, "get_balance", text)
         assert client().get_balance() == Decimal(balance)
 
@@ -321,7 +319,7 @@ class TestBalance:
             "7.5",
         ],
     )
-    def test_what_is_no_amount_cannot_be_read(self, messente: Messente, text: str) -> None:
+    def test_get_balance__invalid_amount_is_unreadable(self, messente: Messente, text: str) -> None:
         messente.answer(FIRST, "get_balance", text.encode())
         with pytest.raises(errors.UnreadableResponse):
             client().get_balance()
@@ -334,18 +332,18 @@ class TestBalance:
             ("ERROR 107", errors.RequestRefused),
         ],
     )
-    def test_a_refusal_is_its_own_error(
+    def test_get_balance__refusal_raises_its_error(
         self, messente: Messente, text: str, error: type[errors.RequestRefused]
     ) -> None:
         messente.answer(FIRST, "get_balance", text)
-        with pytest.raises(errors.RequestRefused) as caught:
+        with pytest.raises(errors.RequestRefused) as raised:
             client().get_balance()
-        assert type(caught.value) is error
+        assert type(raised.value) is error
 
 
-class TestCancelling:
+class TestCancel:
     @pytest.mark.parametrize("text", ["OK DELETED", "ok deleted", "OK"])
-    def test_ok_is_cancelled(self, messente: Messente, text: str) -> None:
+    def test_cancel__ok_returns(self, messente: Messente, text: str) -> None:
         messente.answer(FIRST, "cancel_sms", text)
         client().cancel(ID)
 
@@ -360,28 +358,26 @@ class TestCancelling:
             ("DELETED", errors.UnreadableResponse),
         ],
     )
-    def test_anything_else_is_an_error(
+    def test_cancel__other_answer_raises(
         self, messente: Messente, text: str, error: type[errors.MessenteError]
     ) -> None:
         messente.answer(FIRST, "cancel_sms", text)
-        with pytest.raises(errors.MessenteError) as caught:
+        with pytest.raises(errors.MessenteError) as raised:
             client().cancel(ID)
-        assert type(caught.value) is error
+        assert type(raised.value) is error
 
 
-class TestHttp:
+class TestHttpStatuses:
     @every_call
     @pytest.mark.parametrize("status", [301, 302, 303, 307, 308, 400, 401, 403, 404, 405, 418])
-    def test_an_http_status_that_no_one_has_documented_is_no_answer_and_no_redirect_is_followed(
-        self, messente: Messente, endpoint: str, status: int
-    ) -> None:
+    def test_call__unexpected_status_is_unreadable(self, messente: Messente, endpoint: str, status: int) -> None:
         messente.answer(FIRST, endpoint, "OK 1", status=status, headers={"Location": f"{BACKUP}/{endpoint}/"})
         with pytest.raises(errors.UnreadableResponse, match=f"HTTP {status}"):
             call(endpoint)
         assert messente.hosts_asked() == [FIRST]
 
     @pytest.mark.parametrize("location", ["http://[", "http://x:99999999/", "\xff\xfe", "", "//", "ftp://x"])
-    def test_where_a_redirect_points_to_does_not_matter(self, messente: Messente, location: str) -> None:
+    def test_call__ignores_redirect_location(self, messente: Messente, location: str) -> None:
         messente.answer(FIRST, "send_sms", status=302, headers={"Location": location})
         messente.add(responses.GET, STATUS_URL, status=302, headers={"Location": location})
         with pytest.raises(errors.UnreadableResponse):
@@ -389,7 +385,7 @@ class TestHttp:
         with pytest.raises(errors.UnreadableResponse):
             client().get_omnimessage_status(OMNIMESSAGE)
 
-    @every_question
+    @every_idempotent_call
     @pytest.mark.parametrize("status", [201, 204])
     def test_a_success_without_an_answer_cannot_be_read(self, messente: Messente, endpoint: str, status: int) -> None:
         messente.answer(FIRST, endpoint, status=status)
@@ -411,22 +407,22 @@ class TestHttp:
             ({"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}, 0),
         ],
     )
-    def test_429_says_how_long_to_wait_and_is_not_tried_elsewhere(
+    def test_call__429_has_retry_after_and_skips_backup(
         self, messente: Messente, endpoint: str, header: dict[str, str], seconds: int | None
     ) -> None:
         messente.answer(FIRST, endpoint, status=429, headers=header)
-        with pytest.raises(errors.RateLimited) as caught:
+        with pytest.raises(errors.RateLimited) as raised:
             call(endpoint)
-        assert caught.value.retry_after == seconds
+        assert raised.value.retry_after == seconds
         assert messente.hosts_asked() == [FIRST]
 
 
-class TestOmnimessages:
+class TestGetOmnimessageStatus:
     def get_report(self, messente: Messente, **options: Any) -> Any:
         messente.add(responses.GET, STATUS_URL, **options)
         return client().get_omnimessage_status(OMNIMESSAGE)
 
-    def test_the_reports_are_returned(self, messente: Messente) -> None:
+    def test_omnimessage_status__returns_reports(self, messente: Messente) -> None:
         (report,) = self.get_report(messente, json={"omnimessage_id": OMNIMESSAGE, "statuses": [CALLBACK]})
         assert (report.sms_unique_id, report.omnimessage_id) == (MESSAGE, OMNIMESSAGE)
 
@@ -442,16 +438,16 @@ class TestOmnimessages:
             (503, errors.ServerFailure),
         ],
     )
-    def test_each_http_status_is_its_error(
+    def test_omnimessage_status__http_status_raises_its_error(
         self, messente: Messente, status: int, error: type[errors.MessenteError]
     ) -> None:
         body = json.dumps({"errors": [{"title": "…", "detail": "…", "code": "101", "source": "…"}]})
-        with pytest.raises(errors.MessenteError) as caught:
+        with pytest.raises(errors.MessenteError) as raised:
             self.get_report(messente, status=status, body=body, headers={"Location": "https://elsewhere.example"})
-        assert type(caught.value) is error
+        assert type(raised.value) is error
 
     @pytest.mark.parametrize("body", [b"", b"OK", b"[]", b"{}", b"\xff", b'{"statuses": null}'])
-    def test_what_cannot_be_read_says_so(self, messente: Messente, body: bytes) -> None:
+    def test_omnimessage_status__invalid_body_is_unreadable(self, messente: Messente, body: bytes) -> None:
         with pytest.raises(errors.UnreadableResponse):
             self.get_report(messente, body=body)
 

@@ -1,4 +1,4 @@
-"""The errors: one family, each with a sentence that says what to do, the same in every copy."""
+"""The exceptions of the client: one base class, texts with advice, equal copies."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from django_messente_dlr.messente.response_codes import ResponseCode
 ERRORS = [
     errors.MalformedReport("it has no stat"),
     errors.ConnectionFailed("https://api2.messente.com could not be reached."),
-    errors.HostUnavailable("Messente has failed a moment ago.", retry_after=12.5),
+    errors.HostUnavailable("Messente failed recently.", retry_after=12.5),
     errors.OutcomeUnknown("https://api2.messente.com did not answer."),
     errors.ServerFailure("https://api2.messente.com answered HTTP 500."),
-    errors.RateLimited("https://api2.messente.com asks for fewer requests.", retry_after=30),
-    errors.UnreadableResponse("Messente answered «<html>»."),
+    errors.RateLimited("https://api2.messente.com requires fewer requests.", retry_after=30),
+    errors.UnreadableResponse('Messente answered "<html>".'),
     errors.RequestRefused("ERROR 111"),
     errors.RequestRefused("ERROR 999"),
     errors.CredentialsRefused("ERROR 101"),
@@ -29,7 +29,7 @@ ERRORS = [
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=repr)
-def test_every_error_is_a_messente_error_without_a_message_until_send_sms_gives_it_one(
+def test_error__is_messente_error_without_row(
     error: errors.MessenteError,
 ) -> None:
     assert isinstance(error, errors.MessenteError)
@@ -37,11 +37,11 @@ def test_every_error_is_a_messente_error_without_a_message_until_send_sms_gives_
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=repr)
-def test_a_copy_says_the_same_as_the_error(error: errors.MessenteError) -> None:
-    """Celery, a pool of processes and pytest-xdist hand over copies."""
-    for twin in (copy.copy(error), pickle.loads(pickle.dumps(error)), type(error)(*error.args)):
-        assert type(twin) is type(error)
-        assert str(twin) == str(error)
+def test_error__copy_is_equal(error: errors.MessenteError) -> None:
+    """Celery, process pools and pytest-xdist pickle exceptions."""
+    for duplicate in (copy.copy(error), pickle.loads(pickle.dumps(error)), type(error)(*error.args)):
+        assert type(duplicate) is type(error)
+        assert str(duplicate) == str(error)
     assert vars(pickle.loads(pickle.dumps(error))) == vars(error)
 
 
@@ -57,18 +57,16 @@ def test_a_copy_says_the_same_as_the_error(error: errors.MessenteError) -> None:
     ],
     ids=repr,
 )
-def test_a_refusal_quotes_the_answer_and_says_what_it_means_and_what_to_do(
-    error: errors.RequestRefused, code: ResponseCode
-) -> None:
+def test_refusal__text_has_answer_meaning_and_advice(error: errors.RequestRefused, code: ResponseCode) -> None:
     assert error.code is code
-    assert str(error) == f"Messente answered «{error.answer}». {code.meaning} {code.advice}"
+    assert str(error) == f'Messente answered "{error.answer}". {code.meaning} {code.advice}'
 
 
-def test_a_refusal_that_we_do_not_know_says_so() -> None:
+def test_refusal__unknown_code_is_named() -> None:
     error = errors.RequestRefused("ERROR 999")
     assert error.code is None
-    assert str(error) == "Messente answered «ERROR 999». Its code is not in our table."
+    assert str(error) == 'Messente answered "ERROR 999". The code is unknown.'
 
 
-def test_a_malformed_report_is_a_value_error() -> None:
+def test_malformed_report__is_value_error() -> None:
     assert issubclass(errors.MalformedReport, ValueError)

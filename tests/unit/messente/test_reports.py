@@ -1,4 +1,4 @@
-"""The fingerprint: what a repeated report has in common with the first."""
+"""`Report.fingerprint`, which is equal for duplicate reports."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ FULL = Report(
         {"occurred_at": FULL.occurred_at and FULL.occurred_at.replace(tzinfo=timezone(timedelta(0)))},
     ],
 )
-def test_reports_that_say_the_same_have_one_fingerprint(changes: dict[str, Any]) -> None:
+def test_fingerprint__equal_for_equal_content(changes: dict[str, Any]) -> None:
     assert replace(FULL, **changes).fingerprint("default") == FULL.fingerprint("default")
 
 
@@ -78,9 +78,9 @@ DIFFERENT: list[dict[str, Any]] = [
 ]
 
 
-def test_reports_that_differ_in_anything_that_was_said_have_different_fingerprints() -> None:
-    prints = [replace(FULL, **changes).fingerprint("default") for changes in DIFFERENT]
-    assert len(set(prints)) == len(DIFFERENT)
+def test_fingerprint__differs_with_each_attribute() -> None:
+    fingerprints = [replace(FULL, **changes).fingerprint("default") for changes in DIFFERENT]
+    assert len(set(fingerprints)) == len(DIFFERENT)
 
 
 SCOPES: list[tuple[object, ...]] = [
@@ -96,9 +96,9 @@ SCOPES: list[tuple[object, ...]] = [
 ]
 
 
-def test_equal_reports_about_different_accounts_or_messages_have_different_fingerprints() -> None:
-    prints = [FULL.fingerprint(*scope) for scope in SCOPES]
-    assert len(set(prints)) == len(SCOPES)
+def test_fingerprint__differs_with_scope() -> None:
+    fingerprints = [FULL.fingerprint(*scope) for scope in SCOPES]
+    assert len(set(fingerprints)) == len(SCOPES)
 
 
 @pytest.mark.parametrize(
@@ -113,36 +113,36 @@ def test_equal_reports_about_different_accounts_or_messages_have_different_finge
         ("status=DELIVERED", "dlr-mask=1"),
     ],
 )
-def test_two_spellings_of_one_report_have_one_fingerprint(one: str, other: str) -> None:
-    prints = {parse_callback(f"sms_unique_id=sms123&{query}").fingerprint("default") for query in (one, other)}
-    assert len(prints) == 1
+def test_fingerprint__ignores_spelling_of_callback(one: str, other: str) -> None:
+    fingerprints = {parse_callback(f"sms_unique_id=sms123&{query}").fingerprint("default") for query in (one, other)}
+    assert len(fingerprints) == 1
 
 
-def test_an_err_as_a_number_and_as_a_string_have_one_fingerprint() -> None:
+def test_fingerprint__ignores_json_type_of_err() -> None:
     bodies = [b'{"status": "FAILED", "message_id": "1", "err": %s}' % err for err in (b"4", b'"4"', b'"004"')]
     assert len({parse_omnichannel(body).fingerprint("default") for body in bodies}) == 1
-    nothing = [
+    without_error = [
         b'{"status": "FAILED", "message_id": "1", "err": %s}' % err for err in (b"0", b"null", b'""', b'"000"')
     ]
-    assert len({parse_omnichannel(body).fingerprint("default") for body in nothing}) == 1
+    assert len({parse_omnichannel(body).fingerprint("default") for body in without_error}) == 1
 
 
-def test_the_two_words_that_messente_has_for_a_delivery_are_two_reports() -> None:
-    """«DELIVRD» and «DELIVERED» amount to the same, but were said twice."""
+def test_fingerprint__differs_for_delivrd_and_delivered() -> None:
+    """``DELIVRD`` and ``DELIVERED`` have the same meaning, but come from separate reports."""
     answer = parse_answer("OK DELIVERED", sms_unique_id="sms123")
     assert answer is not None
     assert answer.fingerprint("default") != parse_callback("sms_unique_id=sms123&stat=DELIVRD").fingerprint("default")
 
 
-def test_a_fingerprint_stays_what_it_is_from_one_version_to_the_next() -> None:
-    """It is a unique column: a change would let every report that Messente repeats in again."""
+def test_fingerprint__is_stable_across_versions() -> None:
+    """The fingerprint is a unique column. After a change, repeated reports would be stored twice."""
     assert parse_callback("sms_unique_id=sms123&stat=DELIVRD&err=").fingerprint("default") == FINGERPRINT
 
 
 FINGERPRINT = "6ae5233aed31c7c96cfd0cb481eac9dfaf8276aa592aeda7b500bf6eba72677b"
 
 
-def test_a_report_cannot_be_changed() -> None:
+def test_report__is_immutable() -> None:
     with pytest.raises(FrozenInstanceError):
         FULL.stat = "DELIVRD"  # type: ignore[misc]
 
@@ -154,7 +154,7 @@ def test_a_report_cannot_be_changed() -> None:
     errs=st.tuples(st.integers(1), st.integers(1)),
     accounts=st.tuples(st.text(), st.text()),
 )
-def test_fingerprints_are_equal_exactly_where_everything_is(
+def test_fingerprint__equal_only_for_equal_input(
     ids: tuple[str, str], stats: tuple[str, str], errs: tuple[int, int], accounts: tuple[str, str]
 ) -> None:
     one, other = (

@@ -1,12 +1,10 @@
-"""No password of ours in an exception, in what it is chained to, in a traceback's variables, or in a log."""
+"""Exceptions, chained exceptions and the local variables of tracebacks contain no password."""
 
 from __future__ import annotations
 
-import logging
 import traceback
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence, Set
-from contextlib import ExitStack, closing, suppress
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -16,10 +14,10 @@ import responses
 from django.views.debug import ExceptionReporter
 
 from django_messente_dlr.messente import errors
-from django_messente_dlr.messente.client import MessenteClient
 from django_messente_dlr.messente.http_session import Body
 from tests.unit.messente.answering import (
     BACKUP,
+    CALLS,
     FIRST,
     MAY_HAVE_ARRIVED,
     NEVER_LEFT,
@@ -27,10 +25,10 @@ from tests.unit.messente.answering import (
     USERNAME,
     Messente,
     client,
+    every_call,
 )
-from tests.unit.messente.test_client import CALLS, STATUS_URL, every_call
-from tests.unit.messente.test_read_omnichannel import OMNIMESSAGE
-from tests.unit.messente.wire import Wire, answering, hanging_up, raw
+from tests.unit.messente.test_client import STATUS_URL
+from tests.unit.messente.test_parse_omnichannel import OMNIMESSAGE
 
 SPELLINGS = (
     PASSWORD,
@@ -60,13 +58,13 @@ def options_for(outcome: Any) -> dict[str, Any]:
     return {"body": outcome if isinstance(outcome, str) else outcome()}
 
 
-def assert_clean(text: str) -> None:
+def assert_no_password(text: str) -> None:
     for spelling in SPELLINGS:
         assert spelling not in text
 
 
 def chain(exc: BaseException) -> Iterator[BaseException]:
-    """Yield an exception and all that it was raised from, or while, whether that is shown or not."""
+    """Yield an exception with its causes and contexts, including suppressed ones."""
     seen: set[int] = set()
     waiting: list[BaseException | None] = [exc]
     while waiting:
@@ -77,96 +75,71 @@ def chain(exc: BaseException) -> Iterator[BaseException]:
             waiting += [link.__cause__, link.__context__]
 
 
-def spelled_out(value: Any) -> Iterator[str]:
-    """Yield what Sentry's client shows of a variable: what is in a mapping or a sequence, or else its repr."""
+def serialized_values(value: Any) -> Iterator[str]:
+    """Yield the texts that Sentry's client records for a variable: items of mappings and sequences, else the repr."""
     if isinstance(value, Mapping):
         for item in value.values():
-            yield from spelled_out(item)
+            yield from serialized_values(item)
     elif isinstance(value, Sequence | Set) and not isinstance(value, str | bytes):
         for item in value:
-            yield from spelled_out(item)
+            yield from serialized_values(item)
     else:
         yield repr(value)
 
 
-def assert_secretive(exc: errors.MessenteError) -> None:
+def assert_error_hides_password(exc: errors.MessenteError) -> None:
     for link in chain(exc):
-        assert not isinstance(link, requests.RequestException), "it holds the request, and its body"
-        assert_clean(f"{link} {link!r} {link.args!r} {vars(link)!r} {getattr(link, '__notes__', '')}")
+        assert not isinstance(link, requests.RequestException), "it holds the request with its body"
+        assert_no_password(f"{link} {link!r} {link.args!r} {vars(link)!r} {getattr(link, '__notes__', '')}")
     reporter = ExceptionReporter(None, type(exc), exc, exc.__traceback__)
-    assert_clean(reporter.get_traceback_text())
-    # As Django's debug page and its mails to ADMINS show it, with the variables of our frames; those of the frames
-    # below the test's own are the test's.
+    assert_no_password(reporter.get_traceback_text())
+    # Django's debug page and its mails to ADMINS show these variables. Only the frames of the package are checked,
+    # because the variables of the test contain the password.
     frames = [frame for frame in reporter.get_traceback_frames() if "django_messente_dlr" in frame["filename"]]
     assert frames
-    assert_clean(repr([frame["vars"] for frame in frames]))
+    assert_no_password(repr([frame["vars"] for frame in frames]))
     for frame, _ in traceback.walk_tb(exc.__traceback__):
         if "django_messente_dlr" in frame.f_code.co_filename:
-            assert_clean(" ".join(spelled_out(frame.f_locals)))
+            assert_no_password(" ".join(serialized_values(frame.f_locals)))
 
 
 @every_call
 @every_outcome
-def test_no_exception_holds_the_password(messente: Messente, endpoint: str, outcome: Any) -> None:
+def test_call__error_hides_password(messente: Messente, endpoint: str, outcome: Any) -> None:
     messente.assert_all_requests_are_fired = False
     for host in (FIRST, BACKUP):
         messente.answer(host, endpoint, **options_for(outcome))
-    with pytest.raises(errors.MessenteError) as caught:
+    with pytest.raises(errors.MessenteError) as raised:
         CALLS[endpoint](client())
-    assert_secretive(caught.value)
+    assert_error_hides_password(raised.value)
 
 
 @every_outcome
-def test_no_exception_about_an_omnimessage_holds_the_password(messente: Messente, outcome: Any) -> None:
+def test_omnimessage_status__error_hides_password(messente: Messente, outcome: Any) -> None:
     messente.add(responses.GET, STATUS_URL, **options_for(outcome))
-    with pytest.raises(errors.MessenteError) as caught:
+    with pytest.raises(errors.MessenteError) as raised:
         client().get_omnimessage_status(OMNIMESSAGE)
-    assert_secretive(caught.value)
+    assert_error_hides_password(raised.value)
 
 
 @every_call
 @pytest.mark.parametrize("before", ["", "ERROR 102 ", "ERROR 107 ", "OK "])
 @pytest.mark.parametrize("spell", [str, quote_plus, lambda password: quote(password, safe="")])
-def test_no_exception_quotes_the_password_where_an_answer_tells_it(
-    messente: Messente, endpoint: str, before: str, spell: Any
-) -> None:
-    """A proxy's page for a failure may show what was asked."""
+def test_call__password_in_answer_is_masked(messente: Messente, endpoint: str, before: str, spell: Any) -> None:
+    """The error page of a proxy can quote the request."""
     messente.assert_all_requests_are_fired = False
     for host in (FIRST, BACKUP):
         messente.answer(host, endpoint, f"{before}{spell(PASSWORD)}".encode())
     try:
-        told = CALLS[endpoint](client())
+        result = CALLS[endpoint](client())
     except errors.MessenteError as exc:
-        assert_secretive(exc)
+        assert_error_hides_password(exc)
     else:
-        assert before == "OK ", told
+        assert before == "OK ", result
 
 
-def test_no_object_of_ours_shows_the_password() -> None:
-    speaker = client()
-    assert_clean(repr(speaker) + repr(speaker._transport))
+def test_repr__hides_password() -> None:
+    messente_client = client()
+    assert_no_password(repr(messente_client) + repr(messente_client._transport))
     body = Body({"username": USERNAME, "password": PASSWORD, "to": "+37255500000"})
     assert repr(body) == str(body) == "<username, password, to>"
-
-
-def test_no_log_line_holds_the_password_even_where_urllib3_tells_all(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.DEBUG)
-    with ExitStack() as stack:
-        well, ill, odd = (
-            stack.enter_context(Wire(behave)) for behave in (answering(), hanging_up, raw(b"HTTP/1.1 500 X\r\n\r\n"))
-        )
-        for hosts in ([well.host], [ill.host, well.host], [odd.host, ill.host], ["http://127.0.0.1:9"]):
-            talkative: MessenteClient = stack.enter_context(
-                closing(client(hosts=hosts, omnichannel_url=f"{hosts[0]}/v1"))
-            )
-            for call in CALLS.values():
-                with suppress(errors.MessenteError):
-                    call(talkative)
-            with suppress(errors.MessenteError):
-                talkative.get_omnimessage_status(OMNIMESSAGE)
-        assert PASSWORD.encode() not in b"".join(well.requests)  # it travels, but never so
-        assert quote_plus(PASSWORD).encode() in b"".join(well.requests)
-    told = "\n".join(f"{record.getMessage()} {record.args!r} {record.__dict__!r}" for record in caplog.records)
-    assert "urllib3" in told
-    assert "send_sms" in told
-    assert_clean(told)

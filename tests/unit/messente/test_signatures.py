@@ -1,4 +1,4 @@
-"""``X-Messente-Signature``: who signed, and that nobody else can."""
+"""Creating and checking ``X-Messente-Signature``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.unit.messente.storable import unhurried
 BODY = b'{"status": "DELIVRD", "message_id": "11111111-1111-4111-8111-111111111111"}'
 # printf '%s' '{"status": …}' | openssl dgst -sha256 -hmac 'a-password'
 SIGNATURE = "cffa80333f015abee81dac446e6fb5b92db5d407112bbafd9511f4109f482cf0"
-# RFC 4231, test case 2: key «Jefe».
+# RFC 4231, test case 2, with the key "Jefe".
 RFC_BODY = b"what do ya want for nothing?"
 RFC_SIGNATURE = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
 
@@ -24,16 +24,16 @@ def account_of(body: bytes, signature: str, passwords: dict[str, list[str]]) -> 
     return signer.account if signer else None
 
 
-def test_the_header_is_the_documented_one() -> None:
+def test_header__is_documented_name() -> None:
     assert HEADER == "X-Messente-Signature"
 
 
-def test_the_signature_is_hmac_sha256_in_lower_case_hex() -> None:
+def test_sign__is_lower_case_hmac_sha256() -> None:
     assert sign(BODY, "a-password") == SIGNATURE
     assert sign(RFC_BODY, "Jefe") == RFC_SIGNATURE
 
 
-def test_a_password_that_is_not_ascii_signs_as_utf_8() -> None:
+def test_sign__encodes_password_as_utf_8() -> None:
     # printf '%s' '{"status": …}' | openssl dgst -sha256 -mac HMAC -macopt hexkey:c3b5c3a4
     assert sign(BODY, "õä") == "4fbce44aa8b8187a72617d17d8066d3398bb5c912d2db0eb7e315f76b31ef653"
 
@@ -42,11 +42,11 @@ def test_a_password_that_is_not_ascii_signs_as_utf_8() -> None:
     ("password", "account"),
     [("a-password", "default"), ("an-older-password", "default"), ("another-password", "marketing"), ("x", None)],
 )
-def test_every_live_password_of_every_account_signs(password: str, account: str | None) -> None:
+def test_find_signer__tries_every_password(password: str, account: str | None) -> None:
     assert account_of(BODY, sign(BODY, password), PASSWORDS) == account
 
 
-def test_which_of_the_passwords_it_was_is_told() -> None:
+def test_find_signer__returns_position_of_password() -> None:
     assert find_signer(BODY, sign(BODY, "an-older-password"), PASSWORDS) == Signer("default", 1)
     assert find_signer(BODY, sign(BODY, "a-password"), {"default": ["a-password"] * 2}) == Signer("default", 0)
 
@@ -69,32 +69,32 @@ def test_which_of_the_passwords_it_was_is_told() -> None:
         "0" * 100_000,
     ],
 )
-def test_anything_but_the_signature_is_nobodys(signature: str) -> None:
+def test_find_signer__invalid_signature_is_none(signature: str) -> None:
     assert account_of(BODY, signature, PASSWORDS) is None
 
 
 @pytest.mark.parametrize("body", [b"", BODY + b" ", BODY.replace(b": ", b":"), BODY[:-1]])
-def test_a_signature_speaks_for_the_body_byte_for_byte(body: bytes) -> None:
+def test_find_signer__changed_body_is_none(body: bytes) -> None:
     assert account_of(body, SIGNATURE, PASSWORDS) is None
 
 
 @pytest.mark.parametrize("passwords", [{}, {"default": []}, {"default": [""]}, {"default": ["", ""], "other": [""]}])
-def test_an_empty_password_never_matches(passwords: dict[str, list[str]]) -> None:
+def test_find_signer__empty_password_never_matches(passwords: dict[str, list[str]]) -> None:
     assert account_of(BODY, sign(BODY, ""), passwords) is None
 
 
-def test_an_empty_password_beside_a_real_one_does_not_sign() -> None:
+def test_find_signer__skips_empty_password() -> None:
     assert account_of(BODY, sign(BODY, ""), {"default": ["", "a-password"]}) is None
     assert account_of(BODY, SIGNATURE, {"default": ["", "a-password"]}) == "default"
 
 
-def test_where_two_accounts_have_one_password_the_first_is_meant() -> None:
+def test_find_signer__shared_password_is_first_account() -> None:
     assert account_of(BODY, SIGNATURE, {"first": ["a-password"], "second": ["a-password"]}) == "first"
 
 
 @unhurried
 @given(body=st.binary(), password=st.text(st.characters(exclude_categories=["Cs"]), min_size=1), other=st.text())
-def test_what_is_signed_verifies_and_nothing_else_does(body: bytes, password: str, other: str) -> None:
+def test_find_signer__accepts_only_sign_result(body: bytes, password: str, other: str) -> None:
     signature = sign(body, password)
     assert account_of(body, signature, {"default": [password]}) == "default"
     assert other == signature or account_of(body, other, {"default": [password]}) is None

@@ -10,12 +10,12 @@ from tests.unit.messente.answering import BACKUP, FIRST, OMNICHANNEL, Messente
 
 @pytest.fixture
 def messente(settings: Any) -> Iterator[Messente]:
-    """Messente's hosts, answering what the test says."""
+    """The hosts of Messente, with the responses that a test adds."""
     settings.MESSENTE_DLR = {
         **settings.MESSENTE_DLR,
         "API_HOSTS": [FIRST, BACKUP],
         "OMNICHANNEL_URL": OMNICHANNEL,
-        "POLL_CONCURRENCY": 1,  # so that answers come in the order in which the test names them
+        "POLL_CONCURRENCY": 1,  # requests are sent in the order of the responses that a test adds
     }
     with Messente() as messente:
         yield messente

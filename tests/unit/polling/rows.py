@@ -1,4 +1,4 @@
-"""Messages as a poller finds them."""
+"""Create messages that are due for a poller, and read them again."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ REPORT = "get_dlr_response"
 
 
 def due(*, ago: timedelta = timedelta(hours=1), **attributes: Any) -> SmsMessage:
-    """Enter a message that was sent a while ago, and is to be asked about now."""
+    """Create a message that was sent ``ago`` before the current time, and is due for a poll."""
     now = timezone.now()
     message: SmsMessage = SmsMessageFactory.create(
         **{"created_at": now - ago, "next_poll_at": now - timedelta(seconds=1), **attributes}
@@ -23,12 +23,12 @@ def due(*, ago: timedelta = timedelta(hours=1), **attributes: Any) -> SmsMessage
 
 
 def make_due(*messages: SmsMessage) -> None:
-    """Let the time of the next question come."""
+    """Make the next poll of messages due."""
     PendingPoll.objects.filter(pk__in=[message.pk for message in messages]).update(
         due_at=timezone.now() - timedelta(seconds=1)
     )
 
 
 def seen(message: SmsMessage) -> SmsMessage:
-    """Return the message as it is now."""
+    """Return the message as it is stored."""
     return SmsMessage.objects.get(pk=message.pk)

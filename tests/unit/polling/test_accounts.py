@@ -1,4 +1,4 @@
-"""Accounts: one that Messente refuses is stopped, says so, and keeps nobody else from being served."""
+"""Accounts in a run: those that Messente refuses, those that are not configured, and those on credit hold."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ HALF_AN_HOUR = timedelta(minutes=30)
 
 @pytest.mark.parametrize(
     ("answer", "advice"),
-    [("ERROR 101", "Compare USERNAME and PASSWORD"), ("ERROR 103", "Add the address to the allowed ones")],
+    [("ERROR 101", "Compare USERNAME and PASSWORD"), ("ERROR 103", "Add the address to the allowed addresses")],
 )
-def test_a_refused_account_is_stopped_at_once_and_says_what_to_do(
+def test_run__refused_account_is_stopped_with_advice(
     answer: str, advice: str, messente: Messente, caplog: pytest.LogCaptureFixture
 ) -> None:
     messages = [due() for _ in range(5)]
@@ -46,7 +46,7 @@ def test_a_refused_account_is_stopped_at_once_and_says_what_to_do(
     assert all(seen(message).status == "sent" for message in messages)
 
 
-def test_the_other_accounts_go_on(messente: Messente) -> None:
+def test_run__polls_other_accounts_after_refusal(messente: Messente) -> None:
     refused, other = due(), due(account="marketing")
 
     def answer(request: object) -> tuple[int, dict[str, str], str]:
@@ -61,13 +61,13 @@ def test_the_other_accounts_go_on(messente: Messente) -> None:
     assert Account.objects.get(name="marketing").last_poll_at is not None
 
 
-def test_an_omnichannel_refusal_stops_the_account_too(messente: Messente) -> None:
+def test_run__omnichannel_api_refuses_account(messente: Messente) -> None:
     due(omnimessage_id="an-omni-id")
     messente.add(responses.GET, f"{OMNICHANNEL}/omnimessage/an-omni-id/status", status=401)
     assert list(Poller().run().stopped) == ["default"]
 
 
-def test_the_mark_goes_when_the_account_is_served_again(messente: Messente) -> None:
+def test_run__clears_poll_error_after_response(messente: Messente) -> None:
     message = due()
     messente.answer(FIRST, REPORT, "ERROR 101")
     messente.answer(FIRST, REPORT, "OK DELIVERED")
@@ -78,23 +78,23 @@ def test_the_mark_goes_when_the_account_is_served_again(messente: Messente) -> N
     assert seen(message).status == "delivered"
 
 
-def test_the_mark_stays_while_nobody_asks_and_goes_when_nothing_is_waited_for(messente: Messente) -> None:
-    """cron begins anew each minute, and what was refused is due when its claim has run out."""
+def test_run__keeps_poll_error_without_requests(messente: Messente) -> None:
+    """cron starts a new poller each minute, and refused messages are due only when their claim has expired."""
     message = due()
     messente.answer(FIRST, REPORT, "ERROR 101")
     Poller().run()
-    refused = Account.objects.get(name="default")
+    stopped = Account.objects.get(name="default")
     assert Poller().run().asked == 0
     polled = Account.objects.get(name="default")
-    assert "Compare USERNAME and PASSWORD" in refused.last_poll_error
-    assert polled.last_poll_error == refused.last_poll_error
-    assert polled.last_poll_at != refused.last_poll_at
+    assert "Compare USERNAME and PASSWORD" in stopped.last_poll_error
+    assert polled.last_poll_error == stopped.last_poll_error
+    assert polled.last_poll_at != stopped.last_poll_at
     simulate_callback(message, "DELIVRD")
     assert Poller().run().asked == 0
     assert Account.objects.get(name="default").last_poll_error == ""
 
 
-def test_only_the_accounts_that_were_named_are_polled(messente: Messente) -> None:
+def test_run__polls_given_accounts_only(messente: Messente) -> None:
     due()
     other = due(account="marketing")
     messente.answer(FIRST, REPORT, "OK DELIVERED")
@@ -103,11 +103,9 @@ def test_only_the_accounts_that_were_named_are_polled(messente: Messente) -> Non
     assert not Account.objects.filter(name="default").exists()
 
 
-def test_nobody_is_asked_about_messages_of_an_account_that_is_configured_no_more(
-    messente: Messente, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_run__account_is_not_configured(messente: Messente, caplog: pytest.LogCaptureFixture) -> None:
     now = timezone.now()
-    waits, closing, ends = (
+    pending, expiring, expired = (
         due(account="former", ago=ago)
         for ago in (REPORT_RETENTION / 2, REPORT_RETENTION - HALF_AN_HOUR, REPORT_RETENTION)
     )
@@ -115,21 +113,22 @@ def test_nobody_is_asked_about_messages_of_an_account_that_is_configured_no_more
         summary = Poller().run()
     assert (summary.asked, summary.postponed, summary.unresolved) == (0, 2, 1)
     assert (
-        caplog.text.count("messages of account former, which is not configured. Put it back into MESSENTE_DLR") == 1
+        caplog.text.count(
+            "Messages of account former are not polled, because it is not configured. Put it back into MESSENTE_DLR"
+        )
+        == 1
     )
     assert messente.hosts_asked() == []
-    again = seen(waits).next_poll_at
-    assert again is not None
-    assert timedelta(minutes=55) < again - now < timedelta(minutes=65)
-    assert seen(closing).next_poll_at == closing.created_at + REPORT_RETENTION
-    assert seen(ends).error_text.endswith("nobody could ask: its account is configured no more.")
-    assert {seen(message).poll_count for message in (waits, closing, ends)} == {0}
-    assert ends.reports.get().payload == {"polls": 0}
+    next_poll_at = seen(pending).next_poll_at
+    assert next_poll_at is not None
+    assert timedelta(minutes=55) < next_poll_at - now < timedelta(minutes=65)
+    assert seen(expiring).next_poll_at == expiring.created_at + REPORT_RETENTION
+    assert seen(expired).error_text.endswith("polling was not possible: its account is not configured.")
+    assert {seen(message).poll_count for message in (pending, expiring, expired)} == {0}
+    assert expired.reports.get().payload == {"polls": 0}
 
 
-def test_what_waited_for_its_account_is_asked_about_when_that_is_configured_again(
-    messente: Messente, settings: Any
-) -> None:
+def test_run__account_is_configured_again(messente: Messente, settings: Any) -> None:
     message = due(account="former")
     Poller().run()
     accounts = {
@@ -143,12 +142,12 @@ def test_what_waited_for_its_account_is_asked_about_when_that_is_configured_agai
     assert seen(message).status == "delivered"
 
 
-def test_an_account_that_is_not_configured_cannot_be_polled() -> None:
+def test_poller__unknown_account() -> None:
     with pytest.raises(ImproperlyConfigured, match="no account 'nobody'"):
         Poller(account_names=["nobody"])
 
 
-def test_a_hold_is_lifted_once_the_balance_shows_credit(messente_sandbox: Sandbox, dlr_signals: SignalLog) -> None:
+def test_run__ends_credit_hold_once(messente_sandbox: Sandbox, dlr_signals: SignalLog) -> None:
     simulate_callback(SmsMessageFactory.create(), "REJECTD", "4")
     messente_sandbox.balance = Decimal(0)
     Poller().run()
@@ -165,7 +164,7 @@ def test_a_hold_is_lifted_once_the_balance_shows_credit(messente_sandbox: Sandbo
 
 
 @pytest.mark.parametrize("answer", ["ERROR 101", "rubbish", "OK NaN", "FAILED 209"])
-def test_a_balance_that_is_not_told_keeps_the_hold_and_is_logged(
+def test_run__unknown_balance_keeps_credit_hold(
     answer: str, messente: Messente, caplog: pytest.LogCaptureFixture
 ) -> None:
     AccountFactory.create(held=True)
@@ -173,10 +172,10 @@ def test_a_balance_that_is_not_told_keeps_the_hold_and_is_logged(
     with caplog.at_level(logging.WARNING, "django_messente_dlr"):
         Poller().run()
     assert is_held("default")
-    assert "The balance of account default could not be asked for" in caplog.text
+    assert "The balance of account default could not be requested" in caplog.text
 
 
-def test_the_balance_of_an_account_that_is_not_on_hold_is_not_asked_for(messente: Messente) -> None:
+def test_run__requests_no_balance_without_hold(messente: Messente) -> None:
     AccountFactory.create()
     Poller().run()
     assert messente.hosts_asked() == []

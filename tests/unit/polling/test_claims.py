@@ -1,4 +1,4 @@
-"""Claims: any number of pollers work together, and what one of them has taken the others leave alone."""
+"""Claims: any number of pollers run at the same time, and none polls a message that another one has claimed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def claim(count: int = 10) -> list[SmsMessage]:
     return PendingPoll.objects.claim(count, now=timezone.now(), lease=LEASE)
 
 
-def test_what_is_claimed_nobody_else_gets_until_the_lease_has_run_out() -> None:
+def test_claim__lasts_until_lease_expires() -> None:
     message = due()
     (claimed,) = claim()
     assert claimed == message
@@ -36,66 +36,66 @@ def test_what_is_claimed_nobody_else_gets_until_the_lease_has_run_out() -> None:
     assert PendingPoll.objects.claim(10, now=later, lease=LEASE) == [message]
 
 
-def test_the_longest_overdue_are_claimed_first_and_no_more_than_asked_for() -> None:
+def test_claim__longest_overdue_first() -> None:
     now = timezone.now()
     messages = [due(next_poll_at=now - timedelta(minutes=minutes)) for minutes in (1, 3, 2)]
     assert claim(2) == [messages[1], messages[2]]
     assert claim(2) == [messages[0]]
 
 
-def test_a_claim_keeps_to_what_the_query_selects() -> None:
+def test_claim__filtered_queryset() -> None:
     due(account="marketing")
     message = due()
     assert PendingPoll.objects.filter(account="default").claim(10, now=timezone.now(), lease=LEASE) == [message]
 
 
-def test_of_two_pollers_that_read_the_same_row_one_gets_it() -> None:
+def test_claim__two_pollers_read_the_same_row() -> None:
     message = due()
     now = timezone.now()
     from django_messente_dlr.models import querysets
 
-    real = querysets._compare_and_swap
+    compare_and_swap = querysets._compare_and_swap
 
-    def another_was_quicker(rows: Any, row: Any, field: str, until: Any) -> bool:
+    def after_another_claim(rows: Any, row: Any, field: str, until: Any) -> bool:
         PendingPoll.objects.filter(pk=row.pk).update(due_at=now + LEASE)
-        return real(rows, row, field, until)
+        return compare_and_swap(rows, row, field, until)
 
     with (
-        mock.patch.object(querysets, "_compare_and_swap", another_was_quicker),
+        mock.patch.object(querysets, "_compare_and_swap", after_another_claim),
         mock.patch.object(connection.features, "has_select_for_update_skip_locked", new=False),
     ):
         assert claim() == []
     assert seen(message).next_poll_at == now + LEASE
 
 
-def test_a_second_poller_that_comes_in_the_middle_asks_about_the_others(messente: Messente) -> None:
+def test_run__second_poller_takes_other_messages(messente: Messente) -> None:
     for _ in range(6):
         due()
         messente.answer(FIRST, REPORT, "OK DELIVERED")
-    seconds: list[int] = []
+    asked_by_second: list[int] = []
 
-    def come_in(**kwargs: object) -> None:
-        if not seconds:
-            seconds.append(0)
-            seconds[0] = Poller(batch_size=2, concurrency=1).run().asked
+    def run_second(**kwargs: object) -> None:
+        if not asked_by_second:
+            asked_by_second.append(0)
+            asked_by_second[0] = Poller(batch_size=2, concurrency=1).run().asked
 
-    dlr_delivered.connect(come_in)
+    dlr_delivered.connect(run_second)
     first = Poller(batch_size=2, concurrency=1).run()
-    asked = [call.request.body for call in messente.calls]
-    assert len(asked) == len(set(asked)) == 6
-    assert first.asked + seconds[0] == 6
-    assert first.asked > 0 < seconds[0]
+    bodies = [call.request.body for call in messente.calls]
+    assert len(bodies) == len(set(bodies)) == 6
+    assert first.asked + asked_by_second[0] == 6
+    assert first.asked > 0 < asked_by_second[0]
 
 
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="needs a database that takes several writers at once")
-def test_pollers_that_claim_at_the_same_time_get_every_message_once() -> None:
+def test_claim__concurrent_pollers() -> None:
     for _ in range(60):
         due()
-    together = threading.Barrier(4)
+    barrier = threading.Barrier(4)
 
     def claim_all() -> list[int]:
         claimed: list[int] = []
-        together.wait(timeout=60)
+        barrier.wait(timeout=60)
         try:
             while batch := claim(3):
                 claimed += [message.pk for message in batch]
@@ -105,23 +105,23 @@ def test_pollers_that_claim_at_the_same_time_get_every_message_once() -> None:
 
     with ThreadPoolExecutor(4) as pool:
         claims = [done.result() for done in [pool.submit(claim_all) for _ in range(4)]]
-    # One whose rows are all being claimed by others may find none and stop: what it left, the next poller gets.
-    everything = [pk for claimed in claims for pk in claimed] + [message.pk for message in claim(60)]
-    assert len(everything) == len(set(everything)) == 60
+    # A poller stops when the others are claiming all rows that it reads. The next claim gets the remaining ones.
+    keys = [pk for claimed in claims for pk in claimed] + [message.pk for message in claim(60)]
+    assert len(keys) == len(set(keys)) == 60
 
 
-def test_a_poller_that_dies_leaves_its_messages_to_the_next_when_the_lease_has_run_out(messente: Messente) -> None:
+def test_run__after_another_poller_died(messente: Messente) -> None:
     message = due()
-    (claimed,) = claim()  # and here it dies
+    (claimed,) = claim()  # the poller dies after this
     assert Poller().run().asked == 0
     assert seen(message).next_poll_at == claimed.next_poll_at
-    make_due(message)  # the lease has run out
+    make_due(message)  # the lease has expired
     messente.answer(FIRST, REPORT, "OK DELIVERED")
     assert Poller().run().final == 1
 
 
-def test_what_was_claimed_too_long_ago_is_not_asked_about_any_more(messente: Messente, settings: Any) -> None:
-    """Another poller may have it by now."""
+def test_run__expired_claim_is_not_polled(messente: Messente, settings: Any) -> None:
+    """Another poller may have claimed it."""
     settings.MESSENTE_DLR = {**settings.MESSENTE_DLR, "POLL_LEASE": 0.000001}
     message = due()
     assert Poller(limit=1).run().asked == 0
@@ -129,23 +129,23 @@ def test_what_was_claimed_too_long_ago_is_not_asked_about_any_more(messente: Mes
     assert messente.hosts_asked() == []
 
 
-def test_a_run_may_last_longer_than_a_lease(messente: Messente) -> None:
-    """Each of its claims is as long as the first."""
+def test_run__longer_than_a_lease(messente: Messente) -> None:
+    """The lease of each claim begins at the time of the claim."""
     messages = [due() for _ in range(5)]
-    began, passed = timezone.now(), [timedelta(0)]
+    started, elapsed = timezone.now(), [timedelta(0)]
 
     def answer(request: object) -> tuple[int, dict[str, str], str]:
-        passed[0] += timedelta(minutes=3)
+        elapsed[0] += timedelta(minutes=3)
         return 200, {}, "OK DELIVERED"
 
     messente.add_callback("POST", f"{FIRST}/{REPORT}/", answer)
-    with mock.patch.object(timezone, "now", side_effect=lambda: began + passed[0]):
+    with mock.patch.object(timezone, "now", side_effect=lambda: started + elapsed[0]):
         summary = Poller(batch_size=1, concurrency=1).run()
     assert (summary.asked, summary.final, summary.postponed) == (5, 5, 0)
     assert {seen(message).status for message in messages} == {"delivered"}
 
 
-def test_no_transaction_is_open_while_messente_is_asked(messente: Messente) -> None:
+def test_run__no_transaction_during_request(messente: Messente) -> None:
     open_transactions: list[bool] = []
 
     def answer(request: object) -> tuple[int, dict[str, str], str]:
@@ -159,9 +159,7 @@ def test_no_transaction_is_open_while_messente_is_asked(messente: Messente) -> N
 
 
 @pytest.mark.parametrize(("batch_size", "concurrency"), [(1, 1), (2, 16), (500, 3)])
-def test_every_message_is_asked_about_whatever_the_sizes(
-    batch_size: int, concurrency: int, messente: Messente
-) -> None:
+def test_run__batch_size_and_concurrency(batch_size: int, concurrency: int, messente: Messente) -> None:
     messages = [due() for _ in range(7)]
     messente.answer(FIRST, REPORT, "OK DELIVERED")
     summary = Poller(batch_size=batch_size, concurrency=concurrency).run()
@@ -171,7 +169,7 @@ def test_every_message_is_asked_about_whatever_the_sizes(
     )
 
 
-def test_a_limit_ends_the_run_and_leaves_the_rest_unclaimed(messente: Messente) -> None:
+def test_run__limit_leaves_the_rest_unclaimed(messente: Messente) -> None:
     for _ in range(5):
         due()
     messente.answer(FIRST, REPORT, "OK DELIVERED")

@@ -1,4 +1,4 @@
-"""A transaction of several answers and another writer take the same two messages in opposite order."""
+"""A transaction with several responses and another writer lock the same two messages in opposite order."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from tests.isolation import elsewhere
 from tests.locking import GENEROUS, Other, contentions, wait_until_somebody_waits
 from tests.unit.messente.answering import FIRST, Messente
 from tests.unit.polling.rows import REPORT, due, seen
-from tests.unit.polling.test_together import THREADS, Waiting
+from tests.unit.polling.test_batches import THREADS, FullBatchQueue
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
-    pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has one lock, so that nobody can hold another"),
+    pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has one lock for all writers"),
 ]
 
 
@@ -33,33 +33,31 @@ def lock(pk: int) -> None:
     SmsMessage.objects.select_for_update().get(pk=pk)
 
 
-def test_answers_that_are_a_deadlocks_victim_together_are_each_written_once(
-    messente: Messente, dlr_signals: SignalLog
-) -> None:
+def test_run__deadlock_of_a_batch(messente: Messente, dlr_signals: SignalLog) -> None:
     messages = {due().pk for _ in range(THREADS)}
     messente.add(responses.POST, f"{FIRST}/{REPORT}/", "OK DELIVERED")
-    real, taken = receiving.record, list[int]()
-    other = Other(lambda: lock(min(messages - {*taken})), lambda: lock(taken[0]))
+    original, locked = receiving.record, list[int]()
+    other = Other(lambda: lock(min(messages - {*locked})), lambda: lock(locked[0]))
 
     def record(report: Any, *, account: str, message_pk: int) -> Any:
-        recorded = real(report, account=account, message_pk=message_pk)
-        taken.append(message_pk)
-        if len(taken) == 1:
+        result = original(report, account=account, message_pk=message_pk)
+        locked.append(message_pk)
+        if len(locked) == 1:
             other.start()
             assert other.holds.wait(GENEROUS)
             other.may_go_on.set()
-            wait_until_somebody_waits()  # the other holds what is still to be taken, and waits for what was
-        return recorded
+            wait_until_somebody_waits()  # the other holds the lock of the next message and waits for the first
+        return result
 
     with (
-        mock.patch("django_messente_dlr.polling.poller.SimpleQueue", Waiting),
+        mock.patch("django_messente_dlr.polling.poller.SimpleQueue", FullBatchQueue),
         mock.patch.object(receiving, "record", record),
-        contentions() as met,
+        contentions() as errors,
     ):
         summary = Poller(concurrency=THREADS).run()
     other.finish()
-    assert len(met) == 1
-    assert "deadlock" in str(met[0]).lower()
+    assert len(errors) == 1
+    assert "deadlock" in str(errors[0]).lower()
     assert (summary.asked, summary.final, summary.failed) == (THREADS, THREADS, 0)
     assert {seen(message).status for message in SmsMessage.objects.all()} == {"delivered"}
     assert (
@@ -68,7 +66,7 @@ def test_answers_that_are_a_deadlocks_victim_together_are_each_written_once(
     assert dlr_signals.names.count("dlr_delivered") == THREADS
 
 
-def test_a_person_who_asks_is_nobodys_victim(messente: Messente) -> None:
+def test_poll_now__deadlock(messente: Messente) -> None:
     one, two = due(), due()
     for _ in range(2):
         messente.answer(FIRST, REPORT, "OK SENT")
@@ -79,55 +77,53 @@ def test_a_person_who_asks_is_nobodys_victim(messente: Messente) -> None:
     )
     other.start()
     assert other.holds.wait(GENEROUS)
-    told: list[PollResult] = []
-    with contentions() as met, ThreadPoolExecutor(1) as people:
+    results: list[PollResult] = []
+    with contentions() as errors, ThreadPoolExecutor(1) as pool:
 
-        def go_on() -> None:
+        def release_other() -> None:
             wait_until_somebody_waits()
             other.may_go_on.set()
             connection.close()
 
-        waiting = people.submit(go_on)
-        told += poll_now([one, two])
-        waiting.result(GENEROUS)
+        future = pool.submit(release_other)
+        results += poll_now([one, two])
+        future.result(GENEROUS)
     other.finish()
-    assert [result.outcome for result in told] == [PollOutcome.STILL_PENDING, PollOutcome.STILL_PENDING]
-    assert len(met) == 1
+    assert [result.outcome for result in results] == [PollOutcome.STILL_PENDING, PollOutcome.STILL_PENDING]
+    assert len(errors) == 1
 
 
-@pytest.mark.skipif(connection.vendor != "postgresql", reason="MariaDB looks at foreign keys before it commits")
-def test_a_message_that_is_deleted_while_its_answer_is_written_does_not_end_the_run(messente: Messente) -> None:
-    gone, other = due(), due()
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="MariaDB checks foreign keys before the commit")
+def test_run__message_is_deleted_meanwhile(messente: Messente) -> None:
+    deleted, other = due(), due()
     for _ in range(2):
         messente.answer(FIRST, REPORT, "OK SENT")
-    settled: list[int] = []
+    applied: list[int] = []
 
-    def settle_and_delete(row: DeliveryReport, message: SmsMessage, *arguments: Any, **options: Any) -> list[str]:
+    def apply_and_delete(row: DeliveryReport, message: SmsMessage, *arguments: Any, **options: Any) -> list[str]:
         signals = apply.apply_report(row, message, *arguments, **options)
-        if message.pk == gone.pk and not settled:
-            settled.append(message.pk)
-            elsewhere(lambda: SmsMessage.objects.filter(pk=gone.pk).delete())
+        if message.pk == deleted.pk and not applied:
+            applied.append(message.pk)
+            elsewhere(lambda: SmsMessage.objects.filter(pk=deleted.pk).delete())
         return signals
 
-    with mock.patch("django_messente_dlr.receiving.record.apply_report", settle_and_delete):
+    with mock.patch("django_messente_dlr.receiving.record.apply_report", apply_and_delete):
         summary = Poller(concurrency=1).run()
-    assert settled == [gone.pk]
+    assert applied == [deleted.pk]
     assert summary.asked == 2
     assert seen(other).poll_count == 1
     assert DeliveryReport.objects.filter(source="poll").count() == 2
 
 
-def test_an_answer_that_is_a_deadlocks_victim_by_itself_is_written_once(
-    messente: Messente, dlr_signals: SignalLog
-) -> None:
+def test_run__deadlock_of_one_response(messente: Messente, dlr_signals: SignalLog) -> None:
     message = due()
     messente.answer(FIRST, REPORT, "OK DELIVERED")
     report = parse_answer("OK DELIVERED", sms_unique_id=str(message.sms_unique_id))
     assert report is not None
-    told = {"source": "poll", "received_at": timezone.now(), "outcome": "advanced", "account": message.account}
+    values = {"source": "poll", "received_at": timezone.now(), "outcome": "advanced", "account": message.account}
 
     def write_the_report() -> None:
-        DeliveryReport.objects.create(**told, fingerprint=report.fingerprint(message.account))
+        DeliveryReport.objects.create(**values, fingerprint=report.fingerprint(message.account))
 
     def lock_the_message() -> None:
         wait_until_somebody_waits()
@@ -137,10 +133,10 @@ def test_an_answer_that_is_a_deadlocks_victim_by_itself_is_written_once(
     other.start()
     assert other.holds.wait(GENEROUS)
     other.may_go_on.set()
-    with contentions() as met:
+    with contentions() as errors:
         summary = Poller().run()
     other.finish()
-    assert len(met) == 1
+    assert len(errors) == 1
     assert (summary.asked, summary.final, summary.failed) == (1, 1, 0)
     assert seen(message).status == "delivered"
     assert DeliveryReport.objects.get(message=message).times_received == 1

@@ -1,4 +1,4 @@
-"""``poll_now``: a person wants to know about certain messages, and gets an answer for each."""
+"""``poll_now``: a user polls certain messages and gets a result for each."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.mark.parametrize(
-    ("answer", "outcome", "status", "told"),
+    ("answer", "outcome", "status", "error"),
     [
         ("OK DELIVERED", PollOutcome.FINAL, "delivered", ""),
         ("OK FAILED", PollOutcome.FINAL, "failed", ""),
@@ -33,35 +33,35 @@ pytestmark = pytest.mark.django_db(transaction=True)
         ("ERROR 101", PollOutcome.REFUSED, "sent", "Compare USERNAME and PASSWORD"),
     ],
 )
-def test_each_answer_has_its_outcome(
-    answer: str, outcome: PollOutcome, status: str, told: str, messente: Messente
+def test_poll_now__outcome_of_each_response(
+    answer: str, outcome: PollOutcome, status: str, error: str, messente: Messente
 ) -> None:
     message = SmsMessageFactory.create(next_poll_at=timezone.now() + timedelta(hours=4))
     messente.answer(FIRST, REPORT, answer)
     (result,) = poll_now([message])
     assert (result.message, result.outcome, result.message.status) == (message, outcome, status)
-    assert told in result.error
+    assert error in result.error
     assert str(PollOutcome(result.outcome).label)
 
 
-def test_results_come_in_the_order_of_the_messages(messente: Messente) -> None:
-    ended = SmsMessageFactory.create(status="delivered")
+def test_poll_now__results_in_order_of_messages(messente: Messente) -> None:
+    final = SmsMessageFactory.create(status="delivered")
     unsent = SmsMessageFactory.create(queued=True)
-    open_ = SmsMessageFactory.create()
-    foreign = SmsMessageFactory.create(account="nobody's")
+    pending = SmsMessageFactory.create()
+    unconfigured = SmsMessageFactory.create(account="former")
     messente.answer(FIRST, REPORT, "OK DELIVERED")
-    results = poll_now([ended, unsent, open_, foreign])
+    results = poll_now([final, unsent, pending, unconfigured])
     assert [(result.message, result.outcome) for result in results] == [
-        (ended, PollOutcome.FINAL),
+        (final, PollOutcome.FINAL),
         (unsent, PollOutcome.NOT_ASKED),
-        (open_, PollOutcome.FINAL),
-        (foreign, PollOutcome.NOT_ASKED),
+        (pending, PollOutcome.FINAL),
+        (unconfigured, PollOutcome.NOT_ASKED),
     ]
     assert len(messente.calls) == 1
     assert [bool(result.error) for result in results] == [False, True, False, True]
 
 
-def test_whoever_is_not_asked_about_is_told_why(messente: Messente, settings: Any) -> None:
+def test_poll_now__refused_account(messente: Messente, settings: Any) -> None:
     first, second = SmsMessageFactory.create_batch(2)
     messente.answer(FIRST, REPORT, "ERROR 101")
     results = poll_now([first, second])
@@ -69,14 +69,14 @@ def test_whoever_is_not_asked_about_is_told_why(messente: Messente, settings: An
     assert "refuses the account" in results[1].error
 
 
-def test_an_unresolved_message_may_be_asked_about_again(messente: Messente) -> None:
+def test_poll_now__unresolved_message(messente: Messente) -> None:
     message = SmsMessageFactory.create(status="unresolved", created_at=timezone.now() - REPORT_RETENTION)
     messente.answer(FIRST, REPORT, "OK DELIVERED")
     (result,) = poll_now([message])
     assert (result.outcome, seen(message).status) == (PollOutcome.FINAL, "delivered")
 
 
-def test_an_unresolved_message_of_which_nothing_is_known_stays_as_it_is(messente: Messente) -> None:
+def test_poll_now__unresolved_message_stays_unresolved(messente: Messente) -> None:
     message = SmsMessageFactory.create(status="unresolved", created_at=timezone.now() - REPORT_RETENTION)
     messente.answer(FIRST, REPORT, "ERROR 107")
     (result,) = poll_now([message])
@@ -84,22 +84,22 @@ def test_an_unresolved_message_of_which_nothing_is_known_stays_as_it_is(messente
     assert seen(message).next_poll_at is None
 
 
-def test_a_poller_keeps_away_while_a_person_asks(messente: Messente) -> None:
+def test_poll_now__messages_are_not_due_for_pollers(messente: Messente) -> None:
     message = SmsMessageFactory.create(next_poll_at=timezone.now())
     messente.answer(FIRST, REPORT, "FAILED 102")
-    left: list[int] = []
+    due: list[int] = []
 
-    def look(messages: list[SmsMessage]) -> list[StatusRequest]:
-        left.append(SmsMessage.objects.due(timezone.now()).count())
+    def count_due(messages: list[SmsMessage]) -> list[StatusRequest]:
+        due.append(SmsMessage.objects.due(timezone.now()).count())
         return status_requests_for(messages)
 
-    with mock.patch("django_messente_dlr.polling.poll_now.status_requests_for", look):
+    with mock.patch("django_messente_dlr.polling.poll_now.status_requests_for", count_due):
         poll_now([message])
-    assert left == [0]
+    assert due == [0]
     assert SmsMessage.objects.due(timezone.now()).count() == 0
 
 
-def test_the_channels_of_an_omnimessage_are_asked_about_at_once(messente: Messente) -> None:
+def test_poll_now__channels_share_a_request(messente: Messente) -> None:
     viber, sms = (
         SmsMessageFactory.create(sms_unique_id=name, omnimessage_id="an-omni-id", channel=name)
         for name in ("viber", "sms")
@@ -117,5 +117,5 @@ def test_the_channels_of_an_omnimessage_are_asked_about_at_once(messente: Messen
     assert len(messente.calls) == 1
 
 
-def test_no_messages_are_no_questions(messente: Messente) -> None:
+def test_poll_now__no_messages(messente: Messente) -> None:
     assert poll_now([]) == []

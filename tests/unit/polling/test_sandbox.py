@@ -1,4 +1,4 @@
-"""Over real HTTP: what the sandbox does not tell by itself, it tells when it is asked."""
+"""Poll the sandbox over real HTTP, in the scenarios in which it sends no final callback."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from tests.unit.polling.rows import make_due, seen
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-ASKED = ["141", "142", "144", "145", "302", "303", "307", "309", "329", "350"]
+SCENARIOS_WITHOUT_CALLBACK = ["141", "142", "144", "145", "302", "303", "307", "309", "329", "350"]
 
 
-@pytest.mark.parametrize("digits", ASKED)
-def test_what_no_callback_tells_is_learnt_by_asking(digits: str, messente_sandbox: Sandbox, settings: Any) -> None:
+@pytest.mark.parametrize("digits", SCENARIOS_WITHOUT_CALLBACK)
+def test_run__scenarios_without_callback(digits: str, messente_sandbox: Sandbox, settings: Any) -> None:
     settings.MESSENTE_DLR = {**settings.MESSENTE_DLR, "CALLBACK_BASE_URL": None}
     message = send_sms(f"+37255500{digits}", "Your parcel is here")
     assert messente_sandbox.wait_until_idle()
@@ -27,7 +27,7 @@ def test_what_no_callback_tells_is_learnt_by_asking(digits: str, messente_sandbo
     assert seen(message).status == SCENARIOS[digits].expected
 
 
-def test_many_are_asked_about_at_the_same_time(messente_sandbox: Sandbox, settings: Any) -> None:
+def test_run__concurrent_requests(messente_sandbox: Sandbox, settings: Any) -> None:
     settings.MESSENTE_DLR = {**settings.MESSENTE_DLR, "CALLBACK_BASE_URL": None}
     messages = [send_sms(f"+372555{number:02}141", "Your parcel is here") for number in range(20)]
     assert messente_sandbox.wait_until_idle()

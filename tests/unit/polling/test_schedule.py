@@ -1,4 +1,4 @@
-"""When a message is asked about again, and when nobody asks any more."""
+"""When a message is polled again, and when it becomes unresolved."""
 
 from __future__ import annotations
 
@@ -21,9 +21,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.mark.parametrize(("polls", "minutes"), [(0, 1), (1, 2), (4, 16), (20, 240)])
-def test_the_next_question_comes_after_a_growing_interval(
-    polls: int, minutes: int, messente: Messente, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_run__intervals_grow(polls: int, minutes: int, messente: Messente, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(random, "uniform", lambda low, high: (low + high) / 2)
     message = due(poll_count=polls)
     messente.answer(FIRST, REPORT, "FAILED 102")
@@ -31,13 +29,13 @@ def test_the_next_question_comes_after_a_growing_interval(
     Poller().run()
     after = timezone.now()
     interval = timedelta(minutes=minutes)
-    at = seen(message).next_poll_at
-    assert at is not None
-    assert before + interval <= at <= after + interval
+    next_poll_at = seen(message).next_poll_at
+    assert next_poll_at is not None
+    assert before + interval <= next_poll_at <= after + interval
     assert seen(message).poll_count == polls + 1
 
 
-def test_a_failed_question_waits_as_long_as_one_that_told_nothing(messente: Messente) -> None:
+def test_run__failed_request_counts_as_poll(messente: Messente) -> None:
     message = due()
     for host in (FIRST, BACKUP):
         messente.answer(host, REPORT, "FAILED 209")
@@ -46,19 +44,19 @@ def test_a_failed_question_waits_as_long_as_one_that_told_nothing(messente: Mess
     assert (seen(message).next_poll_at or timezone.now()) > timezone.now()
 
 
-def test_a_message_is_not_asked_about_before_its_time(messente: Messente) -> None:
+def test_run__message_is_not_due(messente: Messente) -> None:
     due(next_poll_at=timezone.now() + timedelta(hours=1))
     assert Poller().run().asked == 0
     assert messente.hosts_asked() == []
 
 
-def test_a_message_whose_callback_is_awaited_is_not_asked_about_at_once(messente: Messente) -> None:
+def test_run__grace_period_for_callback(messente: Messente) -> None:
     mark_sent(prepare_sms("+37255500000"), "an-id")
     assert Poller().run().asked == 0
     assert messente.hosts_asked() == []
 
 
-def test_the_last_question_comes_shortly_before_the_48_hours_are_over(messente: Messente) -> None:
+def test_run__last_poll_before_48_hours(messente: Messente) -> None:
     message = due(ago=REPORT_RETENTION - timedelta(minutes=10), poll_count=20)
     messente.answer(FIRST, REPORT, "FAILED 102")
     Poller().run()
@@ -67,21 +65,19 @@ def test_the_last_question_comes_shortly_before_the_48_hours_are_over(messente: 
 
 
 @pytest.mark.parametrize("answer", ["FAILED 102", "OK SENT", "ERROR 107", "rubbish"])
-def test_after_48_hours_a_message_is_unresolved_and_nobody_asks_again(
-    answer: str, messente: Messente, dlr_signals: SignalLog
-) -> None:
+def test_run__unresolved_after_48_hours(answer: str, messente: Messente, dlr_signals: SignalLog) -> None:
     message = due(ago=REPORT_RETENTION)
     messente.answer(FIRST, REPORT, answer)
     assert Poller().run().unresolved == 1
     assert (seen(message).status, seen(message).next_poll_at) == ("unresolved", None)
-    assert seen(message).error_text == "Messente told nothing final within its 48 hours."
+    assert seen(message).error_text == "Messente reported nothing final within its 48 hours."
     assert dlr_signals.names.count("dlr_unresolved") == 1
     assert dlr_signals.arguments("dlr_status_changed")["previous"] == "sent"
     assert "dlr_failed" not in dlr_signals.names
     assert Poller().run().asked == 0
 
 
-def test_a_message_that_ends_with_the_last_question_is_not_unresolved(messente: Messente) -> None:
+def test_run__final_status_after_48_hours(messente: Messente) -> None:
     message = due(ago=REPORT_RETENTION)
     messente.answer(FIRST, REPORT, "OK DELIVERED")
     summary = Poller().run()
@@ -90,7 +86,7 @@ def test_a_message_that_ends_with_the_last_question_is_not_unresolved(messente: 
 
 
 @pytest.mark.parametrize(("stat", "err", "status"), [("DELIVRD", "", "delivered"), ("UNDELIV", "1", "failed")])
-def test_a_late_report_corrects_an_unresolved_message(
+def test_callback__corrects_unresolved_message(
     stat: str, err: str, status: str, messente: Messente, dlr_signals: SignalLog
 ) -> None:
     message = due(ago=REPORT_RETENTION)
@@ -102,25 +98,23 @@ def test_a_late_report_corrects_an_unresolved_message(
     assert dlr_signals.arguments("dlr_status_changed")["previous"] == "unresolved"
 
 
-def test_a_report_that_comes_while_messente_is_asked_is_not_undone(messente: Messente) -> None:
+def test_run__callback_during_request(messente: Messente) -> None:
     now = timezone.now()
     first, second = (due(next_poll_at=now - timedelta(seconds=seconds)) for seconds in (2, 1))
     messente.answer(FIRST, REPORT, "OK FAILED")
     messente.answer(FIRST, REPORT, "OK SENT")
 
-    def tell_of_the_second(**kwargs: object) -> None:
-        simulate_callback(second)  # which is claimed by now
+    def deliver_second(**kwargs: object) -> None:
+        simulate_callback(second)  # the poller has claimed it already
 
-    dlr_failed.connect(tell_of_the_second)
+    dlr_failed.connect(deliver_second)
     Poller().run()
     assert (seen(first).status, seen(second).status) == ("failed", "delivered")
     assert seen(second).next_poll_at is None
     assert Poller().run().asked == 0
 
 
-def test_a_message_without_an_id_is_not_asked_about_but_given_up_after_48_hours(
-    messente: Messente, dlr_signals: SignalLog
-) -> None:
+def test_run__message_without_id(messente: Messente, dlr_signals: SignalLog) -> None:
     message = due(queued=True)
     assert Poller().run().asked == 0
     assert seen(message).next_poll_at == message.created_at + REPORT_RETENTION
@@ -128,8 +122,8 @@ def test_a_message_without_an_id_is_not_asked_about_but_given_up_after_48_hours(
     lost = due(queued=True, ago=REPORT_RETENTION)
     assert Poller().run().unresolved == 1
     assert seen(lost).status == "unresolved"
-    assert "nobody could ask: its id at Messente is not known" in seen(lost).error_text
-    # prepare_sms leaves the same row, which another client has perhaps not sent at all
-    assert seen(lost).error_text.endswith("got lost, or mark_sent was not called, perhaps because it was never sent.")
+    assert "polling was not possible: the message has no id of Messente's" in seen(lost).error_text
+    # prepare_sms creates the same row, and another client may never have sent the message.
+    assert seen(lost).error_text.endswith("was lost, or mark_sent was not called, perhaps because it was never sent.")
     assert dlr_signals.names.count("dlr_unresolved") == 1
     assert messente.hosts_asked() == []

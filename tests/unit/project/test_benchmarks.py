@@ -1,4 +1,4 @@
-"""Tests of the benchmarks: the rows that they write by SQL fit the tables, and their statistics are correct."""
+"""The benchmarks insert rows that fit the models, and compute correct confidence intervals."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django_messente_dlr.models import DeliveryReport, PendingPoll, SmsMessage
 
 
 @pytest.mark.django_db
-@pytest.mark.skipif(connection.vendor != "postgresql", reason="the SQL is for PostgreSQL only")
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="the statements are for PostgreSQL")
 def test_admin_rows__fit_the_tables() -> None:
     with connection.cursor() as cursor:
         cursor.execute(MESSAGES, {"size": 500, "days": 30})

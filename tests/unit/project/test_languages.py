@@ -1,6 +1,6 @@
-"""Every text that a person reads is there in every language, compiled, and says the same with the same placeholders.
+"""Each translatable text has a compiled translation with the same placeholders in every language.
 
-Reads the catalogues with polib and Python's own gettext, so that no test needs GNU gettext.
+The tests read the catalogues with polib and Python's gettext module, so that they do not need GNU gettext.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def catalogue(language: str) -> polib.POFile:
     return polib.pofile(str(PACKAGE / "locale" / language / "LC_MESSAGES" / "django.po"))
 
 
-def texts_in_code() -> Iterator[tuple[str, Path]]:
+def _code_msgids() -> Iterator[tuple[str, Path]]:
     for path in PACKAGE.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in MARKERS:
@@ -48,42 +48,42 @@ def texts_in_code() -> Iterator[tuple[str, Path]]:
                 yield str(first.value), path
 
 
-def texts_in_templates() -> Iterator[tuple[str, Path]]:
+def _template_msgids() -> Iterator[tuple[str, Path]]:
     call = re.compile(r"(?:_|gettext|ngettext)\(\s*u?('(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")")
     for path in PACKAGE.rglob("*.html"):
-        for found in call.findall(templatize(path.read_text(encoding="utf-8"))):
-            yield str(ast.literal_eval(found)).replace("%%", "%"), path
+        for literal in call.findall(templatize(path.read_text(encoding="utf-8"))):
+            yield str(ast.literal_eval(literal)).replace("%%", "%"), path
 
 
-def test_the_languages_are_those_that_are_promised() -> None:
+@cache
+def package_msgids() -> list[tuple[str, Path]]:
+    """Return each translatable text of the package, and its file: the package is parsed once for all tests."""
+    return [*_code_msgids(), *_template_msgids()]
+
+
+def test_locale__languages() -> None:
     assert sorted(path.name for path in (PACKAGE / "locale").iterdir()) == sorted(LANGUAGES)
     assert set(LANGUAGES) <= {code for code, _ in django_settings.LANGUAGES}
 
 
-@cache
-def package_texts() -> tuple[tuple[str, Path], ...]:
-    """Return every marked text with its file; reading all modules takes too long to repeat it for each language."""
-    return (*texts_in_code(), *texts_in_templates())
-
-
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_text_is_in_the_catalogue(language: str) -> None:
-    known = {entry.msgid for entry in catalogue(language)}
-    wanted = package_texts()
+def test_catalogue__has_every_text(language: str) -> None:
+    msgids = {entry.msgid for entry in catalogue(language)}
+    wanted = package_msgids()
     assert len(wanted) > 250
-    assert [(text, path.name) for text, path in wanted if text not in known] == []
+    assert [(text, path.name) for text, path in wanted if text not in msgids] == []
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_the_catalogue_is_complete_and_has_nothing_that_is_not_asked_for(language: str) -> None:
+def test_catalogue__complete_without_unused_texts(language: str) -> None:
     entries = catalogue(language)
-    wanted = {text for text, _ in package_texts()}
+    wanted = {text for text, _ in package_msgids()}
     assert [entry.msgid for entry in entries if not entry.translated() or entry.fuzzy or entry.obsolete] == []
     assert [entry.msgid for entry in entries if entry.msgid not in wanted] == []
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_a_translation_has_the_placeholders_and_the_end_of_what_it_translates(language: str) -> None:
+def test_catalogue__placeholders_and_final_punctuation(language: str) -> None:
     for entry in catalogue(language):
         for text in entry.msgstr_plural.values() if entry.msgid_plural else [entry.msgstr]:
             assert sorted(PLACEHOLDER.findall(text)) == sorted(PLACEHOLDER.findall(entry.msgid)), entry.msgid
@@ -92,7 +92,7 @@ def test_a_translation_has_the_placeholders_and_the_end_of_what_it_translates(la
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_what_is_compiled_is_what_is_written(language: str) -> None:
+def test_catalogue__compiled(language: str) -> None:
     entries = catalogue(language)
     with (PACKAGE / "locale" / language / "LC_MESSAGES" / "django.mo").open("rb") as file:
         compiled = gettext.GNUTranslations(file)
@@ -100,16 +100,16 @@ def test_what_is_compiled_is_what_is_written(language: str) -> None:
         if not entry.msgid_plural:
             assert compiled.gettext(entry.msgid) == entry.msgstr
             continue
-        said = {compiled.ngettext(entry.msgid, entry.msgid_plural, number) for number in range(200)}
-        assert said == set(entry.msgstr_plural.values())
+        plurals = {compiled.ngettext(entry.msgid, entry.msgid_plural, number) for number in range(200)}
+        assert plurals == set(entry.msgstr_plural.values())
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_meanings_and_advice_are_told_in_the_readers_language(language: str) -> None:
-    said = [*(code.meaning for code in ErrorCode), *(code.advice for code in ErrorCode), *(s.meaning for s in Stat)]
-    english = [str(text) for text in said]
+def test_codes__translated(language: str) -> None:
+    texts = [*(code.meaning for code in ErrorCode), *(code.advice for code in ErrorCode), *(s.meaning for s in Stat)]
+    english = [str(text) for text in texts]
     with translation.override(language):
-        assert [word for word, text in zip(english, said, strict=True) if str(text) == word] == []
+        assert [original for original, text in zip(english, texts, strict=True) if str(text) == original] == []
         assert [status for status in Status if str(status.label) == status.name.capitalize()] == []
 
 
@@ -124,24 +124,26 @@ def test_meanings_and_advice_are_told_in_the_readers_language(language: str) -> 
         ("en", "3 days ago", "in 5 minutes"),
     ],
 )
-def test_how_long_ago_is_told_in_the_case_that_a_language_has_for_it(language: str, ago: str, ahead: str) -> None:
+def test_timesince_tag__grammatical_case(language: str, ago: str, ahead: str) -> None:
+    """The unit of time has the grammatical case that the words for "ago" and "in" require."""
     now = timezone.now()
     with translation.override(language):
-        told = [
+        tags = [
             formatting.timesince_tag(now - timedelta(days=3)),
             formatting.timesince_tag(now + timedelta(minutes=5, seconds=30)),
         ]
-    said = [text.partition(">")[2].removesuffix("</time>").replace("\xa0", " ") for text in told]
-    assert said == [ago, ahead]
+    texts = [tag.partition(">")[2].removesuffix("</time>").replace("\xa0", " ") for tag in tags]
+    assert texts == [ago, ahead]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_what_hears_signals_is_not_called_as_those_who_get_messages(language: str) -> None:
+def test_catalogue__receiver_is_not_the_recipient(language: str) -> None:
+    """A function connected to a signal and the recipient of a message have different translations."""
     entries = catalogue(language)
-    told = [entry for entry in entries if "receiver" in entry.msgid.lower()]
+    receiver_entries = [entry for entry in entries if "receiver" in entry.msgid.lower()]
     recipient = next(entry.msgstr.lower() for entry in entries if entry.msgid == "recipient")
-    assert len(told) > 3
-    for entry in told:
+    assert len(receiver_entries) > 3
+    for entry in receiver_entries:
         for text in (entry.msgstr, *entry.msgstr_plural.values()):
             assert recipient not in re.findall(r"\w+", text.lower()), entry.msgid
 
@@ -157,9 +159,7 @@ def test_what_hears_signals_is_not_called_as_those_who_get_messages(language: st
         ("fr", ("Vue d’ensemble", "Nom d’expéditeur non autorisé", "Ce qui s’est passé")),
     ],
 )
-def test_the_pages_are_in_the_readers_language(
-    admin_client: Client, settings: Any, language: str, words: tuple[str, ...]
-) -> None:
+def test_admin_pages__translated(admin_client: Client, settings: Any, language: str, words: tuple[str, ...]) -> None:
     settings.LANGUAGE_CODE = language
     message = SmsMessageFactory.create(status=Status.REJECTED, err=7)
     report = DeliveryReportFactory.create(message=message, stat="REJECTD", status=Status.REJECTED, err=7)
@@ -170,10 +170,10 @@ def test_the_pages_are_in_the_readers_language(
         list_url(DeliveryReport),
         page_url(report),
     ]
-    shown = "".join(html(admin_client, page) for page in pages)
+    content = "".join(html(admin_client, page) for page in pages)
     for word in words:
-        assert word in shown
+        assert word in content
     for entry in catalogue(language):
-        # A whole sentence of ours that is still in English.
+        # Complete sentences of the package must not appear in English.
         if entry.msgid.endswith(".") and "%" not in entry.msgid and len(entry.msgid) > 20:
-            assert entry.msgid not in shown
+            assert entry.msgid not in content

@@ -1,4 +1,4 @@
-"""tools/style/check.py finds banned words. The words come from its list, so that this file is clean itself."""
+"""tools/style/check.py finds banned words. The tests read them from its list, so that this file contains none."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def fill(text: str) -> str:
     return text.replace("WORD", WORD).replace("FIRST", FIRST).replace("SECOND", SECOND)
 
 
-def checked(name: str, text: str) -> list[tuple[int, str]]:
+def check_text(name: str, text: str) -> list[tuple[int, str]]:
     """Return the line and phrase of each hit in a file with this text."""
     path = Path(name)
     path.write_text(fill(text), encoding="utf-8")
@@ -43,7 +43,7 @@ def checked(name: str, text: str) -> list[tuple[int, str]]:
 
 @pytest.mark.parametrize("phrase", PHRASES)
 def test_check__each_phrase(phrase: str) -> None:
-    assert (1, phrase) in checked("page.html", f"<p>Before {phrase} after</p>")
+    assert (1, phrase) in check_text("page.html", f"<p>Before {phrase} after</p>")
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_check__each_phrase(phrase: str) -> None:
 def test_check__python(text: str) -> None:
     # A name in camel case has its words capitalised.
     text = text.replace("WasWORD", f"Was{WORD.capitalize()}")
-    assert checked("module.py", f"\n{text}\n") == [(2, WORD)]
+    assert check_text("module.py", f"\n{text}\n") == [(2, WORD)]
 
 
 @pytest.mark.parametrize(
@@ -85,17 +85,17 @@ def test_check__python(text: str) -> None:
     ],
 )
 def test_check__python_phrase(text: str) -> None:
-    assert [phrase for _, phrase in checked("module.py", text)] == [f"{FIRST} {SECOND}"]
+    assert [phrase for _, phrase in check_text("module.py", text)] == [f"{FIRST} {SECOND}"]
 
 
 def test_check__line_of_long_literal() -> None:
-    assert checked("module.py", '"""Summary.\n\nIt was WORD.\n"""\n\n\n# WORD\n') == [(3, WORD), (7, WORD)]
+    assert check_text("module.py", '"""Summary.\n\nIt was WORD.\n"""\n\n\n# WORD\n') == [(3, WORD), (7, WORD)]
 
 
 @pytest.mark.parametrize("name", ["page.html", "page.rst", "page.md"])
 def test_check__whole_text(name: str) -> None:
-    assert checked(name, "\nUpper WORD\n".replace("WORD", WORD.upper())) == [(2, WORD)]
-    assert checked(name, "\nit was FIRST\nSECOND\n") == [(2, f"{FIRST} {SECOND}")]
+    assert check_text(name, "\nUpper WORD\n".replace("WORD", WORD.upper())) == [(2, WORD)]
+    assert check_text(name, "\nit was FIRST\nSECOND\n") == [(2, f"{FIRST} {SECOND}")]
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_check__whole_text(name: str) -> None:
     ],
 )
 def test_check__msgids(text: str, line: int) -> None:
-    assert checked("django.po", text) == [(line, WORD)]
+    assert check_text("django.po", text) == [(line, WORD)]
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_check__msgids(text: str, line: int) -> None:
     ],
 )
 def test_check__clean(name: str, text: str) -> None:
-    assert checked(name, text) == []
+    assert check_text(name, text) == []
 
 
 def test_main__lists_hits(capsys: pytest.CaptureFixture[str]) -> None:

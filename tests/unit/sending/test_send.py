@@ -1,4 +1,4 @@
-"""How messages enter the ledger: a row before the request, never twice, and what went wrong is written down."""
+"""`send_sms`, `prepare_sms`, `mark_sent` and `track_sms`: the row, the request, and the recorded error."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 NUMBER = "+37255500000"
 URL = "http://127.0.0.1:9/send_sms/"
 AT = datetime(2030, 1, 1, tzinfo=UTC)
-ENDED = ["dlr_received", "dlr_status_changed", "dlr_failed"]
+FAILURE_SIGNALS = ["dlr_received", "dlr_status_changed", "dlr_failed"]
 
 
 @pytest.fixture
@@ -47,30 +47,28 @@ def mocked_responses() -> Iterator[responses.RequestsMock]:
         yield mock
 
 
-def test_the_row_is_committed_before_messente_is_called_and_the_url_names_it(
+def test_send_sms__commits_row_before_request(
     mocked_responses: responses.RequestsMock,
 ) -> None:
-    seen: list[tuple[str, str, bool]] = []
+    states: list[tuple[str, bool]] = []
 
-    def answer(request: requests.PreparedRequest) -> tuple[int, dict[str, str], str]:
+    def respond(request: requests.PreparedRequest) -> tuple[int, dict[str, str], str]:
         row = SmsMessage.objects.get()
         body = parse_qs(str(request.body))
-        seen.append((row.status, body["dlr-url"][0], transaction.get_connection().in_atomic_block))
+        states.append((row.status, transaction.get_connection().in_atomic_block))
         assert body["dlr-url"][0] == row.callback_url
         assert (body["to"], body["text"], body["from"]) == (["+37255500000"], ["Hello"], ["Shop"])
         return 200, {}, "OK an-id"
 
-    mocked_responses.add_callback("POST", URL, answer)
+    mocked_responses.add_callback("POST", URL, respond)
     message = send_sms("+372 (555) 000-00", "Hello", sender="Shop", metadata={"order": 17}, validity=60)
-    assert [(status, inside) for status, _, inside in seen] == [("queued", False)]
+    assert states == [("queued", False)]
     assert (message.status, message.sms_unique_id, message.metadata) == ("sent", "an-id", {"order": 17})
     assert message.sent_at is not None
     assert message.next_poll_at is not None
 
 
-def test_a_message_that_is_to_be_sent_later_is_waited_for_from_then_on(
-    mocked_responses: responses.RequestsMock, settings: Any
-) -> None:
+def test_time_to_send__sets_sent_at_and_first_poll(mocked_responses: responses.RequestsMock, settings: Any) -> None:
     mocked_responses.post(URL, "OK an-id")
     at = timezone.now().replace(microsecond=0) + timedelta(hours=72)
     message = send_sms(NUMBER, "Hello", time_to_send=int(at.timestamp()))
@@ -79,27 +77,23 @@ def test_a_message_that_is_to_be_sent_later_is_waited_for_from_then_on(
 
 
 @pytest.mark.parametrize("time", [0, "soon", -(10**18), 10**18, 2**40])
-def test_a_time_that_makes_no_sense_is_messentes_to_refuse(
-    mocked_responses: responses.RequestsMock, time: Any
-) -> None:
+def test_time_to_send__implausible_is_passed_to_messente(mocked_responses: responses.RequestsMock, time: Any) -> None:
     mocked_responses.post(URL, "OK an-id")
     message = send_sms(NUMBER, "Hello", time_to_send=time)
     assert message.sent_at is not None
     assert abs(message.sent_at - timezone.now()) < timedelta(minutes=1)
 
 
-def test_an_id_that_another_message_has_leaves_open_what_was_sent(mocked_responses: responses.RequestsMock) -> None:
+def test_send_sms__id_of_other_message_is_outcome_unknown(mocked_responses: responses.RequestsMock) -> None:
     track_sms("an-id")
     mocked_responses.post(URL, "OK an-id")
-    with pytest.raises(OutcomeUnknown, match="already that of another message") as raised:
+    with pytest.raises(OutcomeUnknown, match="already belongs to another message") as raised:
         send_sms(NUMBER, "Hello")
     assert raised.value.sms_message.status == "queued"
     assert SmsMessage.objects.filter(recipient=NUMBER).get() == raised.value.sms_message
 
 
-def test_no_dlr_url_is_sent_where_messente_cannot_reach_us_and_asking_begins_sooner(
-    mocked_responses: responses.RequestsMock, settings: Any
-) -> None:
+def test_send_sms__without_base_url_polls_sooner(mocked_responses: responses.RequestsMock, settings: Any) -> None:
     settings.MESSENTE_DLR = {**settings.MESSENTE_DLR, "CALLBACK_BASE_URL": ""}
     mocked_responses.post(URL, "OK an-id")
     message = send_sms(NUMBER, "Hello")
@@ -110,7 +104,7 @@ def test_no_dlr_url_is_sent_where_messente_cannot_reach_us_and_asking_begins_soo
 
 
 @pytest.mark.parametrize(("store", "stored"), [(True, "Hello"), (False, "")])
-def test_a_text_is_kept_only_where_the_project_wants_it(
+def test_store_text__decides_about_text(
     mocked_responses: responses.RequestsMock, settings: Any, stored: str, *, store: bool
 ) -> None:
     settings.MESSENTE_DLR = {**settings.MESSENTE_DLR, "STORE_TEXT": store}
@@ -120,7 +114,7 @@ def test_a_text_is_kept_only_where_the_project_wants_it(
 
 
 @pytest.mark.parametrize(
-    ("answer", "error", "status"),
+    ("response", "error", "status"),
     [
         ({"body": "ERROR 101"}, CredentialsRefused, "rejected"),
         ({"body": "ERROR 111"}, RequestRefused, "rejected"),
@@ -133,44 +127,44 @@ def test_a_text_is_kept_only_where_the_project_wants_it(
         ({"status": 429}, RateLimited, "failed"),
     ],
 )
-def test_what_went_wrong_is_raised_with_its_row_and_never_guessed(
-    answer: dict[str, Any],
+def test_send_sms__error_has_message_and_status(
+    response: dict[str, Any],
     error: type[MessenteError],
     status: str,
     dlr_signals: SignalLog,
     mocked_responses: responses.RequestsMock,
 ) -> None:
-    mocked_responses.post(URL, **answer)
+    mocked_responses.post(URL, **response)
     with pytest.raises(error) as raised:
         send_sms(NUMBER, "Hello")
     message = SmsMessage.objects.get()
     assert raised.value.sms_message == message
     assert message.status == status
-    assert dlr_signals.names == ([] if status == "queued" else ENDED)
+    assert dlr_signals.names == ([] if status == "queued" else FAILURE_SIGNALS)
     assert "a-password" not in f"{raised.value!r}{message.error_text}"
     if status != "queued":
         assert message.error_text
         assert message.reports.get().source == "send"
 
 
-def test_a_host_that_cannot_be_reached_has_not_got_the_message() -> None:
+def test_send_sms__unreachable_host_is_failed() -> None:
     with pytest.raises(ConnectionFailed):
         send_sms(NUMBER, "Hello")
     assert SmsMessage.objects.get().status == "failed"
 
 
-def test_a_report_tells_what_a_time_out_left_open(mocked_responses: responses.RequestsMock) -> None:
+def test_send_sms__report_decides_after_timeout(mocked_responses: responses.RequestsMock) -> None:
     mocked_responses.post(URL, body=requests.ReadTimeout())
     with pytest.raises(OutcomeUnknown) as raised:
         send_sms(NUMBER, "Hello")
     message = raised.value.sms_message
-    assert len(mocked_responses.calls) == 1  # the backup host was not asked: that could send twice
+    assert len(mocked_responses.calls) == 1  # a request to the backup host could send the message twice
     assert simulate_callback(message, sms_unique_id="an-id").status_code == 200
     message.refresh_from_db()
     assert (message.status, message.sms_unique_id) == ("delivered", "an-id")
 
 
-def test_a_late_delivery_corrects_a_refusal(mocked_responses: responses.RequestsMock) -> None:
+def test_send_sms__delivery_corrects_rejection(mocked_responses: responses.RequestsMock) -> None:
     mocked_responses.post(URL, "ERROR 111")
     with pytest.raises(RequestRefused) as raised:
         send_sms(NUMBER, "Hello")
@@ -178,71 +172,79 @@ def test_a_late_delivery_corrects_a_refusal(mocked_responses: responses.Requests
     assert SmsMessage.objects.get().status == "delivered"
 
 
-def test_nothing_is_sent_or_stored_inside_a_transaction() -> None:
+def test_send_sms__inside_transaction_sends_nothing() -> None:
     with pytest.raises(SendInsideTransaction, match=r"transaction.on_commit"), transaction.atomic():
         send_sms(NUMBER, "Hello")
     assert not SmsMessage.objects.exists()
 
 
-def test_a_message_may_be_sent_on_commit(messente_sandbox: Sandbox) -> None:
+def test_send_sms__on_commit_sends(messente_sandbox: Sandbox) -> None:
     with transaction.atomic():
         transaction.on_commit(lambda: send_sms(NUMBER, "Hello"))
     assert len(messente_sandbox.messages) == 1
 
 
-def test_nothing_is_sent_or_stored_while_the_account_is_on_hold() -> None:
+def test_send_sms__account_on_hold_sends_nothing() -> None:
     AccountFactory.create(held=True)
     with pytest.raises(CreditsExhausted, match="out of credits"):
         send_sms(NUMBER, "Hello")
     assert not SmsMessage.objects.exists()
 
 
-def test_another_accounts_hold_is_no_matter(messente_sandbox: Sandbox) -> None:
+def test_send_sms__hold_of_other_account_is_ignored(messente_sandbox: Sandbox) -> None:
     AccountFactory.create(held=True)
     assert send_sms(NUMBER, "Hello", account="marketing").account == "marketing"
 
 
-def test_a_project_may_go_on_sending_without_credit(messente_sandbox: Sandbox, settings: Any) -> None:
+def test_send_sms__hold_disabled_sends(messente_sandbox: Sandbox, settings: Any) -> None:
     settings.MESSENTE_DLR = {**settings.MESSENTE_DLR, "HOLD_ON_CREDITS_EXHAUSTED": False}
     AccountFactory.create(held=True)
     assert send_sms(NUMBER, "Hello").status == "sent"
 
 
 @pytest.mark.parametrize(
-    ("to", "text", "arguments", "sentence"),
+    ("to", "text", "arguments", "error"),
     [
         ("", "Hello", {}, "not a phone number"),
-        ("nobody", "Hello", {}, "not a phone number"),
+        ("no number", "Hello", {}, "not a phone number"),
         ("+٣٧٢٥٥٥٠٠٠٠٠", "Hello", {}, "not a phone number"),
         ("+372", "Hello", {}, "not a phone number"),
-        (None, "Hello", {}, "«None» is not a phone number"),
+        (None, "Hello", {}, '"None" is not a phone number'),
         (NUMBER, "", {}, "text is empty"),
-        (NUMBER, "Tere \ud83d", {}, "half of a character .* at its place 5"),
+        (NUMBER, "Tere \ud83d", {}, "half a character .* at index 5"),
         (NUMBER, "Hello", {"sender": "x" * 33}, "longer than 32"),
-        (NUMBER, "Hello", {"dlr_url": "https://x.example"}, "«dlr_url» is no option of send_sms: each message has"),
-        (NUMBER, "Hello", {"username": "other"}, "«username» is no option of send_sms: the account says it"),
-        (NUMBER, "Hello", {"validity": None}, "«validity» of send_sms must be a string or a whole number, not None"),
-        (NUMBER, "Hello", {"text_store": True}, "«text_store» of send_sms must be .*, not bool"),
+        (
+            NUMBER,
+            "Hello",
+            {"dlr_url": "https://x.example"},
+            '"dlr_url" is not an option of send_sms: each message has',
+        ),
+        (NUMBER, "Hello", {"username": "other"}, '"username" is not an option of send_sms: the account sets it'),
+        (NUMBER, "Hello", {"validity": None}, '"validity" of send_sms must be a string or an integer, not None'),
+        (NUMBER, "Hello", {"text_store": True}, '"text_store" of send_sms must be .*, not bool'),
         (NUMBER, "Hello", {"time_to_send": AT}, r"not datetime. Unix seconds are int\(at.timestamp\(\)\)"),
         (NUMBER, "Hello", {"time_to_send": AT.timestamp()}, "not float. Unix seconds"),
-        (NUMBER, "Hello", {"from": "Shop", "validity": 60}, "«from» is no option of send_sms: give sender"),
+        (
+            NUMBER,
+            "Hello",
+            {"from": "Shop", "validity": 60},
+            '"from" is not an option of send_sms: use the argument sender',
+        ),
     ],
 )
-def test_bad_input_is_told_and_leaves_nothing_behind(
-    to: Any, text: str, arguments: dict[str, Any], sentence: str
-) -> None:
-    with pytest.raises(ValueError, match=sentence):
+def test_send_sms__invalid_input_stores_nothing(to: Any, text: str, arguments: dict[str, Any], error: str) -> None:
+    with pytest.raises(ValueError, match=error):
         send_sms(to, text, **arguments)
     assert not SmsMessage.objects.exists()
 
 
-def test_an_account_that_is_not_configured_is_told() -> None:
-    for enter in (partial(send_sms, NUMBER, "Hello"), partial(prepare_sms, NUMBER), partial(track_sms, "an-id")):
+def test_account__not_configured_raises() -> None:
+    for function in (partial(send_sms, NUMBER, "Hello"), partial(prepare_sms, NUMBER), partial(track_sms, "an-id")):
         with pytest.raises(ImproperlyConfigured, match="has no account 'a'"):
-            enter(account="a")
+            function(account="a")
 
 
-def test_prepare_and_mark_sent() -> None:
+def test_mark_sent__stores_id_and_is_idempotent() -> None:
     message = prepare_sms(NUMBER, sender="Shop", metadata={"order": 1})
     assert (message.status, message.sms_unique_id) == ("queued", None)
     assert message.callback_url.startswith("https://shop.example.com/messente/dlr/m")
@@ -252,7 +254,7 @@ def test_prepare_and_mark_sent() -> None:
     assert message.status == "sent"
 
 
-def test_mark_sent_marks_its_own_message_alone() -> None:
+def test_mark_sent__changes_no_other_message() -> None:
     other = prepare_sms(NUMBER)
     before = SmsMessage.objects.filter(pk=other.pk).values("pending__due_at").get()
     mark_sent(prepare_sms(NUMBER), "an-id", sent_at=timezone.now() + timedelta(days=1))
@@ -261,13 +263,13 @@ def test_mark_sent_marks_its_own_message_alone() -> None:
     assert SmsMessage.objects.filter(pk=other.pk).values("pending__due_at").get() == before
 
 
-def test_what_is_marked_as_sent_is_not_sent_once_more(dlr_signals: SignalLog) -> None:
+def test_mark_sent__later_sent_report_changes_nothing(dlr_signals: SignalLog) -> None:
     message = mark_sent(prepare_sms(NUMBER), "an-id")
     simulate_callback(message, "ACCEPTD")
     assert dlr_signals.names == ["dlr_received"]
 
 
-def test_mark_sent_does_not_set_back_what_a_report_has_told() -> None:
+def test_mark_sent__keeps_status_of_report() -> None:
     message = prepare_sms(NUMBER)
     simulate_callback(message, sms_unique_id="an-id")
     assert mark_sent(message, "an-id").status == "delivered"
@@ -275,45 +277,45 @@ def test_mark_sent_does_not_set_back_what_a_report_has_told() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ids", "sentence"),
+    ("ids", "error"),
     [
         (("",), "Neither"),
         ((" \n",), "Neither"),
         (("x" * 129,), "longer than 128"),
-        (("OK\nan-id",), "characters that no id has"),
-        (("taken",), "already that of another message"),
-        (("taken\n",), "already that of another message"),
+        (("OK\nan-id",), "characters that are not printable"),
+        (("taken",), "already belongs to another message"),
+        (("taken\n",), "already belongs to another message"),
     ],
 )
-def test_mark_sent_refuses_what_is_no_id_of_this_message(ids: tuple[str, ...], sentence: str) -> None:
+def test_mark_sent__invalid_id_raises(ids: tuple[str, ...], error: str) -> None:
     SmsMessageFactory.create(sms_unique_id="taken")
     message = prepare_sms(NUMBER)
-    with pytest.raises(ValueError, match=sentence):
+    with pytest.raises(ValueError, match=error):
         mark_sent(message, *ids)
     message.refresh_from_db()
     assert message.status == "queued"
 
 
-def test_an_id_with_blanks_around_it_is_that_of_its_reports() -> None:
+def test_ids__surrounding_whitespace_is_removed() -> None:
     prepared = mark_sent(prepare_sms(NUMBER), " an-id\r\n")
     assert prepared.sms_unique_id == "an-id"
     assert simulate_callback(prepared, sms_unique_id="an-id").status_code == 200
     assert track_sms("an-id\n") == track_sms("an-id") == prepared
-    whole = track_sms(omnimessage_id="an-omni-id ")
-    assert (whole.omnimessage_id, track_sms(omnimessage_id="an-omni-id")) == ("an-omni-id", whole)
+    omnimessage = track_sms(omnimessage_id="an-omni-id ")
+    assert (omnimessage.omnimessage_id, track_sms(omnimessage_id="an-omni-id")) == ("an-omni-id", omnimessage)
 
 
-def test_tracking_twice_gives_the_same_message() -> None:
+def test_track_sms__twice_returns_same_message() -> None:
     first = track_sms("an-id", recipient=NUMBER, sent_at=timezone.now())
     assert track_sms("an-id") == first
     assert track_sms(omnimessage_id="an-omni-id") == track_sms(omnimessage_id="an-omni-id")
     assert SmsMessage.objects.count() == 2
-    with pytest.raises(ValueError, match="account «default»"):
+    with pytest.raises(ValueError, match='account "default"'):
         track_sms("an-id", account="marketing")
 
 
-def test_a_whole_conversation_with_the_sandbox_leaves_one_report_a_message(messente_sandbox: Sandbox) -> None:
-    """Without a reachable site the callbacks fail; what was sent is there all the same."""
+def test_send_sms__sandbox_receives_message(messente_sandbox: Sandbox) -> None:
+    """The sandbox's callbacks fail, because the site is not reachable. The message is stored with its id."""
     message = send_sms("+37255500143", "Hello")
     assert message.sms_unique_id == messente_sandbox.messages[0].message_id
     assert not DeliveryReport.objects.exists()

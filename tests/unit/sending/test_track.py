@@ -1,4 +1,4 @@
-"""Two who enter the same message at the same time, or one after the other: it is entered once."""
+"""`track_sms` in concurrent transactions records a message once."""
 
 from __future__ import annotations
 
@@ -20,34 +20,36 @@ pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has one writer at a time"),
 ]
-# Where PostgreSQL shows a transaction nothing that is newer, the project's own transaction has to come again.
-SEEING = [level for level in LEVELS[connection.vendor] if connection.vendor == "mysql" or level == "read committed"]
+# On PostgreSQL, a transaction of a higher level does not see newer rows, so the project must run it again.
+LEVELS_THAT_SEE_NEWER_ROWS = [
+    level for level in LEVELS[connection.vendor] if connection.vendor == "mysql" or level == "read committed"
+]
 
 
-@pytest.mark.parametrize("level", SEEING)
-def test_two_who_enter_an_omnimessage_at_the_same_time_enter_it_once(level: str) -> None:
-    both = threading.Barrier(2)
-    looking = rows.find_existing
-    entered: list[SmsMessage] = []
+@pytest.mark.parametrize("level", LEVELS_THAT_SEE_NEWER_ROWS)
+def test_track_sms__concurrent_calls_record_one_omnimessage(level: str) -> None:
+    barrier = threading.Barrier(2)
+    find_existing = rows.find_existing
+    messages: list[SmsMessage] = []
 
-    def known(*ids: str, lock: bool = False) -> SmsMessage | None:
-        found = looking(*ids, lock=lock)
+    def find_and_wait(*ids: str, lock: bool = False) -> SmsMessage | None:
+        message = find_existing(*ids, lock=lock)
         if not lock:
-            both.wait(GENEROUS)  # neither sees the other's
-        return found
+            barrier.wait(GENEROUS)  # both first queries run before either insert
+        return message
 
-    with isolated(level), mock.patch.object(rows, "find_existing", known), ThreadPoolExecutor(2) as pool:
-        work = partial(elsewhere, lambda: entered.append(track_sms(omnimessage_id="an-omni-id")))
-        for future in [pool.submit(work) for _ in range(2)]:
+    with isolated(level), mock.patch.object(rows, "find_existing", find_and_wait), ThreadPoolExecutor(2) as pool:
+        track = partial(elsewhere, lambda: messages.append(track_sms(omnimessage_id="an-omni-id")))
+        for future in [pool.submit(track) for _ in range(2)]:
             future.result(GENEROUS)
-    assert {message.pk for message in entered} == {SmsMessage.objects.get().pk}
+    assert {message.pk for message in messages} == {SmsMessage.objects.get().pk}
 
 
-@pytest.mark.parametrize("level", [level for level in SEEING if level != "snapshot"])
+@pytest.mark.parametrize("level", [level for level in LEVELS_THAT_SEE_NEWER_ROWS if level != "snapshot"])
 @pytest.mark.parametrize("ids", [{"sms_unique_id": "an-id"}, {"omnimessage_id": "an-omni-id"}])
-def test_what_another_has_entered_since_our_transaction_began_is_found(level: str, ids: dict[str, Any]) -> None:
-    others: list[SmsMessage] = []
+def test_track_sms__finds_row_newer_than_transaction(level: str, ids: dict[str, Any]) -> None:
+    messages: list[SmsMessage] = []
     with isolated(level), transaction.atomic():
         assert not SmsMessage.objects.exists()
-        elsewhere(lambda: others.append(track_sms(**ids)))
-        assert [track_sms(**ids)] == others
+        elsewhere(lambda: messages.append(track_sms(**ids)))
+        assert [track_sms(**ids)] == messages

@@ -1,4 +1,4 @@
-"""What passes by itself and what does not, told from the errors that the drivers themselves raise."""
+"""`is_contention` with the errors that the drivers raise."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ POSTGRESQL = [
     ("55P03", True),  # lock not available
     ("23505", False),  # unique violation
     ("22003", False),  # out of range
-    ("25P02", False),  # the transaction is lost
+    ("25P02", False),  # the transaction is aborted
     ("42P01", False),  # no such table
     ("57014", False),  # statement timeout
-    ("57P01", False),  # the server is being stopped
+    ("57P01", False),  # the server shuts down
     ("53300", False),  # too many connections
 ]
 MYSQL = [
@@ -40,14 +40,14 @@ MYSQL = [
 
 
 def error_of(work: Callable[[], object]) -> Error:
-    """Return what Django raises."""
+    """Call ``work`` and return the error that Django raises."""
     with pytest.raises(Error) as raised:
         work()
     return raised.value
 
 
 def raising(state: str) -> str:
-    """Return PostgreSQL's SQL that fails with this SQLSTATE."""
+    """Return SQL that fails with this SQLSTATE on PostgreSQL."""
     return f"DO $$ BEGIN RAISE EXCEPTION 'as it is' USING ERRCODE = '{state}'; END $$"
 
 
@@ -57,45 +57,45 @@ def run(sql: str, params: list[Any] | None = None) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.skipif(connection.vendor != "postgresql", reason="PostgreSQL's own codes")
-@pytest.mark.parametrize(("state", "passes"), POSTGRESQL)
-def test_what_postgresql_says(state: str, passes: bool) -> None:
-    assert is_contention(error_of(lambda: run(raising(state)))) is passes
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="needs PostgreSQL")
+@pytest.mark.parametrize(("state", "expected"), POSTGRESQL)
+def test_is_contention__postgresql(state: str, expected: bool) -> None:
+    assert is_contention(error_of(lambda: run(raising(state)))) is expected
 
 
-@pytest.mark.skipif(connection.vendor != "postgresql", reason="PostgreSQL's own codes")
-@pytest.mark.parametrize(("state", "passes"), POSTGRESQL)
-def test_what_postgresql_says_through_the_older_driver(state: str, passes: bool) -> None:
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="needs PostgreSQL")
+@pytest.mark.parametrize(("state", "expected"), POSTGRESQL)
+def test_is_contention__postgresql_with_psycopg2(state: str, expected: bool) -> None:
     psycopg2 = pytest.importorskip("psycopg2")
     settings = connection.settings_dict
     address = {"host": settings["HOST"], "port": settings["PORT"] or None, **settings["OPTIONS"]}
-    with closing(psycopg2.connect(dbname="postgres", user=settings["USER"], **address)) as older:
+    with closing(psycopg2.connect(dbname="postgres", user=settings["USER"], **address)) as psycopg2_connection:
         with pytest.raises(psycopg2.Error) as raised:
-            older.cursor().execute(raising(state))
+            psycopg2_connection.cursor().execute(raising(state))
         wrapped = OperationalError()
-        wrapped.__cause__ = raised.value  # as Django's wrapper does it
-        assert is_contention(wrapped) is passes
+        wrapped.__cause__ = raised.value  # as Django wraps errors of the driver
+        assert is_contention(wrapped) is expected
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.skipif(connection.vendor != "mysql", reason="MariaDB's own codes")
-@pytest.mark.parametrize(("number", "passes"), MYSQL)
-def test_what_mariadb_says(number: int, passes: bool) -> None:
+@pytest.mark.skipif(connection.vendor != "mysql", reason="needs MariaDB")
+@pytest.mark.parametrize(("number", "expected"), MYSQL)
+def test_is_contention__mariadb(number: int, expected: bool) -> None:
     sql = f"SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = {number}, MESSAGE_TEXT = 'as it is'"
-    assert is_contention(error_of(lambda: run(sql))) is passes
+    assert is_contention(error_of(lambda: run(sql))) is expected
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.skipif(connection.vendor != "sqlite", reason="SQLite's own codes")
-class TestWhatSqliteSays:
-    def test_busy(self, tmp_path: Path) -> None:
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="needs SQLite")
+class TestIsContentionOnSqlite:
+    def test_busy__another_writer(self, tmp_path: Path) -> None:
         with shared(tmp_path), closing(sqlite3.connect(tmp_path / "db.sqlite3", isolation_level=None)) as other:
             run("PRAGMA busy_timeout = 0")
             other.execute("BEGIN IMMEDIATE")
             error = error_of(lambda: run("DELETE FROM django_messente_dlr_smsmessage"))
         assert is_contention(error)
 
-    def test_busy_since_what_was_read_has_changed(self, tmp_path: Path) -> None:
+    def test_busy__snapshot_is_outdated(self, tmp_path: Path) -> None:
         change = "INSERT INTO django_messente_dlr_account (name) VALUES ('x')"
         with shared(tmp_path), closing(sqlite3.connect(tmp_path / "db.sqlite3", isolation_level=None)) as other:
             run("PRAGMA journal_mode = WAL")
@@ -108,10 +108,10 @@ class TestWhatSqliteSays:
             run("ROLLBACK")
         assert is_contention(error)
 
-    def test_locked_by_another_connection_to_the_same_memory(self) -> None:
+    def test_locked__shared_memory_database(self) -> None:
         other: Any = connections.create_connection("default")
         other.connect()
-        # Not Django's own close(), which keeps a database in memory open.
+        # Not the close() of Django's connection, which keeps a database in memory open.
         with closing(other.connection), other.cursor() as cursor:
             cursor.execute("BEGIN IMMEDIATE")
             cursor.execute("UPDATE django_messente_dlr_smsmessage SET sender = 'x'")
@@ -122,9 +122,9 @@ class TestWhatSqliteSays:
     @pytest.mark.parametrize(
         "sql", ["SELECT * FROM nowhere", "SELEKT", "INSERT INTO django_content_type (id) VALUES (1)"]
     )
-    def test_what_does_not_pass(self, sql: str) -> None:
+    def test_other_errors(self, sql: str) -> None:
         assert not is_contention(error_of(lambda: run(sql)))
 
 
-def test_an_error_without_a_driver_behind_it_does_not_pass() -> None:
-    assert not is_contention(Error("raised by nobody's driver"))
+def test_is_contention__error_without_cause() -> None:
+    assert not is_contention(Error("not raised by a driver"))

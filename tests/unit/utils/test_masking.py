@@ -20,7 +20,7 @@ from django_messente_dlr.utils.masking import mask_in_json, mask_in_text, mask_n
         ("", ""),
     ],
 )
-def test_the_country_and_the_last_three_digits_are_left(number: str, masked: str) -> None:
+def test_mask_number__keeps_code_and_three_digits(number: str, masked: str) -> None:
     assert mask_number(number) == masked
 
 
@@ -36,7 +36,7 @@ def test_the_country_and_the_last_three_digits_are_left(number: str, masked: str
         ("11111111-1111-4111-8111-111111111111", "11111111-1111-4111-8111-111111111111"),
     ],
 )
-def test_numbers_in_a_text_are_masked_and_ids_are_not(text: str, masked: str) -> None:
+def test_mask_in_text__masks_numbers_but_no_ids(text: str, masked: str) -> None:
     assert mask_in_text(text, "+37255500001") == masked
 
 
@@ -49,5 +49,5 @@ def test_numbers_in_a_text_are_masked_and_ids_are_not(text: str, masked: str) ->
         ({"order": 17, "paid": True, "id": 1}, {"order": 17, "paid": True, "id": 1}),
     ],
 )
-def test_numbers_are_masked_wherever_they_stand_in_json(value: Any, masked: Any) -> None:
+def test_mask_in_json__masks_keys_and_values(value: Any, masked: Any) -> None:
     assert mask_in_json(value, "+37255500001") == masked

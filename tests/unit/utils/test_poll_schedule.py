@@ -1,4 +1,4 @@
-"""When to ask about a message: growing intervals, one last question, and never after the window has closed."""
+"""The times of polls: growing intervals, one last poll, and no poll after the report has expired."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from django_messente_dlr.utils.poll_schedule import REPORT_RETENTION, first_poll
 from tests.unit.messente.storable import unhurried
 
 SENT = datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)
-CLOSES = SENT + timedelta(hours=48)
-LAST = CLOSES - timedelta(minutes=5)
+EXPIRES_AT = SENT + timedelta(hours=48)
+LAST = EXPIRES_AT - timedelta(minutes=5)
 MINUTE = timedelta(minutes=1)
-moments = st.floats(0, 1).map(lambda part: SENT + part * (CLOSES - SENT))
-polls = st.integers(0, 10**6)
+moments = st.floats(0, 1).map(lambda part: SENT + part * (EXPIRES_AT - SENT))
+poll_counts = st.integers(0, 10**6)
 
 
-def test_messente_keeps_reports_for_48_hours() -> None:
+def test_report_retention__48_hours() -> None:
     assert timedelta(hours=48) == REPORT_RETENTION
 
 
 @pytest.mark.parametrize(
-    ("written", "seconds"),
+    ("config", "seconds"),
     [
         ({"CALLBACK_BASE_URL": "https://shop.example.com"}, 600),
         ({}, 30),
@@ -35,15 +35,13 @@ def test_messente_keeps_reports_for_48_hours() -> None:
         ({"POLL_GRACE": 5, "POLL_GRACE_WITHOUT_CALLBACK": 0}, 0),
     ],
 )
-def test_the_first_question_waits_longer_where_messente_will_call_by_itself(
-    written: dict[str, Any], seconds: int
-) -> None:
-    with override_settings(MESSENTE_DLR=written):
+def test_first_poll_at__later_with_callbacks(config: dict[str, Any], seconds: int) -> None:
+    with override_settings(MESSENTE_DLR=config):
         assert first_poll_at(SENT) == SENT + timedelta(seconds=seconds)
 
 
 @pytest.mark.parametrize(
-    ("asked", "interval"),
+    ("polls", "interval"),
     [
         (0, 1),
         (1, 2),
@@ -60,55 +58,55 @@ def test_the_first_question_waits_longer_where_messente_will_call_by_itself(
     ],
 )
 @pytest.mark.parametrize("edge", [0.9, 1.0, 1.1])
-def test_intervals_double_from_a_minute_to_four_hours_with_a_tenth_of_jitter(
-    asked: int, interval: int, edge: float, monkeypatch: pytest.MonkeyPatch
+def test_next_poll_at__interval_doubles_up_to_four_hours(
+    polls: int, interval: int, edge: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(random, "uniform", lambda low, high: sorted([low, edge, high])[1])
-    assert next_poll_at(now=SENT, closes=CLOSES, polls=asked) == SENT + interval * MINUTE * edge
+    assert next_poll_at(now=SENT, expires_at=EXPIRES_AT, polls=polls) == SENT + interval * MINUTE * edge
 
 
 @unhurried
-@given(now=moments, asked=polls)
-def test_the_jitter_is_a_tenth_at_most(now: datetime, asked: int) -> None:
-    at = next_poll_at(now=now, closes=CLOSES, polls=asked)
-    interval = min(MINUTE * 2 ** min(asked, 20), timedelta(hours=4))
-    if at < LAST:
-        assert 0.9 * interval - timedelta(microseconds=1) <= at - now <= 1.1 * interval + timedelta(microseconds=1)
+@given(now=moments, polls=poll_counts)
+def test_next_poll_at__jitter_is_at_most_a_tenth(now: datetime, polls: int) -> None:
+    poll_at = next_poll_at(now=now, expires_at=EXPIRES_AT, polls=polls)
+    interval = min(MINUTE * 2 ** min(polls, 20), timedelta(hours=4))
+    if poll_at < LAST:
+        assert (
+            0.9 * interval - timedelta(microseconds=1) <= poll_at - now <= 1.1 * interval + timedelta(microseconds=1)
+        )
 
 
-def test_the_jitter_spreads_what_was_sent_together() -> None:
-    assert len({next_poll_at(now=SENT, closes=CLOSES, polls=0) for _ in range(50)}) > 1
-
-
-@unhurried
-@given(now=moments, asked=polls)
-def test_no_question_is_asked_after_the_window_closes_or_sooner_than_messente_allows(
-    now: datetime, asked: int
-) -> None:
-    """After «FAILED 102» Messente wants to be asked again after 5 seconds at the earliest."""
-    at = next_poll_at(now=now, closes=CLOSES, polls=asked)
-    assert at <= CLOSES
-    assert at == CLOSES or at >= now + timedelta(seconds=5)
+def test_next_poll_at__jitter_spreads_polls() -> None:
+    assert len({next_poll_at(now=SENT, expires_at=EXPIRES_AT, polls=0) for _ in range(50)}) > 1
 
 
 @unhurried
-@given(asked=st.integers(0, 20))
-def test_the_last_question_comes_once_and_shortly_before_the_window_closes(asked: int) -> None:
-    now, questions = SENT, list[datetime]()
-    while now < CLOSES:
-        now = next_poll_at(now=now, closes=CLOSES, polls=asked + len(questions))
-        questions.append(now)
-    *_, last, end = questions
-    assert end == CLOSES
+@given(now=moments, polls=poll_counts)
+def test_next_poll_at__never_too_late_or_too_early(now: datetime, polls: int) -> None:
+    """After "FAILED 102", Messente documents 5 seconds as the earliest time of the next request."""
+    poll_at = next_poll_at(now=now, expires_at=EXPIRES_AT, polls=polls)
+    assert poll_at <= EXPIRES_AT
+    assert poll_at == EXPIRES_AT or poll_at >= now + timedelta(seconds=5)
+
+
+@unhurried
+@given(polls=st.integers(0, 20))
+def test_next_poll_at__one_last_poll_before_expiry(polls: int) -> None:
+    now, times = SENT, list[datetime]()
+    while now < EXPIRES_AT:
+        now = next_poll_at(now=now, expires_at=EXPIRES_AT, polls=polls + len(times))
+        times.append(now)
+    *_, last, after_expiry = times
+    assert after_expiry == EXPIRES_AT
     assert LAST - timedelta(seconds=5) < last <= LAST
-    # 48 hours: eight doublings to four hours, then every four hours or so, and the last.
-    assert len(questions) <= 26
+    # In 48 hours: eight doublings up to four hours, then about one every four hours, and the last one.
+    assert len(times) <= 26
 
 
 @unhurried
-@given(asked=st.integers(0, 6))
-def test_intervals_grow_whatever_the_jitter(asked: int) -> None:
-    first, second = (next_poll_at(now=SENT, closes=CLOSES, polls=number) for number in (asked, asked + 1))
+@given(polls=st.integers(0, 6))
+def test_next_poll_at__interval_grows_with_any_jitter(polls: int) -> None:
+    first, second = (next_poll_at(now=SENT, expires_at=EXPIRES_AT, polls=number) for number in (polls, polls + 1))
     assert first < second
 
 
@@ -117,12 +115,12 @@ def test_intervals_grow_whatever_the_jitter(asked: int) -> None:
     [
         (LAST - timedelta(seconds=30), LAST),
         (LAST - timedelta(seconds=5), LAST),
-        (LAST - timedelta(seconds=4), CLOSES),
-        (LAST, CLOSES),
-        (LAST + timedelta(seconds=1), CLOSES),
-        (CLOSES, CLOSES),
-        (CLOSES + timedelta(days=1), CLOSES),
+        (LAST - timedelta(seconds=4), EXPIRES_AT),
+        (LAST, EXPIRES_AT),
+        (LAST + timedelta(seconds=1), EXPIRES_AT),
+        (EXPIRES_AT, EXPIRES_AT),
+        (EXPIRES_AT + timedelta(days=1), EXPIRES_AT),
     ],
 )
-def test_around_the_end_the_next_question_is_the_last_or_the_end(now: datetime, expected: datetime) -> None:
-    assert next_poll_at(now=now, closes=CLOSES, polls=0) == expected
+def test_next_poll_at__near_expiry(now: datetime, expected: datetime) -> None:
+    assert next_poll_at(now=now, expires_at=EXPIRES_AT, polls=0) == expected

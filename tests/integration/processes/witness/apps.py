@@ -1,4 +1,4 @@
-"""An app that looks on."""
+"""An app that records the signals of its process."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ class WitnessConfig(AppConfig):
     name = "tests.integration.processes.witness"
 
     def ready(self) -> None:
-        from tests.integration.processes.witness import hearing
+        from tests.integration.processes.witness import signal_log
 
-        hearing.begin()
+        signal_log.start()

@@ -1,4 +1,4 @@
-"""What a poll makes of Messente's answers: each of them, from both hosts, sensible or not."""
+"""The responses to status requests: each of them, from both hosts, readable or not."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from tests.unit.polling.rows import REPORT, due, make_due, seen
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-RUBBISH = [
+UNREADABLE = [
     "OK",
     "ERROR",
     "ERROR 999",
@@ -51,7 +51,7 @@ RUBBISH = [
         ("OK FAILED", "failed", ["dlr_received", "dlr_status_changed", "dlr_failed"]),
     ],
 )
-def test_a_final_answer_ends_a_message(
+def test_run__final_status(
     answer: str, status: str, signals: list[str], messente: Messente, dlr_signals: SignalLog
 ) -> None:
     message = due()
@@ -70,19 +70,17 @@ def test_a_final_answer_ends_a_message(
 
 
 @pytest.mark.parametrize("answer", ["OK SENT", "FAILED 102", "ERROR 107", "OK PONDERED"])
-def test_an_answer_that_is_not_final_leaves_the_message_open_and_is_no_failure(
-    answer: str, messente: Messente
-) -> None:
+def test_run__pending_status_is_no_failure(answer: str, messente: Messente) -> None:
     message = due()
     messente.answer(FIRST, REPORT, answer)
     summary = Poller().run()
     assert (summary.asked, summary.open, summary.final, summary.failed) == (1, 1, 0, 0)
     assert (seen(message).status, seen(message).poll_count) == ("sent", 1)
-    assert messente.hosts_asked() == [FIRST]  # nor is it a reason to ask the backup host
+    assert messente.hosts_asked() == [FIRST]  # the backup host is not used
 
 
-@pytest.mark.parametrize("answer", [*RUBBISH, "", "ERROR 102"])
-def test_rubbish_leaves_the_message_open_and_is_counted_and_logged(
+@pytest.mark.parametrize("answer", [*UNREADABLE, "", "ERROR 102"])
+def test_run__unreadable_response_is_counted_and_logged(
     answer: str | bytes, messente: Messente, caplog: pytest.LogCaptureFixture
 ) -> None:
     message = due()
@@ -91,14 +89,12 @@ def test_rubbish_leaves_the_message_open_and_is_counted_and_logged(
         summary = Poller().run()
     assert (summary.asked, summary.open, summary.failed) == (1, 1, 1)
     assert (seen(message).status, seen(message).reports.count()) == ("sent", 0)
-    assert f"No answer about message {message.pk}" in caplog.text
+    assert f"The status of message {message.pk} could not be requested" in caplog.text
     assert "a-password" not in caplog.text
 
 
 @pytest.mark.parametrize("failure", [*NEVER_LEFT, *MAY_HAVE_ARRIVED])
-def test_the_backup_host_answers_where_the_first_is_out_of_reach(
-    failure: Callable[[], Exception], messente: Messente
-) -> None:
+def test_run__backup_host_after_connection_error(failure: Callable[[], Exception], messente: Messente) -> None:
     message = due()
     messente.answer(FIRST, REPORT, failure())
     messente.answer(BACKUP, REPORT, "OK DELIVERED")
@@ -108,7 +104,7 @@ def test_the_backup_host_answers_where_the_first_is_out_of_reach(
 
 
 @pytest.mark.parametrize(("body", "status"), [("FAILED 209", 200), ("", 500), ("OK DELIVERED", 503)])
-def test_the_backup_host_answers_where_the_first_fails(body: str, status: int, messente: Messente) -> None:
+def test_run__backup_host_after_error_response(body: str, status: int, messente: Messente) -> None:
     message = due()
     messente.answer(FIRST, REPORT, body, status=status)
     messente.answer(BACKUP, REPORT, "OK FAILED")
@@ -118,7 +114,7 @@ def test_the_backup_host_answers_where_the_first_fails(body: str, status: int, m
 
 
 @pytest.mark.parametrize(("body", "status"), [("FAILED 209", 200), ("", 500)])
-def test_where_both_hosts_fail_the_message_is_asked_about_later(body: str, status: int, messente: Messente) -> None:
+def test_run__both_hosts_fail(body: str, status: int, messente: Messente) -> None:
     message = due()
     for host in (FIRST, BACKUP):
         messente.answer(host, REPORT, body, status=status)
@@ -131,7 +127,7 @@ def test_where_both_hosts_fail_the_message_is_asked_about_later(body: str, statu
     assert seen(message).status == "delivered"
 
 
-def status_of_an_omnimessage(**statuses: tuple[str | None, int | None]) -> dict[str, object]:
+def omnimessage_status(**statuses: tuple[str | None, int | None]) -> dict[str, object]:
     return {
         "omnimessage_id": "an-omni-id",
         "to": "+37255500000",
@@ -142,12 +138,12 @@ def status_of_an_omnimessage(**statuses: tuple[str | None, int | None]) -> dict[
     }
 
 
-def test_an_omnimessage_is_asked_about_by_its_own_id_all_channels_at_once(messente: Messente) -> None:
+def test_run__omnimessage_has_one_request(messente: Messente) -> None:
     message = due(sms_unique_id=None, omnimessage_id="an-omni-id", channel="viber")
     messente.add(
         responses.GET,
         f"{OMNICHANNEL}/omnimessage/an-omni-id/status",
-        json=status_of_an_omnimessage(viber=("UNDELIV", 1), sms=("DELIVRD", 0)),
+        json=omnimessage_status(viber=("UNDELIV", 1), sms=("DELIVRD", 0)),
     )
     assert Poller().run().final == 1
     assert seen(message).status == "delivered"
@@ -156,21 +152,21 @@ def test_an_omnimessage_is_asked_about_by_its_own_id_all_channels_at_once(messen
 
 
 @pytest.mark.parametrize("first", [("UNDELIV", 1), ("REJECTD", 7), ("BOUNCED", None), (None, None)])
-def test_an_omnimessage_that_was_delivered_in_the_end_is_not_said_to_have_failed_before(
+def test_run__delivered_omnimessage_sends_no_dlr_failed(
     first: tuple[str | None, int | None], messente: Messente, dlr_signals: SignalLog
 ) -> None:
     due(sms_unique_id=None, omnimessage_id="an-omni-id", channel="viber")
     messente.add(
         responses.GET,
         f"{OMNICHANNEL}/omnimessage/an-omni-id/status",
-        json=status_of_an_omnimessage(viber=first, sms=("DELIVRD", 0)),
+        json=omnimessage_status(viber=first, sms=("DELIVRD", 0)),
     )
     assert Poller().run().final == 1
-    told = [name for name in dlr_signals.names if name != "dlr_received"]
-    assert told == ["dlr_status_changed", "dlr_delivered"]
+    names = [name for name in dlr_signals.names if name != "dlr_received"]
+    assert names == ["dlr_status_changed", "dlr_delivered"]
 
 
-def test_an_omnimessage_that_one_channel_has_failed_to_deliver_is_asked_about_while_another_is_under_way(
+def test_run__omnimessage_with_pending_channel(
     messente: Messente,
 ) -> None:
     message = due(sms_unique_id=None, omnimessage_id="an-omni-id", channel="viber")
@@ -178,7 +174,7 @@ def test_an_omnimessage_that_one_channel_has_failed_to_deliver_is_asked_about_wh
         messente.add(
             responses.GET,
             f"{OMNICHANNEL}/omnimessage/an-omni-id/status",
-            json=status_of_an_omnimessage(viber=("UNDELIV", 1), sms=sms),
+            json=omnimessage_status(viber=("UNDELIV", 1), sms=sms),
         )
         make_due(message)
         summary = Poller().run()
@@ -187,51 +183,49 @@ def test_an_omnimessage_that_one_channel_has_failed_to_deliver_is_asked_about_wh
     assert seen(message).next_poll_at is None
 
 
-def test_of_an_omnimessages_channels_a_message_takes_its_own(messente: Messente) -> None:
+def test_run__message_of_one_channel(messente: Messente) -> None:
     message = due(sms_unique_id="viber-id", omnimessage_id="an-omni-id", channel="viber")
     messente.add(
         responses.GET,
         f"{OMNICHANNEL}/omnimessage/an-omni-id/status",
-        json=status_of_an_omnimessage(**{"viber-id": ("UNDELIV", 1), "sms-id": ("DELIVRD", 0)}),
+        json=omnimessage_status(**{"viber-id": ("UNDELIV", 1), "sms-id": ("DELIVRD", 0)}),
     )
     Poller().run()
     assert (seen(message).status, seen(message).err) == ("failed", 1)
     assert seen(message).reports.count() == 1
 
 
-def test_channels_that_are_due_together_are_asked_about_at_once(messente: Messente) -> None:
+def test_run__due_channels_share_a_request(messente: Messente) -> None:
     viber, sms = (due(sms_unique_id=name, omnimessage_id="an-omni-id") for name in ("viber-id", "sms-id"))
     messente.add(
         responses.GET,
         f"{OMNICHANNEL}/omnimessage/an-omni-id/status",
-        json=status_of_an_omnimessage(**{"viber-id": ("UNDELIV", 1), "sms-id": ("ACK", 0)}),
+        json=omnimessage_status(**{"viber-id": ("UNDELIV", 1), "sms-id": ("ACK", 0)}),
     )
     summary = Poller().run()
     assert (summary.asked, summary.final, summary.open) == (1, 1, 1)
     assert (seen(viber).status, seen(sms).status, seen(sms).poll_count) == ("failed", "sent", 1)
 
 
-@pytest.mark.parametrize(("status", "err", "ends"), [("DELIVRD", 0, "delivered"), ("ACK", 0, "sent")])
-def test_a_channel_that_is_not_due_yet_learns_from_the_others_question(
-    status: str, err: int, ends: str, messente: Messente
-) -> None:
-    asked = due(sms_unique_id="viber-id", omnimessage_id="an-omni-id")
+@pytest.mark.parametrize(("status", "err", "expected"), [("DELIVRD", 0, "delivered"), ("ACK", 0, "sent")])
+def test_run__channel_that_is_not_due_is_updated(status: str, err: int, expected: str, messente: Messente) -> None:
+    viber = due(sms_unique_id="viber-id", omnimessage_id="an-omni-id")
     at = timezone.now() + timedelta(seconds=30)
     other = due(sms_unique_id="sms-id", omnimessage_id="an-omni-id", next_poll_at=at)
     messente.add(
         responses.GET,
         f"{OMNICHANNEL}/omnimessage/an-omni-id/status",
-        json=status_of_an_omnimessage(**{"viber-id": ("UNDELIV", 1), "sms-id": (status, err)}),
+        json=omnimessage_status(**{"viber-id": ("UNDELIV", 1), "sms-id": (status, err)}),
     )
     assert Poller().run().asked == 1
-    assert seen(asked).status == "failed"
-    assert seen(other).status == ends
+    assert seen(viber).status == "failed"
+    assert seen(other).status == expected
     at_next = seen(other).next_poll_at
-    assert at_next is None if ends == "delivered" else (at_next and at_next > at)
+    assert at_next is None if expected == "delivered" else (at_next and at_next > at)
 
 
 @pytest.mark.parametrize(("body", "status"), [("", 404), ("not JSON", 200), ("{}", 200), ("", 500)])
-def test_an_omnimessage_without_a_sensible_answer_stays_open(body: str, status: int, messente: Messente) -> None:
+def test_run__unreadable_omnimessage_status(body: str, status: int, messente: Messente) -> None:
     message = due(omnimessage_id="an-omni-id")
     messente.add(responses.GET, f"{OMNICHANNEL}/omnimessage/an-omni-id/status", body, status=status)
     summary = Poller().run()
@@ -240,7 +234,7 @@ def test_an_omnimessage_without_a_sensible_answer_stays_open(body: str, status: 
     assert seen(message).status == "sent"
 
 
-def test_what_somebody_has_left_on_the_list_is_not_asked_about_for_ever(messente: Messente) -> None:
+def test_run__final_message_with_pending_row(messente: Messente) -> None:
     message = due()
     simulate_callback(message, "DELIVRD")
     message.pending.save(force_insert=True)
@@ -249,13 +243,13 @@ def test_what_somebody_has_left_on_the_list_is_not_asked_about_for_ever(messente
     assert seen(message).next_poll_at is None
 
 
-def test_what_one_row_says_of_a_repeated_report_is_not_what_the_next_one_says() -> None:
-    """Both stand for the same omnimessage, and have no id of their own."""
-    waiting, ended = (
+def test_record_reports__duplicate_for_two_rows() -> None:
+    """Both rows are about the same omnimessage, and have no message id."""
+    pending, final = (
         SmsMessageFactory.create(sms_unique_id=None, omnimessage_id="omni", status=status, rank=status.rank)
         for status in (Status.SENT, Status.DELIVERED)
     )
     report = Report(source=Source.POLL, stat="DELIVRD", omnimessage_id="omni")
     with mock.patch.object(receiving, "record", return_value=receiving.RecordResult.DUPLICATE):
-        told = status_responses._record(StatusRequest((waiting, ended)), [report])
-    assert told == {waiting: False, ended: True}
+        is_final = status_responses.record_reports(StatusRequest((pending, final)), [report])
+    assert is_final == {pending: False, final: True}

@@ -1,4 +1,4 @@
-"""The status of an omnimessage, as the Omnichannel API answers it."""
+"""`parse_status`: the status of an omnimessage in the Omnichannel API."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from django_messente_dlr.messente.errors import MalformedReport
 from django_messente_dlr.messente.parsers import parse_status
 from django_messente_dlr.messente.reports import Report, Source
 from tests.unit.messente.storable import assert_storable, json_values, odd_text, unhurried
-from tests.unit.messente.test_read_omnichannel import CALLBACK, MESSAGE, MOMENT, OMNIMESSAGE
+from tests.unit.messente.test_parse_omnichannel import CALLBACK, MESSAGE, MOMENT, OMNIMESSAGE
 
 STATUS = {name: value for name, value in CALLBACK.items() if name not in {"omnimessage_id", "to"}}
 
 
-def read_all(*statuses: Any, **changes: Any) -> list[Report | None]:
+def parse_statuses(*statuses: Any, **changes: Any) -> list[Report | None]:
     answer = {"omnimessage_id": OMNIMESSAGE, "to": "+37255500000", "statuses": list(statuses), **changes}
     return parse_status(json.dumps(answer).encode())
 
 
-def read(*statuses: Any, **changes: Any) -> list[Report]:
-    return [report for report in read_all(*statuses, **changes) if report]
+def parse_reports(*statuses: Any, **changes: Any) -> list[Report]:
+    return [report for report in parse_statuses(*statuses, **changes) if report]
 
 
-def test_each_channels_message_that_has_a_status_makes_a_report() -> None:
+def test_parse_status__returns_report_for_each_channel() -> None:
     viber = {**STATUS, "message_id": "33333333", "channel": "viber", "status": "FAILED", "err": 3}
-    first, second = read(viber, STATUS)
+    first, second = parse_reports(viber, STATUS)
     assert (first.sms_unique_id, first.channel, first.stat, first.err) == ("33333333", "viber", "FAILED", 3)
     assert (second.sms_unique_id, second.channel, second.stat, second.err) == (MESSAGE, "sms", "DELIVRD", 0)
     assert {first.omnimessage_id, second.omnimessage_id} == {OMNIMESSAGE}
@@ -38,18 +38,21 @@ def test_each_channels_message_that_has_a_status_makes_a_report() -> None:
     assert second.payload == STATUS
 
 
-def test_a_message_that_is_still_under_way_makes_no_report() -> None:
-    assert read_all({**STATUS, "status": None, "err": None}) == [None]
-    assert read_all({**STATUS, "status": ""}, {"message_id": MESSAGE}, {}) == [None, None, None]
-    assert [report and report.stat for report in read_all({**STATUS, "status": None}, STATUS)] == [None, "DELIVRD"]
+def test_parse_status__pending_message_is_none() -> None:
+    assert parse_statuses({**STATUS, "status": None, "err": None}) == [None]
+    assert parse_statuses({**STATUS, "status": ""}, {"message_id": MESSAGE}, {}) == [None, None, None]
+    assert [report and report.stat for report in parse_statuses({**STATUS, "status": None}, STATUS)] == [
+        None,
+        "DELIVRD",
+    ]
 
 
-def test_no_statuses_are_no_reports() -> None:
-    assert read() == []
+def test_parse_status__empty_list_has_no_reports() -> None:
+    assert parse_reports() == []
 
 
-def test_the_omnimessages_own_id_may_be_missing() -> None:
-    (report,) = read(STATUS, omnimessage_id=None)
+def test_parse_status__omnimessage_id_is_optional() -> None:
+    (report,) = parse_reports(STATUS, omnimessage_id=None)
     assert (report.sms_unique_id, report.omnimessage_id) == (MESSAGE, "")
 
 
@@ -80,12 +83,12 @@ def test_the_omnimessages_own_id_may_be_missing() -> None:
         json.dumps({"statuses": [{**STATUS, "status": "x" * 33}]}).encode(),
     ],
 )
-def test_what_cannot_be_such_an_answer_is_malformed(body: bytes) -> None:
+def test_parse_status__other_body_is_malformed(body: bytes) -> None:
     with pytest.raises(MalformedReport):
         parse_status(body)
 
 
-def check(body: bytes) -> None:
+def assert_parsed_or_rejected(body: bytes) -> None:
     try:
         reports = parse_status(body)
     except MalformedReport:
@@ -98,8 +101,8 @@ def check(body: bytes) -> None:
 
 @unhurried
 @given(body=st.binary())
-def test_whatever_the_body_it_is_reports_or_malformed(body: bytes) -> None:
-    check(body)
+def test_parse_status__accepts_or_rejects_any_bytes(body: bytes) -> None:
+    assert_parsed_or_rejected(body)
 
 
 @unhurried
@@ -108,7 +111,7 @@ def test_whatever_the_body_it_is_reports_or_malformed(body: bytes) -> None:
     | st.lists(st.dictionaries(st.sampled_from(sorted(STATUS)) | odd_text, json_values, max_size=5), max_size=3),
     omnimessage_id=json_values,
 )
-def test_whatever_the_statuses_hold_they_are_reports_or_malformed(statuses: Any, omnimessage_id: Any) -> None:
+def test_parse_status__accepts_or_rejects_any_statuses(statuses: Any, omnimessage_id: Any) -> None:
     if isinstance(statuses, list):
         statuses = [{**STATUS, **status} if isinstance(status, dict) else status for status in statuses]
-    check(json.dumps({"omnimessage_id": omnimessage_id, "statuses": statuses}).encode())
+    assert_parsed_or_rejected(json.dumps({"omnimessage_id": omnimessage_id, "statuses": statuses}).encode())

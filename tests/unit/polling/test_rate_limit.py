@@ -1,4 +1,4 @@
-"""How fast is asked: a rate that all threads share, and Messente's own wish for fewer questions."""
+"""The rate limit that all threads share, and the pauses that Messente requests with HTTP 429."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.unit.polling.rows import REPORT, due, make_due, seen
 
 
 class Clock:
-    """A clock on which waiting takes no time, and a Event that waits by it. Safe to share."""
+    """A clock and an Event on which waiting takes no time. Threads can share it."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -47,97 +47,97 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-def paced(rate: float, clock: Clock) -> RateLimiter:
+def rate_limiter_for(rate: float, clock: Clock) -> RateLimiter:
     return RateLimiter(rate, stop=clock)  # type: ignore[arg-type]
 
 
-def test_questions_are_spread_evenly(clock: Clock) -> None:
-    shared = paced(10, clock)
+def test_wait__slots_are_evenly_srate_limiter_for(clock: Clock) -> None:
+    limiter = rate_limiter_for(10, clock)
     for _ in range(4):
-        shared.wait()
+        limiter.wait()
     assert clock.waits == pytest.approx([0.1, 0.2, 0.3])
 
 
-def test_time_without_questions_saves_none_up(clock: Clock) -> None:
-    shared = paced(10, clock)
-    shared.wait()
+def test_wait__unused_slots_are_lost(clock: Clock) -> None:
+    limiter = rate_limiter_for(10, clock)
+    limiter.wait()
     clock.now += 60
     for _ in range(3):
-        shared.wait()
+        limiter.wait()
     assert clock.waits == pytest.approx([0.1, 0.2])
 
 
-def test_the_threads_share_one_rate(clock: Clock) -> None:
-    shared = paced(100, clock)
+def test_wait__threads_share_the_rate(clock: Clock) -> None:
+    limiter = rate_limiter_for(100, clock)
     with ThreadPoolExecutor(8) as pool:
-        for done in [pool.submit(shared.wait) for _ in range(101)]:
+        for done in [pool.submit(limiter.wait) for _ in range(101)]:
             done.result()
     assert max(clock.waits) == pytest.approx(1)
     assert len({round(seconds, 3) for seconds in clock.waits}) == 100
 
 
-def test_nobody_passes_during_a_pause(clock: Clock) -> None:
-    shared = paced(10, clock)
-    shared.pause(5)
-    shared.wait()
-    shared.wait()
+def test_pause__delays_all_waits(clock: Clock) -> None:
+    limiter = rate_limiter_for(10, clock)
+    limiter.pause(5)
+    limiter.wait()
+    limiter.wait()
     assert clock.waits == pytest.approx([5, 5.1])
 
 
-def test_who_waits_already_when_a_pause_is_called_waits_for_its_end(clock: Clock) -> None:
-    shared = paced(10, clock)
-    shared.wait()
-    real = clock.wait
+def test_pause__during_a_wait(clock: Clock) -> None:
+    limiter = rate_limiter_for(10, clock)
+    limiter.wait()
+    original = clock.wait
 
-    def meanwhile(seconds: float) -> bool:
+    def pause_and_wait(seconds: float) -> bool:
         if not clock.waits:
-            shared.pause(7)
-        return real(seconds)
+            limiter.pause(7)
+        return original(seconds)
 
-    clock.wait = meanwhile  # type: ignore[method-assign]
-    shared.wait()
+    clock.wait = pause_and_wait  # type: ignore[method-assign]
+    limiter.wait()
     assert clock.waits == pytest.approx([0.1, 7])
 
 
-def test_a_long_pause_is_not_waited_for(clock: Clock) -> None:
-    shared = paced(10, clock)
-    shared.pause(3600)
-    with pytest.raises(PollSkipped, match="no questions for 3600 seconds") as raised:
-        shared.wait()
+def test_wait__long_pause_raises(clock: Clock) -> None:
+    limiter = rate_limiter_for(10, clock)
+    limiter.pause(3600)
+    with pytest.raises(PollSkipped, match="no requests for 3600 seconds") as raised:
+        limiter.wait()
     assert raised.value.again_in == 3600
-    assert shared.is_closed
+    assert limiter.is_closed
 
 
-def test_when_a_long_pause_is_over_all_goes_on(clock: Clock) -> None:
-    shared = paced(10, clock)
-    shared.pause(3600)
+def test_wait__after_a_long_pause(clock: Clock) -> None:
+    limiter = rate_limiter_for(10, clock)
+    limiter.pause(3600)
     clock.now += 3600
-    assert not shared.is_closed
-    shared.wait()
+    assert not limiter.is_closed
+    limiter.wait()
 
 
-def test_an_end_lets_nobody_pass(clock: Clock) -> None:
-    shared = paced(10, clock)
+def test_wait__stopped_run_raises(clock: Clock) -> None:
+    limiter = rate_limiter_for(10, clock)
     clock.stopped = True
     with pytest.raises(PollSkipped) as raised:
-        shared.wait()
+        limiter.wait()
     assert raised.value.again_in == 0
-    assert shared.is_closed
+    assert limiter.is_closed
 
 
-def test_an_end_wakes_those_who_wait() -> None:
+def test_wait__stop_wakes_waiting_threads() -> None:
     stop = threading.Event()
-    shared = RateLimiter(0.001, stop=stop)
-    shared.wait()
+    limiter = RateLimiter(0.001, stop=stop)
+    limiter.wait()
     with ThreadPoolExecutor(4) as pool:
-        waiting = [pool.submit(shared.wait) for _ in range(4)]
+        waiting = [pool.submit(limiter.wait) for _ in range(4)]
         stop.set()
         assert [type(done.exception(timeout=60)) for done in waiting] == [PollSkipped] * 4
 
 
 @pytest.mark.django_db(transaction=True)
-class TestMessenteWantsFewerQuestions:
-    def test_a_question_is_asked_again_after_a_short_pause(self, messente: Messente) -> None:
+class TestTooManyRequests:
+    def test_run__short_pause(self, messente: Messente) -> None:
         message = due()
         messente.answer(FIRST, REPORT, status=429, headers={"Retry-After": "0"})
         messente.answer(FIRST, REPORT, "OK DELIVERED")
@@ -145,7 +145,7 @@ class TestMessenteWantsFewerQuestions:
         assert (summary.asked, summary.final, summary.failed) == (1, 1, 0)
         assert seen(message).status == "delivered"
 
-    def test_a_question_that_is_never_taken_fails(self, messente: Messente) -> None:
+    def test_run__429_for_every_attempt(self, messente: Messente) -> None:
         message = due()
         messente.answer(FIRST, REPORT, status=429, headers={"Retry-After": "0"})
         summary = Poller().run()
@@ -153,7 +153,7 @@ class TestMessenteWantsFewerQuestions:
         assert len(messente.calls) == 3
         assert seen(message).poll_count == 1
 
-    def test_a_long_pause_ends_the_run_and_keeps_the_others_for_later(self, messente: Messente) -> None:
+    def test_run__long_pause_ends_the_run(self, messente: Messente) -> None:
         messages = [due(poll_count=0) for _ in range(5)]
         messente.answer(FIRST, REPORT, status=429, headers={"Retry-After": "1000"})
         poller = Poller(concurrency=1, batch_size=2)
@@ -163,26 +163,26 @@ class TestMessenteWantsFewerQuestions:
         assert (summary.asked, summary.failed) == (1, 1)
         rows = [seen(message) for message in messages]
         assert sorted(row.poll_count for row in rows) == [0, 0, 0, 0, 1]
-        # What was claimed waits for the end of the pause; what was not is due to whoever may ask.
-        waiting = [row for row in rows if row.next_poll_at and row.next_poll_at > before]
-        assert summary.postponed == len(waiting) - 1
-        assert still_due() == 5 - len(waiting)
+        # Claimed messages are due after the pause. The others stay due for any poller.
+        postponed = [row for row in rows if row.next_poll_at and row.next_poll_at > before]
+        assert summary.postponed == len(postponed) - 1
+        assert count_due() == 5 - len(postponed)
 
         make_due(*messages)
-        again = poller.run()
-        assert (again.asked, len(messente.calls)) == (0, 1)
+        second = poller.run()
+        assert (second.asked, len(messente.calls)) == (0, 1)
 
-    @pytest.mark.parametrize("wish", ["86400", "9" * 20, "Fri, 31 Dec 9999 23:59:59 GMT"])
-    def test_no_pause_is_longer_than_an_hour_whatever_messente_names(self, messente: Messente, wish: str) -> None:
+    @pytest.mark.parametrize("retry_after", ["86400", "9" * 20, "Fri, 31 Dec 9999 23:59:59 GMT"])
+    def test_run__pause_is_limited_to_an_hour(self, messente: Messente, retry_after: str) -> None:
         for _ in range(3):
             due()
-        messente.answer(FIRST, REPORT, status=429, headers={"Retry-After": wish})
+        messente.answer(FIRST, REPORT, status=429, headers={"Retry-After": retry_after})
         summary = Poller(concurrency=1).run()
         assert (summary.asked, summary.postponed) == (1, 2)
         in_an_hour = timezone.now() + timedelta(hours=1)
         assert PendingPoll.objects.due(in_an_hour).count() == 3
 
-    def test_the_wish_of_one_thread_holds_all_of_them(self, messente: Messente) -> None:
+    def test_run__pause_applies_to_all_threads(self, messente: Messente) -> None:
         for _ in range(20):
             due()
         messente.answer(FIRST, REPORT, status=429, headers={"Retry-After": "1000"})
@@ -192,19 +192,19 @@ class TestMessenteWantsFewerQuestions:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_message_that_is_put_off_is_not_nearer_to_its_end(messente: Messente, settings: Any) -> None:
-    """That Messente could not be asked says nothing about the message."""
+def test_run__postponed_message_is_not_unresolved(messente: Messente, settings: Any) -> None:
+    """A request that was not sent does not change the message."""
     message = due(ago=timedelta(hours=48))
     stop = threading.Event()
     stop.set()
-    claimed = Poller(stop=stop).run()
-    assert (claimed.asked, claimed.unresolved) == (0, 0)
+    summary = Poller(stop=stop).run()
+    assert (summary.asked, summary.unresolved) == (0, 0)
     assert (seen(message).status, seen(message).poll_count) == ("sent", 0)
 
 
 @pytest.mark.django_db(transaction=True)
-class TestTheEndOfARun:
-    def test_what_is_being_asked_is_recorded_and_the_rest_given_back(self, messente: Messente) -> None:
+class TestStop:
+    def test_run__stop_records_running_requests(self, messente: Messente) -> None:
         messages = [due() for _ in range(10)]
         stop = threading.Event()
 
@@ -215,11 +215,11 @@ class TestTheEndOfARun:
         messente.add_callback(responses.POST, f"{FIRST}/{REPORT}/", answer)
         summary = Poller(stop=stop, concurrency=1, batch_size=6).run()
         assert (summary.asked, summary.final, summary.postponed) == (1, 1, 5)
-        assert still_due() == 9
+        assert count_due() == 9
         assert sorted(seen(message).status for message in messages) == ["delivered", *["sent"] * 9]
 
 
-def still_due() -> int:
+def count_due() -> int:
     from django_messente_dlr.models import SmsMessage
 
     return SmsMessage.objects.due(timezone.now()).count()

@@ -1,4 +1,4 @@
-"""The GET callback: every documented spelling, and everything that is none."""
+"""`parse_callback`: the documented spellings of a GET callback, and malformed ones."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from django_messente_dlr.messente.reports import Source
 from django_messente_dlr.models.statuses import Status
 from tests.unit.messente.storable import assert_storable, odd_text, unhurried, words
 
-# Documentation: «Delivery Report».
+# Documentation: "Delivery Report".
 EXAMPLE_URL = "https://myservice.com/dlr/messente/239d8/?sms_unique_id=sms123&stat=DELIVRD&err="
 STATS = ["DELIVRD", "UNDELIV", "FAILED", "UNKNOWN", "ACCEPTD", "REJECTD", "DELETED", "EXPIRED", "NACK"]
 NAMES = ["sms_unique_id", "stat", "status", "err", "dlr-mask"]
 
 
-def test_the_example_url_of_the_documentation_is_a_delivery() -> None:
+def test_parse_callback__documented_example_is_delivered() -> None:
     report = parse_callback(urlsplit(EXAMPLE_URL).query)
     assert report.source is Source.CALLBACK
     assert report.sms_unique_id == "sms123"
@@ -32,7 +32,7 @@ def test_the_example_url_of_the_documentation_is_a_delivery() -> None:
 
 @pytest.mark.parametrize("stat", STATS)
 @pytest.mark.parametrize("spelling", ["{}", "%20{}%0a", "+{}+"])
-def test_stat_is_read_in_any_case_and_between_blanks(stat: str, spelling: str) -> None:
+def test_parse_callback__stat_ignores_case_and_spaces(stat: str, spelling: str) -> None:
     for word in (stat, stat.lower(), stat.title(), stat.swapcase()):
         assert parse_callback(f"sms_unique_id=sms123&err=&stat={spelling.format(word)}").stat == stat
 
@@ -63,14 +63,12 @@ def test_stat_is_read_in_any_case_and_between_blanks(stat: str, spelling: str) -
         ("&err=1_0", None, "1_0"),
         ("&err=NaN", None, "NaN"),
         ("&err=null", None, "null"),
-        ("&err=%D9%A4", None, "\u0664"),  # an Arabic-Indic 4: a digit to Python's int, not to Messente
-        ("&err=%EF%BC%94", None, "\uff14"),  # a full-width one
-        ("&err=%C2%B2", None, "\u00b2"),  # str.isdigit() takes it, int() does not
+        ("&err=%D9%A4", None, "\u0664"),  # an Arabic-Indic 4, which int() accepts
+        ("&err=%EF%BC%94", None, "\uff14"),  # a full-width 4
+        ("&err=%C2%B2", None, "\u00b2"),  # accepted by str.isdigit(), but not by int()
     ],
 )
-def test_err_is_read_in_every_spelling_and_kept_raw_where_it_is_no_number(
-    err: str, number: int | None, raw: str
-) -> None:
+def test_parse_callback__err_spellings(err: str, number: int | None, raw: str) -> None:
     report = parse_callback(f"sms_unique_id=sms123&stat=FAILED{err}")
     assert (report.err, report.raw_err) == (number, raw)
     assert_storable(report)
@@ -79,12 +77,12 @@ def test_err_is_read_in_every_spelling_and_kept_raw_where_it_is_no_number(
 @pytest.mark.parametrize(
     ("query", "stat", "status"),
     [
-        # older documents: status
+        # the parameter status of older documents
         ("status=DELIVERED", "DELIVERED", Status.DELIVERED),
         ("status=delivered", "DELIVERED", Status.DELIVERED),
         ("status=FAILED", "FAILED", Status.FAILED),
         ("status=SENT", "SENT", Status.SENT),
-        # an older help page: dlr-mask
+        # the parameter dlr-mask of an older help page
         ("dlr-mask=1", "DELIVERED", Status.DELIVERED),
         ("dlr-mask=2", "FAILED", Status.FAILED),
         ("dlr-mask=16", "FAILED", Status.FAILED),
@@ -96,20 +94,20 @@ def test_err_is_read_in_every_spelling_and_kept_raw_where_it_is_no_number(
         ("dlr-mask=3", "DLR-MASK 3", None),
         ("dlr-mask=0", "DLR-MASK 0", None),
         ("dlr-mask=x", "DLR-MASK X", None),
-        # the best of them
+        # stat precedes status, and status precedes dlr-mask
         ("stat=UNDELIV&status=DELIVERED&dlr-mask=1", "UNDELIV", Status.FAILED),
         ("status=FAILED&dlr-mask=1", "FAILED", Status.FAILED),
         ("dlr-mask=1&status=FAILED&stat=ACCEPTD", "ACCEPTD", Status.SENT),
         ("stat=&status=SENT&dlr-mask=1", "SENT", Status.SENT),
         ("stat=+&status=%09&dlr-mask=1", "DELIVERED", Status.DELIVERED),
         ("stat=UNKNOWN&status=DELIVERED", "UNKNOWN", Status.SENT),
-        # what is known goes before what is not
+        # known status codes precede unknown ones
         ("stat=BOUNCED&status=FAILED", "FAILED", Status.FAILED),
         ("stat=BOUNCED&dlr-mask=1", "DELIVERED", Status.DELIVERED),
         ("stat=BOUNCED&status=LOST&dlr-mask=64", "BOUNCED", None),
         ("stat=bounced", "BOUNCED", None),
         ("stat=%C3%B5nnestus", "ÕNNESTUS", None),
-        # err alone
+        # err without a status code
         ("err=4", "", Status.REJECTED),
         ("err=999", "", Status.FAILED),
         ("err=10", "", Status.SEEN),
@@ -119,16 +117,14 @@ def test_err_is_read_in_every_spelling_and_kept_raw_where_it_is_no_number(
         ("err=99999999999", "", None),
     ],
 )
-def test_stat_goes_before_status_before_dlr_mask_and_unknown_words_are_kept(
-    query: str, stat: str, status: Status | None
-) -> None:
+def test_parse_callback__precedence_of_status_codes(query: str, stat: str, status: Status | None) -> None:
     report = parse_callback(f"sms_unique_id=sms123&{query}")
     assert report.stat == stat
     assert Status.from_report(report) is status
     assert report.sms_unique_id == "sms123"
 
 
-def test_what_else_is_told_is_kept_raw_but_for_secrets() -> None:
+def test_parse_callback__payload_omits_secrets() -> None:
     report = parse_callback(
         "sms_unique_id=sms123&stat=DelivRD&err=004&mccmnc=24801&operator=T%C3%B6&empty=&a=1&a=2"
         "&username=shop&PASSWORD=pw&Token=t&signature=s"
@@ -157,28 +153,28 @@ def test_what_else_is_told_is_kept_raw_but_for_secrets() -> None:
         "\U0001f600" * 128,
     ],
 )
-def test_an_id_is_opaque_text_of_up_to_128_characters(sms_unique_id: str) -> None:
+def test_parse_callback__id_is_opaque_text(sms_unique_id: str) -> None:
     report = parse_callback(urlencode({"sms_unique_id": sms_unique_id, "stat": "DELIVRD"}))
     assert report.sms_unique_id == sms_unique_id
 
 
 @pytest.mark.parametrize("query", ["stat=DELIVRD", "sms_unique_id=&stat=DELIVRD", "sms_unique_id=+&stat=DELIVRD"])
-def test_the_id_may_be_missing_where_the_url_names_the_message(query: str) -> None:
+def test_parse_callback__id_is_optional(query: str) -> None:
     assert parse_callback(query).sms_unique_id == ""
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_parameter_told_twice_alike_is_told_once(name: str) -> None:
-    once = {"sms_unique_id": "sms123", "stat": "FAILED", "status": "FAILED", "err": "4", "dlr-mask": "2"}
-    query = urlencode(once)
-    assert parse_callback(f"{query}&{name}={once[name]}") == parse_callback(query)
+def test_parse_callback__equal_repetition_is_accepted(name: str) -> None:
+    parameters = {"sms_unique_id": "sms123", "stat": "FAILED", "status": "FAILED", "err": "4", "dlr-mask": "2"}
+    query = urlencode(parameters)
+    assert parse_callback(f"{query}&{name}={parameters[name]}") == parse_callback(query)
 
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("other", ["", "1", "sms124"])
-def test_a_parameter_that_decides_told_twice_and_differently_is_malformed(name: str, other: str) -> None:
+def test_parse_callback__contradiction_is_malformed(name: str, other: str) -> None:
     query = urlencode({"sms_unique_id": "sms123", "stat": "FAILED", "status": "FAILED", "err": "4", "dlr-mask": "2"})
-    with pytest.raises(MalformedReport, match=f"tells {name} twice"):
+    with pytest.raises(MalformedReport, match=f"has {name} twice"):
         parse_callback(f"{query}&{name}={other}")
 
 
@@ -215,18 +211,18 @@ MALFORMED = {
 
 
 @pytest.mark.parametrize("query", MALFORMED.values(), ids=MALFORMED)
-def test_what_cannot_be_a_report_is_malformed(query: str) -> None:
-    with pytest.raises(MalformedReport) as caught:
+def test_parse_callback__malformed_query(query: str) -> None:
+    with pytest.raises(MalformedReport) as raised:
         parse_callback(query)
-    assert len(str(caught.value)) < 200
-    str(caught.value).encode()
+    assert len(str(raised.value)) < 200
+    str(raised.value).encode()
 
 
-def test_50_parameters_are_not_too_many() -> None:
+def test_parse_callback__accepts_50_parameters() -> None:
     assert parse_callback("sms_unique_id=sms123&stat=DELIVRD" + "&a=1" * 48).stat == "DELIVRD"
 
 
-def check(query: str) -> None:
+def assert_parsed_or_rejected(query: str) -> None:
     try:
         report = parse_callback(query)
     except MalformedReport:
@@ -240,8 +236,8 @@ def check(query: str) -> None:
 @example(query="stat=%00")
 @example(query="stat=%")
 @example(query="stat=%u0041;err=1")
-def test_whatever_the_query_string_it_is_a_report_or_malformed(query: str) -> None:
-    check(query)
+def test_parse_callback__accepts_or_rejects_any_query(query: str) -> None:
+    assert_parsed_or_rejected(query)
 
 
 @unhurried
@@ -254,23 +250,25 @@ def test_whatever_the_query_string_it_is_a_report_or_malformed(query: str) -> No
         max_size=8,
     )
 )
-def test_whatever_the_parameters_they_are_a_report_or_malformed(pairs: list[tuple[str, Any]]) -> None:
-    check("&".join(f"{quote(name.encode('utf-8', 'surrogatepass'))}={quote(value)}" for name, value in pairs))
+def test_parse_callback__accepts_or_rejects_any_parameters(pairs: list[tuple[str, Any]]) -> None:
+    assert_parsed_or_rejected(
+        "&".join(f"{quote(name.encode('utf-8', 'surrogatepass'))}={quote(value)}" for name, value in pairs)
+    )
 
 
 @unhurried
 @given(st.permutations(["sms_unique_id=sms123", "stat=FAILED", "err=004", "status=FAILED", "x=y"]))
-def test_the_order_of_the_parameters_does_not_matter(parameters: list[str]) -> None:
+def test_parse_callback__ignores_order_of_parameters(parameters: list[str]) -> None:
     report = parse_callback("&".join(parameters))
     assert report.fingerprint("default") == parse_callback("&".join(sorted(parameters))).fingerprint("default")
 
 
-def test_a_report_that_is_read_again_says_what_it_said_first() -> None:
-    """A GET callback has no documented price, channel or error text: what is called so means nothing then or now."""
+def test_restore_report__ignores_undocumented_callback_fields() -> None:
+    """A GET callback has no documented price, channel or error text, so parameters with these names are ignored."""
     report = parse_callback("sms_unique_id=sms123&stat=FAILED&err=4&channel=viber&error=No+credit&price_info=1")
-    again = restore_report(
+    restored = restore_report(
         report.source, report.payload, sms_unique_id=report.sms_unique_id, stat=report.stat, err=report.err
     )
-    assert (again.channel, again.error_text, again.price, again.parts) == ("", "", None, None)
-    assert (again.channel, again.error_text) == (report.channel, report.error_text)
-    assert Status.from_report(again) is Status.from_report(report) is Status.REJECTED
+    assert (restored.channel, restored.error_text, restored.price, restored.parts) == ("", "", None, None)
+    assert (restored.channel, restored.error_text) == (report.channel, report.error_text)
+    assert Status.from_report(restored) is Status.from_report(report) is Status.REJECTED

@@ -1,4 +1,4 @@
-"""A host that does not even refuse: nothing comes back from it, over a socket of its own."""
+"""The poller with a host that neither accepts nor refuses connections."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from urllib3.util import connection as urllib3_connection
 
 from django_messente_dlr.models import SmsMessage
 from django_messente_dlr.polling import Poller, Summary
-from tests.unit.messente.wire import Wire, answering
+from tests.integration.messente_sockets.wire import Wire, answering
 from tests.unit.polling.rows import due, seen
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -23,8 +23,8 @@ THREADS, MESSAGES = 4, 40
 
 
 @pytest.fixture
-def dead_ports() -> Iterator[list[int]]:
-    """Two ports whose queues are full, so that whoever knocks is not heard."""
+def unresponsive_ports() -> Iterator[list[int]]:
+    """Return two ports whose accept queues are full, so that further connections time out."""
     with ExitStack() as stack:
         ports = []
         for _ in range(2):
@@ -43,19 +43,19 @@ def dead_ports() -> Iterator[list[int]]:
 
 @pytest.fixture
 def attempts(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter[int]]:
-    """How often each port was tried to be connected to."""
+    """Count the connection attempts by port."""
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    # However busy the machine is, a host's rest outlasts the test.
-    monkeypatch.setattr("django_messente_dlr.messente.circuit_breaker.REST", 3600.0)
-    counted: Counter[int] = Counter()
+    # Longer than the test on any machine, so that a failed host is not tried again.
+    monkeypatch.setattr("django_messente_dlr.messente.circuit_breaker.OPEN_SECONDS", 3600.0)
+    attempts_by_port: Counter[int] = Counter()
     connect = urllib3_connection.create_connection
 
-    def count(address: tuple[str, int], *args: Any, **options: Any) -> socket.socket:
-        counted[address[1]] += 1
+    def create_connection(address: tuple[str, int], *args: Any, **options: Any) -> socket.socket:
+        attempts_by_port[address[1]] += 1
         return connect(address, *args, **options)
 
-    with mock.patch.object(urllib3_connection, "create_connection", count):
-        yield counted
+    with mock.patch.object(urllib3_connection, "create_connection", create_connection):
+        yield attempts_by_port
 
 
 def poll(settings: Any, *hosts: str) -> Summary:
@@ -63,27 +63,27 @@ def poll(settings: Any, *hosts: str) -> Summary:
     return Poller(concurrency=THREADS).run()
 
 
-def test_it_costs_each_thread_one_time_out_at_most_and_the_backup_answers(
-    dead_ports: list[int], attempts: Counter[int], settings: Any
+def test_poller__one_timeout_per_thread_then_backup(
+    unresponsive_ports: list[int], attempts: Counter[int], settings: Any
 ) -> None:
     messages = [due() for _ in range(MESSAGES)]
     with Wire(answering(b"OK DELIVERED")) as backup:
-        summary = poll(settings, f"http://127.0.0.1:{dead_ports[0]}", backup.host)
+        summary = poll(settings, f"http://127.0.0.1:{unresponsive_ports[0]}", backup.host)
     assert (summary.asked, summary.final, summary.failed) == (MESSAGES, MESSAGES, 0)
     assert {seen(message).status for message in messages} == {"delivered"}
-    assert 1 <= attempts[dead_ports[0]] <= THREADS
+    assert 1 <= attempts[unresponsive_ports[0]] <= THREADS
     assert backup.accepted <= THREADS
 
 
-def test_where_the_backup_is_as_dead_each_thread_knocks_once_at_each_and_the_run_ends(
-    dead_ports: list[int], attempts: Counter[int], settings: Any
+def test_poller__all_hosts_unresponsive_ends_run(
+    unresponsive_ports: list[int], attempts: Counter[int], settings: Any
 ) -> None:
     messages = [due() for _ in range(MESSAGES)]
-    summary = poll(settings, *(f"http://127.0.0.1:{port}" for port in dead_ports))
-    assert all(1 <= attempts[port] <= THREADS for port in dead_ports)
+    summary = poll(settings, *(f"http://127.0.0.1:{port}" for port in unresponsive_ports))
+    assert all(1 <= attempts[port] <= THREADS for port in unresponsive_ports)
     assert (summary.final, summary.asked) == (0, summary.failed)
     assert summary.asked <= THREADS
-    # Those that could not be asked about are no nearer to their end.
+    # Messages without a request keep their number of polls.
     assert sum(seen(message).poll_count for message in messages) == summary.asked
     assert SmsMessage.objects.pending().count() == MESSAGES
     assert not SmsMessage.objects.due(timezone.now()).exists()

@@ -1,4 +1,4 @@
-"""The plain text that ``get_dlr_response`` answers."""
+"""`parse_answer`: the plain text of ``get_dlr_response``."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.unit.messente.storable import assert_storable, odd_text, unhurried
         ("ok delivered", "DELIVERED", Status.DELIVERED),
         ("OK DELIVERED\r\n", "DELIVERED", Status.DELIVERED),
         ("  OK   DELIVERED  now", "DELIVERED", Status.DELIVERED),
-        # lstrip("OK ") would eat these words' first letters
+        # lstrip("OK ") would remove the first letters of these status codes
         ("OK OK", "OK", None),
         ("OK KO", "KO", None),
         ("OK ODD", "ODD", None),
@@ -31,7 +31,7 @@ from tests.unit.messente.storable import assert_storable, odd_text, unhurried
         ("OK bounced", "BOUNCED", None),
     ],
 )
-def test_ok_and_a_word_is_a_report(answer: str, stat: str, status: Status | None) -> None:
+def test_parse_answer__ok_with_status_code_is_report(answer: str, stat: str, status: Status | None) -> None:
     report = parse_answer(answer, sms_unique_id="sms123")
     assert report is not None
     assert (report.source, report.sms_unique_id, report.stat, report.err) == (Source.POLL, "sms123", stat, None)
@@ -40,7 +40,7 @@ def test_ok_and_a_word_is_a_report(answer: str, stat: str, status: Status | None
 
 
 @pytest.mark.parametrize("answer", ["FAILED 102", "failed 102", " FAILED 102\n", "FAILED 102 no report yet"])
-def test_failed_102_is_no_report_yet(answer: str) -> None:
+def test_parse_answer__failed_102_is_none(answer: str) -> None:
     assert parse_answer(answer, sms_unique_id="sms123") is None
 
 
@@ -72,7 +72,7 @@ def test_failed_102_is_no_report_yet(answer: str) -> None:
         "OK DELIVERED \ud800",
     ],
 )
-def test_what_is_neither_is_malformed(answer: str) -> None:
+def test_parse_answer__other_text_is_malformed(answer: str) -> None:
     with pytest.raises(MalformedReport):
         parse_answer(answer, sms_unique_id="sms123")
 
@@ -84,7 +84,7 @@ def test_what_is_neither_is_malformed(answer: str) -> None:
 @example(answer="OK\x1cDELIVERED")
 @example(answer="OK \x1c")
 @example(answer="OK \u3000")
-def test_whatever_the_answer_it_is_a_report_or_none_or_malformed(answer: str) -> None:
+def test_parse_answer__accepts_or_rejects_any_text(answer: str) -> None:
     try:
         report = parse_answer(answer, sms_unique_id="sms123")
     except MalformedReport:

@@ -1,4 +1,4 @@
-"""A server on the loopback that does with each connection what the test says: real sockets, no sleeps."""
+"""A server on the loopback address whose behaviour for each connection is chosen by the test. It never sleeps."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
-# However slow the machine is, nothing here takes so long; it only keeps a defect from hanging the tests.
+# The limit in seconds for any wait. It is reached only by a defect, which would block the tests without it.
 PATIENCE = 30.0
 
 
 class Connection:
-    """One accepted connection, to read requests from and to answer them."""
+    """One accepted connection: reads requests and sends responses."""
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
-        self._read = b""
+        self._buffer = b""
 
     def request(self) -> bytes | None:
-        """Return the next whole request, or None where the client has closed the connection."""
-        while (size := self._size()) is None or len(self._read) < size:
-            piece = self.sock.recv(65536)
-            if not piece:
+        """Return the next complete request, or None if the client has closed the connection."""
+        while (size := self._size()) is None or len(self._buffer) < size:
+            chunk = self.sock.recv(65536)
+            if not chunk:
                 return None
-            self._read += piece
-        request, self._read = self._read[:size], self._read[size:]
+            self._buffer += chunk
+        request, self._buffer = self._buffer[:size], self._buffer[size:]
         return request
 
     def answer(self, body: bytes, *, header: bytes = b"") -> None:
@@ -39,23 +39,23 @@ class Connection:
         self.sock.sendall(head + body)
 
     def reset(self) -> None:
-        """Close with a reset in the place of a farewell."""
+        """Close the connection with a TCP reset."""
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.sock.close()
 
     def _size(self) -> int | None:
-        head, end, _ = self._read.partition(b"\r\n\r\n")
+        head, end, _ = self._buffer.partition(b"\r\n\r\n")
         length = re.search(rb"\r\ncontent-length: *([0-9]+)", head, re.IGNORECASE)
         return len(head + end) + (int(length[1]) if length else 0) if end else None
 
 
 class Wire:
-    """Listens while it is entered; every connection gets a thread that behaves as the test says.
+    """Listen while the context is active. Each connection is handled by a thread that runs the given behaviour.
 
     Attributes:
-        requests: what was received, request by request.
+        requests: the received requests.
         accepted: the number of connections so far.
-        closed: set when the client has closed a connection, or the server has left it.
+        closed: set when the client or the server has closed a connection.
     """
 
     def __init__(self, behave: Behaviour, *, tls: ssl.SSLContext | None = None) -> None:
@@ -77,18 +77,18 @@ class Wire:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # Closing alone does not wake up accept().
+        # close() alone does not interrupt accept().
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        # urllib3 ends a pool's connections with the pool, which an exception's traceback may keep until now.
+        # urllib3 closes a pool's connections when the pool is deleted. A traceback can still refer to the pool.
         if any(thread.is_alive() for thread in self._threads):
             gc.collect()
         for thread in self._threads:
             thread.join(PATIENCE)
-            assert not thread.is_alive(), "the client has left a connection open"
+            assert not thread.is_alive(), "the client left a connection open"
 
     def _start(self, target: Callable[..., None], *args: object) -> None:
         thread = threading.Thread(target=target, args=args, daemon=True)
@@ -107,7 +107,7 @@ class Wire:
     def _serve(self, sock: socket.socket) -> None:
         with sock:
             sock.settimeout(PATIENCE)
-            # A client that breaks the connection off is what some tests are about.
+            # In some tests the client closes the connection early.
             with suppress(OSError):
                 if self._tls is None:
                     self._behave(self, Connection(sock))
@@ -121,7 +121,7 @@ Behaviour = Callable[[Wire, Connection], None]
 
 
 def answering(body: bytes = b"OK 1", *, header: bytes = b"", requests: int = 0) -> Behaviour:
-    """Answer every request of a connection, until the client closes it or ``requests`` are answered."""
+    """Answer every request until the client closes the connection or ``requests`` requests are answered."""
 
     def behave(wire: Wire, connection: Connection) -> None:
         while (request := connection.request()) is not None:
@@ -134,7 +134,7 @@ def answering(body: bytes = b"OK 1", *, header: bytes = b"", requests: int = 0) 
 
 
 def raw(answer: bytes) -> Behaviour:
-    """Take one request, answer it with these bytes alone, and hang up."""
+    """Read one request, send these bytes and close the connection."""
 
     def behave(wire: Wire, connection: Connection) -> None:
         wire.requests.append(connection.request() or b"")
@@ -144,7 +144,7 @@ def raw(answer: bytes) -> Behaviour:
 
 
 def endless(head: bytes) -> Behaviour:
-    """Take one request and go on answering it, until the client breaks the connection off."""
+    """Read one request and send response data until the client closes the connection."""
 
     def behave(wire: Wire, connection: Connection) -> None:
         wire.requests.append(connection.request() or b"")
@@ -157,21 +157,21 @@ def endless(head: bytes) -> Behaviour:
 
 
 def hanging_up(wire: Wire, connection: Connection) -> None:
-    """Close at once, without a look at the request."""
+    """Close the connection without reading the request."""
 
 
 def resetting(wire: Wire, connection: Connection) -> None:
-    """Take one request and reset the connection."""
+    """Read one request and reset the connection."""
     wire.requests.append(connection.request() or b"")
     connection.reset()
 
 
 def silent(wire: Wire, connection: Connection) -> None:
-    """Take requests and never answer, until the client gives up."""
+    """Read requests without answering until the client closes the connection."""
     while (request := connection.request()) is not None:
         wire.requests.append(request)
 
 
 def silent_at_first(wire: Wire, connection: Connection) -> None:
-    """Never answer the first connection, and all others at once."""
+    """Answer no request of the first connection, and all requests of the others."""
     (silent if wire.accepted == 1 else answering())(wire, connection)

@@ -1,4 +1,4 @@
-"""The callback view keeps what its OpenAPI document says, for verified and unverified requests alike."""
+"""The callback view conforms to its OpenAPI document, for authenticated and other requests."""
 
 from __future__ import annotations
 
@@ -22,43 +22,43 @@ schemathesis = pytest.importorskip("schemathesis", reason="needs schemathesis: t
 jsonschema = pytest.importorskip("jsonschema")
 yaml = pytest.importorskip("yaml")
 
-from schemathesis.checks import CHECKS, load_all_checks  # noqa: E402 - there only where schemathesis is
+from schemathesis.checks import CHECKS, load_all_checks  # noqa: E402 - needs schemathesis
 
 pytestmark = pytest.mark.django_db(transaction=True)
 load_all_checks()
 checks = {name: CHECKS.get_one(name) for name in CHECKS.get_all_names()}
-# The door takes more than the document says, such as err as a fraction. And a request that we vouch for
-# has its header, whatever schemathesis left out.
-LENIENT = [checks[name] for name in ("negative_data_rejection", "missing_required_header", "ignored_auth")]
+# The view accepts more than the document states, such as a fraction as err. `authenticate` adds the header of the
+# signature to each request, even if schemathesis omits it on purpose.
+EXCLUDED = [checks[name] for name in ("negative_data_rejection", "missing_required_header", "ignored_auth")]
 
 application = Application()
 document = yaml.safe_load(files("django_messente_dlr").joinpath("webhook/openapi.yaml").read_text(encoding="utf-8"))
 schema = schemathesis.openapi.from_dict(document)
 schema.app = application
-schema.config.generation.update(allow_x00=False)  # JSON has that character, and no text of a database's
+schema.config.generation.update(allow_x00=False)  # valid in JSON, but PostgreSQL cannot store it
 unhurried = settings(deadline=None, suppress_health_check=list(HealthCheck))
 
 
-def vouch(environ: dict[str, Any]) -> None:
-    """Make a request one of Messente's: with an account's own URL, and signed."""
+def authenticate(environ: dict[str, Any]) -> None:
+    """Give a request the signed URL of an account and the signature of its body."""
     if environ["PATH_INFO"].strip("/") != "messente/dlr":
         environ["PATH_INFO"] = urlsplit(callbacks.callback_url()).path
-    if environ["REQUEST_METHOD"] == "GET" and not told(environ["QUERY_STRING"]):
+    if environ["REQUEST_METHOD"] == "GET" and not has_status(environ["QUERY_STRING"]):
         environ["QUERY_STRING"] = "stat=DELIVRD"
     body = environ["wsgi.input"].read()
     environ["wsgi.input"] = io.BytesIO(body)
     environ["HTTP_X_MESSENTE_SIGNATURE"] = sign(body, "a-password")
 
 
-def told(query: str) -> bool:
-    """Tell whether a query says something of a message, which the document has to leave open."""
-    given = dict(parse_qsl(query))
-    return any(given.get(name, "").strip() for name in ("stat", "status", "dlr-mask", "err"))
+def has_status(query: str) -> bool:
+    """Return whether a query has a status or an error code. OpenAPI cannot require one of several parameters."""
+    parameters = dict(parse_qsl(query))
+    return any(parameters.get(name, "").strip() for name in ("stat", "status", "dlr-mask", "err"))
 
 
 @schema.parametrize()
 @unhurried
-def test_who_is_not_verified_is_answered_as_the_document_says(case: Any) -> None:
+def test_callback__unauthenticated_response_conforms(case: Any) -> None:
     application.prepare = lambda environ: None
     response = case.call_and_validate()
     assert response.status_code in {403, 405, 413}
@@ -67,16 +67,15 @@ def test_who_is_not_verified_is_answered_as_the_document_says(case: Any) -> None
 
 @schema.parametrize()
 @unhurried
-def test_who_is_verified_is_answered_as_the_document_says(case: Any) -> None:
-    application.prepare = vouch
-    response = case.call_and_validate(excluded_checks=LENIENT)
+def test_callback__authenticated_response_conforms(case: Any) -> None:
+    application.prepare = authenticate
+    response = case.call_and_validate(excluded_checks=EXCLUDED)
     assert response.status_code != 503
 
 
-def fits(value: Any, part: dict[str, Any]) -> bool:
-    """Tell whether a part of the document lets a value in."""
-    whole = {**document, **part}
-    return bool(jsonschema.Draft7Validator(whole).is_valid(value))
+def is_valid(value: Any, schema: dict[str, Any]) -> bool:
+    """Return whether a value is valid under a schema of the document."""
+    return bool(jsonschema.Draft7Validator({**document, **schema}).is_valid(value))
 
 
 @pytest.mark.parametrize(
@@ -89,15 +88,15 @@ def fits(value: Any, part: dict[str, Any]) -> bool:
         "err=999",
     ],
 )
-def test_a_gateway_that_goes_by_the_document_lets_reports_by_get_in(query: str) -> None:
+def test_document__accepts_get_reports(query: str) -> None:
     parameters = document["paths"]["/dlr/{token}/"]["get"]["parameters"]
-    sent = dict(parse_qsl(query, keep_blank_values=True))
-    assert not [one["name"] for one in parameters if one.get("required") and one["name"] not in sent]
-    assert all(fits(sent[one["name"]], one["schema"]) for one in parameters if one["name"] in sent)
+    values = dict(parse_qsl(query, keep_blank_values=True))
+    assert not [item["name"] for item in parameters if item.get("required") and item["name"] not in values]
+    assert all(is_valid(values[item["name"]], item["schema"]) for item in parameters if item["name"] in values)
 
 
 @pytest.mark.parametrize(
-    ("report", "let_in"),
+    ("report", "accepted"),
     [
         ({"message_id": "an-id", "omnimessage_id": "", "status": "DELIVRD", "err": 0}, True),
         ({"message_id": "an-id", "status": "SEEN", "err": "000", "channel": "viber", "new": {"deep": [1]}}, True),
@@ -108,18 +107,18 @@ def test_a_gateway_that_goes_by_the_document_lets_reports_by_get_in(query: str) 
         ({"message_id": " ", "status": "DELIVRD"}, False),
     ],
 )
-def test_a_gateway_that_goes_by_the_document_lets_reports_by_post_in(report: dict[str, Any], let_in: bool) -> None:
-    assert fits(report, {"$ref": "#/components/schemas/Report"}) is let_in
+def test_document__accepts_post_reports_only(report: dict[str, Any], accepted: bool) -> None:
+    assert is_valid(report, {"$ref": "#/components/schemas/Report"}) is accepted
 
 
 @pytest.mark.parametrize("url", [callbacks.message_callback_url(2**63 - 1, "A-b_9"), callbacks.callback_url()])
-def test_a_gateway_that_goes_by_the_document_lets_our_urls_in(url: str) -> None:
-    for handed_out in (url, tokens.probe_url()[0]):
-        token = urlsplit(handed_out).path.strip("/").rpartition("/")[2]
-        assert fits(token, document["components"]["parameters"]["token"]["schema"])
+def test_document__accepts_created_urls(url: str) -> None:
+    for created_url in (url, tokens.probe_url()[0]):
+        token = urlsplit(created_url).path.strip("/").rpartition("/")[2]
+        assert is_valid(token, document["components"]["parameters"]["token"]["schema"])
 
 
-def test_the_document_speaks_of_the_urls_that_there_are() -> None:
+def test_document__has_existing_urls() -> None:
     [server] = document["servers"]
     prefix = f"{get_script_prefix()}messente"
     assert server["url"] == prefix

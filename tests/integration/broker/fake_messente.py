@@ -1,4 +1,4 @@
-"""A Messente in this process that says «delivered» to everything, and remembers when it was asked about what."""
+"""A fake of Messente's SMS API that reports every message as delivered and records each status request."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ from typing import Self
 from urllib.parse import parse_qs
 
 
-class Answering:
-    """Serves on a free port of the loopback interface while it is entered.
+class FakeMessente:
+    """Serve on a free port of the loopback interface within a ``with`` statement.
 
     Attributes:
-        asked: when (seconds of the monotonic clock) each id was asked about.
+        request_times: the times of the status requests, in seconds of the monotonic clock, for each message id.
     """
 
     def __init__(self) -> None:
-        self.asked: dict[str, list[float]] = defaultdict(list)
-        lock, asked = threading.Lock(), self.asked
+        self.request_times: dict[str, list[float]] = defaultdict(list)
+        lock, request_times = threading.Lock(), self.request_times
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
-            # Else the second part of an answer waits for the other side to confirm the first.
+            # With Nagle's algorithm the response's body waits until the client acknowledges the headers.
             disable_nagle_algorithm = True
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"])).decode()
                 with lock:
-                    asked[parse_qs(body)["sms_unique_id"][0]].append(time.monotonic())
-                answer = b"OK DELIVERED"
+                    request_times[parse_qs(body)["sms_unique_id"][0]].append(time.monotonic())
+                response = b"OK DELIVERED"
                 self.send_response(200)
-                self.send_header("Content-Length", str(len(answer)))
+                self.send_header("Content-Length", str(len(response)))
                 self.end_headers()
-                self.wfile.write(answer)
+                self.wfile.write(response)
 
             def log_message(self, *args: object) -> None:
                 pass
@@ -52,15 +52,15 @@ class Answering:
         return f"http://127.0.0.1:{self._server.server_port}"
 
     @property
-    def questions(self) -> int:
-        return sum(map(len, list(self.asked.values())))
+    def request_count(self) -> int:
+        return sum(map(len, list(self.request_times.values())))
 
     def __enter__(self) -> Self:
         self._thread.start()
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._server.shutdown()
         self._server.server_close()

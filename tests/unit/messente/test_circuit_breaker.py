@@ -1,4 +1,4 @@
-"""A host that fails is left alone for a while, and tried again by one request."""
+"""The circuit breaker: a failing host is skipped for a while, then one request tries it again."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 import responses
 
 from django_messente_dlr.messente import circuit_breaker, errors
-from django_messente_dlr.messente.circuit_breaker import REST, CircuitBreaker
+from django_messente_dlr.messente.circuit_breaker import OPEN_SECONDS, CircuitBreaker
 from django_messente_dlr.messente.client import MessenteClient
 from tests.unit.messente.answering import (
     BACKUP,
@@ -25,7 +25,7 @@ REPORT = "get_dlr_response"
 
 
 class Clock:
-    """A clock that stands still until the test says otherwise."""
+    """A clock that the test advances."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -41,120 +41,121 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-def ask(messente_client: MessenteClient) -> None:
+def get_report(messente_client: MessenteClient) -> None:
     messente_client.get_report("an-id")
 
 
-def test_a_host_that_cannot_be_connected_to_is_left_alone_at_once(messente: Messente, clock: Clock) -> None:
+def test_failed_connection__skips_host_at_once(messente: Messente, clock: Clock) -> None:
     messente.answer(FIRST, REPORT, no_connection())
     messente.answer(BACKUP, REPORT, "OK SENT")
-    one = client()
+    messente_client = client()
     for _ in range(5):
-        ask(one)
+        get_report(messente_client)
     assert messente.hosts_asked() == [FIRST, *[BACKUP] * 5]
 
 
 @pytest.mark.parametrize("failure", [no_answer_in_time, lambda: "FAILED 209"])
-def test_a_host_that_fails_otherwise_is_left_alone_after_three_failures_in_a_row(
+def test_other_failures__skip_host_after_three_in_a_row(
     failure: Callable[[], Exception | str], messente: Messente, clock: Clock
 ) -> None:
     messente.answer(FIRST, REPORT, failure())
     messente.answer(BACKUP, REPORT, "OK SENT")
-    one = client()
+    messente_client = client()
     for _ in range(5):
-        ask(one)
+        get_report(messente_client)
     assert messente.hosts_asked() == [*[FIRST, BACKUP] * 3, BACKUP, BACKUP]
 
 
-def test_any_answer_makes_up_for_failures(messente: Messente, clock: Clock) -> None:
-    one = client()
+def test_any_answer__resets_failures(messente: Messente, clock: Clock) -> None:
+    messente_client = client()
     for answer in ("FAILED 209", "FAILED 209", "ERROR 107", "FAILED 209", "FAILED 209"):
         messente.answer(FIRST, REPORT, answer)
     messente.answer(FIRST, REPORT, "OK SENT")
     messente.answer(BACKUP, REPORT, "OK SENT")
     for _ in range(6):
         with contextlib.suppress(errors.UnknownMessage):
-            ask(one)
+            get_report(messente_client)
     assert messente.hosts_asked() == [FIRST, BACKUP, FIRST, BACKUP, FIRST, FIRST, BACKUP, FIRST, BACKUP, FIRST]
 
 
-def test_after_its_rest_a_host_is_tried_by_one_alone(clock: Clock) -> None:
-    hosts = CircuitBreaker()
-    hosts.failed(FIRST, connected=False)
-    assert hosts.seconds_until_retry(FIRST) == REST
-    assert hosts.seconds_until_retry(BACKUP) == 0
-    clock.now += REST
-    assert hosts.seconds_until_retry(FIRST) == 0  # this one tries it
-    assert hosts.seconds_until_retry(FIRST) == REST  # the others wait for what comes of it
-    hosts.answered(FIRST)
-    assert hosts.seconds_until_retry(FIRST) == 0
+def test_open_period_over__one_request_tries_host(clock: Clock) -> None:
+    breaker = CircuitBreaker()
+    breaker.record_failure(FIRST, connected=False)
+    assert breaker.seconds_until_retry(FIRST) == OPEN_SECONDS
+    assert breaker.seconds_until_retry(BACKUP) == 0
+    clock.now += OPEN_SECONDS
+    assert breaker.seconds_until_retry(FIRST) == 0  # this request tries the host
+    assert breaker.seconds_until_retry(FIRST) == OPEN_SECONDS  # others skip it meanwhile
+    breaker.record_response(FIRST)
+    assert breaker.seconds_until_retry(FIRST) == 0
 
 
-def test_a_host_that_fails_again_rests_again(messente: Messente, clock: Clock) -> None:
+def test_failed_retry__skips_host_again(messente: Messente, clock: Clock) -> None:
     messente.answer(FIRST, REPORT, no_connection())
     messente.answer(BACKUP, REPORT, "OK SENT")
-    one = client()
-    ask(one)
-    clock.now += REST
-    ask(one)
-    ask(one)
+    messente_client = client()
+    get_report(messente_client)
+    clock.now += OPEN_SECONDS
+    get_report(messente_client)
+    get_report(messente_client)
     assert messente.hosts_asked() == [FIRST, BACKUP, FIRST, BACKUP, BACKUP]
 
 
-def test_where_all_rest_a_question_says_when_to_come_again(messente: Messente, clock: Clock) -> None:
+def test_all_hosts_skipped__report_raises_host_unavailable(messente: Messente, clock: Clock) -> None:
     for host in (FIRST, BACKUP):
         messente.answer(host, REPORT, no_connection())
-    one = client()
+    messente_client = client()
     with pytest.raises(errors.ConnectionFailed):
-        ask(one)
+        get_report(messente_client)
     clock.now += 10
-    with pytest.raises(errors.HostUnavailable, match="left alone for 20 seconds more") as raised:
-        ask(one)
+    with pytest.raises(errors.HostUnavailable, match="allowed in 20 seconds") as raised:
+        get_report(messente_client)
     assert raised.value.retry_after == 20
     assert len(messente.calls) == 2
 
 
 @pytest.mark.parametrize("endpoint", ["send_sms", "get_balance", "cancel_sms"])
-def test_where_all_rest_what_cannot_wait_is_tried_all_the_same(
-    endpoint: str, messente: Messente, clock: Clock
-) -> None:
+def test_all_hosts_skipped__other_calls_try_them(endpoint: str, messente: Messente, clock: Clock) -> None:
     for host in (FIRST, BACKUP):
         messente.answer(host, REPORT, no_connection())
-    one = client()
+    messente_client = client()
     with pytest.raises(errors.ConnectionFailed):
-        ask(one)
+        get_report(messente_client)
     messente.answer(FIRST, endpoint, "OK 1")
-    calls = {"send_sms": lambda: one.send("+37255500000", "Hi"), "get_balance": one.get_balance}
-    calls.get(endpoint, lambda: one.cancel("an-id"))()
+    calls = {
+        "send_sms": lambda: messente_client.send("+37255500000", "Hi"),
+        "get_balance": messente_client.get_balance,
+    }
+    calls.get(endpoint, lambda: messente_client.cancel("an-id"))()
     assert messente.hosts_asked() == [FIRST, BACKUP, FIRST]
     messente.answer(FIRST, REPORT, "OK SENT")
     messente.remove(responses.POST, f"{FIRST}/{REPORT}/")
     messente.answer(FIRST, REPORT, "OK SENT")
-    ask(one)  # it has answered, so it is well
+    get_report(messente_client)  # the response has closed the circuit
     assert messente.hosts_asked()[-1] == FIRST
 
 
-def test_sending_skips_a_host_that_rests(messente: Messente, clock: Clock) -> None:
+def test_send__skips_failed_host(messente: Messente, clock: Clock) -> None:
     messente.answer(FIRST, REPORT, no_connection())
     messente.answer(BACKUP, REPORT, "OK SENT")
     messente.answer(BACKUP, "send_sms", "OK an-id")
-    one = client()
-    ask(one)
-    assert one.send("+37255500000", "Hi") == "an-id"
+    messente_client = client()
+    get_report(messente_client)
+    assert messente_client.send("+37255500000", "Hi") == "an-id"
     assert messente.hosts_asked() == [FIRST, BACKUP, BACKUP]
 
 
 @pytest.mark.parametrize("failures", [1, 3])
-def test_the_omnichannel_host_is_left_alone_too(failures: int, messente: Messente, clock: Clock) -> None:
+def test_omnichannel_host__is_skipped_after_failures(failures: int, messente: Messente, clock: Clock) -> None:
     url = f"{OMNICHANNEL}/omnimessage/1/status"
     if failures == 1:
         messente.add(responses.GET, url, body=no_connection())
     else:
         messente.add(responses.GET, url, status=503)
-    one = client()
+    messente_client = client()
     for _ in range(failures):
         with pytest.raises((errors.ConnectionFailed, errors.ServerFailure)):
-            one.get_omnimessage_status("1")
+            messente_client.get_omnimessage_status("1")
     with pytest.raises(errors.HostUnavailable):
-        one.get_omnimessage_status("1")
+        messente_client.get_omnimessage_status("1")
     assert len(messente.calls) == failures

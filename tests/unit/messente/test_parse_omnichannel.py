@@ -1,4 +1,4 @@
-"""The Omnichannel callback: its documented JSON, the variants of it, and everything that is none."""
+"""`parse_omnichannel`: the documented JSON of an Omnichannel callback, its variants, and malformed bodies."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.unit.messente.storable import assert_storable, json_values, odd_text,
 
 MESSAGE = "11111111-1111-4111-8111-111111111111"
 OMNIMESSAGE = "22222222-2222-4222-8222-222222222222"
-# Documentation: «Omnichannel API», delivery report webhook.
+# Documentation: "Omnichannel API", delivery report webhook.
 CALLBACK: dict[str, Any] = {
     "status": "DELIVRD",
     "sender": "Shop",
@@ -36,11 +36,11 @@ CALLBACK: dict[str, Any] = {
 MOMENT = datetime(2024, 5, 6, 7, 8, 9, 123456, tzinfo=UTC)
 
 
-def read(**changes: Any) -> Report:
+def parse_with(**changes: Any) -> Report:
     return parse_omnichannel(json.dumps({**CALLBACK, **changes}).encode())
 
 
-def without(*names: str) -> Report:
+def parse_without(*names: str) -> Report:
     return parse_omnichannel(json.dumps({k: v for k, v in CALLBACK.items() if k not in names}).encode())
 
 
@@ -48,8 +48,8 @@ def nested(levels: int) -> str:
     return "[" * levels + "]" * levels
 
 
-def test_the_documented_callback_is_read_in_full() -> None:
-    assert read() == Report(
+def test_parse_omnichannel__documented_callback() -> None:
+    assert parse_with() == Report(
         source=Source.OMNICHANNEL,
         sms_unique_id=MESSAGE,
         omnimessage_id=OMNIMESSAGE,
@@ -62,7 +62,7 @@ def test_the_documented_callback_is_read_in_full() -> None:
         price=Decimal("0.2"),
         parts=2,
     )
-    assert read().payload == CALLBACK
+    assert parse_with().payload == CALLBACK
 
 
 @pytest.mark.parametrize(
@@ -82,9 +82,9 @@ def test_the_documented_callback_is_read_in_full() -> None:
         ("BOUNCED", None),
     ],
 )
-def test_each_status_is_read_in_any_case(stat: str, status: Status | None) -> None:
+def test_parse_omnichannel__status_ignores_case_and_spaces(stat: str, status: Status | None) -> None:
     for word in (stat, stat.lower(), stat.title(), f" {stat}\n"):
-        report = read(status=word)
+        report = parse_with(status=word)
         assert report.stat == stat
         assert Status.from_report(report) is status
 
@@ -119,10 +119,8 @@ def test_each_status_is_read_in_any_case(stat: str, status: Status | None) -> No
         ("x" * 5000, None, "x" * 32),
     ],
 )
-def test_err_may_be_an_integer_a_string_or_null_and_anything_else_is_kept_raw(
-    err: Any, number: int | None, raw: str
-) -> None:
-    report = read(status="FAILED", err=err)
+def test_parse_omnichannel__err_types(err: Any, number: int | None, raw: str) -> None:
+    report = parse_with(status="FAILED", err=err)
     assert (report.err, report.raw_err) == (number, raw)
     assert report.payload["err"] == err
     assert_storable(report)
@@ -159,8 +157,8 @@ def test_err_may_be_an_integer_a_string_or_null_and_anything_else_is_kept_raw(
         ({"at": "2024-05-06"}, None),
     ],
 )
-def test_a_time_without_a_zone_is_utc_and_rubbish_is_no_time(timestamp: Any, moment: datetime | None) -> None:
-    report = read(timestamp=timestamp)
+def test_parse_omnichannel__timestamp_formats(timestamp: Any, moment: datetime | None) -> None:
+    report = parse_with(timestamp=timestamp)
     assert report.occurred_at == moment
     assert report.payload["timestamp"] == timestamp
     assert_storable(report)
@@ -200,67 +198,65 @@ def test_a_time_without_a_zone_is_utc_and_rubbish_is_no_time(timestamp: Any, mom
         ({"parts_count": 10**50}, None, None),
     ],
 )
-def test_a_price_is_read_where_it_makes_sense_and_never_makes_a_report_malformed(
-    price_info: Any, price: Decimal | None, parts: int | None
-) -> None:
-    report = read(price_info=price_info)
+def test_parse_omnichannel__invalid_price_is_none(price_info: Any, price: Decimal | None, parts: int | None) -> None:
+    report = parse_with(price_info=price_info)
     assert (report.price, report.parts) == (price, parts)
     assert report.payload["price_info"] == price_info
     assert_storable(report)
 
 
-def test_a_price_is_kept_below_what_its_column_holds_even_when_it_is_rounded() -> None:
-    assert read(price_info={"total_price": "99999999.9999999"}).price is None
+def test_parse_omnichannel__price_rounded_to_limit_is_none() -> None:
+    assert parse_with(price_info={"total_price": "99999999.9999999"}).price is None
 
 
-def test_a_project_that_calculates_with_few_digits_gets_no_price_rather_than_no_report() -> None:
+def test_parse_omnichannel__low_decimal_precision_drops_price() -> None:
     with localcontext(prec=3):
-        report = read(price_info={"total_price": "12.345"})
+        report = parse_with(price_info={"total_price": "12.345"})
     assert (report.price, report.stat) == (None, "DELIVRD")
 
 
 @pytest.mark.parametrize("name", ["sender", "err", "to", "channel", "error", "timestamp", "price_info"])
-def test_what_only_adds_to_a_report_may_be_missing(name: str) -> None:
-    report = without(name)
+def test_parse_omnichannel__details_are_optional(name: str) -> None:
+    report = parse_without(name)
     assert (report.sms_unique_id, report.stat) == (MESSAGE, "DELIVRD")
     assert_storable(report)
 
 
-@pytest.mark.parametrize("name", ["sender", "to", "channel", "error", "timestamp", "price_info", "unheard_of"])
+@pytest.mark.parametrize("name", ["sender", "to", "channel", "error", "timestamp", "price_info", "undocumented"])
 @pytest.mark.parametrize("value", [None, "", 0, 1.5, True, [], {}, [[["x"]]], {"a": {"b": None}}, "x" * 5000])
-def test_what_only_adds_to_a_report_may_be_of_any_type(name: str, value: Any) -> None:
-    report = read(**{name: value})
+def test_parse_omnichannel__details_can_have_any_type(name: str, value: Any) -> None:
+    report = parse_with(**{name: value})
     assert (report.sms_unique_id, report.stat) == (MESSAGE, "DELIVRD")
     assert report.payload[name] == value
     assert_storable(report)
 
 
 @pytest.mark.parametrize("channel", ["sms", "viber", "whatsapp", "rcs", "telegram", "carrier-pigeon"])
-def test_the_channel_and_the_error_are_kept(channel: str) -> None:
-    report = read(channel=channel, error="Sender not registered", err=7, status="REJECTD")
+def test_parse_omnichannel__channel_and_error(channel: str) -> None:
+    report = parse_with(channel=channel, error="Sender not registered", err=7, status="REJECTD")
     assert (report.channel, report.error_text) == (channel, "Sender not registered")
 
 
-def test_texts_for_people_are_cut_to_their_columns() -> None:
-    report = read(channel="c" * 17, error="e" * 256)
+def test_parse_omnichannel__truncates_channel_and_error() -> None:
+    report = parse_with(channel="c" * 17, error="e" * 256)
     assert (report.channel, report.error_text) == ("c" * 16, "e" * 255)
 
 
 @pytest.mark.parametrize("missing", ["message_id", "omnimessage_id"])
-def test_one_of_the_two_ids_is_enough(missing: str) -> None:
-    assert_storable(without(missing))
-    assert_storable(read(**{missing: None}))
+def test_parse_omnichannel__one_id_is_enough(missing: str) -> None:
+    assert_storable(parse_without(missing))
+    assert_storable(parse_with(**{missing: None}))
 
 
 @pytest.mark.parametrize("err", [4, "4", 12345, "abc", 2**40])
-def test_an_err_is_enough_where_there_is_no_status(err: Any) -> None:
-    report = read(status=None, err=err)
+def test_parse_omnichannel__err_without_status(err: Any) -> None:
+    report = parse_with(status=None, err=err)
     assert report.stat == ""
     assert report.raw_err == str(err)
 
 
-def test_secrets_are_not_kept() -> None:
-    report = read(username="shop", Password="pw", TOKEN="t", signature="s")
+def test_parse_omnichannel__payload_omits_secrets() -> None:
+    report = parse_with(username="shop", Password="pw", TOKEN="t", signature="s")
     assert report.payload == CALLBACK
 
 
@@ -320,11 +316,11 @@ MALFORMED = {
 
 
 @pytest.mark.parametrize("body", MALFORMED.values(), ids=MALFORMED)
-def test_what_cannot_be_a_report_is_malformed(body: bytes) -> None:
-    with pytest.raises(MalformedReport) as caught:
+def test_parse_omnichannel__malformed_body(body: bytes) -> None:
+    with pytest.raises(MalformedReport) as raised:
         parse_omnichannel(body)
-    assert len(str(caught.value)) < 200
-    str(caught.value).encode()
+    assert len(str(raised.value)) < 200
+    str(raised.value).encode()
 
 
 @pytest.mark.parametrize(
@@ -337,13 +333,13 @@ def test_what_cannot_be_a_report_is_malformed(body: bytes) -> None:
         b'{"status": "SEEN", "message_id": "1", "x": "\\ud83d\\ude00"}',
     ],
 )
-def test_what_is_odd_and_can_be_kept_is_a_report(body: bytes) -> None:
+def test_parse_omnichannel__unusual_but_valid_body(body: bytes) -> None:
     report = parse_omnichannel(body)
     assert report.stat == "SEEN"
     assert_storable(report)
 
 
-def check(body: bytes) -> None:
+def assert_parsed_or_rejected(body: bytes) -> None:
     try:
         report = parse_omnichannel(body)
     except MalformedReport:
@@ -354,39 +350,39 @@ def check(body: bytes) -> None:
 
 @unhurried
 @given(body=st.binary() | st.text().map(str.encode))
-def test_whatever_the_body_it_is_a_report_or_malformed(body: bytes) -> None:
-    check(body)
+def test_parse_omnichannel__accepts_or_rejects_any_bytes(body: bytes) -> None:
+    assert_parsed_or_rejected(body)
 
 
 @unhurried
 @given(value=json_values)
-def test_whatever_the_json_it_is_a_report_or_malformed(value: Any) -> None:
-    check(json.dumps(value).encode())
+def test_parse_omnichannel__accepts_or_rejects_any_json(value: Any) -> None:
+    assert_parsed_or_rejected(json.dumps(value).encode())
 
 
 @unhurried
 @given(changes=st.dictionaries(st.sampled_from(sorted(CALLBACK)) | odd_text, json_values, max_size=6))
-def test_whatever_the_fields_hold_it_is_a_report_or_malformed(changes: dict[str, Any]) -> None:
-    check(json.dumps({**CALLBACK, **changes}).encode())
+def test_parse_omnichannel__accepts_or_rejects_any_fields(changes: dict[str, Any]) -> None:
+    assert_parsed_or_rejected(json.dumps({**CALLBACK, **changes}).encode())
 
 
 @unhurried
 @given(info=st.dictionaries(st.sampled_from(["part_price", "parts_count", "total_price"]), json_values))
-def test_whatever_the_price_holds_it_is_a_report_unless_no_database_holds_it(info: dict[str, Any]) -> None:
-    check(json.dumps({**CALLBACK, "price_info": info}).encode())
+def test_parse_omnichannel__accepts_or_rejects_any_price(info: dict[str, Any]) -> None:
+    assert_parsed_or_rejected(json.dumps({**CALLBACK, "price_info": info}).encode())
 
 
 @unhurried
 @given(order=st.permutations(sorted(CALLBACK)))
-def test_the_order_of_the_fields_does_not_matter(order: list[str]) -> None:
+def test_parse_omnichannel__ignores_order_of_fields(order: list[str]) -> None:
     body = json.dumps({name: CALLBACK[name] for name in order}).encode()
-    assert parse_omnichannel(body) == read()
-    assert parse_omnichannel(body).fingerprint("default") == read().fingerprint("default")
+    assert parse_omnichannel(body) == parse_with()
+    assert parse_omnichannel(body).fingerprint("default") == parse_with().fingerprint("default")
 
 
-def test_a_report_that_is_read_again_says_what_it_said_first() -> None:
-    report = read(status="FAILED", err=7, error="Sender not registered", channel="viber")
-    again = restore_report(
+def test_restore_report__equals_parsed_report() -> None:
+    report = parse_with(status="FAILED", err=7, error="Sender not registered", channel="viber")
+    restored = restore_report(
         report.source,
         json.loads(json.dumps(report.payload)),
         sms_unique_id=report.sms_unique_id,
@@ -396,4 +392,4 @@ def test_a_report_that_is_read_again_says_what_it_said_first() -> None:
         raw_err=report.raw_err,
         occurred_at=report.occurred_at,
     )
-    assert again == report
+    assert restored == report

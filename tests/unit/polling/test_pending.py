@@ -1,4 +1,4 @@
-"""The poller's list: what is waited for is in it as long as that is so, and due when it can be asked about."""
+"""The pending rows: a message has one until it is final, and it is due when Messente can be polled for it."""
 
 from __future__ import annotations
 
@@ -27,49 +27,47 @@ SOON = timedelta(hours=1)
 
 
 def due_at(message: SmsMessage) -> datetime:
-    at = seen(message).next_poll_at
-    assert at is not None
-    return at
+    next_poll_at = seen(message).next_poll_at
+    assert next_poll_at is not None
+    return next_poll_at
 
 
-def answered(messente: Messente, *told: tuple[str, str]) -> None:
-    """Have Messente tell of the messages of the omnimessage «X»."""
+def add_response(messente: Messente, *channels: tuple[str, str]) -> None:
+    """Add a response with the statuses of the channels of the omnimessage "X"."""
     statuses = [
-        {"message_id": name, "channel": "sms", "status": status, "err": 0, "error": None} for name, status in told
+        {"message_id": name, "channel": "sms", "status": status, "err": 0, "error": None} for name, status in channels
     ]
-    told_of = {"omnimessage_id": "X", "to": NUMBER, "statuses": statuses}
-    messente.add(responses.GET, f"{OMNICHANNEL}/omnimessage/X/status", json=told_of)
+    payload = {"omnimessage_id": "X", "to": NUMBER, "statuses": statuses}
+    messente.add(responses.GET, f"{OMNICHANNEL}/omnimessage/X/status", json=payload)
 
 
-def test_a_report_of_another_row_ends_the_waiting_for_that_alone(messente: Messente) -> None:
-    """Whoever enters an omnimessage as a whole and one of its channels besides hears of each what is its own."""
+def test_run__report_of_a_channel_ends_its_row_only(messente: Messente) -> None:
+    """A project may track an omnimessage as a whole and one of its channels: each row has its own status."""
     whole = mark_sent(prepare_sms(NUMBER), omnimessage_id="X")
     channel = track_sms("A", omnimessage_id="X")
     make_due(whole, channel)
-    answered(messente, ("A", "DELIVRD"))
+    add_response(messente, ("A", "DELIVRD"))
     Poller().run()
     assert (seen(channel).status, seen(channel).next_poll_at) == ("delivered", None)
     assert seen(whole).status == "sent"
     make_due(whole)
-    answered(messente, ("A", "DELIVRD"), ("B", "DELIVRD"))
+    add_response(messente, ("A", "DELIVRD"), ("B", "DELIVRD"))
     Poller().run()
     assert (seen(whole).status, seen(whole).next_poll_at) == ("delivered", None)
 
 
-def test_a_channel_that_was_not_claimed_has_its_report_and_the_whole_waits_on(messente: Messente) -> None:
+def test_run__channel_was_not_claimed(messente: Messente) -> None:
     whole = mark_sent(prepare_sms(NUMBER), omnimessage_id="X")
     channel = track_sms("A", omnimessage_id="X")
     make_due(whole)
-    answered(messente, ("A", "DELIVRD"))
+    add_response(messente, ("A", "DELIVRD"))
     Poller().run()
     assert seen(channel).status == "delivered"
     assert seen(whole).next_poll_at is not None
 
 
 @pytest.mark.parametrize("first", ["an answer", "a callback", "a callback before mark_sent"])
-def test_an_omnimessage_that_one_channel_failed_to_deliver_is_waited_for_until_all_have_ended(
-    first: str, messente: Messente
-) -> None:
+def test_run__omnimessage_pending_after_channel_failure(first: str, messente: Messente) -> None:
     whole = prepare_sms(NUMBER, channel="viber")
     failed = {"message_id": "V", "omnimessage_id": "X", "channel": "viber", "status": "UNDELIV", "err": 1}
     if first == "a callback before mark_sent":
@@ -78,56 +76,54 @@ def test_an_omnimessage_that_one_channel_failed_to_deliver_is_waited_for_until_a
     if first == "a callback":
         assert simulate_omnichannel_callback(failed, url=whole.callback_url).status_code == 200
     make_due(whole)
-    answered(messente, ("V", "UNDELIV"), ("S", "ACK"))
+    add_response(messente, ("V", "UNDELIV"), ("S", "ACK"))
     assert Poller().run().open == 1
     assert (seen(whole).status, seen(whole).next_poll_at is None) == ("failed", False)
     make_due(whole)
-    answered(messente, ("V", "UNDELIV"), ("S", "DELIVRD"))
+    add_response(messente, ("V", "UNDELIV"), ("S", "DELIVRD"))
     assert Poller().run().final == 1
     assert (seen(whole).status, seen(whole).next_poll_at) == ("delivered", None)
 
 
-def test_a_failure_that_does_not_name_the_omnimessage_is_not_the_end_of_the_whole_either() -> None:
+def test_callback__failure_without_omnimessage_id() -> None:
     whole = mark_sent(prepare_sms(NUMBER), omnimessage_id="X")
     assert simulate_callback(whole, "UNDELIV", "1", sms_unique_id="V").status_code == 200
     assert (seen(whole).status, seen(whole).next_poll_at is None) == ("failed", False)
 
 
 @pytest.mark.usefixtures("each_path")
-def test_a_channel_that_is_entered_by_its_own_id_has_ended_where_it_failed() -> None:
+def test_callback__failure_of_tracked_channel() -> None:
     channel = track_sms("V", omnimessage_id="X", channel="viber")
     failed = {"message_id": "V", "omnimessage_id": "X", "channel": "viber", "status": "UNDELIV", "err": 1}
     assert simulate_omnichannel_callback(failed).status_code == 200
     assert (seen(channel).status, seen(channel).next_poll_at) == ("failed", None)
 
 
-def test_an_omnimessage_that_all_channels_failed_to_deliver_has_ended(messente: Messente) -> None:
+def test_run__all_channels_failed(messente: Messente) -> None:
     whole = mark_sent(prepare_sms(NUMBER), omnimessage_id="X")
     make_due(whole)
-    answered(messente, ("V", "UNDELIV"), ("S", "UNDELIV"))
+    add_response(messente, ("V", "UNDELIV"), ("S", "UNDELIV"))
     assert Poller().run().final == 1
     assert (seen(whole).status, seen(whole).next_poll_at) == ("failed", None)
 
 
-def test_an_omnimessage_of_whose_last_channel_nothing_is_heard_stays_failed(
-    messente: Messente, dlr_signals: SignalLog
-) -> None:
+def test_run__last_channel_pending_after_48_hours(messente: Messente, dlr_signals: SignalLog) -> None:
     whole = due(sms_unique_id=None, omnimessage_id="X", ago=REPORT_RETENTION)
-    answered(messente, ("V", "UNDELIV"), ("S", "ACK"))
+    add_response(messente, ("V", "UNDELIV"), ("S", "ACK"))
     assert Poller().run().final == 1
     assert (seen(whole).status, seen(whole).next_poll_at) == ("failed", None)
     assert "dlr_unresolved" not in dlr_signals.names
 
 
-def test_a_delivery_by_the_next_channel_ends_the_waiting(messente: Messente) -> None:
+def test_callback__delivery_on_second_channel(messente: Messente) -> None:
     whole = mark_sent(prepare_sms(NUMBER), omnimessage_id="X")
     for name, status in (("V", "UNDELIV"), ("S", "DELIVRD")):
-        told = {"message_id": name, "omnimessage_id": "X", "status": status, "err": 0}
-        assert simulate_omnichannel_callback(told, url=whole.callback_url).status_code == 200
+        payload = {"message_id": name, "omnimessage_id": "X", "status": status, "err": 0}
+        assert simulate_omnichannel_callback(payload, url=whole.callback_url).status_code == 200
     assert (seen(whole).status, seen(whole).next_poll_at) == ("delivered", None)
 
 
-def test_a_word_that_an_older_release_did_not_know_does_not_end_the_waiting(messente: Messente) -> None:
+def test_run__status_unknown_to_older_release(messente: Messente) -> None:
     message = due()
     messente.answer(FIRST, REPORT, "OK EXPIRED")
     messente.answer(FIRST, REPORT, "OK EXPIRED")
@@ -142,22 +138,20 @@ def test_a_word_that_an_older_release_did_not_know_does_not_end_the_waiting(mess
 @pytest.mark.parametrize(
     "by", ["a report", "mark_sent after a report", "mark_sent after a report without an id", "mark_sent"]
 )
-def test_a_message_that_was_put_off_for_want_of_an_id_is_asked_about_soon_after_it_has_one(
-    by: str, messente: Messente
-) -> None:
+def test_run__message_without_id_gets_one(by: str, messente: Messente) -> None:
     message = prepare_sms(NUMBER)
     make_due(message)
     Poller().run()
     assert due_at(message) == message.created_at + REPORT_RETENTION
     if by != "mark_sent":
-        told = "" if by.endswith("without an id") else "an-id"
-        assert simulate_callback(message, "ACCEPTD", sms_unique_id=told).status_code == 200
+        sms_unique_id = "" if by.endswith("without an id") else "an-id"
+        assert simulate_callback(message, "ACCEPTD", sms_unique_id=sms_unique_id).status_code == 200
     if by != "a report":
         mark_sent(message, "an-id")
     assert due_at(message) < timezone.now() + SOON
 
 
-def test_a_report_that_tells_the_id_does_not_put_off_a_question(messente: Messente) -> None:
+def test_callback__id_does_not_delay_poll(messente: Messente) -> None:
     message = prepare_sms(NUMBER)
     make_due(message)
     before = due_at(message)
@@ -165,21 +159,21 @@ def test_a_report_that_tells_the_id_does_not_put_off_a_question(messente: Messen
     assert due_at(message) == before
 
 
-def test_a_report_that_ends_nothing_leaves_the_next_question_where_it_is() -> None:
+def test_callback__pending_status_keeps_next_poll() -> None:
     later = timezone.now() + 3 * SOON
     message = due(next_poll_at=later)
     simulate_callback(message, "ACCEPTD")
     assert due_at(message) == later
 
 
-def test_an_id_that_becomes_known_brings_no_other_message_forward() -> None:
+def test_callback__id_keeps_next_poll_of_others() -> None:
     other = due(next_poll_at=timezone.now() + 3 * SOON)
     before = due_at(other)
     simulate_callback(prepare_sms(NUMBER), "ACCEPTD", sms_unique_id="an-id")
     assert due_at(other) == before
 
 
-def test_what_was_given_up_before_it_was_sent_is_waited_for_again(messente: Messente) -> None:
+def test_mark_sent__unresolved_message_is_pending_again(messente: Messente) -> None:
     message = prepare_sms(NUMBER)
     SmsMessage.objects.filter(pk=message.pk).update(created_at=timezone.now() - REPORT_RETENTION)
     make_due(message)
@@ -194,7 +188,7 @@ def test_what_was_given_up_before_it_was_sent_is_waited_for_again(messente: Mess
     assert (seen(message).status, seen(message).next_poll_at) == ("delivered", None)
 
 
-def test_what_was_given_up_twice_is_not_asked_about_any_more(messente: Messente) -> None:
+def test_run__unresolved_twice(messente: Messente) -> None:
     message = due(status="unresolved", ago=REPORT_RETENTION)
     mark_sent(message, "an-id", sent_at=timezone.now() - REPORT_RETENTION)
     make_due(message)
@@ -204,19 +198,17 @@ def test_what_was_given_up_twice_is_not_asked_about_any_more(messente: Messente)
 
 
 @pytest.mark.parametrize("ago", [timedelta(hours=1), REPORT_RETENTION])
-def test_what_is_sent_while_a_poller_puts_it_off_keeps_its_own_time(
-    ago: timedelta, messente: Messente, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_run__message_is_sent_meanwhile(ago: timedelta, messente: Messente, monkeypatch: pytest.MonkeyPatch) -> None:
     message = prepare_sms(NUMBER)
     SmsMessage.objects.filter(pk=message.pk).update(created_at=timezone.now() - ago)
     make_due(message)
-    put_off = status_responses.reschedule_unpollable
+    reschedule_unpollable = status_responses.reschedule_unpollable
 
-    def meanwhile(claimed: SmsMessage, **arguments: Any) -> PollResult:
+    def send_and_reschedule(claimed: SmsMessage, **arguments: Any) -> PollResult:
         mark_sent(message, "an-id")
-        return put_off(claimed, **arguments)
+        return reschedule_unpollable(claimed, **arguments)
 
-    monkeypatch.setattr(claims, "reschedule_unpollable", meanwhile)
+    monkeypatch.setattr(claims, "reschedule_unpollable", send_and_reschedule)
     assert Poller().run().unresolved == 0
     assert seen(message).status == "sent"
     assert due_at(message) < timezone.now() + SOON

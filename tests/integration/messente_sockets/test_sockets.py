@@ -1,4 +1,4 @@
-"""The client over real sockets, where nothing stands in for requests and urllib3."""
+"""The client over real sockets, with requests and urllib3 unchanged."""
 
 from __future__ import annotations
 
@@ -15,12 +15,11 @@ from shutil import which
 from typing import Any
 
 import pytest
+import requests
 
 from django_messente_dlr.messente import errors, http_session
 from django_messente_dlr.messente.client import MessenteClient
-from tests.unit.messente.answering import client
-from tests.unit.messente.test_client import CALLS, every_call, every_question
-from tests.unit.messente.wire import (
+from tests.integration.messente_sockets.wire import (
     PATIENCE,
     Behaviour,
     Connection,
@@ -33,6 +32,7 @@ from tests.unit.messente.wire import (
     silent,
     silent_at_first,
 )
+from tests.unit.messente.answering import CALLS, client, every_call, every_idempotent_call
 
 OPENSSL = which("openssl")
 
@@ -51,32 +51,30 @@ def connect(stack: ExitStack, *hosts: str, **options: Any) -> MessenteClient:
     return stack.enter_context(closing(client(hosts=hosts, **options)))
 
 
-def hurry_once(hurried: MessenteClient, monkeypatch: pytest.MonkeyPatch) -> MessenteClient:
-    """Have a client give its first request up at once, and wait long for all others, however slow the machine is."""
-    session = hurried._transport._session
-    request = session.request
+def use_short_timeout_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set a short read time-out for the next request of any session, and a long one for all others."""
+    request = requests.Session.request
     timeouts = iter([(PATIENCE, 0.05)])
 
-    def hurry(*arguments: Any, **options: Any) -> Any:
+    def request_with_timeout(*arguments: Any, **options: Any) -> Any:
         return request(*arguments, **{**options, "timeout": next(timeouts, PATIENCE)})
 
-    monkeypatch.setattr(session, "request", hurry)
-    return hurried
+    monkeypatch.setattr(requests.Session, "request", request_with_timeout)
 
 
 @pytest.fixture
 def closed_port() -> Iterator[str]:
-    """A host whose port is taken, so that nobody else listens there, and where nobody listens."""
+    """Return a host whose port refuses connections. The bound socket keeps other processes from listening there."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         yield f"http://127.0.0.1:{sock.getsockname()[1]}"
 
 
-# What a server may do to a request that it has got, or may have.
+# Failures of a server that may have received the request.
 BREAKDOWNS: dict[str, Behaviour] = {
     "hangs up at once": hanging_up,
     "resets the connection": resetting,
-    "answers nothing": raw(b""),
+    "sends nothing": raw(b""),
     "answers half a status line": raw(b"HTTP/1.1 2"),
     "answers no HTTP": raw(b"OK 1\r\n\r\n"),
     "answers half a head": raw(b"HTTP/1.1 200 OK\r\nContent-Length: 4"),
@@ -94,43 +92,46 @@ BREAKDOWNS: dict[str, Behaviour] = {
 every_breakdown = pytest.mark.parametrize("behave", BREAKDOWNS.values(), ids=BREAKDOWNS)
 
 
-class TestWhatMayHaveArrived:
+class TestRequestsThatMayHaveArrived:
     @every_breakdown
-    def test_is_not_sent_again(self, stack: ExitStack, behave: Behaviour) -> None:
+    def test_send__broken_response_is_outcome_unknown(self, stack: ExitStack, behave: Behaviour) -> None:
         first, backup = start(stack, behave), start(stack, answering())
         with pytest.raises(errors.OutcomeUnknown):
             connect(stack, first.host, backup.host).send("+37255500000", "Your parcel is here")
         assert (first.accepted, backup.accepted) == (1, 0)
 
     @every_breakdown
-    def test_is_asked_again_at_the_backup(self, stack: ExitStack, behave: Behaviour) -> None:
+    def test_get_balance__broken_response_uses_backup(self, stack: ExitStack, behave: Behaviour) -> None:
         first, backup = start(stack, behave), start(stack, answering(b"OK 7.50"))
         assert connect(stack, first.host, backup.host).get_balance() == 7.5
         assert (first.accepted, backup.accepted) == (1, 1)
 
-    def test_is_not_sent_again_where_no_answer_comes_in_time(self, stack: ExitStack) -> None:
+    def test_send__timeout_is_outcome_unknown(self, stack: ExitStack) -> None:
         first, backup = start(stack, silent), start(stack, answering())
         with pytest.raises(errors.OutcomeUnknown, match="ReadTimeout"):
             connect(stack, first.host, backup.host, read_timeout=0.05).send("+37255500000", "Your parcel is here")
         assert (first.accepted, backup.accepted) == (1, 0)
 
-    @every_question
-    def test_is_asked_again_at_the_backup_where_no_answer_comes_in_time(
+    @every_idempotent_call
+    def test_idempotent_call__timeout_uses_backup(
         self, stack: ExitStack, endpoint: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         first, backup = start(stack, silent), start(stack, answering())
-        CALLS[endpoint](hurry_once(connect(stack, first.host, backup.host), monkeypatch))
+        use_short_timeout_once(monkeypatch)
+        CALLS[endpoint](connect(stack, first.host, backup.host))
         assert (first.accepted, backup.accepted) == (1, 1)
 
     @every_breakdown
-    def test_is_one_error_for_omnimessages_too(self, stack: ExitStack, behave: Behaviour) -> None:
+    def test_omnimessage_status__broken_response_is_outcome_unknown(
+        self, stack: ExitStack, behave: Behaviour
+    ) -> None:
         wire = start(stack, behave)
         with pytest.raises(errors.OutcomeUnknown):
             connect(stack, omnichannel_url=wire.host).get_omnimessage_status("1")
 
 
-def test_an_answer_may_be_long_and_no_longer(stack: ExitStack, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_session, "MAX_ANSWER", 30_000)
+def test_response__is_read_up_to_limit(stack: ExitStack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_session, "MAX_RESPONSE_BYTES", 30_000)
     for size, error in ((30_000, errors.UnreadableResponse), (30_001, errors.OutcomeUnknown)):
         wire = start(stack, answering(b"1" * size))
         with pytest.raises(error):
@@ -138,31 +139,29 @@ def test_an_answer_may_be_long_and_no_longer(stack: ExitStack, monkeypatch: pyte
         assert wire.accepted == 1
 
 
-class TestWhatNeverLeft:
+class TestRequestsNeverSent:
     @every_call
-    def test_is_sent_to_the_backup_where_nobody_listens(
-        self, stack: ExitStack, endpoint: str, closed_port: str
-    ) -> None:
+    def test_call__closed_port_uses_backup(self, stack: ExitStack, endpoint: str, closed_port: str) -> None:
         backup = start(stack, answering())
         CALLS[endpoint](connect(stack, closed_port, backup.host))
         assert backup.accepted == 1
 
     @every_call
-    def test_is_a_failed_connection_where_nobody_listens_anywhere(
+    def test_call__only_closed_ports_is_connection_failed(
         self, stack: ExitStack, endpoint: str, closed_port: str
     ) -> None:
         with pytest.raises(errors.ConnectionFailed):
             CALLS[endpoint](connect(stack, closed_port, closed_port))
 
     @every_call
-    def test_is_sent_to_the_backup_where_the_name_is_unknown(
+    def test_call__unknown_hostname_uses_backup(
         self, stack: ExitStack, endpoint: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         backup = start(stack, answering())
         resolve = socket.getaddrinfo
 
         def unresolvable(host: Any, *arguments: Any, **options: Any) -> Any:
-            # Not a question to a real resolver: some answer for names that do not exist.
+            # A real resolver is not used, because some resolve names that do not exist.
             if host == "api2.invalid":
                 raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
             return resolve(host, *arguments, **options)
@@ -185,20 +184,20 @@ class TestWhatNeverLeft:
             "http://a..b",
         ],
     )
-    def test_is_sent_to_the_backup_where_the_host_is_no_address(self, stack: ExitStack, host: str) -> None:
+    def test_send__invalid_url_uses_backup(self, stack: ExitStack, host: str) -> None:
         backup = start(stack, answering())
         assert connect(stack, host, backup.host).send("+37255500000", "Your parcel is here") == "1"
 
-    def test_is_a_failed_connection_for_omnimessages_too(self, stack: ExitStack, closed_port: str) -> None:
+    def test_omnimessage_status__closed_port_is_connection_failed(self, stack: ExitStack, closed_port: str) -> None:
         with pytest.raises(errors.ConnectionFailed):
             connect(stack, omnichannel_url=closed_port).get_omnimessage_status("1")
 
 
-@pytest.mark.skipif(OPENSSL is None, reason="There is no openssl to make a certificate with.")
+@pytest.mark.skipif(OPENSSL is None, reason="openssl is not installed.")
 class TestTls:
     @pytest.fixture
     def certificate(self, tmp_path: Path) -> Path:
-        """A certificate of the loopback's, and its key, signed by nobody but itself."""
+        """Create a self-signed certificate for the loopback address, with its key."""
         path = tmp_path / "certificate.pem"
         subprocess.run(
             [
@@ -228,19 +227,17 @@ class TestTls:
         context.load_cert_chain(certificate)
         return start(stack, answering(), tls=context)
 
-    def test_a_certificate_that_does_not_verify_gets_nothing_and_the_backup_is_asked(
-        self, stack: ExitStack, secure: Wire
-    ) -> None:
+    def test_send__untrusted_certificate_uses_backup(self, stack: ExitStack, secure: Wire) -> None:
         backup = start(stack, answering())
         assert connect(stack, secure.host, backup.host).send("+37255500000", "Your parcel is here") == "1"
         assert (secure.requests, len(backup.requests)) == ([], 1)
 
-    def test_a_certificate_that_does_not_verify_is_a_failed_connection(self, stack: ExitStack, secure: Wire) -> None:
+    def test_send__untrusted_certificate_is_connection_failed(self, stack: ExitStack, secure: Wire) -> None:
         with pytest.raises(errors.ConnectionFailed, match="SSLError"):
             connect(stack, secure.host).send("+37255500000", "Your parcel is here")
         assert secure.requests == []
 
-    def test_a_certificate_of_another_host_gets_nothing(
+    def test_send__certificate_of_other_host_is_connection_failed(
         self, stack: ExitStack, secure: Wire, certificate: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
@@ -248,88 +245,88 @@ class TestTls:
             connect(stack, secure.host.replace("127.0.0.1", "localhost")).send("+37255500000", "Your parcel is here")
         assert secure.requests == []
 
-    def test_a_certificate_that_verifies_is_answered(
+    def test_send__trusted_certificate_is_accepted(
         self, stack: ExitStack, secure: Wire, certificate: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
         assert connect(stack, secure.host).send("+37255500000", "Your parcel is here") == "1"
 
-    def test_a_server_without_tls_leaves_it_open_what_has_arrived(self, stack: ExitStack) -> None:
-        """Where in the conversation TLS broke cannot be told, so that the cautious answer is the right one."""
+    def test_send__server_without_tls_is_outcome_unknown(self, stack: ExitStack) -> None:
+        """The error does not show at which point TLS failed, so the request is treated as possibly sent."""
         plain = start(stack, hanging_up)
         with pytest.raises(errors.OutcomeUnknown):
             connect(stack, plain.host.replace("http:", "https:")).send("+37255500000", "Your parcel is here")
 
 
 class TestProxies:
-    """Between us and Messente: what it says of a request that it had got is no proof that the request never left."""
+    """A proxy's error response does not prove that the proxy did not forward the request."""
 
-    def through(self, proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def set_proxy(self, proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
         for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
             monkeypatch.setenv(name, proxy)
 
     @pytest.mark.parametrize("scheme", ["http", "https"])
-    def test_a_proxy_that_cannot_be_reached_gets_nothing_and_the_backup_is_asked(
+    def test_send__unreachable_proxy_uses_backup(
         self, stack: ExitStack, scheme: str, closed_port: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         backup = start(stack, answering())
-        self.through(closed_port, monkeypatch)
-        # The backup is on the loopback, and so asked directly.
+        self.set_proxy(closed_port, monkeypatch)
+        # The backup is on the loopback address, which NO_PROXY excludes from the proxy.
         assert connect(stack, f"{scheme}://api2.invalid", backup.host).send("+37255500000", "Your parcel") == "1"
 
     @every_breakdown
-    def test_a_proxy_that_has_got_a_request_may_have_passed_it_on(
+    def test_send__broken_proxy_response_is_outcome_unknown(
         self, stack: ExitStack, behave: Behaviour, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         proxy, backup = start(stack, behave), start(stack, answering())
-        self.through(proxy.host, monkeypatch)
+        self.set_proxy(proxy.host, monkeypatch)
         with pytest.raises(errors.OutcomeUnknown):
             connect(stack, "http://api2.invalid", backup.host).send("+37255500000", "Your parcel is here")
         assert (proxy.accepted, backup.accepted) == (1, 0)
 
     @pytest.mark.parametrize("answer", [b"HTTP/1.1 407 Who\r\n\r\n", b"HTTP/1.1 502 Bad\r\n\r\n", b"OK 1\r\n\r\n"])
-    def test_a_proxy_that_makes_no_tunnel_is_an_error_of_ours_without_its_password(
+    def test_send__tunnel_error_hides_proxy_password(
         self, stack: ExitStack, answer: bytes, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         proxy = start(stack, raw(answer))
-        self.through(proxy.host.replace("//", "//me:a-proxys-password@"), monkeypatch)
-        with pytest.raises(errors.MessenteError) as caught:
+        self.set_proxy(proxy.host.replace("//", "//me:a-proxys-password@"), monkeypatch)
+        with pytest.raises(errors.MessenteError) as raised:
             connect(stack, "https://api2.invalid").send("+37255500000", "Your parcel is here")
-        assert "a-proxys-password" not in str(caught.value)
+        assert "a-proxys-password" not in str(raised.value)
         assert [request.split()[0] for request in proxy.requests] == [b"CONNECT"]
 
-    def test_what_the_environment_says_of_a_host_is_read_once_for_its_connection(
+    def test_session__reads_environment_once_per_host(
         self, stack: ExitStack, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         first, second = start(stack, answering()), start(stack, answering())
-        kept = connect(stack, "http://api2.invalid")
+        messente_client = connect(stack, "http://api2.invalid")
         for proxy in (first, second):
-            self.through(proxy.host, monkeypatch)
-            kept.send("+37255500000", "Your parcel is here")
+            self.set_proxy(proxy.host, monkeypatch)
+            messente_client.send("+37255500000", "Your parcel is here")
         assert (len(first.requests), len(second.requests)) == (2, 0)
-        kept.close()
-        kept.send("+37255500000", "Your parcel is here")
+        messente_client.close()
+        messente_client.send("+37255500000", "Your parcel is here")
         assert (len(first.requests), len(second.requests)) == (2, 1)
 
 
 class TestConnections:
-    def test_one_thread_keeps_its_connection_from_call_to_call(self, stack: ExitStack) -> None:
+    def test_thread__reuses_its_connection(self, stack: ExitStack) -> None:
         wire = start(stack, answering())
-        kept = connect(stack, wire.host)
+        messente_client = connect(stack, wire.host)
         for call in CALLS.values():
-            call(kept)
+            call(messente_client)
         assert (wire.accepted, len(wire.requests)) == (1, len(CALLS))
 
-    def test_each_thread_has_a_connection_of_its_own_which_ends_with_it(self, stack: ExitStack) -> None:
+    def test_threads__have_separate_connections(self, stack: ExitStack) -> None:
         wire = start(stack, answering())
-        shared = connect(stack, wire.host)
-        shared.get_balance()
-        sessions = [shared._transport._session]
+        messente_client = connect(stack, wire.host)
+        messente_client.get_balance()
+        sessions = [messente_client._transport._session]
 
         def call() -> None:
-            shared.get_balance()
-            sessions.append(shared._transport._session)
+            messente_client.get_balance()
+            sessions.append(messente_client._transport._session)
 
         for _ in range(3):
             thread = threading.Thread(target=call)
@@ -339,10 +336,10 @@ class TestConnections:
         sessions.clear()
         gc.collect()
         assert wire.closed.wait(PATIENCE)
-        shared.get_balance()
+        messente_client.get_balance()
         assert (wire.accepted, len(wire.requests)) == (4, 5)
 
-    def test_threads_at_the_same_time_do_not_mix_up_their_answers(self, stack: ExitStack) -> None:
+    def test_threads__receive_their_own_responses(self, stack: ExitStack) -> None:
         barrier = threading.Barrier(8)
 
         def echo(wire: Wire, connection: Connection) -> None:
@@ -350,12 +347,12 @@ class TestConnections:
                 connection.answer(b"OK " + request.rpartition(b"text=")[2])
 
         wire = start(stack, echo)
-        shared = connect(stack, wire.host)
+        messente_client = connect(stack, wire.host)
         answers: dict[str, list[str]] = {}
 
         def call(name: str) -> None:
             barrier.wait(PATIENCE)
-            answers[name] = [shared.send("+37255500000", f"{name}x{number}") for number in range(5)]
+            answers[name] = [messente_client.send("+37255500000", f"{name}x{number}") for number in range(5)]
 
         threads = [threading.Thread(target=call, args=(f"thread{number}",)) for number in range(8)]
         for thread in threads:
@@ -365,45 +362,44 @@ class TestConnections:
         assert answers == {f"thread{a}": [f"thread{a}x{b}" for b in range(5)] for a in range(8)}
         assert wire.accepted == 8
 
-    def test_close_ends_the_connection_and_the_next_call_opens_another(self, stack: ExitStack) -> None:
+    def test_close__next_call_opens_new_connection(self, stack: ExitStack) -> None:
         wire = start(stack, answering())
-        reopened = connect(stack, wire.host)
-        reopened.get_balance()
-        reopened.close()
+        messente_client = connect(stack, wire.host)
+        messente_client.get_balance()
+        messente_client.close()
         assert wire.closed.wait(PATIENCE)
-        reopened.close()
-        reopened.get_balance()
+        messente_client.close()
+        messente_client.get_balance()
         assert wire.accepted == 2
 
-    def test_a_connection_that_the_server_has_ended_meanwhile_is_not_used_to_send(self, stack: ExitStack) -> None:
+    def test_connection_closed_by_server__is_replaced(self, stack: ExitStack) -> None:
         wire = start(stack, answering(requests=1))
-        kept = connect(stack, wire.host)
-        kept.get_balance()
+        messente_client = connect(stack, wire.host)
+        messente_client.get_balance()
         assert wire.closed.wait(PATIENCE)
-        assert kept.send("+37255500000", "Your parcel is here") == "1"
+        assert messente_client.send("+37255500000", "Your parcel is here") == "1"
         assert wire.accepted == 2
 
-    def test_a_connection_that_the_server_wants_ended_is_not_kept(self, stack: ExitStack) -> None:
+    def test_connection_close_header__ends_connection(self, stack: ExitStack) -> None:
         wire = start(stack, answering(header=b"Connection: close\r\n"))
-        kept = connect(stack, wire.host)
-        assert {kept.get_balance(), kept.get_balance()} == {Decimal(1)}
+        messente_client = connect(stack, wire.host)
+        assert {messente_client.get_balance(), messente_client.get_balance()} == {Decimal(1)}
         assert wire.accepted == 2
 
-    def test_an_answer_that_comes_too_late_is_not_taken_for_that_of_the_next_call(
-        self, stack: ExitStack, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_late_response__is_not_read_by_next_call(self, stack: ExitStack, monkeypatch: pytest.MonkeyPatch) -> None:
         wire = start(stack, silent_at_first)
-        kept = hurry_once(connect(stack, wire.host), monkeypatch)
+        messente_client = connect(stack, wire.host)
+        use_short_timeout_once(monkeypatch)
         with pytest.raises(errors.OutcomeUnknown):
-            kept.send("+37255500000", "Your parcel is here")
-        assert kept.get_balance() == 1
+            messente_client.send("+37255500000", "Your parcel is here")
+        assert messente_client.get_balance() == 1
         assert wire.accepted == 2
 
-    def test_a_cookie_of_the_servers_is_harmless(self, stack: ExitStack) -> None:
+    def test_invalid_cookie__is_ignored(self, stack: ExitStack) -> None:
         wire = start(stack, answering(header=b"Set-Cookie: \xff=;;;=\r\n"))
-        kept = connect(stack, wire.host)
-        assert {kept.get_balance(), kept.get_balance()} == {Decimal(1)}
+        messente_client = connect(stack, wire.host)
+        assert {messente_client.get_balance(), messente_client.get_balance()} == {Decimal(1)}
 
-    def test_an_answers_charset_is_not_believed(self, stack: ExitStack) -> None:
+    def test_response__charset_is_ignored(self, stack: ExitStack) -> None:
         wire = start(stack, answering(header=b"Content-Type: text/plain; charset=utf-16\r\n"))
         assert connect(stack, wire.host).get_balance() == 1
