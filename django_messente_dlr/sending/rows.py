@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 from django.db import router, transaction
@@ -17,6 +19,8 @@ from django_messente_dlr.models import PendingPoll, SmsMessage
 from django_messente_dlr.utils.poll_schedule import first_poll_at
 
 PHONE_NUMBER = re.compile(r"\+?[0-9]{4,20}", re.ASCII)
+FRACTION = re.compile(r"\+?[0-9]+[.,][0-9]{1,2}")
+NATIONAL_PREFIX = re.compile(r"\([\s\u00a0]*0[\s\u00a0]*\)")
 SEPARATORS = str.maketrans("", "", " -.()\t\u00a0")
 
 
@@ -45,6 +49,30 @@ def find_existing(sms_unique_id: str, omnimessage_id: str, account: str, *, lock
     return message
 
 
+def clean_recipient(to: Any) -> str:
+    """Return a number without separators.
+
+    Args:
+        to: the number: a text, an integer, or an object such as phonenumbers' PhoneNumber.
+
+    Raises:
+        ValueError: the digits could be another number's: a value that is not a text, a fraction, or "(0)".
+    """
+    if isinstance(to, bool | float | complex | Decimal | Fraction | bytes | bytearray):
+        raise ValueError(
+            f"{to!r} is not a phone number but a {type(to).__name__}. A spreadsheet returns numbers like this. Pass the "
+            'number as text, such as "+37255500000".'
+        )
+    text = str(to).strip()
+    if FRACTION.fullmatch(text):
+        raise ValueError(
+            f'"{to}" is a number with a fraction. Pass the phone number as text, such as "+37255500000".'
+        )
+    if NATIONAL_PREFIX.search(text):
+        raise ValueError(f'"{to}" contains "(0)", which is not dialled after a country code. Remove it.')
+    return text.translate(SEPARATORS)
+
+
 def build_message(
     to: str,
     *,
@@ -69,9 +97,7 @@ def build_message(
     Raises:
         ValueError: the number is not a phone number, or the sender or the channel is too long.
     """
-    # A model field may contain None or an object such as phonenumbers' PhoneNumber. str() lets the check below
-    # reject the first with a clear error and accept the second.
-    recipient = str(to).translate(SEPARATORS)
+    recipient = clean_recipient(to)
     if not PHONE_NUMBER.fullmatch(recipient) and not (optional and not recipient):
         raise ValueError(f'"{to}" is not a phone number in international format, such as +37255500000.')
     for name, value, limit in (("sender", sender, 32), ("channel", channel, 16)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from functools import partial
 from typing import Any
 from urllib.parse import parse_qs
@@ -319,3 +320,36 @@ def test_send_sms__sandbox_receives_message(messente_sandbox: Sandbox) -> None:
     message = send_sms("+37255500143", "Hello")
     assert message.sms_unique_id == messente_sandbox.messages[0].message_id
     assert not DeliveryReport.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("to", "error"),
+    [
+        (37255500000.0, "37255500000.0 is not a phone number but a float"),
+        (Decimal("37255500000.0"), "but a Decimal"),
+        (Decimal(37255500000), "but a Decimal"),
+        (b"+37255500000", "but a bytes"),
+        (True, "but a bool"),
+        ("37255500000.0", "is a number with a fraction"),
+        ("+37255500000.00", "is a number with a fraction"),
+        ("37255500000,0", "is a number with a fraction"),
+        ("+44 (0)20 7946 0000", 'contains "\\(0\\)"'),
+        ("+44 ( 0 ) 20 7946 0000", 'contains "\\(0\\)"'),
+    ],
+)
+def test_recipient__that_could_be_another_number_is_refused(to: Any, error: str) -> None:
+    for function in (
+        partial(send_sms, to, "Hello"),
+        partial(prepare_sms, to),
+        partial(track_sms, "an-id", recipient=to),
+    ):
+        with pytest.raises(ValueError, match=error):
+            function()
+    assert not SmsMessage.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "to", ["+372 555-00 000", "+372.555.00000", "(+372) 55500000", 37255500000, " +37255500000 "]
+)
+def test_recipient__separators_are_removed(to: Any) -> None:
+    assert prepare_sms(to).recipient.removeprefix("+") == "37255500000"
