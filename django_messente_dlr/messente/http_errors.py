@@ -26,6 +26,9 @@ INVALID_URL_ERRORS = (
     LocationValueError,
 )
 
+# Seconds. Without the minimum, a header of 0 would cause the next request at once, and HTTP 429 again.
+MIN_RETRY_AFTER = 1.0
+
 
 class AmbiguousResponse(errors.UnreadableResponse):
     """The response reports success without a result. Messente may have processed the request."""
@@ -58,11 +61,14 @@ def check_http(response: requests.Response, *, where: str) -> None:
 
 
 def retry_after_seconds(retry_after: str | None) -> float | None:
-    """Return the seconds to wait from a ``Retry-After`` header (seconds or a date), or None if it is invalid."""
+    """Return the seconds to wait from a ``Retry-After`` header (seconds or a date), or None if it is invalid.
+
+    The result is at least `MIN_RETRY_AFTER`, also for a date in the past.
+    """
     if not retry_after or len(retry_after) > 64:
         return None
     try:
-        return Retry().parse_retry_after(retry_after)
+        return max(MIN_RETRY_AFTER, Retry().parse_retry_after(retry_after))
     except (InvalidHeader, ValueError, OverflowError):
         return None
 

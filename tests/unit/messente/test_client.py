@@ -399,12 +399,12 @@ class TestHttpStatuses:
         [
             ({}, None),
             ({"Retry-After": "30"}, 30),
-            ({"Retry-After": "0"}, 0),
+            ({"Retry-After": "0"}, 1),
             ({"Retry-After": "-30"}, None),
             ({"Retry-After": "soon"}, None),
             ({"Retry-After": "1.5"}, None),
             ({"Retry-After": "9" * 5000}, None),
-            ({"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}, 0),
+            ({"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}, 1),
         ],
     )
     def test_call__429_has_retry_after_and_skips_backup(
