@@ -1,7 +1,7 @@
 """A user without view_recipient or view_text gets the same responses whatever the recipients and the texts are.
 
 Each test sends the same requests for two states of the database. They differ only in the recipients, the texts
-and what contains these, such as payloads. The last three digits of the recipients, which all users may see, are equal.
+and what contains these, such as payloads. The last three digits of the recipients are not masked and therefore equal.
 A response that differs would let the user find out a masked value.
 """
 
