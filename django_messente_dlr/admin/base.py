@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from django.contrib import admin
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.auth import get_permission_codename
+from django.core.exceptions import BadRequest
 from django.db import connections, models, transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils.text import capfirst
 
 from django_messente_dlr.admin.formatting import EMPTY
 
+PRIMARY_KEY = re.compile(r"[0-9]{1,18}", re.ASCII)
 Row = TypeVar("Row", bound=models.Model)
 
 if TYPE_CHECKING:
@@ -66,6 +70,9 @@ class ReadOnlyAdmin(_ModelAdmin[Row]):
     def response_action(
         self, request: HttpRequest, queryset: models.QuerySet[Any], *args: Any, **options: Any
     ) -> HttpResponse | None:
+        if not all(PRIMARY_KEY.fullmatch(value) for value in request.POST.getlist(ACTION_CHECKBOX_NAME)):
+            # Django would pass the value to the database, and answer 500 to its error.
+            raise BadRequest("A selected row has no valid primary key.")
         if request.POST.get("select_across", "0") == "0":
             # Django applies the filters of the list to the selected rows. A message that became final after the list
             # was shown no longer matches "pending", and its result would be missing.

@@ -341,6 +341,14 @@ class TestExport:
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("action", ["poll_now", "resend", "export"])
+@pytest.mark.parametrize("selected", ["abc", "", "\0", "9" * 30])
+def test_actions__invalid_primary_key(admin_client: Client, action: str, selected: str) -> None:
+    form = {"action": action, "_selected_action": [selected], "index": "0"}
+    assert admin_client.post(list_url(SmsMessage), form).status_code == 400
+
+
+@pytest.mark.django_db
 def test_action_permissions__exist() -> None:
     names = Permission.objects.filter(content_type__model="smsmessage").values_list("codename", flat=True)
     assert {"view_recipient", "view_text", "resend_smsmessage", "export_smsmessage"} <= set(names)
