@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from django.contrib import admin
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.auth import get_permission_codename
+from django.core.exceptions import BadRequest
 from django.db import connections, models, transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils.text import capfirst
 
 from django_messente_dlr.admin.formatting import EMPTY
 
+PRIMARY_KEY = re.compile(r"[0-9]{1,18}", re.ASCII)
 Row = TypeVar("Row", bound=models.Model)
 
 if TYPE_CHECKING:
@@ -66,11 +70,24 @@ class ReadOnlyAdmin(_ModelAdmin[Row]):
     def response_action(
         self, request: HttpRequest, queryset: models.QuerySet[Any], *args: Any, **options: Any
     ) -> HttpResponse | None:
+        if not all(PRIMARY_KEY.fullmatch(value) for value in request.POST.getlist(ACTION_CHECKBOX_NAME)):
+            # Django would pass the value to the database, and answer 500 to its error.
+            raise BadRequest("A selected row has no valid primary key.")
         if request.POST.get("select_across", "0") == "0":
             # Django applies the filters of the list to the selected rows. A message that became final after the list
             # was shown no longer matches "pending", and its result would be missing.
             queryset = self.get_queryset(request)
         return super().response_action(request, queryset, *args, **options)
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        """Return whether the query string of the list may have this parameter: only those of its own filters.
+
+        Django allows each lookup on each field of the model, such as ``recipient__startswith``. A user could read a
+        masked column with it, character by character. Django answers 400 to any other parameter. A subclass that adds
+        the filter of a field, which is not a ``SimpleListFilter``, must allow its parameters here.
+        """
+        list_filter = self.list_filter if request is None else self.get_list_filter(request)
+        return lookup in {getattr(item, "parameter_name", None) for item in list_filter}
 
     def list_context(self, request: HttpRequest) -> dict[str, Any]:
         """Return additional values for the template of the list."""

@@ -112,7 +112,7 @@ class AccountFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         # Any name is valid: an account that was removed from the settings still has messages.
-        return queryset if (value := self.value()) is None else filter_partial_index(queryset, "account", value)
+        return queryset if (value := _text_value(self)) is None else filter_partial_index(queryset, "account", value)
 
 
 class ChannelFilter(admin.SimpleListFilter):
@@ -135,7 +135,7 @@ class ChannelFilter(admin.SimpleListFilter):
         ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        return queryset if (value := self.value()) is None else filter_partial_index(queryset, "channel", value)
+        return queryset if (value := _text_value(self)) is None else filter_partial_index(queryset, "channel", value)
 
 
 class OutcomeFilter(admin.SimpleListFilter):
@@ -185,5 +185,13 @@ def _selected_value(list_filter: admin.SimpleListFilter) -> str | None:
     """
     value = list_filter.value()
     if value is not None and value not in {str(key) for key, _label in list_filter.lookup_choices}:
+        raise IncorrectLookupParameters
+    return value
+
+
+def _text_value(list_filter: admin.SimpleListFilter) -> str | None:
+    """Return the text to filter by, or None. A NUL character, which PostgreSQL refuses, is an incorrect parameter."""
+    value = list_filter.value()
+    if value is not None and "\x00" in value:
         raise IncorrectLookupParameters
     return value

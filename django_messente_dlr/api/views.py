@@ -6,13 +6,14 @@ import re
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
-from django.db.models import Prefetch
+from django.db.models import Prefetch, QuerySet
 from rest_framework import mixins, viewsets
-from rest_framework.exceptions import NotFound
+from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.pagination import Cursor, CursorPagination
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.serializers import BaseSerializer
+from rest_framework.settings import api_settings
 
 from django_messente_dlr.api.permissions import ViewPermission
 from django_messente_dlr.api.serializers import SmsMessageDetailSerializer, SmsMessageSerializer
@@ -66,6 +67,21 @@ class MessageViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.
         .defer("text")
         .prefetch_related(Prefetch("reports", DeliveryReport.objects.order_by("pk")))
     )
+
+    def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the rows that match the filters of the query string.
+
+        Raises:
+            ValidationError: the query string has an unknown parameter. To ignore a misspelt filter would return all
+                messages.
+        """
+        pages = NewestFirstPagination
+        others = (pages.cursor_query_param, pages.page_size_query_param, api_settings.URL_FORMAT_OVERRIDE)
+        known = [*MessageFilter.base_filters, *filter(None, others)]
+        if unknown := self.request.query_params.keys() - known:
+            text = f"This parameter is unknown. Use one of: {', '.join(known)}."
+            raise ValidationError({name: [text] for name in sorted(unknown)})
+        return super().filter_queryset(queryset)
 
     def get_serializer_class(self) -> type[BaseSerializer[Any]]:
         return SmsMessageDetailSerializer if self.action == "retrieve" else SmsMessageSerializer

@@ -6,6 +6,7 @@ The response is streamed, so its length needs no memory.
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
@@ -38,9 +39,14 @@ COLUMNS = (
     "finalised_at",
 )
 BATCH = 1000
-# A spreadsheet treats a cell that starts with one of these as a formula. A tab or a line break hides the start of a
-# cell.
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
+# A spreadsheet treats a cell that starts with one of these as a formula, after spaces and quotes, too. In many
+# languages the separator of cells is a semicolon or a tab and not a comma: then a formula can also follow a separator
+# or a line end inside a cell. The last four are the full-width forms, which Excel treats as equal.
+SEPARATOR = r"\A|\r\n|[;\t\r\n\v\f\x1c-\x1e\x85\u2028\u2029]"
+FORMULA_START = r"[=+\-@|%\uff1d\uff0b\uff0d\uff20]"
+FORMULA = re.compile(rf'({SEPARATOR})(?=[\s"]*{FORMULA_START})')
+# A tab or a line end hides the start of a cell.
+HIDDEN_STARTS = ("\t", "\r", "\n")
 
 
 class _Echo:
@@ -77,8 +83,9 @@ def lines(queryset: QuerySet[SmsMessage], user: Any) -> Iterator[str]:
 
 
 def escape_formula(value: str) -> str:
-    """Return the text of a cell, with an apostrophe in front if a spreadsheet would treat it as a formula."""
-    return f"'{value}" if value.startswith(FORMULA_STARTS) else value
+    """Return the text of a cell, with an apostrophe before each part that a spreadsheet could treat as a formula."""
+    escaped = FORMULA.sub(r"\1'", value)
+    return f"'{escaped}" if escaped.startswith(HIDDEN_STARTS) else escaped
 
 
 def _cell(message: SmsMessage, shown: Any, name: str) -> str:

@@ -294,12 +294,58 @@ class TestExport:
         assert line["sender"].startswith("'")
         assert line["error_text"].startswith("'")
 
+    @pytest.mark.parametrize(
+        ("text", "cell"),
+        [
+            ("a;=SUM(A1)", "a;'=SUM(A1)"),
+            ("a;=1;+2;@b", "a;'=1;'+2;'@b"),
+            ("a\t-1", "a\t'-1"),
+            ("a\r\n=1", "a\r\n'=1"),
+            ("a\u2028=1", "a\u2028'=1"),
+            ("a; =1", "a;' =1"),
+            ('a;"=1"', 'a;\'"=1"'),
+            (' "=1"', '\' "=1"'),
+            ("\uff1dSUM(A1)", "'\uff1dSUM(A1)"),
+            ("a;\uff1d1", "a;'\uff1d1"),
+            ("a;'=1", "a;'=1"),
+            ("1+1=2; no formula", "1+1=2; no formula"),
+            ("Invalid number, -5", "Invalid number, -5"),
+            ("", ""),
+        ],
+    )
+    def test_export__escapes_formulas_inside_cells(self, admin_client: Client, text: str, cell: str) -> None:
+        assert escape_formula(text) == cell
+        message = SmsMessageFactory.create(status=Status.FAILED, error_text=text)
+        [line] = self.exported(admin_client, message)
+        assert line["error_text"] == cell
+
+    @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+    def test_export__no_formula_with_any_delimiter(self, admin_client: Client, delimiter: str) -> None:
+        starts = ["=1", "+1", "-1", "@a", "|a", "%a", ' "=1"', "\uff1d1"]
+        text = "".join(f"{end}a;{start}\t{start}{end}{start}" for start in starts for end in ("\r", "\n", "\r\n"))
+        SmsMessageFactory.create(status=Status.FAILED, error_text=text[:255], sender="a;=1")
+        message = SmsMessageFactory.create(status=Status.FAILED, error_text=text[-255:], recipient="a\t=1")
+        response: Any = act(admin_client, "export", message, select_across="1")
+        content = b"".join(response.streaming_content).decode("utf-8-sig")
+        for quoting in (csv.QUOTE_MINIMAL, csv.QUOTE_NONE):
+            lines = content.splitlines() if quoting == csv.QUOTE_NONE else io.StringIO(content, newline="")
+            for row in csv.reader(lines, delimiter=delimiter, quoting=quoting):
+                assert not [cell for cell in row if cell.strip(' "').startswith(tuple("=+-@|%\uff1d"))]
+
     def test_export__get_request(self, admin_client: Client) -> None:
         message = SmsMessageFactory.create()
         response = admin_client.get(
             list_url(SmsMessage), {"action": "export", "_selected_action": str(message.pk), "index": "0"}
         )
         assert "Content-Disposition" not in response
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("action", ["poll_now", "resend", "export"])
+@pytest.mark.parametrize("selected", ["abc", "", "\0", "9" * 30])
+def test_actions__invalid_primary_key(admin_client: Client, action: str, selected: str) -> None:
+    form = {"action": action, "_selected_action": [selected], "index": "0"}
+    assert admin_client.post(list_url(SmsMessage), form).status_code == 400
 
 
 @pytest.mark.django_db

@@ -187,6 +187,39 @@ def test_filters__invalid_value(reader: APIClient, query: str, error: str) -> No
     assert error in str(response.json())
 
 
+@pytest.mark.parametrize(
+    "query", ["statsu=failed", "ordering=recipient", "search=372", "recipient__startswith=%2B372"]
+)
+@pytest.mark.parametrize("path", ["", "one"])
+def test_filters__unknown_parameter(reader: APIClient, query: str, path: str) -> None:
+    message = SmsMessageFactory.create()
+    response: Any = reader.get(f"{URL}{message.pk}/?{query}" if path else f"{URL}?{query}")
+    assert response.status_code == 400
+    name = query.partition("=")[0]
+    text = (
+        "This parameter is unknown. Use one of: status, cause, account, channel, recipient, sms_unique_id, "
+        "omnimessage_id, created_after, created_before, pending, cursor, page_size, format."
+    )
+    assert response.json() == {name: [text]}
+
+
+def test_filters__all_unknown_parameters_named(reader: APIClient) -> None:
+    response: Any = reader.get(f"{URL}?statsu=failed&status=failed&acount=default")
+    assert response.status_code == 400
+    assert set(response.json()) == {"acount", "statsu"}
+
+
+def test_filters__parameters_of_pages_and_format(reader: APIClient) -> None:
+    message = SmsMessageFactory.create()
+    assert ids(reader.get(f"{URL}?page_size=5&cursor=&format=json&account=default")) == [message.pk]
+    assert reader.get(f"{URL}{message.pk}/?format=json").status_code == 200
+
+
+@pytest.mark.parametrize("name", ["account", "channel", "recipient", "sms_unique_id", "omnimessage_id", "cause"])
+def test_filters__nul_character(reader: APIClient, name: str) -> None:
+    assert reader.get(f"{URL}?{name}=%00").status_code == 400
+
+
 @pytest.mark.parametrize("position", ["abc", "\0", "-1", "1" * 19, "٤", "1.5"])
 def test_list__forged_cursor(reader: APIClient, position: str) -> None:
     cursor = b64encode(urlencode({"p": position}).encode()).decode()
