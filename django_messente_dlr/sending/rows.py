@@ -59,9 +59,9 @@ def clean_recipient(to: Any) -> str:
         ValueError: the digits could be another number's: a value that is not a text, a fraction, or "(0)".
     """
     if isinstance(to, bool | float | complex | Decimal | Fraction | bytes | bytearray):
-        raise ValueError(
-            f"{to!r} is not a phone number but a {type(to).__name__}. A spreadsheet returns numbers like this. Pass the "
-            'number as text, such as "+37255500000".'
+        raise ValueError(  # noqa: TRY004 - every number that is refused is a ValueError
+            f"{to!r} is not a phone number but a {type(to).__name__}, as spreadsheets return it. Pass the number as "
+            'text, such as "+37255500000".'
         )
     text = str(to).strip()
     if FRACTION.fullmatch(text):
