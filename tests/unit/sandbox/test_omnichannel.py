@@ -163,6 +163,7 @@ def test_status__only_the_first_channel_is_used(sandbox: Sandbox) -> None:
         ({"to": 37255500000}, "105", "to"),
         ({"to": "my number"}, "105", "to"),
         ({"messages": None}, "106", "messages"),
+        ({"to": "\ud800"}, "105", "to"),
         ({"messages": []}, "106", "messages"),
         ({"messages": "hello"}, "105", "messages"),
         ({"messages": ["hello"]}, "105", "messages"),
@@ -184,7 +185,7 @@ def test_send__invalid_field(sandbox: Sandbox, changed: dict[str, Any], code: st
     assert not sandbox.messages
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'"text"', b"\xff", b"[" * 100_000, b'{"to": "\\ud800"}'])
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'"text"', b"\xff", b"[" * 100_000])
 def test_send__body_without_json_object(sandbox: Sandbox, body: bytes) -> None:
     response = omni(sandbox, "POST", data=body)
     assert response.status_code == 400
