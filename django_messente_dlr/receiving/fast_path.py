@@ -25,7 +25,7 @@ from django_messente_dlr.messente.reports import Report
 from django_messente_dlr.models import Account, DeliveryReport, PendingPoll, ReportOutcome, SmsMessage
 from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.receiving import sql
-from django_messente_dlr.receiving.batch import savepoint
+from django_messente_dlr.receiving.batch import in_atomic_batch, savepoint
 from django_messente_dlr.receiving.lookup import ReportTarget
 from django_messente_dlr.receiving.transitions import decide
 from django_messente_dlr.utils import db_retry
@@ -101,6 +101,9 @@ def _can_write(connection: BaseDatabaseWrapper) -> bool:
         return False
     if not (connection.in_atomic_block or connection.get_autocommit()):
         return False  # the project commits its own transactions
+    if connection.vendor == "mysql" and connection.in_atomic_block and not in_atomic_batch():
+        # With snapshot isolation, InnoDB undoes the caller's transaction if a locking read finds a newer row.
+        return False
     supported = {
         "postgresql": True,
         "mysql": connection.features.has_select_for_update_skip_locked,
