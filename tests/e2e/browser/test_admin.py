@@ -84,7 +84,7 @@ def test_message_list__keyboard_only(visit: Visit) -> None:
     link.focus()
     visitor.page.keyboard.press("Enter")
     visitor.page.wait_for_selector(".messente-dlr-answer")
-    assert "Have the sender name verified" in visitor.page.inner_text(".messente-dlr-answer")
+    assert "Verify the sender name with Messente" in visitor.page.inner_text(".messente-dlr-answer")
     summary = visitor.page.locator(".messente-dlr-timeline summary").first
     summary.focus()
     visitor.page.keyboard.press("Enter")
