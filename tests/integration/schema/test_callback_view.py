@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from importlib.resources import files
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 from django.conf import settings as django_settings
@@ -45,9 +45,20 @@ def authenticate(environ: dict[str, Any]) -> None:
         environ["PATH_INFO"] = urlsplit(callbacks.callback_url()).path
     if environ["REQUEST_METHOD"] == "GET" and not has_status(environ["QUERY_STRING"]):
         environ["QUERY_STRING"] = "stat=DELIVRD"
+    if environ["REQUEST_METHOD"] == "GET":
+        environ["QUERY_STRING"] = with_id(environ["QUERY_STRING"])
     body = environ["wsgi.input"].read()
     environ["wsgi.input"] = io.BytesIO(body)
     environ["HTTP_X_MESSENTE_SIGNATURE"] = sign(body, "a-password")
+
+
+def with_id(query: str) -> str:
+    """Return a query with an id, which an account's URL needs. OpenAPI cannot require it for these URLs alone."""
+    parameters = parse_qsl(query, keep_blank_values=True)
+    if any(name == "sms_unique_id" and value.strip() for name, value in parameters):
+        return query
+    others = [(name, value) for name, value in parameters if name != "sms_unique_id"]
+    return urlencode([*others, ("sms_unique_id", "an-id")])
 
 
 def has_status(query: str) -> bool:
