@@ -11,7 +11,7 @@ from typing import Any
 from unittest import mock
 
 import pytest
-from django.db import OperationalError, transaction
+from django.db import OperationalError, connection, transaction
 from django.dispatch import Signal
 from django.test import TestCase
 from django.utils import timezone
@@ -359,3 +359,21 @@ class TestDeliveredMeanwhile:
         simulate_callback(message, "UNDELIV", 1)
         assert "dlr_failed" not in dlr_signals.names
         assert dlr_signals.names.count("dlr_delivered") == 1
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="closing the connection deletes a database in memory")
+def test_dispatch_report__lost_connection_leaves_signals_due(message: SmsMessage, dlr_signals: SignalLog) -> None:
+    """The receivers fail with the connection, which is no fault of theirs: the sweep calls them again."""
+
+    def lose_connection(**kwargs: Any) -> None:
+        signals.dlr_received.disconnect(lose_connection)
+        connection.connection.close()
+        SmsMessage.objects.count()
+
+    signals.dlr_received.connect(lose_connection)
+    assert simulate_callback(message).status_code == 200
+    report = DeliveryReport.objects.get()
+    assert (report.dispatched_at, report.dispatch_error, report.dispatch_failed_at) == (None, "", None)
+    dlr_signals.clear()
+    assert dispatch.dispatch_overdue(after_lease(report)) == 1
+    assert dlr_signals.names == ["dlr_received", "dlr_status_changed", "dlr_delivered"]
