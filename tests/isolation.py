@@ -56,6 +56,9 @@ def run_on_other_connection(work: Callable[[], object]) -> None:
 
     Args:
         work: the function.
+
+    Raises:
+        TimeoutError: the function waits for a lock of the calling thread. It goes on in its thread.
     """
 
     def run() -> None:
@@ -64,8 +67,12 @@ def run_on_other_connection(work: Callable[[], object]) -> None:
         finally:
             connection.close()
 
-    with ThreadPoolExecutor(1) as pool:
+    # Not a with statement, which would wait for the thread without a limit.
+    pool = ThreadPoolExecutor(1)
+    try:
         pool.submit(run).result(GENEROUS)
+    finally:
+        pool.shutdown(wait=False)
 
 
 def _assert_level(name: str) -> None:
