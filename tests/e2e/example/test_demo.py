@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+import pty
+import re
 import subprocess
 import sys
+import termios
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -13,45 +17,72 @@ from shop.demo.messages import CREDITS_RESTORED, EXPECTED_SIGNALS, MESSAGES, OUT
 from shop.demo.table import LiveTable, Row, build_table
 from shop.demo.verification import find_differences
 
+from django_messente_dlr.messente.reports import Source
+from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.sandbox import SCENARIOS
 from django_messente_dlr.signals import BY_NAME
 
 PROJECT = Path(__file__).resolve().parents[3] / "example_project"
+ERASE_LINE = "\x1b[2K"
+CONTROL_SEQUENCE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r")
 COUNTS = {name: times or 1 for name, times in EXPECTED_SIGNALS.items()}
 ROW = Row("+37255500000", "delivered", "delivered", "callback", "", "It is delivered.")
 
 
-def run_demo(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def start_demo(tmp_path: Path, *arguments: str, output: int) -> subprocess.Popen[bytes]:
     environment = {
         **os.environ,
         "DJANGO_SETTINGS_MODULE": "config.settings",
         "SHOP_DATABASE": str(tmp_path / "a.sqlite3"),
+        "TERM": "xterm",
     }
     environment["PYTHONPATH"] = os.pathsep.join([str(PROJECT.parent), os.environ.get("PYTHONPATH", "")])
-    return subprocess.run(
-        [sys.executable, "manage.py", "demo", "--once", *arguments],
-        cwd=PROJECT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    for name in ("COLUMNS", "LINES"):
+        environment.pop(name, None)
+    command = [sys.executable, "manage.py", "demo", "--once", *arguments]
+    return subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=output, stderr=subprocess.STDOUT)
 
 
-def test_once__all_as_expected(tmp_path: Path) -> None:
-    process = run_demo(tmp_path)
-    assert process.returncode == 0, process.stdout + process.stderr
-    assert "Every message has its expected status." in process.stdout
+def read_terminal(terminal: int) -> str:
+    """Return what is written to a pseudo-terminal, without its control sequences."""
+    content = b""
+    # Linux reports an error where other systems report the end of the file.
+    with suppress(OSError):
+        while data := os.read(terminal, 65536):
+            content += data
+    # The live table moves the cursor to the start of its first line for each change.
+    return CONTROL_SEQUENCE.sub("", content.decode().replace(ERASE_LINE, "\n"))
+
+
+def test_once__in_a_terminal_of_80_columns_and_24_lines(tmp_path: Path) -> None:
+    terminal, output = pty.openpty()
+    termios.tcsetwinsize(output, (24, 80))
+    with start_demo(tmp_path, output=output) as process:
+        os.close(output)
+        text = read_terminal(terminal)
+    os.close(terminal)
+    assert process.returncode == 0, text
+    assert "Every message has its expected status." in text
     for name in BY_NAME:
-        assert f"  {name} " in process.stdout
-    assert "Traceback" not in process.stdout + process.stderr
+        assert f"  {name} " in text
+    assert "Traceback" not in text
+    rows = [line for line in text.splitlines() if line.startswith("│ +")]
+    assert rows
+    for row in rows:
+        assert len(row) == 80
+        recipient, status, source, cause = (cell.strip() for cell in row[1:-1].split("│"))
+        assert re.fullmatch(r"\+37255500\d{3}", recipient)
+        assert status in Status.values
+        assert source in {"", *Source}
+        assert len(cause) > 5
 
 
 def test_once__timeout(tmp_path: Path) -> None:
-    process = run_demo(tmp_path, "--timeout=0")
+    with start_demo(tmp_path, "--timeout=0", output=subprocess.PIPE) as process:
+        text = process.communicate(timeout=120)[0].decode()
     assert process.returncode != 0
-    assert "Every message has its expected status." not in process.stdout
+    assert re.search(r"^ +1  \+37255500000  sent ", text, re.MULTILINE)
+    assert "Every message has its expected status." not in text
 
 
 @pytest.mark.parametrize(
@@ -111,5 +142,19 @@ def test_live_table__without_terminal() -> None:
     assert "+37255500000  delivered" in lines[0]
 
 
-def test_build_table__row_for_each_message() -> None:
-    assert build_table([ROW, ROW]).row_count == 2
+@pytest.mark.parametrize("width", [80, 200])
+def test_build_table__row_for_each_message(width: int) -> None:
+    assert build_table([ROW, ROW], width=width).row_count == 2
+
+
+def test_build_table__80_columns_show_recipient_status_source_and_cause() -> None:
+    cause = "The account is out of credits: stop sending until credit is added, and release the hold."
+    rows = [Row("+37255500004", "unresolved", "unresolved", "omnichannel", cause, "Out of credits."), ROW]
+    console = Console(width=80, record=True)
+    console.print(build_table(rows, width=80, height=24))
+    lines = console.export_text().splitlines()
+    assert max(map(len, lines)) == 80
+    assert len(lines) <= 24
+    (row,) = (line for line in lines if "+37255500004" in line)
+    assert row.split("│")[1:4] == [" +37255500004 ", " unresolved ", " omnichannel "]
+    assert "The account is out of credits" in row
