@@ -12,6 +12,7 @@ from typing import Self
 from django_messente_dlr.messente.reports import CALLBACK_TIMEOUTS
 from django_messente_dlr.sandbox.addresses import loopback_address
 from django_messente_dlr.sandbox.callback_sender import CallbackSender
+from django_messente_dlr.sandbox.control import ControlApi
 from django_messente_dlr.sandbox.http_types import Request, Response, text_response
 from django_messente_dlr.sandbox.log_lines import request_line
 from django_messente_dlr.sandbox.messages import CallbackAttempt, SandboxMessage
@@ -88,7 +89,8 @@ class Sandbox:
             hosts=callback_hosts,
             on_event=self._on_event,
         )
-        self._apis = (SmsApi(self._state, callback_sender), OmnichannelApi(self._state, callback_sender))
+        apis = (SmsApi(self._state, callback_sender), OmnichannelApi(self._state, callback_sender))
+        self._apis = (*apis, ControlApi(self._state))
 
     def start(self) -> Self:
         """Listen and serve in daemon threads until `stop`.
@@ -168,20 +170,16 @@ class Sandbox:
         self._state.balance = Decimal(balance)
 
     def wait_until_idle(self, timeout: float = 10.0) -> bool:
-        """Wait until every request has its response, and every callback and retry is sent.
+        """Wait until every request has its response, and every callback is sent; return whether both are so.
 
         Args:
             timeout: the longest time to wait, in seconds.
-
-        Returns:
-            False if the sandbox was still busy after ``timeout``.
         """
         return self._scheduler.wait_until_idle(timeout)
 
     def _respond(self, request: Request) -> Response:
         for api in self._apis:
-            response = api.respond(request)
-            if response is not None:
+            if response := api.respond(request):
                 break
         else:
             response = text_response("HTTP 404")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import threading
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -17,11 +17,14 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django_messente_dlr import conf
 from django_messente_dlr.management.shutdown import until_signalled
 from django_messente_dlr.sandbox import Sandbox
+from django_messente_dlr.sandbox.control import BALANCE_PATH, parse_amount
 from django_messente_dlr.sandbox.scenarios import table
 
 DELAY_HELP = "Seconds before a message's first report, and between reports (default: %(default)s)."
 RETRY_DELAY_HELP = """Seconds before a failed callback is retried, at most five times (default: %(default)s).
 Messente's own delay is not documented."""
+BALANCE_HELP = f"""The credit in EUR (default: %(default)s). While the sandbox runs, a PUT of an amount to
+{BALANCE_PATH} changes it."""
 CALLBACK_HOST_HELP = """A host that may be called besides this machine, such as the name of a container.
 Repeat the option for further hosts."""
 
@@ -37,7 +40,11 @@ WELCOME = """The sandbox listens on {url}. Add these values to MESSENTE_DLR in t
 
 CALLBACK_BASE_URL is the address of runserver: the sandbox sends callbacks to this machine only. The second URL in
 API_HOSTS is the backup host. The sandbox accepts the user names {usernames}.
-The recipient's last three digits choose the scenario of a message; --help lists them. Press Ctrl-C to stop.
+The recipient's last three digits choose the scenario of a message; --help lists them. To run out of credits:
+
+    curl -X PUT --data 0 {url}{balance_path}
+
+Press Ctrl-C to stop.
 """
 
 EPILOG = """The recipient's last three digits choose the scenario of a message: one to +37255500004 is rejected,
@@ -71,12 +78,10 @@ class Command(BaseCommand):
         """Add the options of the sandbox."""
         add = parser.add_argument
         add("--host", default="127.0.0.1", help="The loopback address to listen on (default: %(default)s).")
-        add("--port", type=int, default=8100, help="The port to listen on, 0 for a free one (default: %(default)s).")
-        add("--delay", type=float, default=1.0, metavar="S", help=DELAY_HELP)
-        add("--retry-delay", type=float, default=5.0, metavar="S", help=RETRY_DELAY_HELP)
-        add(
-            "--balance", type=_amount, default="707.54", metavar="X", help="The credit in EUR (default: %(default)s)."
-        )
+        add("--port", type=int, default=8025, help="The port to listen on, 0 for a free one (default: %(default)s).")
+        add("--delay", type=float, default=1.0, metavar="SECONDS", help=DELAY_HELP)
+        add("--retry-delay", type=float, default=5.0, metavar="SECONDS", help=RETRY_DELAY_HELP)
+        add("--balance", type=_amount, default="707.54", metavar="EUR", help=BALANCE_HELP)
         add(
             "--dlr-url",
             default="",
@@ -114,7 +119,12 @@ class Command(BaseCommand):
             try:
                 usernames = ", ".join(sorted(accounts))
                 self._write_line(
-                    WELCOME.format(url=sandbox.url, omnichannel_url=sandbox.omnichannel_url, usernames=usernames),
+                    WELCOME.format(
+                        url=sandbox.url,
+                        omnichannel_url=sandbox.omnichannel_url,
+                        usernames=usernames,
+                        balance_path=BALANCE_PATH,
+                    ),
                     stop,
                 )
                 # With a timeout, because on some platforms a signal cannot interrupt a wait without one.
@@ -156,9 +166,6 @@ def _accounts() -> dict[str, str]:
 
 def _amount(text: str) -> Decimal:
     try:
-        amount = Decimal(text)
-    except InvalidOperation:
-        amount = Decimal("nan")
-    if not amount.is_finite():
-        raise argparse.ArgumentTypeError(f'"{text}" is not an amount such as 707.54')
-    return amount
+        return parse_amount(text)
+    except ValueError as exc:
+        raise argparse.ArgumentTypeError(str(exc)) from exc

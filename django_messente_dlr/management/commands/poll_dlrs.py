@@ -46,7 +46,7 @@ class Command(BaseCommand):
         add(
             "--rate",
             type=above_zero,
-            metavar="X",
+            metavar="N",
             help="Requests a second; Messente's limit is 150 for an IP address.",
         )
         add("--limit", type=positive, metavar="N", help="The highest number of messages to poll in one run.")
