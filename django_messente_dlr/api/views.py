@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from django.core.exceptions import ImproperlyConfigured
 from django.db.models import Prefetch, QuerySet
+from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework import mixins, viewsets
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.pagination import Cursor, CursorPagination
@@ -15,18 +15,10 @@ from rest_framework.request import Request
 from rest_framework.serializers import BaseSerializer
 from rest_framework.settings import api_settings
 
+from django_messente_dlr.api.filters import MessageFilter
 from django_messente_dlr.api.permissions import ViewPermission
 from django_messente_dlr.api.serializers import SmsMessageDetailSerializer, SmsMessageSerializer
 from django_messente_dlr.models import DeliveryReport, SmsMessage
-
-try:
-    from django_filters.rest_framework import DjangoFilterBackend
-
-    from django_messente_dlr.api.filters import MessageFilter
-except ImportError as exc:  # pragma: no cover - the tests install the extra
-    raise ImproperlyConfigured(
-        "django_messente_dlr.api needs django-filter. Run: pip install 'django-messente-dlr[api]'"
-    ) from exc
 
 PRIMARY_KEY = re.compile(r"[0-9]{1,18}", re.ASCII)
 

@@ -17,9 +17,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from celery import shared_task
-
 from django_messente_dlr.contrib import _jobs
+
+try:
+    from celery import shared_task
+except ModuleNotFoundError as exc:
+    raise ImportError(
+        'django_messente_dlr.contrib.celery needs Celery. Run: pip install "django-messente-dlr[celery]"'
+    ) from exc
 
 # Seconds after which a waiting share is dropped: the next poll adds new ones.
 EXPIRES = 50

@@ -12,9 +12,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.tasks import task
-
 from django_messente_dlr.contrib import _jobs
+
+try:
+    from django.tasks import task
+except ModuleNotFoundError as exc:
+    raise ImportError(
+        "django_messente_dlr.contrib.tasks needs Django 6.0 or later. With an older Django, use Celery "
+        "(django_messente_dlr.contrib.celery) or cron."
+    ) from exc
 
 
 @task

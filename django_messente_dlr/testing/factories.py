@@ -5,14 +5,20 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-import factory
 from django.utils import timezone
-from factory.django import DjangoModelFactory
 
 from django_messente_dlr.conf import DEFAULT_ACCOUNT
 from django_messente_dlr.messente.reports import Report, Source
 from django_messente_dlr.models import Account, DeliveryReport, PendingPoll, ReportOutcome, SmsMessage
 from django_messente_dlr.models.statuses import Status
+
+try:
+    import factory
+    from factory.django import DjangoModelFactory
+except ModuleNotFoundError as exc:
+    raise ImportError(
+        'django_messente_dlr.testing.factories needs factory_boy. Run: pip install "django-messente-dlr[testing]"'
+    ) from exc
 
 
 class SmsMessageFactory(DjangoModelFactory[SmsMessage]):

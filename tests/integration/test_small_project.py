@@ -52,6 +52,10 @@ REST_FRAMEWORK = {
     "ALLOWED_VERSIONS": ["v1"],
 }
 """
+NESTED_API = """
+api = [path("messente/", include("django_messente_dlr.api.urls"))]
+urlpatterns.append(path("api/", include((api, "api"))))
+"""
 REQUEST_API = """
 from django.test import Client
 
@@ -109,6 +113,23 @@ def test_api__ignores_versioning_of_project(folder: Path) -> None:
         urls.write('urlpatterns.append(path("api/", include("django_messente_dlr.api.urls")))')
     shell = run("shell", "--command", REQUEST_API, folder=folder, settings="small")
     assert shell.stdout.strip().endswith("403"), shell.stdout + shell.stderr
+
+
+@pytest.mark.parametrize("extra", ["", "[api]"])
+def test_check__api_without_its_apps(folder: Path, extra: str) -> None:
+    """The project includes the API's URLs below a namespace, and has the API's apps only with the extra."""
+    with (folder / "small.py").open("a") as settings:
+        settings.write(VERSIONS if extra else "")
+    with (folder / "small_urls.py").open("a") as urls:
+        urls.write(NESTED_API)
+    check = run("check", folder=folder, settings="small")
+    assert [name in check.stderr for name in ("E010", "rest_framework", "django_filters")] == [not extra] * 3
+
+
+def test_check__no_api_and_no_apps_of_the_api(folder: Path) -> None:
+    doctor = run("check", "--deploy", folder=folder, settings="small")
+    assert "E010" not in doctor.stderr
+    assert "check identified" in doctor.stderr
 
 
 def test_send_sms__error_with_replica_that_lags(folder: Path) -> None:

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from django.core.checks import CheckMessage, Info
 
-from django_messente_dlr.checks import check_callback_url, check_deployment, check_settings
+from django_messente_dlr.checks import check_callback_url, check_deployment, check_rest_api, check_settings
 
 TOPIC = "settings"
-CHECKS = {check_settings: TOPIC, check_callback_url: TOPIC, check_deployment: "deployment"}
+CHECKS = {check_settings: TOPIC, check_callback_url: TOPIC, check_rest_api: TOPIC, check_deployment: "deployment"}
 
 
 def run_system_checks() -> Iterator[CheckMessage]:

@@ -12,7 +12,7 @@ from django.core.checks import CheckMessage
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 
-from django_messente_dlr.checks import check_callback_url, check_deployment, check_settings
+from django_messente_dlr.checks import check_callback_url, check_deployment, check_rest_api, check_settings
 
 ACCOUNT = {"USERNAME": "shop", "PASSWORD": "a-secret-password"}
 OTHER = {"USERNAME": "news", "PASSWORD": "a-secret-of-its-own"}
@@ -24,7 +24,7 @@ PREFIX = "django_messente_dlr."
 
 
 def run_all_checks() -> list[CheckMessage]:
-    return [*check_settings(None), *check_callback_url(None), *check_deployment(None)]
+    return [*check_settings(None), *check_callback_url(None), *check_rest_api(None), *check_deployment(None)]
 
 
 def ids(messages: list[CheckMessage]) -> list[str]:
@@ -243,6 +243,22 @@ def test_check_callback_url__no_url(settings: Any) -> None:
     urls.urlpatterns = []  # type: ignore[attr-defined]
     settings.ROOT_URLCONF = urls
     assert ids(check_callback_url(None)) == ["E003"]
+
+
+@pytest.mark.urls("tests.unit.api.urls")
+@pytest.mark.parametrize(
+    "missing", [[], ["rest_framework"], ["django_filters"], ["rest_framework", "django_filters"]]
+)
+def test_check_rest_api__missing_apps(settings: Any, missing: list[str]) -> None:
+    settings.INSTALLED_APPS = [name for name in settings.INSTALLED_APPS if name not in missing]
+    errors = check_rest_api(None)
+    assert ids(errors) == ["E010"] * len(missing)
+    assert [error.msg for error in errors] == [f"The REST API needs '{name}' in INSTALLED_APPS." for name in missing]
+
+
+def test_check_rest_api__no_urls(settings: Any) -> None:
+    settings.ROOT_URLCONF = None
+    assert check_rest_api(None) == []
 
 
 @pytest.mark.django_db  # Django 6.1 queries the database for its support of JSON
