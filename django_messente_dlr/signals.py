@@ -14,6 +14,20 @@ from typing import Any
 
 from django.dispatch import Signal
 
+__all__ = [
+    "credits_exhausted",
+    "credits_restored",
+    "dlr_delivered",
+    "dlr_failed",
+    "dlr_received",
+    "dlr_seen",
+    "dlr_status_changed",
+    "dlr_unresolved",
+    "identical_messages_blocked",
+    "sender_not_allowed",
+    "temporary_failure",
+]
+
 logger = logging.getLogger(__name__)
 
 MAX_ERROR = 1000  # characters of an error's message

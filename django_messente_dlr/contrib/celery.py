@@ -26,6 +26,8 @@ except ModuleNotFoundError as exc:
         'django_messente_dlr.contrib.celery needs Celery. Run: pip install "django-messente-dlr[celery]"'
     ) from exc
 
+__all__ = ["poll", "prune", "sweep"]
+
 # Seconds after which a waiting share is dropped: the next poll adds new ones.
 EXPIRES = 50
 

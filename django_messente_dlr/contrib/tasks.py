@@ -22,6 +22,8 @@ except ModuleNotFoundError as exc:
         "(django_messente_dlr.contrib.celery) or cron."
     ) from exc
 
+__all__ = ["poll", "prune", "sweep"]
+
 
 @task
 def poll() -> dict[str, Any]:

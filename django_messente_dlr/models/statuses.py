@@ -10,6 +10,8 @@ from django.utils.translation import gettext_lazy as _
 from django_messente_dlr.messente.codes import DeliveryClass, ErrorCode, Stat
 from django_messente_dlr.messente.reports import Report
 
+__all__ = ["Status"]
+
 
 class Status(TextChoices):
     """The status of a message. A report changes it only to a status of a higher rank."""

@@ -8,7 +8,5 @@ from __future__ import annotations
 
 from django_messente_dlr.sandbox.messages import CallbackAttempt, SandboxMessage
 from django_messente_dlr.sandbox.sandbox import Sandbox
-from django_messente_dlr.sandbox.scenario import Scenario, Step
-from django_messente_dlr.sandbox.scenarios import SCENARIOS, scenario_of
 
-__all__ = ["SCENARIOS", "CallbackAttempt", "Sandbox", "SandboxMessage", "Scenario", "Step", "scenario_of"]
+__all__ = ["CallbackAttempt", "Sandbox", "SandboxMessage"]

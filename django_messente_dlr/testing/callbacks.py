@@ -15,6 +15,8 @@ from django_messente_dlr.callbacks import tokens
 from django_messente_dlr.messente import signatures
 from django_messente_dlr.models import SmsMessage
 
+__all__ = ["simulate_callback", "simulate_omnichannel_callback"]
+
 
 def simulate_callback(
     message: SmsMessage, stat: str = "DELIVRD", err: str | int = "", **parameters: str

@@ -20,6 +20,8 @@ except ModuleNotFoundError as exc:
         'django_messente_dlr.testing.factories needs factory_boy. Run: pip install "django-messente-dlr[testing]"'
     ) from exc
 
+__all__ = ["AccountFactory", "DeliveryReportFactory", "SmsMessageFactory"]
+
 
 class SmsMessageFactory(DjangoModelFactory[SmsMessage]):
     """Create a message that Messente has accepted, without a report; ``queued=True`` creates an unsent message."""

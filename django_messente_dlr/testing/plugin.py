@@ -10,6 +10,8 @@ import pytest
 from django_messente_dlr.sandbox import Sandbox
 from django_messente_dlr.testing.signals import SignalLog, record_signals
 
+__all__ = ["dlr_signals", "messente_sandbox"]
+
 
 @pytest.fixture
 def dlr_signals() -> Iterator[SignalLog]:

@@ -9,6 +9,8 @@ from typing import Any
 
 from django_messente_dlr import signals
 
+__all__ = ["SignalLog", "record_signals"]
+
 
 class SignalLog(list[tuple[str, dict[str, Any]]]):
     """The sent signals in order: pairs of a name and the arguments."""

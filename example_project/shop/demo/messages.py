@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-from django_messente_dlr.sandbox import SCENARIOS
+from django_messente_dlr.sandbox.scenarios import SCENARIOS
 
 # The last three digits of the recipients: each one chooses a scenario of the sandbox.
 SMS_DIGITS = (

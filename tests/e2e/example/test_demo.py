@@ -19,7 +19,7 @@ from shop.demo.verification import find_differences
 
 from django_messente_dlr.messente.reports import Source
 from django_messente_dlr.models.statuses import Status
-from django_messente_dlr.sandbox import SCENARIOS
+from django_messente_dlr.sandbox.scenarios import SCENARIOS
 from django_messente_dlr.signals import BY_NAME
 
 PROJECT = Path(__file__).resolve().parents[3] / "example_project"

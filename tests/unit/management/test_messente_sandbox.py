@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from django_messente_dlr.sandbox import SCENARIOS
+from django_messente_dlr.sandbox.scenarios import SCENARIOS
 
 
 def test_help__lists_every_scenario(capsys: pytest.CaptureFixture[str]) -> None:

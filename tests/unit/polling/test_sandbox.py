@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from django_messente_dlr.polling import Poller
-from django_messente_dlr.sandbox import SCENARIOS, Sandbox
+from django_messente_dlr.sandbox import Sandbox
+from django_messente_dlr.sandbox.scenarios import SCENARIOS
 from django_messente_dlr.sending import send_sms
 from tests.unit.polling.rows import make_due, seen
 

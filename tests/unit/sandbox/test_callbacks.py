@@ -15,7 +15,8 @@ import requests
 
 from django_messente_dlr.messente.parsers import parse_callback, parse_omnichannel
 from django_messente_dlr.messente.signatures import Signer, find_signer
-from django_messente_dlr.sandbox import SCENARIOS, Scenario
+from django_messente_dlr.sandbox.scenario import Scenario
+from django_messente_dlr.sandbox.scenarios import SCENARIOS
 from tests.unit.sandbox.callback_server import CallbackServer
 from tests.unit.sandbox.conftest import CREDENTIALS, Start, call, omni, poll, send, send_omni
 

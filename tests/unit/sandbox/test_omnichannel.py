@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from django_messente_dlr.messente.parsers import parse_status
-from django_messente_dlr.sandbox import SCENARIOS, Sandbox, Scenario
+from django_messente_dlr.sandbox import Sandbox
+from django_messente_dlr.sandbox.scenario import Scenario
+from django_messente_dlr.sandbox.scenarios import SCENARIOS
 from tests.unit.sandbox.conftest import Start, omni, send_omni
 
 MESSAGE = {"to": "+37255500000", "messages": [{"channel": "sms", "sender": "Shop", "text": "Your parcel is here."}]}

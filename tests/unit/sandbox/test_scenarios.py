@@ -9,9 +9,10 @@ import pytest
 from django_messente_dlr.messente.codes import ErrorCode, Stat
 from django_messente_dlr.messente.parsers import parse_callback
 from django_messente_dlr.models.statuses import Status
-from django_messente_dlr.sandbox import SCENARIOS, SandboxMessage, Scenario, Step, scenario_of
+from django_messente_dlr.sandbox import SandboxMessage
 from django_messente_dlr.sandbox.callbacks import url_for
-from django_messente_dlr.sandbox.scenarios import table
+from django_messente_dlr.sandbox.scenario import Scenario, Step
+from django_messente_dlr.sandbox.scenarios import SCENARIOS, scenario_of, table
 from django_messente_dlr.sandbox.state import State
 
 every_scenario = pytest.mark.parametrize("scenario", SCENARIOS.values(), ids=SCENARIOS.keys())

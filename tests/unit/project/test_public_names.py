@@ -1,0 +1,152 @@
+"""The public surface: modules, names, commands, settings and extras that a project may use. All others are private.
+
+A name is public when the documentation names it. Remove or rename none of these without an entry in CHANGELOG.rst.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+import textwrap
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import django
+import pytest
+from django.core.management import get_commands
+
+from django_messente_dlr import conf
+from tests.processes import ROOT
+
+PACKAGE = "django_messente_dlr"
+PUBLIC_NAMES: dict[str, list[str]] = {
+    "django_messente_dlr": ["__version__"],
+    "django_messente_dlr.contrib.celery": ["poll", "prune", "sweep"],
+    "django_messente_dlr.contrib.tasks": ["poll", "prune", "sweep"],
+    "django_messente_dlr.exceptions": [
+        "ConnectionFailed",
+        "CredentialsRefused",
+        "CreditsExhausted",
+        "HostUnavailable",
+        "IpAddressRefused",
+        "MalformedReport",
+        "MessenteError",
+        "OutcomeUnknown",
+        "RateLimited",
+        "RequestRefused",
+        "SendInsideTransaction",
+        "ServerFailure",
+        "UnknownMessage",
+        "UnreadableResponse",
+    ],
+    "django_messente_dlr.models": [
+        "Account",
+        "DeliveryReport",
+        "MessageStatistics",
+        "PendingPoll",
+        "ReportOutcome",
+        "SmsMessage",
+    ],
+    "django_messente_dlr.models.statuses": ["Status"],
+    "django_messente_dlr.sandbox": ["CallbackAttempt", "Sandbox", "SandboxMessage"],
+    "django_messente_dlr.sending": ["mark_sent", "prepare_sms", "send_sms", "track_sms"],
+    "django_messente_dlr.signals": [
+        "credits_exhausted",
+        "credits_restored",
+        "dlr_delivered",
+        "dlr_failed",
+        "dlr_received",
+        "dlr_seen",
+        "dlr_status_changed",
+        "dlr_unresolved",
+        "identical_messages_blocked",
+        "sender_not_allowed",
+        "temporary_failure",
+    ],
+    "django_messente_dlr.testing.callbacks": ["simulate_callback", "simulate_omnichannel_callback"],
+    "django_messente_dlr.testing.factories": ["AccountFactory", "DeliveryReportFactory", "SmsMessageFactory"],
+    "django_messente_dlr.testing.plugin": ["dlr_signals", "messente_sandbox"],
+    "django_messente_dlr.testing.signals": ["SignalLog", "record_signals"],
+}
+#: Modules that a project names in its settings and URLs, and whose names it does not import.
+PUBLIC_MODULES = ["django_messente_dlr.api.urls", "django_messente_dlr.urls"]
+COMMANDS = ["messente_doctor", "messente_sandbox", "poll_dlrs", "prune_dlrs"]
+EXTRAS = ["api", "celery", "progress", "testing"]
+SETTINGS = {
+    "ACCOUNTS",
+    "API_HOSTS",
+    "CALLBACK_ALLOWED_IPS",
+    "CALLBACK_BASE_URL",
+    "CALLBACK_KEYS",
+    "CONNECT_TIMEOUT",
+    "HOLD_ON_CREDITS_EXHAUSTED",
+    "OMNICHANNEL_URL",
+    "PASSWORD",
+    "POLL_BATCH_SIZE",
+    "POLL_CONCURRENCY",
+    "POLL_GRACE",
+    "POLL_GRACE_WITHOUT_CALLBACK",
+    "POLL_LEASE",
+    "POLL_RATE",
+    "PREVIOUS_PASSWORDS",
+    "READ_TIMEOUT",
+    "STORE_TEXT",
+    "TRUSTED_PROXY_COUNT",
+    "USERNAME",
+}
+CODE_BLOCK = re.compile(r"^( *)\.\. code-block:: python\n(?:\1 +:.*\n)*((?:\1 +.*\n|\s*\n)+)", re.MULTILINE)
+
+
+def documents() -> list[Path]:
+    """Return the README and the pages of the documentation."""
+    return [ROOT / "README.rst", *(ROOT / "docs").rglob("*.rst")]
+
+
+def imports(code: str) -> Iterator[tuple[str, str]]:
+    """Yield the module and the name of each import from this package in a text."""
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, "") for alias in node.names if alias.name.startswith(PACKAGE))
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith(PACKAGE):
+            yield from ((str(node.module), alias.name) for alias in node.names)
+
+
+@pytest.mark.parametrize("module", PUBLIC_NAMES)
+def test_public_names__exported(module: str) -> None:
+    if module.endswith("contrib.tasks") and django.VERSION < (6, 0):
+        pytest.skip("Django has tasks since 6.0")
+    imported = importlib.import_module(module)
+    assert sorted(imported.__all__) == PUBLIC_NAMES[module]
+    assert [name for name in PUBLIC_NAMES[module] if not hasattr(imported, name)] == []
+
+
+def test_documentation__imports_public_names_only() -> None:
+    found = [
+        (path.name, module, name)
+        for path in documents()
+        for _, block in CODE_BLOCK.findall(path.read_text(encoding="utf-8"))
+        for module, name in imports(textwrap.dedent(block))
+    ]
+    assert found
+    private = [
+        item
+        for item in found
+        if item[2] not in PUBLIC_NAMES.get(item[1], []) and f"{item[1]}.{item[2]}" not in PUBLIC_NAMES
+    ]
+    assert private == []
+
+
+def test_public_modules__documented() -> None:
+    text = "".join(path.read_text(encoding="utf-8") for path in documents())
+    named = [*(set(PUBLIC_NAMES) - {PACKAGE}), *PUBLIC_MODULES]
+    assert [module for module in named if module not in text] == []
+
+
+def test_public_commands_settings_and_extras() -> None:
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        extras = tomllib.load(file)["project"]["optional-dependencies"]
+    assert sorted(name for name, app in get_commands().items() if app == PACKAGE) == COMMANDS
+    assert conf.known_keys() == SETTINGS
+    assert sorted(extras) == EXTRAS
