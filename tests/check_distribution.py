@@ -25,6 +25,7 @@ IN_SDIST = (
     "README.rst",
     "LICENSE",
     "CHANGELOG.rst",
+    "CONTRIBUTING.rst",
     "SECURITY.md",
     "tox.ini",
     "benchmarks/README.rst",  # README.rst and tox.ini refer to the benchmarks
