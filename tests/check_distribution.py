@@ -29,7 +29,7 @@ IN_SDIST = (
     "SECURITY.md",
     "tox.ini",
     "benchmarks/README.rst",  # README.rst and tox.ini refer to the benchmarks
-    "docs/admin-overview.png",
+    "docs/images/admin-overview.png",
     "example_project/manage.py",
     "tests/settings.py",
 )

@@ -1,4 +1,7 @@
-"""Write the screenshots of the README, with a month of messages: ``python -m tests.e2e.browser.screenshots docs``."""
+"""Write the screenshots of the documentation, with a month of messages.
+
+``python -m tests.e2e.browser.screenshots docs/images`` runs it.
+"""
 
 from __future__ import annotations
 
