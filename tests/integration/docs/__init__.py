@@ -1,0 +1,1 @@
+"""Run every code block of the README and the documentation."""
