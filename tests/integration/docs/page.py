@@ -39,6 +39,8 @@ ENVIRONMENT = {
     "SITE_URL": "https://shop.example.com",
     "SECRET_KEY": "a key for these tests alone, long enough for Django's own checks",
 }
+# The sandbox of the pages. Here it has another port.
+SANDBOX_URL = "http://127.0.0.1:8100"
 # These run until a signal, or need a terminal. Their arguments are parsed.
 PARSED_COMMANDS = {"messente_sandbox", "runserver", "startapp", "test"}
 
@@ -55,6 +57,7 @@ class Page:
 
     def __init__(self, path: Path) -> None:
         self.blocks = read_blocks(path)
+        self.sandbox_url = SANDBOX_URL
         self.namespace: dict[str, Any] = {"__name__": "__main__"}
         self.output = ""
 
@@ -75,7 +78,8 @@ class Page:
         with contextlib.redirect_stdout(io.StringIO()) as output:
             if block.language == "python" and not block.path:
                 # Newlines, so that a traceback has the lines of the page.
-                exec(compile("\n" * block.line + block.text, str(block.page), "exec"), self.namespace)
+                source = "\n" * block.line + block.text.replace(SANDBOX_URL, self.sandbox_url)
+                exec(compile(source, str(block.page), "exec"), self.namespace)
             elif block.language in SHELL:
                 for arguments in management_commands(block.text):
                     run_command(arguments)
@@ -166,7 +170,8 @@ def run_tests(blocks: Iterable[Block], folder: Path) -> bool:
     """Run the test modules among the files of some blocks; return whether they pass."""
     import pytest
 
-    modules = sorted({str(folder / block.path) for block in blocks if Path(block.path).name.startswith("test")})
+    written = (block for block in blocks if will_run(block) and Path(block.path).name.startswith("test"))
+    modules = sorted({str(folder / block.path) for block in written})
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # importing all plugins takes longer than the tests
     options = ["-q", "--no-header", "-p", "no:cacheprovider", "-p", "pytest_django.plugin"]
     configuration = ["-c", os.devnull] if not (folder / "pytest.ini").exists() else []
@@ -189,6 +194,7 @@ def run_page(path: Path, folder: Path, output: Path) -> None:
     write_files(path, folder)
     failures = 0
     with set_up(folder) as sandbox:
+        page.sandbox_url = sandbox.url
         for block in page.blocks:
             try:
                 page.run(block)
