@@ -26,7 +26,8 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
         return [
             Error(
                 f"{conf.SETTING} is not a dictionary.",
-                hint=f'Write {conf.SETTING} = {{"USERNAME": "…", "PASSWORD": "…"}}. The README shows the other keys.',
+                hint=f'Write {conf.SETTING} = {{"USERNAME": "…", "PASSWORD": "…"}}. '
+                "The documentation lists the other keys.",
                 id=f"{APP}.E006",
             )
         ]
@@ -38,7 +39,7 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
     try:
         accounts = conf.accounts()
     except ImproperlyConfigured as exc:
-        return [*messages, Error(str(exc), hint="The README shows an example.", id=f"{APP}.E001")]
+        return [*messages, Error(str(exc), hint="The documentation shows an example.", id=f"{APP}.E001")]
     for name, entry in (values.get("ACCOUNTS") or {}).items():
         messages += _check_keys(f"{conf.SETTING}: account '{name}'", entry, set(conf.ACCOUNT_KEYS))
     if not accounts:

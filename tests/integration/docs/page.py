@@ -1,8 +1,8 @@
 """Run the code blocks of one page in a project, in a process of its own.
 
 The folder contains what ``startproject mysite`` and ``startapp shop`` create. The files of the pages before and of
-this page are added. The project sends to a sandbox in this process, and a server in this process receives the callbacks.
-The blocks then run in their order.
+this page are added. The project sends to a sandbox in this process, and a server in this process receives the
+callbacks. The blocks then run in their order.
 """
 
 from __future__ import annotations

@@ -96,7 +96,7 @@ def test_outage__starting_server_is_tried_once_per_report(conn_max_age: int, dat
         assert [status(web, message, "DELIVRD") for message in messages] == [200] * 6
 
 
-# The timeouts that the README recommends.
+# The timeouts that docs/howto/databases.rst recommends.
 TIMEOUTS = {
     "postgresql": {"connect_timeout": 2, "tcp_user_timeout": 5000},
     "mysql": {"connect_timeout": 1, "read_timeout": 5, "write_timeout": 5},
@@ -108,7 +108,7 @@ def test_outage__stuck_server_is_503_before_messente_times_out(
     conn_max_age: int, database: str, tmp_path: Path
 ) -> None:
     if connection.vendor == "postgresql" and conn_max_age:
-        pytest.skip("Only operating system settings end a wait on an open connection: see the README")
+        pytest.skip("Only operating system settings end a wait on an open connection: see docs/howto/databases.rst")
     messages = SmsMessageFactory.create_batch(2)
     with outage(tmp_path, conn_max_age=conn_max_age, options=TIMEOUTS[connection.vendor]) as (proxy, web):
         assert [status(web, message, "ACCEPTD") for message in messages] == [200] * 2

@@ -129,6 +129,6 @@ def test_documented_schedule__existing_tasks() -> None:
     from django_messente_dlr.contrib import celery as tasks
 
     assert sorted(getattr(tasks, name).name for name in NAMES) == [f"django_messente_dlr.{name}" for name in NAMES]
-    for text in (tasks.__doc__ or "", (ROOT / "README.rst").read_text("utf-8")):
+    for text in (tasks.__doc__ or "", (ROOT / "docs" / "howto" / "celery.rst").read_text("utf-8")):
         task_names = set(re.findall(r'"task": "([a-z_.]+)"', text))
         assert task_names == {"django_messente_dlr.poll", "django_messente_dlr.prune", "django_messente_dlr.sweep"}

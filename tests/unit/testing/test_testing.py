@@ -42,7 +42,7 @@ def test_simulate_callback__accepted(settings: Any, base_url: str, project_setti
 
 
 class WithoutPytestTests(TestCase):
-    """The README's example: tests inside a transaction that is never committed."""
+    """As in the tutorial: tests inside a transaction that is never committed."""
 
     def test_record_signals__captured_on_commit_callbacks(self) -> None:
         message = SmsMessageFactory.create(metadata={"order": 17})
