@@ -59,7 +59,7 @@ class SphinxCodeBlock(CodeBlock):
 
     def run(self) -> list[Any]:
         """Return the block with the line of its directive."""
-        block, *others = super().run()
+        block, *others = super().run()  # type: ignore[no-untyped-call]
         block["line"] = self.lineno
         return [block, *others]
 

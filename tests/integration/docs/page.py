@@ -23,6 +23,7 @@ from typing import Any
 
 from django.core.management import call_command, load_command_class
 from django.core.management import get_commands as installed_commands
+from django.core.management.base import SystemCheckError
 from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
 
 from django_messente_dlr.sandbox import Sandbox
@@ -115,7 +116,9 @@ def run_command(arguments: list[str]) -> None:
         command = load_command_class(installed_commands()[name], name)
         command.create_parser("manage.py", name).parse_args(options)
         return
-    with contextlib.suppress(SystemExit):  # messente_doctor ends so if it has warnings
+    # messente_doctor exits if it has warnings, and a project in development is not ready for deployment.
+    expected = [SystemExit, SystemCheckError] if "--deploy" in options else [SystemExit]
+    with contextlib.suppress(*expected):
         call_command(*arguments, stderr=io.StringIO())
 
 
@@ -125,7 +128,7 @@ def write_files(path: Path, folder: Path) -> None:
         for block in read_blocks(page):
             if block.path and not block.path.startswith("/") and will_run(block):
                 file = folder / block.path
-                file.parent.mkdir(exist_ok=True)
+                file.parent.mkdir(parents=True, exist_ok=True)
                 with file.open("a", encoding="utf-8") as stream:
                     stream.write(f"\n{block.text}")
 

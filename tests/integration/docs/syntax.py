@@ -9,6 +9,8 @@ import re
 import shutil
 import subprocess
 import tomllib
+from collections.abc import Callable
+from typing import Any
 
 from tests.integration.docs.blocks import Block
 
@@ -65,7 +67,7 @@ def _check_text(text: str) -> None:
     assert text.strip(), "It is empty"
 
 
-CHECKS = {
+CHECKS: dict[str, Callable[[str], Any]] = {
     "python": ast.parse,
     "ini": _check_ini,
     "nginx": _check_nginx,

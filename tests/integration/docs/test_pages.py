@@ -24,6 +24,10 @@ LITERAL_BLOCK = re.compile(r"^(?! *\.\. ).*::$", re.MULTILINE)
 LINK = re.compile(r"<((?!https?:|mailto:)[^<>\s]+\.\w+)>`_")
 IMAGE = re.compile(r"^\.\. (?:image|figure):: (\S+)", re.MULTILINE)
 
+# Where one of these is missing, the blocks that need it are only parsed. django_tenants needs PostgreSQL: it is not
+# installed here.
+REQUIRED = {"celery", "django.tasks", "django_filters", "django_tenants", "freezegun", "messente_api"}
+
 FAILING_PAGE = """A page
 
 .. code-block:: python
@@ -108,6 +112,11 @@ def test_page__every_block_is_found(page: Path) -> None:
 def test_pages__blocks_that_do_not_run() -> None:
     marked = {(name_of(page), block.not_run) for page in PAGES for block in read_blocks(page) if block.not_run}
     assert marked == NOT_RUN
+
+
+def test_pages__modules_that_blocks_require() -> None:
+    required = {block.requires for page in PAGES for block in read_blocks(page) if block.requires}
+    assert required == REQUIRED
 
 
 def test_readme__at_most_150_lines() -> None:
