@@ -41,7 +41,7 @@ ENVIRONMENT = {
     "SECRET_KEY": "a key for these tests alone, long enough for Django's own checks",
 }
 # The sandbox of the pages. Here it has another port.
-SANDBOX_URL = "http://127.0.0.1:8100"
+SANDBOX_URL = "http://127.0.0.1:8025"
 # These run until a signal, or need a terminal. Their arguments are parsed.
 PARSED_COMMANDS = {"messente_sandbox", "runserver", "startapp", "test"}
 

@@ -10,9 +10,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from django.core.management import load_command_class
 
 from tests.integration.docs.blocks import DOCS, README, ROOT, pages, read_blocks
-from tests.integration.docs.page import run_page
+from tests.integration.docs.page import SANDBOX_URL, run_page
 from tests.processes import django_admin
 
 PAGES = pages()
@@ -117,6 +118,11 @@ def test_pages__blocks_that_do_not_run() -> None:
 def test_pages__modules_that_blocks_require() -> None:
     required = {block.requires for page in PAGES for block in read_blocks(page) if block.requires}
     assert required == REQUIRED
+
+
+def test_sandbox__default_port_is_that_of_the_pages() -> None:
+    parser = load_command_class("django_messente_dlr", "messente_sandbox").create_parser("manage.py", "")
+    assert SANDBOX_URL == f"http://127.0.0.1:{parser.parse_args([]).port}"
 
 
 def test_readme__at_most_150_lines() -> None:
