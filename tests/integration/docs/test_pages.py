@@ -122,7 +122,7 @@ def test_pages__modules_that_blocks_require() -> None:
 
 def test_sandbox__default_port_is_that_of_the_pages() -> None:
     parser = load_command_class("django_messente_dlr", "messente_sandbox").create_parser("manage.py", "")
-    assert SANDBOX_URL == f"http://127.0.0.1:{parser.parse_args([]).port}"
+    assert f"http://127.0.0.1:{parser.parse_args([]).port}" == SANDBOX_URL
 
 
 def test_readme__at_most_150_lines() -> None:
