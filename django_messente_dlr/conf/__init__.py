@@ -46,7 +46,8 @@ class Config:
         api_hosts: the SMS API's hosts in order of preference; empty for Messente's own.
         omnichannel_url: the Omnichannel API's base URL; empty for Messente's own.
         connect_timeout: the limit in seconds for a connection to Messente.
-        read_timeout: the limit in seconds for Messente's answer.
+        read_timeout: the limit in seconds for each part of Messente's answer.
+        total_timeout: the limit in seconds for a request to one host, from the connection to the end of the answer.
         poll_grace: seconds to wait for a callback before the first poll of a message.
         poll_grace_without_callback: the same for messages without a callback URL.
         poll_lease: seconds for which a poller's claim reserves a message.
@@ -66,6 +67,7 @@ class Config:
     omnichannel_url: str = ""
     connect_timeout: float = 5.0
     read_timeout: float = 10.0
+    total_timeout: float = 20.0
     poll_grace: float = 600.0
     poll_grace_without_callback: float = 30.0
     poll_lease: float = 300.0
