@@ -30,7 +30,6 @@ BALANCE_PATTERN = re.compile(r"(-?[0-9]{1,12}(?:\.[0-9]{1,6})?)(?:(?<=\.[0-9]{6}
 # A shorter password could occur in an ID, which must not be changed.
 MIN_MASKED_PASSWORD_LENGTH = 6
 
-
 _REFUSAL_CLASSES: Mapping[ResponseCode | None, type[errors.RequestRefused]] = {
     ResponseCode.WRONG_CREDENTIALS: errors.CredentialsRefused,
     ResponseCode.IP_NOT_ALLOWED: errors.IpAddressRefused,
@@ -47,6 +46,7 @@ class MessenteClient:
         omnichannel_url: the Omnichannel API's base URL with its version.
         connect_timeout: the seconds to wait for a connection.
         read_timeout: the seconds to wait for each part of a response.
+        total_timeout: the seconds for one exchange with a host, which then fails as after a read time-out.
     """
 
     def __init__(
@@ -58,10 +58,13 @@ class MessenteClient:
         omnichannel_url: str = OMNICHANNEL_URL,
         connect_timeout: float = 5.0,
         read_timeout: float = 10.0,
+        total_timeout: float = 20.0,
     ) -> None:
         self._credentials = {"username": username, "password": password}
         self._omnichannel_url = omnichannel_url.rstrip("/")
-        self._transport = Transport(hosts, connect_timeout=connect_timeout, read_timeout=read_timeout)
+        self._transport = Transport(
+            hosts, connect_timeout=connect_timeout, read_timeout=read_timeout, total_timeout=total_timeout
+        )
 
     def send(self, to: str, text: str, *, dlr_url: str = "", sender: str = "", **options: str | int) -> str:
         """Send one SMS and return its ``sms_unique_id`` (documentation: "SMS API", ``send_sms``).

@@ -7,6 +7,7 @@ view answers a probe and stores nothing. A firewall that admits this machine and
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,6 +19,7 @@ from django_messente_dlr import conf
 from django_messente_dlr.callbacks import tokens
 from django_messente_dlr.callbacks.tokens import ProbeToken
 from django_messente_dlr.messente import signatures
+from django_messente_dlr.messente.exchanges import Exchanges
 from django_messente_dlr.messente.reports import CALLBACK_TIMEOUTS
 
 TOPIC, CLOCK = "callback URL", "clock"
@@ -100,14 +102,17 @@ def _send_probe(method: str, **arguments: Any) -> dict[str, Any]:
 
     Args:
         method: the HTTP method.
-        arguments: further arguments of `requests.request`.
+        arguments: further arguments of `Exchanges.request`.
 
     Raises:
         _ProbeFailed: the URL is unreachable, or the callback view of this project does not answer.
     """
     url, probe = tokens.probe_url()
     try:
-        response = requests.request(method, url, timeout=CALLBACK_TIMEOUTS, allow_redirects=False, **arguments)
+        with closing(Exchanges(requests.Session, total_timeout=sum(CALLBACK_TIMEOUTS))) as exchanges:
+            response = exchanges.request(
+                method, url, host="callback URL", timeout=CALLBACK_TIMEOUTS, allow_redirects=False, **arguments
+            )
     except requests.RequestException as exc:
         raise _ProbeFailed(
             f"This machine cannot reach the URL ({type(exc).__name__}).",
