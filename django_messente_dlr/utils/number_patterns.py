@@ -2,8 +2,8 @@
 
 A known number is found with any separators between its digits, with +, with an exit code or with neither, and as the
 national part with or without its trunk zero. Without a known number, each run of at least `MIN_DIGITS` digits counts,
-with the separators that people use. UUIDs, ISO dates and times, IPv4 addresses, runs that touch a letter and runs of
-more than 20 digits do not count: they are ids and times. These functions are pure.
+with the separators that people use. UUIDs, ISO dates and times, IPv4 addresses, Messente's response codes, runs that
+touch a letter and runs of more than 20 digits do not count: they are no phone numbers. These functions are pure.
 """
 
 from __future__ import annotations
@@ -24,13 +24,14 @@ PLUS = r"[+\uff0b]"
 ANY_GAP = r"[\W_]{0,5}"
 # Between the digits of an unknown number: spaces of any width, dashes, dots, slashes and brackets.
 GAP = (
-    r"[ \t\u00a0\u00ad\u1680\u2000-\u200d\u2010-\u2015\u202f\u2044\u205f\u2060\u2212\u3000\ufeff./()\[\]\u00b7-]{0,3}"
+    r"[ \t\u00a0\u00ad\u1680\u2000-\u200d\u2010-\u2015\u202f\u2044\u205f\u2060\u2212\u3000\ufeff./()\[\]\u00b7_-]{0,3}"
 )
 DATE = r"(?:19|20)\d\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])"
 TIME = r"[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?Z?"
 OCTET = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"
 UUID = r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
-NOT_A_NUMBER = rf"{UUID}|{DATE}(?:{TIME})?|{OCTET}(?:\.{OCTET}){{3}}(?!\.?\d)|\d{{21,}}"
+CODE = r"(?:ERROR|FAILED) \d{3}"  # Messente's response codes
+NOT_A_NUMBER = rf"{CODE}|{UUID}|{DATE}(?:{TIME})?|{OCTET}(?:\.{OCTET}){{3}}(?!\.?\d)|\d{{21,}}"
 BEFORE, AFTER = r"(?<![^\W_])", r"(?![^\W_])"  # not next to a letter or a digit
 LOOKS_LIKE_A_NUMBER = re.compile(
     rf"{BEFORE}(?:(?P<other>{NOT_A_NUMBER})|(?P<prefix>(?:{PLUS}|00){GAP}(?=[1-9]))?\d(?:{GAP}\d){{6,}}){AFTER}"
