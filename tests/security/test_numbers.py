@@ -1,4 +1,4 @@
-"""Staff without ``view_recipient`` see no number, however it is written: on pages, in results, in REST and in logs."""
+"""Staff without ``view_recipient`` see no number, however it is written: on pages, in results, REST and logs."""
 
 from __future__ import annotations
 
