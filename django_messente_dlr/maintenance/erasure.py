@@ -3,8 +3,8 @@
 The pseudonym is random, new in each run and stored nowhere else. The messages of one run thus remain countable, and
 nothing links them to the number. Ids, statuses, prices and times are kept, so a pending message is still polled.
 
-Rows are read in batches by primary key without a lock. Those that contain the number are locked and changed in one
-short transaction for each batch.
+Rows are read in batches by primary key without a lock. Each row that contains the number is locked and changed in a
+short transaction of its own, so that callbacks do not wait.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def erase_recipients(numbers: Collection[str], *, size: int = 500, dry_run: bool
 
     Args:
         numbers: the numbers in international format, with +, with 00 or with neither.
-        size: the number of rows in a batch, and of rows that are locked at a time.
+        size: the number of rows in a batch.
         dry_run: whether to count the rows only.
     """
     found: dict[type[models.Model], set[int]] = {}
@@ -128,23 +128,20 @@ def _batches(
     """Erase the numbers in rows; yield, for each batch, the primary keys of the rows that contained one."""
     rows = rows.only(*columns).order_by("pk")
     last = 0
-    while batch := list(rows.filter(pk__gt=last)[:size]):
+    while batch := db_retry.retry_on_contention(partial(list, rows.filter(pk__gt=last)[:size]), using=rows.db):
         last = batch[-1].pk
         keys = [row.pk for row in batch if _changes(row, columns, replace)]
-        if keys and not dry_run:
-            db_retry.retry_on_contention(partial(_write, rows.model, keys, columns, replace), using=rows.db)
+        for pk in keys if not dry_run else ():
+            db_retry.retry_on_contention(partial(_write, rows.filter(pk=pk), columns, replace), using=rows.db)
         yield keys
 
 
-def _write(
-    model: type[models.Model], keys: list[int], columns: tuple[str, ...], replace: Callable[[str], str]
-) -> None:
-    """Lock rows, and erase the numbers that they contain now."""
-    rows = _rows(model)
+def _write(rows: models.QuerySet[Any], columns: tuple[str, ...], replace: Callable[[str], str]) -> None:
+    """Lock a row, and erase the numbers that it contains now."""
     with transaction.atomic(using=rows.db):
-        for row in rows.select_for_update().only(*columns).filter(pk__in=keys).order_by("pk"):
+        for row in rows.select_for_update():
             if changes := _changes(row, columns, replace):
-                rows.filter(pk=row.pk).update(**changes)
+                _rows(rows.model).filter(pk=row.pk).update(**changes)
 
 
 def _changes(row: models.Model, columns: tuple[str, ...], replace: Callable[[str], str]) -> dict[str, Any]:
