@@ -128,7 +128,11 @@ def _batches(
     """Erase the numbers in rows; yield, for each batch, the primary keys of the rows that contained one."""
     rows = rows.only(*columns).order_by("pk")
     last = 0
-    while batch := db_retry.retry_on_contention(partial(list, rows.filter(pk__gt=last)[:size]), using=rows.db):
+
+    def read() -> list[Any]:
+        return list(rows.filter(pk__gt=last)[:size])
+
+    while batch := db_retry.retry_on_contention(read, using=rows.db):
         last = batch[-1].pk
         keys = [row.pk for row in batch if _changes(row, columns, replace)]
         for pk in keys if not dry_run else ():

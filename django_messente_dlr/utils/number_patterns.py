@@ -23,9 +23,8 @@ PLUS = r"[+\uff0b]"
 # Between the digits of a known number: anything but letters and digits.
 ANY_GAP = r"[\W_]{0,5}"
 # Between the digits of an unknown number: spaces of any width, dashes, dots, slashes and brackets.
-GAP = (
-    r"[ \t\u00a0\u00ad\u1680\u2000-\u200d\u2010-\u2015\u202f\u2044\u205f\u2060\u2212\u3000\ufeff./()\[\]\u00b7_-]{0,3}"
-)
+SPACES, DASHES = r" \t\u00a0\u1680\u2000-\u200d\u202f\u205f\u2060\u3000\ufeff", r"\u00ad\u2010-\u2015\u2212_-"
+GAP = rf"[./()\[\]\u00b7\u2044{SPACES}{DASHES}]{{0,3}}"
 DATE = r"(?:19|20)\d\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])"
 TIME = r"[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?Z?"
 OCTET = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"

@@ -34,7 +34,7 @@ def numbers_left() -> list[Any]:
 def deliver(message: SmsMessage, stat: str) -> None:
     """Send a callback, and again after a 503, as Messente does."""
     payload = {"message_id": message.sms_unique_id, "to": NUMBER, "status": stat, "error": f"{NUMBER} is wrong"}
-    statuses = []
+    statuses: list[int] = []
     while statuses[-1:] != [200]:
         statuses.append(simulate_omnichannel_callback(payload).status_code)
         assert statuses[-1] in {200, 503}

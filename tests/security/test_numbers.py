@@ -95,9 +95,9 @@ def read_pages(client: Client, rows: list[Any]) -> Iterator[tuple[str, str]]:
         yield url, json.dumps(response.json(), ensure_ascii=False) if url.startswith("/api/") else content
     messages = [row for row in rows if isinstance(row, SmsMessage)]
     for action in ("export", "resend", "erase"):
-        response = act(client, action, *messages)
-        assert response.status_code == 200
-        yield action, b"".join(response).decode()
+        result = act(client, action, *messages)
+        assert result.status_code == 200
+        yield action, b"".join(result).decode()
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)

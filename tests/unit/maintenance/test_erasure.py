@@ -42,7 +42,7 @@ NOTHING = {"messages": 0, "reports": 0, "accounts": 0, "log_entries": 0}
 
 def dump() -> dict[str, list[Any]]:
     """Return the content of every table of the app, and of the admin's log entries."""
-    tables = [*apps.get_app_config("django_messente_dlr").get_models(), LogEntry]
+    tables: list[type[models.Model]] = [*apps.get_app_config("django_messente_dlr").get_models(), LogEntry]
     return {model.__name__: list(model._default_manager.order_by("pk").values()) for model in tables}
 
 
@@ -68,7 +68,7 @@ def log(row: models.Model, text: str) -> LogEntry:
 
 
 def create_rows(spelling: str) -> SmsMessage:
-    """Create rows of which every column that can contain a text has the number, and return the message to it."""
+    """Create rows that have the number in every column for texts, and return the message to it."""
     texts = {
         "text": f"Call {spelling}.",
         "error_text": f"{spelling} is not valid. ".ljust(255, "."),
