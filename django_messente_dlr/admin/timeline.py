@@ -105,9 +105,6 @@ def _entered(message: SmsMessage) -> str:
 
 
 def _reported(report: DeliveryReport, message: SmsMessage, *, can_see_recipient: bool) -> Event:
-    def mask(text: str) -> str:
-        return text if can_see_recipient else masking.mask_in_text(text, message.recipient)
-
     event = Event(
         at=report.received_at, title=_title(report), report=report, dispatch=rendering.dispatch_badge(report)
     )
@@ -118,8 +115,14 @@ def _reported(report: DeliveryReport, message: SmsMessage, *, can_see_recipient:
     elif report.outcome == ReportOutcome.UNREADABLE:
         event.tone = "warning"
     event.lines = [line for line in _lines(report) if line]
-    event.errors = mask(report.dispatch_error)
-    payload: Any = report.payload if can_see_recipient else masking.mask_in_json(report.payload, message.recipient)
+    payload: Any = report.payload
+    event.errors = report.dispatch_error
+    if not can_see_recipient:
+        ids = {report.sms_unique_id, report.omnimessage_id}
+        payload = masking.mask_in_json(payload, message.recipient, ids=ids)
+        event.errors = masking.mask_in_text(event.errors, message.recipient)
+    if report.source == Source.SEND.value and payload.get("answer"):
+        event.lines.append(str(payload["answer"]))
     event.raw = json.dumps(payload, indent=2, ensure_ascii=False) if payload else ""
     return event
 
@@ -142,8 +145,6 @@ def _lines(report: DeliveryReport) -> list[str]:
             report.times_received - 1,
         )
         lines.append(again % {"count": report.times_received - 1})
-    if report.source == Source.SEND.value and report.payload.get("answer"):
-        lines.append(str(report.payload["answer"]))
     return lines
 
 

@@ -20,6 +20,7 @@ from django_messente_dlr.models.fields import CaseSensitiveCharField
 from django_messente_dlr.models.indexes import PartialIndexIfSupported
 from django_messente_dlr.models.querysets import PENDING_STATUSES, SmsMessageQuerySet, is_uncommon
 from django_messente_dlr.models.statuses import Status
+from django_messente_dlr.utils.phone_numbers import is_pseudonym
 from django_messente_dlr.utils.poll_schedule import REPORT_RETENTION
 
 # The columns of the delivery state and of the ids at Messente. `SmsMessage.save` does not write them by default.
@@ -117,6 +118,7 @@ class SmsMessage(models.Model):
             ("view_text", "Can see the texts of messages"),
             ("resend_smsmessage", "Can resend messages"),
             ("export_smsmessage", "Can export messages"),
+            ("erase_recipient", "Can erase recipients' numbers"),
         ]
 
     def __str__(self) -> str:
@@ -147,6 +149,11 @@ class SmsMessage(models.Model):
             ValueError: the message is not saved.
         """
         return callbacks.message_callback_url(self.pk, self.account)
+
+    @property
+    def is_erased(self) -> bool:
+        """Return whether the recipient's number was erased. ``recipient`` is then a pseudonym."""
+        return is_pseudonym(self.recipient)
 
     @property
     def next_poll_at(self) -> datetime | None:

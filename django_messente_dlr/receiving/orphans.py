@@ -135,6 +135,7 @@ def _match(orphan: DeliveryReport, report: Report, target: ReportTarget, *, usin
         row.signals = [*([] if dispatched else row.signals), *signals]
         row.dispatch_due_at = now + dispatch.DISPATCH_LEASE
         row.token_message_id = None
-        row.save(update_fields=["message", "token_message_id", "outcome", "previous", "signals", "dispatch_due_at"])
+        fields = ["message", "token_message_id", "outcome", "previous", "signals", "dispatch_due_at", "payload"]
+        row.save(update_fields=fields)
         dispatch.dispatch_on_commit(row)
     return True
