@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from django_messente_dlr import signals
 from django_messente_dlr.messente.codes import ErrorCode
+from django_messente_dlr.messente.log_text import one_line
 from django_messente_dlr.models import Account, DeliveryReport, SmsMessage
 from django_messente_dlr.models.querysets import claim_rows
 from django_messente_dlr.models.statuses import Status
@@ -126,7 +127,6 @@ def mark_dispatched(report: DeliveryReport, *, due_at: datetime | None, errors: 
     is_due = "= %(due_at)s" if due_at else "IS NULL"
     times = {"now": now, "due_at": due_at, "failed_at": now if errors else None}
     parameters = {name: DISPATCHED_AT.get_db_prep_save(time, connection) for name, time in times.items()}
-
     parameters |= {"error": errors or note, "pk": report.pk}
 
     def update() -> None:
@@ -194,7 +194,7 @@ def _arguments(name: str, report: DeliveryReport) -> dict[str, Any]:
 def _send(signal: Signal, **arguments: Any) -> list[str]:
     """Call all receivers and return a line for each that raised. The signal logs the traceback."""
     return [
-        signals.error_line(receiver, response)
+        one_line(signals.error_line(receiver, response), limit=2 * signals.MAX_ERROR)
         for receiver, response in signal.send_robust(sender=SmsMessage, **arguments)
         if isinstance(response, Exception)
     ]

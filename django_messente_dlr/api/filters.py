@@ -14,6 +14,7 @@ from django.utils.timezone import make_naive
 from django_filters.fields import IsoDateTimeField
 
 from django_messente_dlr.messente.codes import ErrorCode
+from django_messente_dlr.messente.log_text import one_line
 from django_messente_dlr.models import SmsMessage
 from django_messente_dlr.models.querysets import SmsMessageQuerySet
 from django_messente_dlr.models.statuses import Status
@@ -39,7 +40,7 @@ def parse_cause(value: str) -> int:
         names = ", ".join(code.name.lower() for code in ErrorCode)
         # The value is a parameter because django-filter formats each message, and a value may contain %.
         message = '"%(value)s" is not a cause. Use an error code (err) of Messente, or one of: %(names)s.'
-        raise ValidationError(message, params={"value": value, "names": names}) from None
+        raise ValidationError(message, params={"value": one_line(value), "names": names}) from None
 
 
 class DatabaseDateTimeField(IsoDateTimeField):  # type: ignore[misc]  # django-filter has no types
@@ -64,7 +65,7 @@ class StrictBooleanField(forms.NullBooleanField):
         """Return True, False, or None for an empty value."""
         word = str(value or "").strip().lower()
         if word and word not in BOOLEANS:
-            raise ValidationError('"%(value)s" is neither "true" nor "false".', params={"value": value})
+            raise ValidationError('"%(value)s" is neither "true" nor "false".', params={"value": one_line(value)})
         return BOOLEANS.get(word)
 
 
@@ -124,7 +125,7 @@ class MessageFilter(django_filters.FilterSet):  # type: ignore[misc]  # django-f
         if numbers := spellings(value):
             return messages.filter(recipient__in=numbers)
         message = '"%(value)s" is not a phone number such as +37255500000.'
-        self.form.add_error(name, ValidationError(message, params={"value": value}))
+        self.form.add_error(name, ValidationError(message, params={"value": one_line(value)}))
         raise django_filters.utils.translate_validation(self.form.errors)
 
     def filter_by_pending(self, messages: SmsMessageQuerySet, name: str, value: Any) -> QuerySet[SmsMessage]:
