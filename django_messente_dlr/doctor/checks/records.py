@@ -51,7 +51,8 @@ def _check_messages() -> Iterator[CheckMessage]:
         yield Warning(
             f"{capped_count(unconfigured, cap=CAP)} messages are pending whose accounts are not configured, "
             f"such as {name}.",
-            hint=f"No poller requests their reports. Add the account to {conf.SETTING} until they are final.",
+            hint="No poller requests their reports, and a report by POST is answered 403. Add the account to "
+            f"{conf.SETTING} again, under this name, until they are final.",
             obj=topic,
             id="django_messente_dlr.doctor.D043",
         )

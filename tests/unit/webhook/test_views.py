@@ -196,6 +196,19 @@ def test_callback__message_of_removed_account_is_updated(message: SmsMessage, se
     assert message.status == "delivered"
 
 
+@pytest.mark.parametrize("target", ["message", "account", "webhook"])
+def test_callback__post_about_message_of_renamed_account_is_rejected(
+    message: SmsMessage, settings: Any, target: str
+) -> None:
+    path = {"message": path_of(message), "account": account_path(), "webhook": "/messente/dlr/"}[target]
+    before, key = settings.MESSENTE_DLR, {"USERNAME": "shop", "PASSWORD": PASSWORD}
+    settings.MESSENTE_DLR = {**before, "ACCOUNTS": {"shop": key}}
+    assert post(path).status_code == 403
+    # The way that the README describes: both names, each with its own key.
+    settings.MESSENTE_DLR = {**before, "ACCOUNTS": {"shop": {**key, "PASSWORD": "a-new-key"}, "default": key}}
+    assert post(path).status_code == 200
+
+
 @pytest.mark.parametrize("failure", [OperationalError("gone"), InterfaceError("gone")])
 @pytest.mark.parametrize("method", ["get", "post"])
 def test_callback__database_error_is_503_until_retry(
