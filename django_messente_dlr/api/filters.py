@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC
 from typing import Any
 
 import django_filters
 from django import forms
-from django.conf import settings
 from django.db.models import QuerySet
 from django.forms import ValidationError
-from django.utils.timezone import make_naive
 from django_filters.fields import IsoDateTimeField
 
 from django_messente_dlr.messente.codes import ErrorCode
@@ -19,6 +16,7 @@ from django_messente_dlr.models import SmsMessage
 from django_messente_dlr.models.querysets import SmsMessageQuerySet
 from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.utils.phone_numbers import spellings
+from django_messente_dlr.utils.times import to_db_datetime
 
 BOOLEANS = {"true": True, "false": False}
 
@@ -49,9 +47,7 @@ class DatabaseDateTimeField(IsoDateTimeField):  # type: ignore[misc]  # django-f
     def clean(self, value: Any) -> Any:
         try:
             time = super().clean(value)
-            if not time or not time.tzinfo:
-                return time
-            return time.astimezone(UTC) if settings.USE_TZ else make_naive(time)
+            return to_db_datetime(time) if time else time
         except OverflowError:
             raise ValidationError(self.error_messages["invalid"], code="invalid") from None
 
