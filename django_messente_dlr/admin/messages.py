@@ -23,6 +23,7 @@ from django_messente_dlr.admin.masked_message import MaskedMessage, find_latest_
 from django_messente_dlr.admin.message_detail import FIELDS, message_context
 from django_messente_dlr.admin.search import search_messages
 from django_messente_dlr.models import SmsMessage
+from django_messente_dlr.utils.times import elapsed
 
 
 class SmsMessageAdmin(LongListAdmin[SmsMessage]):
@@ -161,9 +162,8 @@ class SmsMessageAdmin(LongListAdmin[SmsMessage]):
     def finalised(self, message: SmsMessage) -> SafeString | str:
         duration = formatting.EMPTY
         if message.finalised_at is not None:
-            duration = formatting.duration(
-                max((message.finalised_at - (message.sent_at or message.created_at)).total_seconds(), 0)
-            )
+            passed = elapsed(message.sent_at or message.created_at, message.finalised_at)
+            duration = formatting.duration(max(passed.total_seconds(), 0))
         # The source of the status is shown below, also for a status that is not final.
         return format_html(
             '{} <span class="messente-dlr-under">{}</span>', duration, getattr(message, "latest_source", "")

@@ -23,6 +23,7 @@ from django_messente_dlr.models import DeliveryReport, ReportOutcome, SmsMessage
 from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.utils import masking
 from django_messente_dlr.utils.poll_schedule import OVERDUE_AFTER
+from django_messente_dlr.utils.times import elapsed, shift
 
 SOURCES = dict(DeliveryReport.SOURCES)
 RECEIVED = {
@@ -91,7 +92,7 @@ def events(message: SmsMessage, reports: Iterable[DeliveryReport], *, can_see_re
     start = message.sent_at or message.created_at
     for event in timeline:
         if event.at and event.at > start:
-            passed = formatting.duration((event.at - start).total_seconds())
+            passed = formatting.duration(elapsed(start, event.at).total_seconds())
             event.after = gettext("%(time)s after sending") % {"time": passed}
     return timeline + _ahead(message)
 
@@ -161,7 +162,7 @@ def _ahead(message: SmsMessage) -> list[Event]:
         ends = max(message.next_poll_at, message.report_expires_at)
         lines = [why, *(lines if message.poll_count else [])]
         return [Event(at=ends, title=gettext("Given up if no report arrives"), tone="ahead", lines=lines)]
-    late = message.next_poll_at <= timezone.now() - OVERDUE_AFTER  # the condition of the filter "overdue"
+    late = message.next_poll_at <= shift(timezone.now(), -OVERDUE_AFTER)  # the condition of the filter "overdue"
     title = gettext("Poll overdue") if late else gettext("Next poll")
     return [
         Event(at=message.next_poll_at, title=title, tone="warning" if late else "ahead", lines=lines),

@@ -16,6 +16,7 @@ from requests.auth import HTTPBasicAuth
 from django_messente_dlr.messente import errors, field_parsers
 from django_messente_dlr.messente.http_errors import check_http
 from django_messente_dlr.messente.http_session import Body
+from django_messente_dlr.messente.log_text import one_line
 from django_messente_dlr.messente.parsers import parse_answer, parse_status
 from django_messente_dlr.messente.reports import Report
 from django_messente_dlr.messente.response_codes import ResponseCode
@@ -91,17 +92,13 @@ class MessenteClient:
         parameters |= {name.replace("_store", "-store"): str(value) for name, value in options.items()}
         answer = self._call("send_sms", {k: v for k, v in parameters.items() if v}, idempotent=False)
         words = answer.split()
-        if (
-            words[0].upper() == "OK"
-            and len(words) > 1
-            and len(words[1]) <= field_parsers.MAX_ID
-            and words[1].isprintable()
-        ):
-            return words[1]
+        sms_unique_id = words[1] if words[0].upper() == "OK" and len(words) > 1 else ""
+        if 0 < len(sms_unique_id) <= field_parsers.MAX_ID and sms_unique_id.isprintable():
+            return sms_unique_id
         if words[0].upper() in {"ERROR", "FAILED"}:
             _raise_refusal(answer)
         # An unexpected response does not prove that the message was not sent.
-        raise errors.OutcomeUnknown(f'Messente answered "{answer[:80]}" to send_sms.')
+        raise errors.OutcomeUnknown(f'Messente answered "{one_line(answer)}" to send_sms.')
 
     def get_report(self, sms_unique_id: str) -> Report | None:
         """Return the report about one SMS, or None if there is none yet (documentation: ``get_dlr_response``).
@@ -196,5 +193,5 @@ class MessenteClient:
 def _raise_refusal(answer: str) -> NoReturn:
     """Raise the error that matches a response other than the expected one."""
     if answer.split(maxsplit=1)[0].upper() not in {"ERROR", "FAILED"}:
-        raise errors.UnreadableResponse(f'Messente answered "{answer[:80]}".')
+        raise errors.UnreadableResponse(f'Messente answered "{one_line(answer)}".')
     raise _REFUSAL_CLASSES.get(ResponseCode.from_code(answer), errors.RequestRefused)(answer[:80])

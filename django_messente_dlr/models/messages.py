@@ -22,6 +22,7 @@ from django_messente_dlr.models.querysets import PENDING_STATUSES, SmsMessageQue
 from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.utils.phone_numbers import is_pseudonym
 from django_messente_dlr.utils.poll_schedule import REPORT_RETENTION
+from django_messente_dlr.utils.times import shift
 
 # The columns of the delivery state and of the ids at Messente. `SmsMessage.save` does not write them by default.
 WRITTEN_BY_REPORTS = frozenset(
@@ -166,7 +167,7 @@ class SmsMessage(models.Model):
     @property
     def report_expires_at(self) -> datetime:
         """Return when Messente deletes its reports: 48 hours after it was sent, or created if that is unknown."""
-        return (self.sent_at or self.created_at) + REPORT_RETENTION
+        return shift(self.sent_at or self.created_at, REPORT_RETENTION)
 
     @property
     def cause(self) -> ErrorCode | None:

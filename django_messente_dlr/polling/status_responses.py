@@ -20,6 +20,7 @@ from django_messente_dlr.receiving import lookup
 from django_messente_dlr.utils import db_retry, masking
 from django_messente_dlr.utils.poll_schedule import next_poll_at
 from django_messente_dlr.utils.rate_limiter import PollSkipped
+from django_messente_dlr.utils.times import shift
 
 logger = logging.getLogger(__name__)
 
@@ -84,7 +85,7 @@ def reschedule_unpollable(message: SmsMessage, *, now: datetime) -> PollResult:
     if now >= expires_at:
         return _mark_unresolved(message, NO_ID if is_configured else NO_ACCOUNT, polls=message.poll_count)
     # A report or mark_sent stores the id, and makes the message due earlier than this.
-    check_at = expires_at if is_configured else min(expires_at, now + ACCOUNT_CHECK_INTERVAL)
+    check_at = expires_at if is_configured else min(expires_at, shift(now, ACCOUNT_CHECK_INTERVAL))
     return PollResult(message, PollOutcome.NOT_ASKED, next_poll_at=check_at)
 
 

@@ -21,6 +21,7 @@ from django_messente_dlr.callbacks.tokens import ProbeToken
 from django_messente_dlr.messente import signatures
 from django_messente_dlr.messente.exchanges import Exchanges
 from django_messente_dlr.messente.reports import CALLBACK_TIMEOUTS
+from django_messente_dlr.utils.times import elapsed
 
 TOPIC, CLOCK = "callback URL", "clock"
 BODY = b"{}"
@@ -81,7 +82,7 @@ def _check_answer(answer: dict[str, Any], config: conf.Config) -> Iterator[Check
             obj=TOPIC,
             id="django_messente_dlr.doctor.D025",
         )
-    difference = abs(_parse_datetime(answer.get("now")) - timezone.now())
+    difference = abs(elapsed(datetime.fromisoformat(str(answer.get("now"))), timezone.now()))
     if difference > MAX_CLOCK_DIFFERENCE:
         yield Warning(
             f"The server's clock and this machine's clock differ by {difference.total_seconds():.0f} seconds.",
@@ -146,9 +147,3 @@ def _read_answer(response: requests.Response, probe: ProbeToken) -> dict[str, An
         "A server answers at the URL, but it is not this project with these keys.",
         "Check CALLBACK_BASE_URL, and that all processes have the same SECRET_KEY or CALLBACK_KEYS.",
     )
-
-
-def _parse_datetime(value: Any) -> datetime:
-    """Return a time in ISO 8601 as a datetime; naive if the project's times are naive."""
-    parsed = datetime.fromisoformat(str(value))
-    return parsed if timezone.is_aware(timezone.now()) else parsed.replace(tzinfo=None)

@@ -218,6 +218,56 @@ def test_checks__other_settings_of_the_project(
     assert ids(run_all_checks()) == expected
 
 
+ASGI = "config.asgi.application"
+
+
+@pytest.mark.parametrize(
+    ("application", "database", "expected"),
+    [
+        (ASGI, {"CONN_MAX_AGE": None}, ["W013"]),
+        (ASGI, {"CONN_MAX_AGE": 60}, ["W013"]),
+        (ASGI, {"CONN_MAX_AGE": 0}, []),
+        (ASGI, {"CONN_MAX_AGE": None, "OPTIONS": {"pool": {"max_size": 4}}}, []),  # Django refuses these two together
+        (ASGI, {"CONN_MAX_AGE": None, "OPTIONS": {"pool": False}}, ["W013"]),
+        (None, {"CONN_MAX_AGE": None}, []),
+    ],
+)
+def test_check_deployment__persistent_connections(
+    settings: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    application: str | None,
+    database: dict[str, Any],
+    expected: list[str],
+) -> None:
+    settings.MESSENTE_DLR = VALID
+    settings.ASGI_APPLICATION = application
+    for name, value in database.items():
+        monkeypatch.setitem(settings.DATABASES["default"], name, value)
+    assert ids(check_deployment(None)) == expected
+
+
+class OtherDatabase:
+    """A database router that keeps the tables of this app elsewhere."""
+
+    def db_for_read(self, model: Any, **hints: Any) -> str:
+        return "reports"
+
+    db_for_write = db_for_read
+
+
+def test_check_deployment__other_database_has_persistent_connections(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.MESSENTE_DLR = VALID
+    settings.ASGI_APPLICATION = ASGI
+    settings.DATABASE_ROUTERS = [OtherDatabase()]
+    monkeypatch.setitem(settings.DATABASES["default"], "CONN_MAX_AGE", None)
+    assert ids(check_deployment(None)) == []
+    monkeypatch.setitem(settings.DATABASES, "reports", {"CONN_MAX_AGE": 60})
+    (warning,) = check_deployment(None)
+    assert "'reports'" in warning.msg
+
+
 def test_check_settings__missing_setting(settings: Any) -> None:
     settings.MESSENTE_DLR = {}  # Django sends setting_changed for this, but not for a deletion
     del settings.MESSENTE_DLR
