@@ -118,6 +118,7 @@ def run_command(arguments: list[str]) -> None:
         return
     # messente_doctor exits if it has warnings, and a project in development is not ready for deployment.
     expected = [SystemExit, SystemCheckError] if "--deploy" in options else [SystemExit]
+    sys.stdin = io.StringIO("yes\n")  # the reader confirms what a command asks for
     with contextlib.suppress(*expected):
         call_command(*arguments, stderr=io.StringIO())
 
