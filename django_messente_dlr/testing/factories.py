@@ -75,7 +75,9 @@ class DeliveryReportFactory(DjangoModelFactory[DeliveryReport]):
     stat: Any = "DELIVRD"
     status: Any = Status.DELIVERED
     received_at: Any = factory.LazyFunction(timezone.now)
-    dispatched_at: Any = factory.SelfAttribute("received_at")
+    dispatched_at: Any = factory.LazyAttribute(
+        lambda row: None if getattr(row, "dispatch_due_at", None) else row.received_at
+    )
     dispatch_failed_at: Any = factory.LazyAttribute(
         lambda row: row.received_at if getattr(row, "dispatch_error", "") else None
     )
