@@ -53,6 +53,6 @@ def sweep() -> dict[str, Any]:
 
 
 @shared_task(name="django_messente_dlr.prune", ignore_result=True)
-def prune(days: int) -> dict[str, int]:
-    """Delete messages and reports that are older than ``days`` and need no further work."""
+def prune(days: int) -> dict[str, Any]:
+    """Delete messages that ended, and orphan reports that arrived, more than ``days`` ago."""
     return _jobs.prune(days)

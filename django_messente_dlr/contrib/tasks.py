@@ -46,6 +46,6 @@ def sweep() -> dict[str, Any]:
 
 
 @task
-def prune(days: int) -> dict[str, int]:
-    """Delete messages and reports that are older than ``days`` and need no further work."""
+def prune(days: int) -> dict[str, Any]:
+    """Delete messages that ended, and orphan reports that arrived, more than ``days`` ago."""
     return _jobs.prune(days)

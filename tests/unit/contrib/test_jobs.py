@@ -115,7 +115,7 @@ def test_prune__old_rows(run: Run) -> None:
     SmsMessageFactory.create(status="delivered", created_at=old)
     recent = SmsMessageFactory.create(status="delivered")
     DeliveryReportFactory.create(message=None, received_at=old)
-    assert run("prune", days=30) == {"messages": 1, "orphans": 1}
+    assert run("prune", days=30) == {"messages": 1, "orphans": 1, "protected": {}}
     assert SmsMessage.objects.get() == recent
     assert not DeliveryReport.objects.exists()
 
