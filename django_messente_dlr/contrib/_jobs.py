@@ -36,7 +36,7 @@ def poll_share() -> dict[str, Any]:
 
 
 def sweep() -> dict[str, Any]:
-    """Match orphan reports, send overdue signals, and check the balances of accounts on credit hold.
+    """Match orphan reports, send overdue signals, create missing polls, and check the accounts on credit hold.
 
     Returns the result as a dictionary of counts.
     """

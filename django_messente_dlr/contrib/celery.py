@@ -48,7 +48,7 @@ def poll_share() -> dict[str, Any]:
 
 @shared_task(name="django_messente_dlr.sweep", ignore_result=True)
 def sweep() -> dict[str, Any]:
-    """Match orphan reports, send overdue signals, and check the balances of accounts on credit hold."""
+    """Match orphan reports, send overdue signals, create missing polls, and check the accounts on credit hold."""
     return _jobs.sweep()
 
 

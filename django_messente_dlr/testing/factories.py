@@ -43,6 +43,7 @@ class SmsMessageFactory(DjangoModelFactory[SmsMessage]):
     next_poll_at: Any = factory.LazyAttribute(
         lambda message: message.created_at + timedelta(minutes=10) if message.rank <= Status.SENT.rank else None
     )
+    may_lack_poll: Any = False
     finalised_at: Any = factory.LazyAttribute(
         lambda message: message.created_at if Status(message.status).is_final else None
     )

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 from unittest import mock
@@ -23,6 +22,7 @@ from django_messente_dlr.testing.factories import DeliveryReportFactory, SmsMess
 from django_messente_dlr.testing.signals import SignalLog
 from tests.isolation import run_on_other_connection
 from tests.locking import GENEROUS, wait_until_lock_wait
+from tests.unit.maintenance.interfering import just_before
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -30,22 +30,6 @@ pytestmark = [
 ]
 OLD = timezone.now() - timedelta(days=100)
 BEFORE = timezone.now() - timedelta(days=90)
-
-
-@contextmanager
-def just_before(statement: str, work: Callable[[], object]) -> Iterator[None]:
-    """Call ``work`` directly before the first statement of this connection that contains ``statement``."""
-    matches: list[str] = []
-
-    def wrapper(execute: Any, sql: str, *arguments: Any) -> Any:
-        if statement in sql.replace("`", '"') and not matches:
-            matches.append(statement)
-            work()
-        return execute(sql, *arguments)
-
-    with connection.execute_wrapper(wrapper):
-        yield
-    assert matches
 
 
 def undispatched(work: Callable[[], object]) -> None:
