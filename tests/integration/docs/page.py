@@ -146,7 +146,8 @@ def set_up(folder: Path) -> Iterator[Sandbox]:
     setting = settings.MESSENTE_DLR
     accounts = setting.get("ACCOUNTS") or {"default": setting}
     passwords = {account["USERNAME"]: account["PASSWORD"] for account in accounts.values()}
-    with Sandbox(passwords, delay=0.02) as sandbox:
+    # Long enough for a block that prints the status of a message that it has just sent.
+    with Sandbox(passwords, delay=0.3) as sandbox:
         settings.MESSENTE_DLR = {
             **setting,
             "API_HOSTS": [sandbox.url],
