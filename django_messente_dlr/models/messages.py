@@ -31,6 +31,8 @@ WRITTEN_BY_REPORTS = frozenset(
         *("sms_unique_id", "omnimessage_id", "sent_at", "resent_at", "poll_count", "may_lack_poll"),
     }
 )
+# What is read again when a report may have changed the row: also the generated columns and the row of the next poll.
+DELIVERY_STATE = [*WRITTEN_BY_REPORTS, "uncommon_status", "uncommon_err", "pending"]
 
 
 class SmsMessage(models.Model):

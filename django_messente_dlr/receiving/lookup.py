@@ -14,6 +14,7 @@ from django.db.models import Exists, OuterRef, Q, Subquery
 
 from django_messente_dlr.messente.reports import Report, Source
 from django_messente_dlr.models import Account, DeliveryReport, PendingPoll, SmsMessage
+from django_messente_dlr.models.messages import DELIVERY_STATE
 from django_messente_dlr.models.querysets import DeliveryReportQuerySet, PendingPollQuerySet, SmsMessageQuerySet
 
 
@@ -67,6 +68,17 @@ def reports() -> DeliveryReportQuerySet:
 def pending() -> PendingPollQuerySet:
     """Return the pending polls of the database for writes."""
     return PendingPoll.objects.using(router.db_for_write(PendingPoll))
+
+
+def reload(message: SmsMessage, *, lock: bool = False) -> None:
+    """Read the delivery state of a message again. The caller's unsaved changes of other columns are kept.
+
+    Args:
+        message: the message. Its attributes are updated.
+        lock: whether to lock the row until the transaction ends.
+    """
+    rows = messages().select_for_update() if lock else messages()
+    message.refresh_from_db(using=rows.db, fields=DELIVERY_STATE, from_queryset=rows)
 
 
 def find_message(target: ReportTarget, *, lock: bool = False) -> SmsMessage | None:

@@ -25,6 +25,7 @@ from django_messente_dlr.receiving.lookup import (
     find_message,
     orphans_of,
     orphans_with_message,
+    reload,
     reports,
 )
 from django_messente_dlr.utils import db_retry
@@ -39,9 +40,12 @@ def match_orphans_of(message: SmsMessage) -> int:
     """Match a message with its orphans; return the number of orphans matched.
 
     Args:
-        message: a message whose row is committed.
+        message: a message whose row is committed. It is reloaded if an orphan is matched.
     """
-    return sum(match_orphan(orphan) for orphan in _by_rank(orphans_of(message)))
+    matched = sum(match_orphan(orphan) for orphan in _by_rank(orphans_of(message)))
+    if matched:
+        reload(message)
+    return matched
 
 
 def match_orphans() -> int:

@@ -16,9 +16,9 @@ from django_messente_dlr.messente.reports import Report
 from django_messente_dlr.models import DeliveryReport, ReportOutcome, SmsMessage
 from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.receiving import fast_path
-from django_messente_dlr.receiving.apply import ConcurrentUpdate, apply_report, poll_no_later_than
-from django_messente_dlr.receiving.lookup import ReportNotForMessage, ReportTarget, find_message, messages, pending
-from django_messente_dlr.receiving.orphans import count_duplicate, match_orphan, match_orphans_of
+from django_messente_dlr.receiving.apply import ConcurrentUpdate, apply_report
+from django_messente_dlr.receiving.lookup import ReportNotForMessage, ReportTarget, find_message
+from django_messente_dlr.receiving.orphans import count_duplicate, match_orphan
 from django_messente_dlr.utils import db_retry
 from django_messente_dlr.utils.times import to_db_datetime
 
@@ -81,35 +81,6 @@ def record_final(message: SmsMessage, report: Report, status: Status) -> RecordR
     """
     fingerprint = report.fingerprint(message.account, message.pk, status.value)
     return _record(report, status, account=message.account, message_pk=message.pk, fingerprint=fingerprint)
-
-
-def confirm_sent(message: SmsMessage, *, next_poll_at: datetime, sent_at: datetime, **ids: Any) -> None:
-    """Record that Messente has accepted a message, and match its orphans after the commit.
-
-    Args:
-        message: the message. Its attributes are updated.
-        next_poll_at: when to poll for the first time.
-        sent_at: when Messente sends the message. Messente keeps its reports for 48 hours from this time.
-        ids: the message's ids at Messente (``sms_unique_id``, ``omnimessage_id``), and other columns to set.
-    """
-    using = router.db_for_write(SmsMessage)
-    with transaction.atomic(using=using):
-        rows = messages().filter(pk=message.pk)
-        sent = {"status": Status.SENT.value, "rank": Status.SENT.rank, "may_lack_poll": False}
-        # A report may arrive before the response to the send request. The status that it has set is kept.
-        if rows.filter(rank=Status.QUEUED.rank).update(**sent, **ids, sent_at=sent_at):
-            # A row that the project created without `prepare_sms` has no pending poll.
-            if not pending().filter(pk=message.pk).update(due_at=next_poll_at):
-                pending().create(message=message, account=message.account, due_at=next_poll_at)
-        else:
-            rows.update(**ids, sent_at=sent_at)
-            poll_no_later_than(message.pk, next_poll_at)
-            if rows.filter(rank=Status.UNRESOLVED.rank).exists():  # polling ended before it was sent
-                pending().get_or_create(pk=message.pk, defaults={"account": message.account, "due_at": next_poll_at})
-        for name, value in ids.items():
-            setattr(message, name, value)
-        transaction.on_commit(lambda: match_orphans_of(message), using=using, robust=True)
-    message.refresh_from_db(using=using)
 
 
 def _record(
