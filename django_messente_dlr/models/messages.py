@@ -158,7 +158,13 @@ class SmsMessage(models.Model):
             ImproperlyConfigured: ``CALLBACK_BASE_URL`` is not set.
             ValueError: the message is not saved.
         """
-        return callbacks.message_callback_url(self.pk, self.account)
+        return callbacks.message_callback_url(self.callback_key, self.account)
+
+    @property
+    def callback_key(self) -> callbacks.MessageKey:
+        """Return the identity of this message in its callback URL."""
+        # A row that the project created with a text as its time has that text until it is read again.
+        return callbacks.MessageKey(self.pk, self._meta.get_field("created_at").to_python(self.created_at))
 
     @property
     def is_erased(self) -> bool:

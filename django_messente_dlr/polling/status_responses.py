@@ -138,7 +138,7 @@ def record_reports(request: StatusRequest, reports: list[Report | None]) -> dict
             continue
         for message in _messages_of(request, report):
             try:
-                result = receiving.record(report, account=message.account, message_pk=message.pk)
+                result = receiving.record(report, account=message.account, message_key=message.callback_key)
             except receiving.ReportNotForMessage:
                 continue
             except receiving.WriteConflict as exc:  # the message is polled again
