@@ -15,4 +15,9 @@ class Migration(migrations.Migration):
             name='token_created_at',
             field=models.DateTimeField(blank=True, null=True, verbose_name='creation time in the callback URL'),
         ),
+        migrations.AlterField(
+            model_name='smsmessage',
+            name='account',
+            field=models.CharField(default='default', max_length=64, verbose_name='account'),
+        ),
     ]

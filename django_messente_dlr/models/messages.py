@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from django_messente_dlr import callbacks
+from django_messente_dlr.conf import DEFAULT_ACCOUNT
 from django_messente_dlr.messente.codes import ErrorCode
 from django_messente_dlr.messente.field_parsers import MAX_ID, MAX_WORD
 from django_messente_dlr.models.fields import CaseSensitiveCharField
@@ -43,7 +44,7 @@ class SmsMessage(models.Model):
 
     sms_unique_id = CaseSensitiveCharField(_("message ID"), max_length=MAX_ID, null=True, blank=True)
     omnimessage_id = CaseSensitiveCharField(_("omnimessage ID"), max_length=MAX_ID, blank=True, default="")
-    account = models.CharField(_("account"), max_length=64)
+    account = models.CharField(_("account"), max_length=64, default=DEFAULT_ACCOUNT)
     recipient = models.CharField(_("recipient"), max_length=32, blank=True, default="")
     sender = models.CharField(_("sender"), max_length=32, blank=True, default="")
     text = models.TextField(_("text"), blank=True, default="", help_text=_("Stored only if STORE_TEXT is set."))
@@ -140,6 +141,7 @@ class SmsMessage(models.Model):
         A report may have changed the row after the caller read it. Without this rule, a caller that changes
         ``metadata`` would write the old delivery state back.
         """
+        self.sms_unique_id = self.sms_unique_id or None  # the unique constraint ignores NULL only
         is_update = not self._state.adding and bool(self.pk) and options.get("using") in {None, self._state.db}
         if is_update and not args and not options.get("force_insert") and options.get("update_fields") is None:
             omitted = WRITTEN_BY_REPORTS | self.get_deferred_fields()

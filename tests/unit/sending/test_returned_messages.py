@@ -241,6 +241,17 @@ def test_track_sms__again_changes_nothing() -> None:
     assert SmsMessage.objects.values().get() == before
 
 
+@pytest.mark.parametrize("values", [{}, {"sms_unique_id": ""}, {"sms_unique_id": "", "metadata": {"order": 17}}])
+def test_created_message__is_usable(values: dict[str, Any]) -> None:
+    """A row that the project creates itself belongs to the default account, and its callback URL is valid."""
+    message, other = SmsMessage.objects.create(**values), SmsMessage.objects.create(**values)
+    assert (message.account, message.sms_unique_id, differences(message)) == ("default", None, {})
+    assert simulate_callback(message, "ACCEPTD", sms_unique_id="an-id").status_code == 200
+    assert mark_sent(message, "an-id").status == "sent"
+    assert mark_sent(other, "another-id").next_poll_at is not None
+    assert differences(other) == {}
+
+
 def test_update_fields__saves_only_these() -> None:
     message = mark_sent(prepare_sms(NUMBER), "an-id")
     stale = SmsMessage.objects.get()
