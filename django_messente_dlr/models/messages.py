@@ -17,6 +17,7 @@ from django_messente_dlr import callbacks
 from django_messente_dlr.conf import DEFAULT_ACCOUNT
 from django_messente_dlr.messente.codes import ErrorCode
 from django_messente_dlr.messente.field_parsers import MAX_ID, MAX_WORD
+from django_messente_dlr.models.error_texts import translated
 from django_messente_dlr.models.fields import CaseSensitiveCharField
 from django_messente_dlr.models.indexes import PartialIndexIfSupported
 from django_messente_dlr.models.querysets import PENDING_STATUSES, SmsMessageQuerySet, is_uncommon
@@ -185,6 +186,11 @@ class SmsMessage(models.Model):
     def report_expires_at(self) -> datetime:
         """Return when Messente deletes its reports: 48 hours after it was sent, or created if that is unknown."""
         return shift(self.sent_at or self.created_at, REPORT_RETENTION)
+
+    @property
+    def error_description(self) -> str:
+        """Return ``error_text`` in the active language, a response code with its meaning and advice."""
+        return translated(self.error_text)
 
     @property
     def cause(self) -> ErrorCode | None:

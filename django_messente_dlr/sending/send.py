@@ -25,6 +25,7 @@ from django_messente_dlr.messente.errors import MessenteError, OutcomeUnknown, R
 from django_messente_dlr.messente.reports import Report, Source
 from django_messente_dlr.messente.send_options import check_options, time_to_send
 from django_messente_dlr.models import SmsMessage
+from django_messente_dlr.models.error_texts import untranslated
 from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.sending import rows
 from django_messente_dlr.sending.mark import mark_sent
@@ -148,7 +149,8 @@ def _check_text(text: str) -> None:
 
 def _record_failure(message: SmsMessage, error: MessenteError) -> None:
     """Record that Messente did not accept a message: rejected or failed, unless a later report corrects it."""
-    report = Report(source=Source.SEND, error_text=str(error)[:255], payload={"answer": str(error)})
+    answer = untranslated(error)
+    report = Report(source=Source.SEND, error_text=answer[:255], payload={"answer": answer})
     receiving.record_final(message, report, Status.REJECTED if isinstance(error, RequestRefused) else Status.FAILED)
 
 

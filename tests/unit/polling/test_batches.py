@@ -134,5 +134,5 @@ def test_run__refusal_survives_rollback_of_the_batch(answers: dict[str, str], se
     with mock.patch.object(receiving, "record", record):
         summary = run()
     assert list(summary.stopped) == ["marketing"]
-    assert "Compare USERNAME" in Account.objects.get(name="marketing").last_poll_error
+    assert "Compare USERNAME" in Account.objects.get(name="marketing").poll_error_description
     assert {seen(message).status for message in others} == {"delivered"}
