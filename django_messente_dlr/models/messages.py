@@ -167,7 +167,8 @@ class SmsMessage(models.Model):
     def callback_key(self) -> callbacks.MessageKey:
         """Return the identity of this message in its callback URL."""
         # A row that the project created with a text as its time has that text until it is read again.
-        return callbacks.MessageKey(self.pk, self._meta.get_field("created_at").to_python(self.created_at))
+        field: Any = self._meta.get_field("created_at")
+        return callbacks.MessageKey(self.pk, field.to_python(self.created_at))
 
     @property
     def is_erased(self) -> bool:

@@ -86,7 +86,7 @@ def count_duplicate(fingerprint: str, *, message_key: MessageKey | None) -> bool
         for name, value in values.items():
             # Each column is compared with itself: MySQL's assignments see the values of those before them.
             without_message = When(message__isnull=True, **{f"{name}__isnull": True}, then=Value(value))
-            output_field = DeliveryReport._meta.get_field(name)  # noqa: SLF001 - documented
+            output_field: Any = DeliveryReport._meta.get_field(name)  # noqa: SLF001 - documented
             changes[name] = Case(without_message, default=F(name), output_field=output_field)
     rows = reports().filter(fingerprint=fingerprint)
     with db_retry.bounded_transaction(rows.db):

@@ -65,8 +65,9 @@ def record(
         WriteConflict: other writers kept changing the message. Nothing was stored; the report can be sent again.
     """
     # A report with an id has the same fingerprint at the message's callback URL and at the account's.
-    has_id = report.sms_unique_id or report.omnimessage_id or message_key is None
-    scope = [account] if has_id else [account, *_fingerprint_scope(message_key)]
+    scope: tuple[object, ...] = (account,)
+    if message_key is not None and not (report.sms_unique_id or report.omnimessage_id):
+        scope = (account, *_fingerprint_scope(message_key))
     return _record(
         report,
         Status.from_report(report),

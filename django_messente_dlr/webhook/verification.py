@@ -13,7 +13,8 @@ from django.http import HttpRequest
 from django_messente_dlr import conf
 from django_messente_dlr.callbacks import key_fingerprints, tokens
 from django_messente_dlr.callbacks.key_fingerprints import KeyFingerprints
-from django_messente_dlr.callbacks.tokens import CallbackToken, MessageKey, ProbeToken
+from django_messente_dlr.callbacks.message_keys import MessageKey
+from django_messente_dlr.callbacks.tokens import CallbackToken, ProbeToken
 from django_messente_dlr.messente import signatures
 from django_messente_dlr.webhook import client_ip
 

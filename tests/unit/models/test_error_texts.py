@@ -29,7 +29,7 @@ REFUSED = {
 }
 
 
-def send_and_fail(language: str, answer: str = "ERROR 111") -> SmsMessage:
+def send_and_fail(language: str, answer: str = "ERROR 111") -> Any:
     """Send a message as a visitor with this language, and return the row that stores the failure."""
     with translation.override(language), responses.RequestsMock() as mock:
         mock.post(f"{HOST}/send_sms/", answer)

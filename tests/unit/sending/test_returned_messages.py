@@ -50,7 +50,7 @@ def send(mock: responses.RequestsMock) -> SmsMessage:
     return send_sms(NUMBER, "Hello")
 
 
-def send_and_fail(mock: responses.RequestsMock) -> SmsMessage:
+def send_and_fail(mock: responses.RequestsMock) -> Any:
     mock.post(URL, "ERROR 111")
     with pytest.raises(MessenteError) as raised:
         send_sms(NUMBER, "Hello")
@@ -175,7 +175,7 @@ def test_mark_sent__again_after_unresolved_does_not_poll_again() -> None:
     ],
 )
 @pytest.mark.parametrize("stale", [False, True])
-def test_mark_sent__with_another_id_raises(first: dict[str, str], second: dict[str, str], *, stale: bool) -> None:
+def test_mark_sent__with_another_id_raises(first: dict[str, Any], second: dict[str, Any], *, stale: bool) -> None:
     message = prepare_sms(NUMBER)
     instance = SmsMessage.objects.get() if stale else message
     mark_sent(message, **first)
@@ -202,7 +202,7 @@ def test_mark_sent__does_not_replace_the_id_of_an_early_report() -> None:
         ({"sms_unique_id": "an-id"}, {"omnimessage_id": "an-omni-id"}),
     ],
 )
-def test_mark_sent__fills_a_missing_id(first: dict[str, str], second: dict[str, str]) -> None:
+def test_mark_sent__fills_a_missing_id(first: dict[str, Any], second: dict[str, Any]) -> None:
     message = mark_sent(prepare_sms(NUMBER), **first)
     sent_at = message.sent_at
     mark_sent(message, **second)
