@@ -20,7 +20,7 @@ class AccountAdmin(ReadOnlyAdmin[Account]):
     """Show the credit and the last activity of each account, and release the credit hold by an action."""
 
     ordering = ("name",)
-    list_display = ("name", "credit", "held_since", "balance_left", "last_callback", "last_poll", "last_poll_error")
+    list_display = ("name", "credit", "held_since", "balance_left", "last_callback", "last_poll", "poll_error")
     actions = ("lift_credit_hold",)
     fieldsets = (
         (None, {"fields": ("name",)}),
@@ -41,7 +41,7 @@ class AccountAdmin(ReadOnlyAdmin[Account]):
                 ),
             },
         ),
-        (_("Last contact with Messente"), {"fields": ("last_callback_at", "last_poll_at", "last_poll_error")}),
+        (_("Last contact with Messente"), {"fields": ("last_callback_at", "last_poll_at", "poll_error")}),
         (
             _("Callback keys"),
             {
@@ -53,7 +53,7 @@ class AccountAdmin(ReadOnlyAdmin[Account]):
             },
         ),
     )
-    readonly_fields = ("credit", "balance_left", "key_last_used")
+    readonly_fields = ("credit", "balance_left", "key_last_used", "poll_error")
 
     @admin.action(description=_("Lift the credit hold"), permissions=["act"])
     def lift_credit_hold(self, request: HttpRequest, queryset: QuerySet[Account]) -> None:
@@ -95,3 +95,7 @@ class AccountAdmin(ReadOnlyAdmin[Account]):
     @admin.display(description=_("last poll at"))
     def last_poll(self, account: Account) -> SafeString | str:
         return formatting.timesince_tag(account.last_poll_at)
+
+    @admin.display(description=_("last poll error"), empty_value=formatting.EMPTY)
+    def poll_error(self, account: Account) -> str:
+        return account.poll_error_description

@@ -9,7 +9,6 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from django_messente_dlr.callbacks import message_callback_url
 from django_messente_dlr.messente.codes import ErrorCode
 from django_messente_dlr.models import DeliveryReport
 from django_messente_dlr.models.statuses import Status
@@ -145,8 +144,10 @@ def test_message_page__reports_need_permission(staff: Staff) -> None:
 
 def test_pages__hide_callback_token(admin_client: Client) -> None:
     message = SmsMessageFactory.create(queued=True)
-    report = DeliveryReportFactory.create(message=None, token_message_id=message.pk)
-    token = message_callback_url(message.pk, message.account).rstrip("/").rpartition("/")[2]
+    report = DeliveryReportFactory.create(
+        message=None, token_message_id=message.pk, token_created_at=message.created_at
+    )
+    token = message.callback_url.rstrip("/").rpartition("/")[2]
     for page in (page_url(message), page_url(report)):
         content = html(admin_client, page)
         assert token not in content
