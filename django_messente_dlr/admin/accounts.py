@@ -6,6 +6,7 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -36,8 +37,9 @@ class AccountAdmin(ReadOnlyAdmin[Account]):
                 ),
                 "description": _(
                     "While an account is on hold, new messages from it are refused, unless HOLD_ON_CREDITS_EXHAUSTED "
-                    "is off. The hold ends automatically when a balance check finds credit or when a message sent "
-                    "later is delivered. Users with permission to change accounts can also lift it."
+                    "is off. The hold ends automatically when a balance check finds more credit than CREDIT_FLOOR or "
+                    "when a message sent later is delivered. The third hold within an hour without a higher balance "
+                    "lasts an hour. Users with permission to change accounts can also lift it."
                 ),
             },
         ),
@@ -73,7 +75,8 @@ class AccountAdmin(ReadOnlyAdmin[Account]):
     @admin.display(description=_("credit"))
     def credit(self, account: Account) -> SafeString:
         if account.credits_exhausted_at:
-            return rendering.badge(_("On hold: out of credits"), "error")
+            badge = rendering.badge(_("On hold: out of credits"), "error")
+            return format_html("{} {}", badge, rendering.hold_note(account))
         return rendering.badge(_("Not on hold"), "success")
 
     @admin.display(description=_("balance (EUR)"))
