@@ -309,7 +309,7 @@ def test_orphan__url_of_unknown_message_starts_a_hold_when_matched() -> None:
     for sms_unique_id in ("an-id", "another-id"):
         assert simulate_callback(message, "REJECTD", "4", sms_unique_id=sms_unique_id).status_code == 200
     assert not accounts.is_held("default")
-    SmsMessageFactory.create(pk=17, sms_unique_id="an-id")
+    SmsMessageFactory.create(pk=17, sms_unique_id="an-id", created_at=message.created_at)
     assert receiving.match_orphans() == 1
     assert accounts.is_held("default")
 
