@@ -5,9 +5,18 @@ Projects import them from `django_messente_dlr.exceptions`.
 
 from __future__ import annotations
 
+import re
 from typing import Any, ClassVar
 
 from django_messente_dlr.messente.response_codes import ResponseCode
+
+ANSWER = re.compile(r'Messente answered "([^"]*)"')
+
+
+def code_in_text(text: str) -> ResponseCode | None:
+    """Return the response code in the text of a `RequestRefused`, or None for another text or an unknown code."""
+    match = ANSWER.match(text)
+    return ResponseCode.from_code(match[1]) if match else None
 
 
 class MessenteError(Exception):
