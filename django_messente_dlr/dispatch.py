@@ -17,10 +17,12 @@ from django.utils import timezone
 
 from django_messente_dlr import signals
 from django_messente_dlr.messente.codes import ErrorCode
+from django_messente_dlr.messente.log_text import one_line
 from django_messente_dlr.models import Account, DeliveryReport, SmsMessage
 from django_messente_dlr.models.querysets import claim_rows
 from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.utils import db_retry
+from django_messente_dlr.utils.times import elapsed, shift
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +50,7 @@ def has_receivers(names: Iterable[str]) -> bool:
 def dispatch_fields(*, now: datetime, has_receivers: bool) -> dict[str, datetime | None]:
     """Return the dispatch columns of a report that is received now: due, or dispatched if it has no receivers."""
     return {
-        "dispatch_due_at": now + DISPATCH_LEASE if has_receivers else None,
+        "dispatch_due_at": shift(now, DISPATCH_LEASE) if has_receivers else None,
         "dispatched_at": None if has_receivers else now,
     }
 
@@ -126,7 +128,6 @@ def mark_dispatched(report: DeliveryReport, *, due_at: datetime | None, errors: 
     is_due = "= %(due_at)s" if due_at else "IS NULL"
     times = {"now": now, "due_at": due_at, "failed_at": now if errors else None}
     parameters = {name: DISPATCHED_AT.get_db_prep_save(time, connection) for name, time in times.items()}
-
     parameters |= {"error": errors or note, "pk": report.pk}
 
     def update() -> None:
@@ -158,8 +159,7 @@ def send_credits_restored(account: str, *, due: datetime) -> None:
 
 def dispatch_overdue(now: datetime | None = None) -> int:
     """Send the signals that are overdue at a time, by default now; return the number of reports dispatched."""
-    moment = now or timezone.now()
-    done = 0
+    moment, done = now or timezone.now(), 0
     while claimed := DeliveryReport.objects.claim_dispatch(BATCH, now=moment, lease=_lease_since(moment)):
         for report in claimed:
             try:
@@ -168,7 +168,7 @@ def dispatch_overdue(now: datetime | None = None) -> int:
                 logger.exception("The signals of delivery report %s could not be sent.", report.pk)
             else:
                 done += 1
-    until = moment + _lease_since(moment)
+    until = shift(moment, _lease_since(moment))
     restored = Account.objects.filter(restored_dispatch_due_at__lte=moment)
     for account in claim_rows(restored, "restored_dispatch_due_at", count=BATCH, until=until):
         send_credits_restored(account.name, due=until)
@@ -177,7 +177,7 @@ def dispatch_overdue(now: datetime | None = None) -> int:
 
 def _lease_since(moment: datetime) -> timedelta:
     """Return the time from the start of a sweep (``moment``) to the end of a lease that starts now."""
-    return max(timezone.now() - moment, timedelta(0)) + DISPATCH_LEASE
+    return max(elapsed(moment, timezone.now()), timedelta(0)) + DISPATCH_LEASE
 
 
 def _arguments(name: str, report: DeliveryReport) -> dict[str, Any]:
@@ -194,7 +194,7 @@ def _arguments(name: str, report: DeliveryReport) -> dict[str, Any]:
 def _send(signal: Signal, **arguments: Any) -> list[str]:
     """Call all receivers and return a line for each that raised. The signal logs the traceback."""
     return [
-        signals.error_line(receiver, response)
+        one_line(signals.error_line(receiver, response), limit=2 * signals.MAX_ERROR)
         for receiver, response in signal.send_robust(sender=SmsMessage, **arguments)
         if isinstance(response, Exception)
     ]

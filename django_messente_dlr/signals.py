@@ -3,8 +3,12 @@
 The signals of one report are sent in the order in which they are defined here. The sender is always `SmsMessage`.
 ``message`` and ``report`` are the rows as they are stored when the signal is sent.
 
-After a crash a receiver may be called again for the same report, so it must be idempotent. An exception in a receiver
-is logged and stored with the report; the other receivers are called nevertheless.
+A receiver may be called again for the same report, so it must be idempotent: after a crash, and if the receivers of a
+report together take longer than the lease of its dispatch (`dispatch.DISPATCH_LEASE`, two minutes from the time at
+which the report was recorded). The sweep of ``poll_dlrs`` then calls them a second time, while the first call may
+still run. Move work that can take so long to a task queue.
+
+An exception in a receiver is logged and stored with the report; the other receivers are called nevertheless.
 """
 
 from __future__ import annotations

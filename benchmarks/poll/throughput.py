@@ -25,7 +25,7 @@ HEAD = ("method", "messages", "messages/s", "of ideal", "CPU/message (ms)", "mem
 
 
 @contextmanager
-def stub_server(*, tls: bool) -> Iterator[dict[str, str]]:
+def stub_server(*, tls: bool, drip: bool = False) -> Iterator[dict[str, str]]:
     """Run the stub server; yield the environment variables that a measured run needs to reach it."""
     with tempfile.TemporaryDirectory() as folder:
         certificate, key = Path(folder) / "certificate.pem", Path(folder) / "key.pem"
@@ -33,7 +33,11 @@ def stub_server(*, tls: bool) -> Iterator[dict[str, str]]:
             command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=bench"]
             names = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)]
             subprocess.run([*command, *names], check=True, capture_output=True)
-        arguments = [str(DELAY), *([str(certificate), str(key)] if tls else [])]
+        arguments = [str(DELAY)]
+        if tls:
+            arguments += ["--tls", str(certificate), str(key)]
+        if drip:
+            arguments.append("--drip")
         server = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.poll.stub_server", *arguments],
             stdin=subprocess.PIPE,

@@ -10,6 +10,7 @@ from django.db import router
 
 from django_messente_dlr.accounts.credit import get_or_create_row, release_hold
 from django_messente_dlr.models import Account
+from django_messente_dlr.utils.times import elapsed
 
 # An account may run out of credits with less left than a message costs. For this long after the end of a hold, only a
 # higher balance than the last one ends the next hold.
@@ -33,7 +34,7 @@ def record_balance(name: str, balance: Decimal, *, now: datetime) -> bool:
     restored_at = before.credits_restored_at
     if (
         restored_at
-        and now - restored_at < SAME_BALANCE_PERIOD
+        and elapsed(restored_at, now) < SAME_BALANCE_PERIOD
         and before.balance is not None
         and balance <= before.balance
     ):
@@ -50,7 +51,7 @@ def record_callback(name: str, *, now: datetime, keys: Collection[str] = ()) -> 
         keys: the fingerprints of the keys that verified its token and signature.
     """
     recorded_at = _callback_recorded_at.get((name, *keys))
-    if recorded_at is not None and now - recorded_at < CALLBACK_RECORD_INTERVAL:
+    if recorded_at is not None and elapsed(recorded_at, now) < CALLBACK_RECORD_INTERVAL:
         return
     rows = Account.objects.using(router.db_for_write(Account))
     # Not update_or_create, which locks the row: many processes write at the same time. If two of them overwrite each

@@ -27,6 +27,7 @@ def client_for(account: str) -> MessenteClient:
         omnichannel_url=config.omnichannel_url or OMNICHANNEL_URL,
         connect_timeout=config.connect_timeout,
         read_timeout=config.read_timeout,
+        total_timeout=config.total_timeout,
     )
 
 

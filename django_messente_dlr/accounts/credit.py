@@ -13,6 +13,7 @@ from django.db.models import Q, QuerySet
 
 from django_messente_dlr import dispatch
 from django_messente_dlr.models import Account
+from django_messente_dlr.utils.times import shift
 
 
 def lock(name: str) -> None:
@@ -69,7 +70,7 @@ def release_hold(name: str, *, now: datetime) -> bool:
         now: when the account had credit. A hold that started later is not ended.
     """
     using = router.db_for_write(Account)
-    due = now + dispatch.DISPATCH_LEASE
+    due = shift(now, dispatch.DISPATCH_LEASE)
     with transaction.atomic(using=using):
         ended = Account.objects.filter(name=name, credits_exhausted_at__lte=now).update(
             credits_exhausted_at=None, credits_restored_at=now, restored_dispatch_due_at=due

@@ -1,9 +1,9 @@
-"""The page that shows the result of an action for each message."""
+"""The page that asks for confirmation of an action, and the page that shows its result for each message."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
@@ -14,6 +14,7 @@ from django.utils.translation import gettext
 
 from django_messente_dlr.admin.masked_message import mask_for
 from django_messente_dlr.models import SmsMessage
+from django_messente_dlr.utils.phone_numbers import spellings
 
 if TYPE_CHECKING:
     from django_messente_dlr.admin.base import ReadOnlyAdmin
@@ -38,6 +39,13 @@ class ActionResult:
     successor: SmsMessage | None = None
 
 
+def missing_number_reason(message: SmsMessage) -> str:
+    """Return why a message has no phone number, or "" if it has one."""
+    if message.is_erased:
+        return gettext("The recipient was erased.")
+    return "" if spellings(message.recipient) else gettext("The recipient is unknown.")
+
+
 def select_messages(
     page: ReadOnlyAdmin[SmsMessage], request: HttpRequest, queryset: QuerySet[SmsMessage], *, limit: int
 ) -> list[SmsMessage] | None:
@@ -58,6 +66,28 @@ def result_page(
 ) -> TemplateResponse:
     """Return the page that lists the results."""
     return render_page(page, request, "results.html", title, results=_with_recipients(results, request.user))
+
+
+def confirmation_page(
+    page: ReadOnlyAdmin[SmsMessage],
+    request: HttpRequest,
+    rows: Sequence[SmsMessage],
+    why_not: Callable[[SmsMessage], str],
+    **texts: str,
+) -> TemplateResponse:
+    """Return the page that lists the selected messages and asks whether to run an action.
+
+    Args:
+        page: the admin of the messages.
+        request: the request.
+        rows: the messages.
+        why_not: returns why the action does not apply to a message, or "".
+        **texts: ``action``, its name; ``title``; ``sentence``, the consequence; ``question``, the heading of the
+            column of yes and no; ``button``, which confirms it, or "" if there is nothing to confirm.
+    """
+    title = texts.pop("title")
+    lines = [(message, mask_for(message, request.user).recipient, why_not(message)) for message in rows]
+    return render_page(page, request, "confirm.html", title, lines=lines, **texts)
 
 
 def render_page(
@@ -84,4 +114,6 @@ def render_page(
 
 
 def _with_recipients(results: Sequence[ActionResult], user: Any) -> list[tuple[ActionResult, str]]:
-    return [(result, mask_for(result.message, user).recipient) for result in results]
+    """Return each result with its recipient, masked for the user: a result can quote a response of Messente."""
+    masked = [(result, mask_for(result.message, user)) for result in results]
+    return [(replace(result, text=shown.mask(result.text)), shown.recipient) for result, shown in masked]

@@ -18,6 +18,7 @@ from django_messente_dlr.messente.codes import DeliveryClass, ErrorCode
 from django_messente_dlr.models import Account, ReportOutcome
 from django_messente_dlr.models.querysets import DeliveryReportQuerySet, SmsMessageQuerySet, filter_partial_index
 from django_messente_dlr.models.statuses import Status
+from django_messente_dlr.utils.times import shift
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrPromise
@@ -73,7 +74,7 @@ class AgeFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         value = _selected_value(self)
-        return queryset if value is None else queryset.filter(created_at__gte=timezone.now() - AGES[value])
+        return queryset if value is None else queryset.filter(created_at__gte=shift(timezone.now(), -AGES[value]))
 
 
 class CauseFilter(admin.SimpleListFilter):

@@ -13,6 +13,8 @@ from django.utils.safestring import SafeString
 from django.utils.timesince import timesince, timeuntil
 from django.utils.translation import gettext, ngettext_lazy
 
+from django_messente_dlr.utils.times import to_utc
+
 EMPTY = "–"
 # The texts include the unit, because some languages inflect it: "3 Tage", but "vor 3 Tagen". naturaltime() of
 # django.contrib.humanize does not replace them: it is translated only if INSTALLED_APPS includes humanize, and its
@@ -49,13 +51,13 @@ def timesince_tag(value: datetime | None) -> SafeString | str:
     if value is None:
         return EMPTY
     local = timezone.localtime(value) if timezone.is_aware(value) else value
-    now = timezone.now()
-    if value > now:
-        words = timeuntil(value, now, time_strings=AHEAD, depth=1)
-    elif now - value < timedelta(minutes=1):
+    moment, now = to_utc(value), to_utc(timezone.now())
+    if moment > now:
+        words = timeuntil(moment, now, time_strings=AHEAD, depth=1)
+    elif now - moment < timedelta(minutes=1):
         words = gettext("just now")
     else:
-        words = timesince(value, now, time_strings=PAST, depth=1)
+        words = timesince(moment, now, time_strings=PAST, depth=1)
     return format_html(
         '<time datetime="{}" title="{}">{}</time>', local.isoformat(), date_format(local, "DATETIME_FORMAT"), words
     )

@@ -42,8 +42,7 @@ class MaskedMessage:
     @property
     def error_text(self) -> str:
         """The error text from Messente, with the recipient masked where the user may not see it."""
-        error_text = self.message.error_text
-        return error_text if self.can_see_recipient else masking.mask_in_text(error_text, self.message.recipient)
+        return self.mask(self.message.error_text)
 
     @property
     def cause(self) -> str:
@@ -55,6 +54,10 @@ class MaskedMessage:
         """The metadata, with the recipient masked where the user may not see it."""
         metadata = self.message.metadata
         return metadata if self.can_see_recipient else masking.mask_in_json(metadata, self.message.recipient)
+
+    def mask(self, text: str) -> str:
+        """Return a text about the message, such as an error, with numbers masked where the user may not see them."""
+        return text if self.can_see_recipient else masking.mask_in_text(text, self.message.recipient)
 
 
 def mask_for(message: SmsMessage, user: Any) -> MaskedMessage:

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from django_messente_dlr import conf, polling
 from django_messente_dlr.admin import causes, formatting, rendering
+from django_messente_dlr.admin.actions import erase
 from django_messente_dlr.admin.actions.export import export_messages
 from django_messente_dlr.admin.actions.poll import poll_messages
 from django_messente_dlr.admin.actions.resend import send_messages_again, why_not
@@ -23,6 +24,7 @@ from django_messente_dlr.admin.masked_message import MaskedMessage, find_latest_
 from django_messente_dlr.admin.message_detail import FIELDS, message_context
 from django_messente_dlr.admin.search import search_messages
 from django_messente_dlr.models import SmsMessage
+from django_messente_dlr.utils.times import elapsed
 
 
 class SmsMessageAdmin(LongListAdmin[SmsMessage]):
@@ -34,7 +36,7 @@ class SmsMessageAdmin(LongListAdmin[SmsMessage]):
     search_fields = ("sms_unique_id", "omnimessage_id", "recipient")
     search_help_text = _("Search by full message ID, omnimessage ID or phone number in any format.")
     deferred_fields = ("text", "metadata")
-    actions = ("poll_now", "resend", "export")
+    actions = ("poll_now", "resend", "export", "erase")
     fieldsets = ((_("Message"), {"fields": FIELDS}),)
     readonly_fields = ("masked_recipient", "masked_text", "reported", "error", "price_paid", "metadata_lines")
 
@@ -87,6 +89,10 @@ class SmsMessageAdmin(LongListAdmin[SmsMessage]):
         """Return whether the user may export messages."""
         return bool(request.user.has_perm("django_messente_dlr.export_smsmessage"))
 
+    def has_erase_permission(self, request: HttpRequest) -> bool:
+        """Return whether the user may erase recipients, which cannot be undone."""
+        return bool(request.user.has_perm("django_messente_dlr.erase_recipient"))
+
     @admin.action(description=_("Poll now"), permissions=["act"])
     def poll_now(self, request: HttpRequest, queryset: QuerySet[SmsMessage]) -> HttpResponse | None:
         """Poll the selected messages now, and show the result for each."""
@@ -102,17 +108,14 @@ class SmsMessageAdmin(LongListAdmin[SmsMessage]):
         """Return the selected messages as a file. If all pages are selected, these are all that match the filters."""
         return export_messages(request, queryset)
 
+    @admin.action(description=_("Erase recipients …"), permissions=["erase"])
+    def erase(self, request: HttpRequest, queryset: QuerySet[SmsMessage]) -> HttpResponse | None:
+        """Ask for confirmation, then erase the numbers of the selected messages wherever they are stored."""
+        return erase.erase_numbers(self, request, queryset)
+
     @admin.display(description=_("recipient"))
     def recipient_and_id(self, message: SmsMessage) -> SafeString:
-        number, message_id = _masked(message).recipient, message.sms_unique_id or message.omnimessage_id
-        if number and message_id:
-            markup = '{} <span class="messente-dlr-under messente-dlr-wide">{}</span>'
-            return format_html(markup, number, rendering.shortened_id(message_id))
-        if number or message_id:
-            return format_html("{}", number) if number else rendering.shortened_id(message_id)
-        # The dash is the link to the page. A screen reader reads the name of the message instead.
-        dash = '<span aria-hidden="true">{}</span><span class="visually-hidden">{}</span>'
-        return format_html(dash, formatting.EMPTY, message)
+        return rendering.number_and_id(message, _masked(message).recipient)
 
     @admin.display(description=_("status"))
     def status_badge(self, message: SmsMessage) -> SafeString | str:
@@ -141,9 +144,8 @@ class SmsMessageAdmin(LongListAdmin[SmsMessage]):
     def finalised(self, message: SmsMessage) -> SafeString | str:
         duration = formatting.EMPTY
         if message.finalised_at is not None:
-            duration = formatting.duration(
-                max((message.finalised_at - (message.sent_at or message.created_at)).total_seconds(), 0)
-            )
+            passed = elapsed(message.sent_at or message.created_at, message.finalised_at)
+            duration = formatting.duration(max(passed.total_seconds(), 0))
         # The source of the status is shown below, also for a status that is not final.
         return format_html(
             '{} <span class="messente-dlr-under">{}</span>', duration, getattr(message, "latest_source", "")

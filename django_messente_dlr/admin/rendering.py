@@ -121,6 +121,19 @@ def shortened_id(text: str) -> SafeString:
     return format_html('<span class="messente-dlr-id" title="{}">{}</span>', text, text)
 
 
+def number_and_id(message: SmsMessage, number: str) -> SafeString:
+    """Return the number of a message as the user may see it, and its id; the text of the link to its page."""
+    message_id = message.sms_unique_id or message.omnimessage_id
+    if number and message_id:
+        markup = '{} <span class="messente-dlr-under messente-dlr-wide">{}</span>'
+        return format_html(markup, number, shortened_id(message_id))
+    if number or message_id:
+        return format_html("{}", number) if number else shortened_id(message_id)
+    # The dash is the link to the page. A screen reader reads the name of the message instead.
+    dash = '<span aria-hidden="true">{}</span><span class="visually-hidden">{}</span>'
+    return format_html(dash, EMPTY, message)
+
+
 def link(model: type[DeliveryReport | SmsMessage], pk: int, text: str, *, site: str) -> SafeString:
     """Return a link to the page of a row.
 

@@ -77,7 +77,8 @@ class DeliveryReportAdmin(LongListAdmin[DeliveryReport]):
         if not masking.may_see_recipients(request.user):
             # Masks this instance, which is never saved.
             number = report.message.recipient if report.message else ""
-            report.payload = masking.mask_in_json(report.payload, number)
+            ids = {report.sms_unique_id, report.omnimessage_id}
+            report.payload = masking.mask_in_json(report.payload, number, ids=ids)
             report.dispatch_error = masking.mask_in_text(report.dispatch_error, number)
         return report
 

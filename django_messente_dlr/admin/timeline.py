@@ -23,6 +23,7 @@ from django_messente_dlr.models import DeliveryReport, ReportOutcome, SmsMessage
 from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.utils import masking
 from django_messente_dlr.utils.poll_schedule import OVERDUE_AFTER
+from django_messente_dlr.utils.times import elapsed, shift
 
 SOURCES = dict(DeliveryReport.SOURCES)
 RECEIVED = {
@@ -91,7 +92,7 @@ def events(message: SmsMessage, reports: Iterable[DeliveryReport], *, can_see_re
     start = message.sent_at or message.created_at
     for event in timeline:
         if event.at and event.at > start:
-            passed = formatting.duration((event.at - start).total_seconds())
+            passed = formatting.duration(elapsed(start, event.at).total_seconds())
             event.after = gettext("%(time)s after sending") % {"time": passed}
     return timeline + _ahead(message)
 
@@ -105,9 +106,6 @@ def _entered(message: SmsMessage) -> str:
 
 
 def _reported(report: DeliveryReport, message: SmsMessage, *, can_see_recipient: bool) -> Event:
-    def mask(text: str) -> str:
-        return text if can_see_recipient else masking.mask_in_text(text, message.recipient)
-
     event = Event(
         at=report.received_at, title=_title(report), report=report, dispatch=rendering.dispatch_badge(report)
     )
@@ -118,8 +116,14 @@ def _reported(report: DeliveryReport, message: SmsMessage, *, can_see_recipient:
     elif report.outcome == ReportOutcome.UNREADABLE:
         event.tone = "warning"
     event.lines = [line for line in _lines(report) if line]
-    event.errors = mask(report.dispatch_error)
-    payload: Any = report.payload if can_see_recipient else masking.mask_in_json(report.payload, message.recipient)
+    payload: Any = report.payload
+    event.errors = report.dispatch_error
+    if not can_see_recipient:
+        ids = {report.sms_unique_id, report.omnimessage_id}
+        payload = masking.mask_in_json(payload, message.recipient, ids=ids)
+        event.errors = masking.mask_in_text(event.errors, message.recipient)
+    if report.source == Source.SEND.value and payload.get("answer"):
+        event.lines.append(str(payload["answer"]))
     event.raw = json.dumps(payload, indent=2, ensure_ascii=False) if payload else ""
     return event
 
@@ -142,8 +146,6 @@ def _lines(report: DeliveryReport) -> list[str]:
             report.times_received - 1,
         )
         lines.append(again % {"count": report.times_received - 1})
-    if report.source == Source.SEND.value and report.payload.get("answer"):
-        lines.append(str(report.payload["answer"]))
     return lines
 
 
@@ -160,7 +162,7 @@ def _ahead(message: SmsMessage) -> list[Event]:
         ends = max(message.next_poll_at, message.report_expires_at)
         lines = [why, *(lines if message.poll_count else [])]
         return [Event(at=ends, title=gettext("Given up if no report arrives"), tone="ahead", lines=lines)]
-    late = message.next_poll_at <= timezone.now() - OVERDUE_AFTER  # the condition of the filter "overdue"
+    late = message.next_poll_at <= shift(timezone.now(), -OVERDUE_AFTER)  # the condition of the filter "overdue"
     title = gettext("Poll overdue") if late else gettext("Next poll")
     return [
         Event(at=message.next_poll_at, title=title, tone="warning" if late else "ahead", lines=lines),

@@ -14,6 +14,7 @@ from django_messente_dlr.maintenance import statistics
 from django_messente_dlr.models import Account, DeliveryReport, PendingPoll, ReportOutcome, SmsMessage
 from django_messente_dlr.models.querysets import CappedCount, capped_count, filter_partial_index
 from django_messente_dlr.utils.poll_schedule import OVERDUE_AFTER
+from django_messente_dlr.utils.times import elapsed
 
 # With fewer messages than this, the absence of a callback can be chance.
 MIN_SENT_WITHOUT_CALLBACK = 5
@@ -87,10 +88,10 @@ def warnings(accounts: Sequence[Account], bars: Sequence[Bucket], overdue: int, 
             text = gettext("Polling for “%(account)s” failed: %(error)s")
             said.append(text % {"account": account.name, "error": account.last_poll_error})
     polled = max((account.last_poll_at for account in accounts if account.last_poll_at), default=None)
-    if overdue and (polled is None or now - polled > OVERDUE_AFTER):
+    if overdue and (polled is None or elapsed(polled, now) > OVERDUE_AFTER):
         said.append(gettext("Messages are overdue and are not polled. Run poll_dlrs every minute."))
     updated_at = statistics.last_updated_at()
-    if updated_at is None or now - updated_at > STATISTICS_MAX_AGE:
+    if updated_at is None or elapsed(updated_at, now) > STATISTICS_MAX_AGE:
         said.append(
             gettext("These figures are out of date. poll_dlrs updates them regularly; the button updates them now.")
         )
@@ -111,7 +112,7 @@ def _silence_warning(account: Account, bars: Sequence[Bucket]) -> str:
 
 
 def _is_silent(moment: datetime | None, now: datetime) -> bool:
-    return moment is None or now - moment > CALLBACK_SILENCE
+    return moment is None or elapsed(moment, now) > CALLBACK_SILENCE
 
 
 def _sent_since(moment: datetime | None, account: str, bars: Sequence[Bucket]) -> int:

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import UTC
 from typing import Any
 
 import django_filters
 from django import forms
-from django.conf import settings
 from django.db.models import QuerySet
 from django.forms import ValidationError
-from django.utils.timezone import make_naive
 from django_filters.fields import IsoDateTimeField
 
 from django_messente_dlr.messente.codes import ErrorCode
+from django_messente_dlr.messente.log_text import one_line
 from django_messente_dlr.models import SmsMessage
 from django_messente_dlr.models.querysets import SmsMessageQuerySet
 from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.utils.phone_numbers import spellings
+from django_messente_dlr.utils.times import to_db_datetime
 
 BOOLEANS = {"true": True, "false": False}
 
@@ -39,7 +38,7 @@ def parse_cause(value: str) -> int:
         names = ", ".join(code.name.lower() for code in ErrorCode)
         # The value is a parameter because django-filter formats each message, and a value may contain %.
         message = '"%(value)s" is not a cause. Use an error code (err) of Messente, or one of: %(names)s.'
-        raise ValidationError(message, params={"value": value, "names": names}) from None
+        raise ValidationError(message, params={"value": one_line(value), "names": names}) from None
 
 
 class DatabaseDateTimeField(IsoDateTimeField):  # type: ignore[misc]  # django-filter has no types
@@ -48,9 +47,7 @@ class DatabaseDateTimeField(IsoDateTimeField):  # type: ignore[misc]  # django-f
     def clean(self, value: Any) -> Any:
         try:
             time = super().clean(value)
-            if not time or not time.tzinfo:
-                return time
-            return time.astimezone(UTC) if settings.USE_TZ else make_naive(time)
+            return to_db_datetime(time) if time else time
         except OverflowError:
             raise ValidationError(self.error_messages["invalid"], code="invalid") from None
 
@@ -64,7 +61,7 @@ class StrictBooleanField(forms.NullBooleanField):
         """Return True, False, or None for an empty value."""
         word = str(value or "").strip().lower()
         if word and word not in BOOLEANS:
-            raise ValidationError('"%(value)s" is neither "true" nor "false".', params={"value": value})
+            raise ValidationError('"%(value)s" is neither "true" nor "false".', params={"value": one_line(value)})
         return BOOLEANS.get(word)
 
 
@@ -124,7 +121,7 @@ class MessageFilter(django_filters.FilterSet):  # type: ignore[misc]  # django-f
         if numbers := spellings(value):
             return messages.filter(recipient__in=numbers)
         message = '"%(value)s" is not a phone number such as +37255500000.'
-        self.form.add_error(name, ValidationError(message, params={"value": value}))
+        self.form.add_error(name, ValidationError(message, params={"value": one_line(value)}))
         raise django_filters.utils.translate_validation(self.form.errors)
 
     def filter_by_pending(self, messages: SmsMessageQuerySet, name: str, value: Any) -> QuerySet[SmsMessage]:

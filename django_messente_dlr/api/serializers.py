@@ -57,7 +57,8 @@ class DeliveryReportDetailSerializer(DeliveryReportSerializer):
         data = super().to_representation(instance)
         if not _may_see_recipients(self):
             number = instance.message.recipient if instance.message else ""
-            data["payload"] = masking.mask_in_json(data["payload"], number)
+            ids = {instance.sms_unique_id, instance.omnimessage_id}
+            data["payload"] = masking.mask_in_json(data["payload"], number, ids=ids)
         return data
 
 

@@ -18,6 +18,7 @@ from rest_framework.settings import api_settings
 from django_messente_dlr.api.filters import MessageFilter
 from django_messente_dlr.api.permissions import ViewPermission
 from django_messente_dlr.api.serializers import SmsMessageDetailSerializer, SmsMessageSerializer
+from django_messente_dlr.messente.log_text import one_line
 from django_messente_dlr.models import DeliveryReport, SmsMessage
 
 PRIMARY_KEY = re.compile(r"[0-9]{1,18}", re.ASCII)
@@ -72,7 +73,7 @@ class MessageViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.
         known = [*MessageFilter.base_filters, *filter(None, others)]
         if unknown := self.request.query_params.keys() - known:
             text = f"This parameter is unknown. Use one of: {', '.join(known)}."
-            raise ValidationError({name: [text] for name in sorted(unknown)})
+            raise ValidationError({one_line(name): [text] for name in sorted(unknown)})
         return super().filter_queryset(queryset)
 
     def get_serializer_class(self) -> type[BaseSerializer[Any]]:

@@ -8,10 +8,11 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import SplitResult
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004 - Django's name
 from django.core.exceptions import ImproperlyConfigured
+from django.db import router
 from django.http.request import validate_host
 from django.urls import NoReverseMatch
 
@@ -32,7 +33,7 @@ def check_deployment(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> 
         config = conf.get_config()
     except ImproperlyConfigured:
         return []  # E001 reports it
-    messages = [*_check_keys(config), *_check_hosts(config), *_check_allow_list(config)]
+    messages = [*_check_keys(config), *_check_hosts(config), *_check_allow_list(config), *_check_connections()]
     parts = split_base_url(config.callback_base_url)
     return [*(_check_base(parts) if parts else []), *messages]
 
@@ -105,6 +106,25 @@ def _check_allow_list(config: conf.Config) -> Iterator[CheckMessage]:
             hint="Set TRUSTED_PROXY_COUNT to the number of proxies that append to X-Forwarded-For.",
             id=f"{APP}.W011",
         )
+
+
+def _check_connections() -> Iterator[CheckMessage]:
+    """Check for persistent connections under ASGI (Django's documentation: "Databases", "Persistent connections").
+
+    Under ASGI each request has a thread of its own. Its connection is not used again, and stays open.
+    """
+    models = list(apps.get_app_config(APP).get_models())
+    aliases = {choose(model) for choose in (router.db_for_read, router.db_for_write) for model in models}
+    for alias in sorted(aliases if getattr(settings, "ASGI_APPLICATION", None) else ()):
+        database = settings.DATABASES.get(alias, {})
+        if database.get("CONN_MAX_AGE", 0) != 0 and not database.get("OPTIONS", {}).get("pool"):
+            yield Warning(
+                f"ASGI_APPLICATION is set, and CONN_MAX_AGE of the database '{alias}' is not 0: under ASGI each "
+                "request leaves an open connection, until the database accepts no more.",
+                hint="Set CONN_MAX_AGE to 0. On PostgreSQL, psycopg's pool keeps connections open instead: "
+                '"OPTIONS": {"pool": True}. If this site is not served by ASGI, silence this check.',
+                id=f"{APP}.W013",
+            )
 
 
 def _is_exempt() -> bool:

@@ -51,6 +51,7 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
                 id=f"{APP}.E002",
             )
         )
+    messages += _check_timeouts(conf.get_config())
     for name, account in accounts.items():
         messages += _check_account(name, account)
     return messages + _check_shared_passwords(accounts)
@@ -72,6 +73,18 @@ def _check_keys(location: str, values: Mapping[str, Any], known_keys: set[str]) 
             id=f"{APP}.W001",
         )
         for key in sorted(str(key) for key in set(values) - known_keys)
+    ]
+
+
+def _check_timeouts(config: conf.Config) -> list[CheckMessage]:
+    return [
+        Warning(
+            f"{conf.SETTING}: {name} is longer than TOTAL_TIMEOUT, which ends each request earlier.",
+            hint="Set TOTAL_TIMEOUT to at least the sum of CONNECT_TIMEOUT and READ_TIMEOUT.",
+            id=f"{APP}.W014",
+        )
+        for name, seconds in (("CONNECT_TIMEOUT", config.connect_timeout), ("READ_TIMEOUT", config.read_timeout))
+        if seconds > config.total_timeout
     ]
 
 

@@ -15,11 +15,12 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 
-from django_messente_dlr.conf import converters
+from django_messente_dlr.conf import account_settings, converters
 
 SETTING = converters.SETTING
-DEFAULT_ACCOUNT = "default"
-ACCOUNT_KEYS = ("USERNAME", "PASSWORD", "PREVIOUS_PASSWORDS")
+DEFAULT_ACCOUNT = account_settings.DEFAULT_ACCOUNT
+ACCOUNT_KEYS = account_settings.ACCOUNT_KEYS
+AccountSettings = account_settings.AccountSettings
 # All other keys are converted to the type of their default.
 CONVERTERS: Mapping[str, Callable[[str, Any], Any]] = {
     "CALLBACK_ALLOWED_IPS": converters.to_networks,
@@ -28,28 +29,6 @@ CONVERTERS: Mapping[str, Callable[[str, Any], Any]] = {
 }
 # Beginnings of the names of keys that may be 0.
 ZERO_ALLOWED_PREFIXES = ("POLL_GRACE", "TRUSTED_PROXY_COUNT")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AccountSettings:
-    """The credentials of one account at Messente.
-
-    Attributes:
-        name: the project's name for the account: letters, digits, - and _ only, since callback URLs contain it.
-        username: the user name of the account's HTTP API key.
-        password: the password of that key.
-        previous_passwords: older passwords that may still sign Omnichannel callbacks.
-    """
-
-    name: str
-    username: str = ""
-    password: str = field(default="", repr=False)
-    previous_passwords: tuple[str, ...] = field(default=(), repr=False)
-
-    @property
-    def passwords(self) -> tuple[str, ...]:
-        """Return the valid passwords, the current one first. An empty password is never valid."""
-        return tuple(password for password in (self.password, *self.previous_passwords) if password)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +46,8 @@ class Config:
         api_hosts: the SMS API's hosts in order of preference; empty for Messente's own.
         omnichannel_url: the Omnichannel API's base URL; empty for Messente's own.
         connect_timeout: the limit in seconds for a connection to Messente.
-        read_timeout: the limit in seconds for Messente's answer.
+        read_timeout: the limit in seconds for each part of Messente's answer.
+        total_timeout: the limit in seconds for a request to one host, from the connection to the end of the answer.
         poll_grace: seconds to wait for a callback before the first poll of a message.
         poll_grace_without_callback: the same for messages without a callback URL.
         poll_lease: seconds for which a poller's claim reserves a message.
@@ -87,6 +67,7 @@ class Config:
     omnichannel_url: str = ""
     connect_timeout: float = 5.0
     read_timeout: float = 10.0
+    total_timeout: float = 20.0
     poll_grace: float = 600.0
     poll_grace_without_callback: float = 30.0
     poll_lease: float = 300.0
@@ -144,36 +125,12 @@ def account(name: str) -> AccountSettings:
 
 
 def _read(raw: Mapping[str, Any]) -> Config:
-    values: dict[str, Any] = {"accounts": _read_accounts(raw)}
+    values: dict[str, Any] = {"accounts": account_settings.read_accounts(raw)}
     for config_field in fields(Config):
         value = raw.get(config_field.name.upper())
         if config_field.name != "accounts" and value is not None:
             values[config_field.name] = _convert(config_field, value)
     return Config(**values)
-
-
-def _read_accounts(raw: Mapping[str, Any]) -> dict[str, AccountSettings]:
-    entries = raw.get("ACCOUNTS")
-    if entries is None:
-        single = {key: raw[key] for key in ACCOUNT_KEYS if key in raw}
-        entries = {DEFAULT_ACCOUNT: single} if single else {}
-    if not isinstance(entries, Mapping) or not all(
-        isinstance(name, str) and isinstance(entry, Mapping) for name, entry in entries.items()
-    ):
-        raise ImproperlyConfigured(f"{SETTING}: ACCOUNTS must be a dict of dicts, one for each account.")
-    suffix = " of account '{}'" if raw.get("ACCOUNTS") is not None else ""
-    return {name: _read_account(name, entry, suffix=suffix.format(name)) for name, entry in entries.items()}
-
-
-def _read_account(name: str, entry: Mapping[str, Any], *, suffix: str) -> AccountSettings:
-    return AccountSettings(
-        name=name,
-        username=converters.to_str(f"USERNAME{suffix}", entry.get("USERNAME") or ""),
-        password=converters.to_str(f"PASSWORD{suffix}", entry.get("PASSWORD") or ""),
-        previous_passwords=converters.to_str_list(
-            f"PREVIOUS_PASSWORDS{suffix}", entry.get("PREVIOUS_PASSWORDS") or ()
-        ),
-    )
 
 
 def _convert(config_field: Field[Any], value: Any) -> Any:

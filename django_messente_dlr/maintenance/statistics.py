@@ -21,6 +21,7 @@ from django.utils import timezone
 from django_messente_dlr.maintenance.status_counts import StatusCounts, count_messages, merge
 from django_messente_dlr.models import MessageStatistics, SmsMessage
 from django_messente_dlr.models.statuses import Status
+from django_messente_dlr.utils.times import elapsed
 
 HOUR = timedelta(hours=1)
 RETENTION = timedelta(days=31)
@@ -108,7 +109,7 @@ def _is_due(end: datetime, last_count: LastCount, *, now: datetime) -> bool:
     age = max(now - end, timedelta(0))
     cost = timedelta(seconds=last_count.took * REFRESH_PER_COST)
     interval = max(MIN_REFRESH_INTERVAL, age / AGE_PER_REFRESH, cost)
-    return (age <= PENDING_PERIOD or last_count.pending > 0) and now - last_count.at >= interval
+    return (age <= PENDING_PERIOD or last_count.pending > 0) and elapsed(last_count.at, now) >= interval
 
 
 def _hours(first: datetime, last: datetime) -> Iterator[tuple[datetime, datetime]]:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from argparse import ArgumentTypeError
 
+from django_messente_dlr.utils.phone_numbers import spellings
+
 MAX_DAYS = 36525
+# Without + or 00, a national number could be taken for an international one.
+INTERNATIONAL = re.compile(r"(?:\+|00)[1-9][0-9]{3,19}|[1-9][0-9]{9,19}", re.ASCII)
 
 
 def positive(value: str) -> int:
@@ -21,6 +26,15 @@ def days(value: str) -> int:
     if number > MAX_DAYS:
         raise ArgumentTypeError(f"'{value}' days are more than a hundred years.")
     return number
+
+
+def phone_number(value: str) -> str:
+    """Return a phone number in international format, with +. It may be written with separators."""
+    plain = re.sub(r"[\W_]+", "", value)
+    prefix = "+" if value.strip().startswith("+") else ""
+    if "(0)" in value or not (spellings(value) and INTERNATIONAL.fullmatch(prefix + plain)):
+        raise ArgumentTypeError(f"'{value}' is not a phone number in international format, such as +37255500000.")
+    return spellings(value)[0]
 
 
 def above_zero(value: str) -> float:

@@ -16,6 +16,7 @@ from requests.auth import HTTPBasicAuth
 from django_messente_dlr.messente import errors, field_parsers
 from django_messente_dlr.messente.http_errors import check_http
 from django_messente_dlr.messente.http_session import Body
+from django_messente_dlr.messente.log_text import one_line
 from django_messente_dlr.messente.parsers import parse_answer, parse_status
 from django_messente_dlr.messente.reports import Report
 from django_messente_dlr.messente.response_codes import ResponseCode
@@ -29,7 +30,6 @@ OMNICHANNEL_URL = "https://api.messente.com/v1"
 BALANCE_PATTERN = re.compile(r"(-?[0-9]{1,12}(?:\.[0-9]{1,6})?)(?:(?<=\.[0-9]{6})[0-9]{1,30})?", re.ASCII)
 # A shorter password could occur in an ID, which must not be changed.
 MIN_MASKED_PASSWORD_LENGTH = 6
-
 
 _REFUSAL_CLASSES: Mapping[ResponseCode | None, type[errors.RequestRefused]] = {
     ResponseCode.WRONG_CREDENTIALS: errors.CredentialsRefused,
@@ -47,6 +47,7 @@ class MessenteClient:
         omnichannel_url: the Omnichannel API's base URL with its version.
         connect_timeout: the seconds to wait for a connection.
         read_timeout: the seconds to wait for each part of a response.
+        total_timeout: the seconds for one exchange with a host, which then fails as after a read time-out.
     """
 
     def __init__(
@@ -58,10 +59,13 @@ class MessenteClient:
         omnichannel_url: str = OMNICHANNEL_URL,
         connect_timeout: float = 5.0,
         read_timeout: float = 10.0,
+        total_timeout: float = 20.0,
     ) -> None:
         self._credentials = {"username": username, "password": password}
         self._omnichannel_url = omnichannel_url.rstrip("/")
-        self._transport = Transport(hosts, connect_timeout=connect_timeout, read_timeout=read_timeout)
+        self._transport = Transport(
+            hosts, connect_timeout=connect_timeout, read_timeout=read_timeout, total_timeout=total_timeout
+        )
 
     def send(self, to: str, text: str, *, dlr_url: str = "", sender: str = "", **options: str | int) -> str:
         """Send one SMS and return its ``sms_unique_id`` (documentation: "SMS API", ``send_sms``).
@@ -88,17 +92,13 @@ class MessenteClient:
         parameters |= {name.replace("_store", "-store"): str(value) for name, value in options.items()}
         answer = self._call("send_sms", {k: v for k, v in parameters.items() if v}, idempotent=False)
         words = answer.split()
-        if (
-            words[0].upper() == "OK"
-            and len(words) > 1
-            and len(words[1]) <= field_parsers.MAX_ID
-            and words[1].isprintable()
-        ):
-            return words[1]
+        sms_unique_id = words[1] if words[0].upper() == "OK" and len(words) > 1 else ""
+        if 0 < len(sms_unique_id) <= field_parsers.MAX_ID and sms_unique_id.isprintable():
+            return sms_unique_id
         if words[0].upper() in {"ERROR", "FAILED"}:
             _raise_refusal(answer)
         # An unexpected response does not prove that the message was not sent.
-        raise errors.OutcomeUnknown(f'Messente answered "{answer[:80]}" to send_sms.')
+        raise errors.OutcomeUnknown(f'Messente answered "{one_line(answer)}" to send_sms.')
 
     def get_report(self, sms_unique_id: str) -> Report | None:
         """Return the report about one SMS, or None if there is none yet (documentation: ``get_dlr_response``).
@@ -193,5 +193,5 @@ class MessenteClient:
 def _raise_refusal(answer: str) -> NoReturn:
     """Raise the error that matches a response other than the expected one."""
     if answer.split(maxsplit=1)[0].upper() not in {"ERROR", "FAILED"}:
-        raise errors.UnreadableResponse(f'Messente answered "{answer[:80]}".')
+        raise errors.UnreadableResponse(f'Messente answered "{one_line(answer)}".')
     raise _REFUSAL_CLASSES.get(ResponseCode.from_code(answer), errors.RequestRefused)(answer[:80])

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any, ClassVar
 
+from django_messente_dlr.messente.log_text import one_line
 from django_messente_dlr.messente.response_codes import ResponseCode
 
 ANSWER = re.compile(r'Messente answered "([^"]*)"')
@@ -92,7 +93,7 @@ class RequestRefused(MessenteError):
 
     def __str__(self) -> str:
         explanation = f"{self.code.meaning} {self.code.advice}" if self.code else "The code is unknown."
-        return f'Messente answered "{self.answer}". {explanation}'
+        return f'Messente answered "{one_line(self.answer)}". {explanation}'
 
 
 class CredentialsRefused(RequestRefused):

@@ -16,10 +16,12 @@ from urllib3.exceptions import SSLError as TransportSSLError
 from urllib3.util import Retry
 
 from django_messente_dlr.messente import errors
+from django_messente_dlr.messente.exchanges import NoThread
 
-# These refer to the URL of the request, so no request was made. InvalidHeader is not among them, because it is
-# also raised for a header of the response.
-INVALID_URL_ERRORS = (
+# No request was made: the others refer to the URL of the request. InvalidHeader is not among them, because it is also
+# raised for a header of the response.
+NO_REQUEST_ERRORS = (
+    NoThread,
     requests.exceptions.InvalidSchema,
     requests.exceptions.InvalidURL,
     requests.exceptions.MissingSchema,
@@ -75,7 +77,7 @@ def retry_after_seconds(retry_after: str | None) -> float | None:
 
 def was_never_sent(exc: Exception) -> bool:
     """Return whether a request failed before any part of it can have reached the server."""
-    if isinstance(exc, INVALID_URL_ERRORS):
+    if isinstance(exc, NO_REQUEST_ERRORS):
         return True
     reason = getattr(exc.args[0] if exc.args else None, "reason", None)
     if isinstance(reason, ProxyError):

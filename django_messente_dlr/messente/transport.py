@@ -1,4 +1,4 @@
-"""HTTP requests to Messente: one session per thread, time-outs, the backup host and typed errors.
+"""HTTP requests to Messente: time-outs, the backup host and typed errors.
 
 The client passes an endpoint and its parameters, and receives the text of a host's response or a `MessenteError`.
 The client interprets the text.
@@ -6,7 +6,6 @@ The client interprets the text.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -16,6 +15,7 @@ from urllib3.exceptions import HTTPError
 
 from django_messente_dlr.messente import errors
 from django_messente_dlr.messente.circuit_breaker import CircuitBreaker
+from django_messente_dlr.messente.exchanges import Exchanges
 from django_messente_dlr.messente.http_errors import AmbiguousResponse, check_http, was_never_sent
 from django_messente_dlr.messente.http_session import Adapter, Body, Session
 from django_messente_dlr.messente.response_codes import ResponseCode
@@ -32,12 +32,15 @@ class Transport:
         hosts: the SMS API's hosts with their scheme, the preferred one first.
         connect_timeout: the seconds to wait for a connection.
         read_timeout: the seconds to wait for each part of a response.
+        total_timeout: the seconds until a request to one host is abandoned, whatever has arrived.
     """
 
-    def __init__(self, hosts: Sequence[str], *, connect_timeout: float, read_timeout: float) -> None:
+    def __init__(
+        self, hosts: Sequence[str], *, connect_timeout: float, read_timeout: float, total_timeout: float
+    ) -> None:
         self._hosts = [host.rstrip("/") for host in hosts]
         self._timeout = (connect_timeout, read_timeout)
-        self._local = threading.local()
+        self._exchanges = Exchanges(_create_session, total_timeout=total_timeout)
         self._circuit_breaker = CircuitBreaker()
 
     def call(self, endpoint: str, parameters: Body, *, idempotent: bool, can_wait: bool = False) -> str:
@@ -127,7 +130,9 @@ class Transport:
             OutcomeUnknown: the request may have arrived.
         """
         try:
-            return self._session.request(method, url, timeout=self._timeout, allow_redirects=False, **arguments)
+            return self._exchanges.request(
+                method, url, host=where, timeout=self._timeout, allow_redirects=False, **arguments
+            )
         except (requests.RequestException, HTTPError) as exc:  # requests does not wrap all exceptions of urllib3
             may_have_arrived, reason = not was_never_sent(exc), type(exc).__name__
         # Raised outside the except block: chaining would keep the request, whose body holds the password.
@@ -137,20 +142,7 @@ class Transport:
 
     def close(self) -> None:
         """Close the connections of the calling thread."""
-        session = self._local.__dict__.pop("session", None)
-        if session is not None:
-            session.close()
-
-    @property
-    def _session(self) -> requests.Session:
-        session: requests.Session | None = getattr(self._local, "session", None)
-        if session is None:
-            session = Session()
-            # Retries are decided in call(). A retry by urllib3 could send a message twice.
-            session.mount("https://", Adapter(max_retries=0))
-            session.mount("http://", Adapter(max_retries=0))
-            self._local.session = session
-        return session
+        self._exchanges.close()
 
     def _post(self, host: str, endpoint: str, parameters: Body) -> str:
         response = self.send_request("POST", f"{host}/{endpoint}/", where=host, data=parameters)
@@ -162,6 +154,14 @@ class Transport:
             code = ResponseCode.SERVER_FAILURE
             raise _RequestNotProcessed(f'{code.meaning} {host} answered "{code}".')
         return text
+
+
+def _create_session() -> requests.Session:
+    session = Session()
+    # Retries are decided in call(). A retry by urllib3 could send a message twice.
+    session.mount("https://", Adapter(max_retries=0))
+    session.mount("http://", Adapter(max_retries=0))
+    return session
 
 
 def _host_unavailable(seconds: float) -> errors.HostUnavailable:

@@ -20,7 +20,9 @@ from django_messente_dlr.models.fields import CaseSensitiveCharField
 from django_messente_dlr.models.indexes import PartialIndexIfSupported
 from django_messente_dlr.models.querysets import PENDING_STATUSES, SmsMessageQuerySet, is_uncommon
 from django_messente_dlr.models.statuses import Status
+from django_messente_dlr.utils.phone_numbers import is_pseudonym
 from django_messente_dlr.utils.poll_schedule import REPORT_RETENTION
+from django_messente_dlr.utils.times import shift
 
 # The columns of the delivery state and of the ids at Messente. `SmsMessage.save` does not write them by default.
 WRITTEN_BY_REPORTS = frozenset(
@@ -117,6 +119,7 @@ class SmsMessage(models.Model):
             ("view_text", "Can see the texts of messages"),
             ("resend_smsmessage", "Can resend messages"),
             ("export_smsmessage", "Can export messages"),
+            ("erase_recipient", "Can erase recipients' numbers"),
         ]
 
     def __str__(self) -> str:
@@ -149,6 +152,11 @@ class SmsMessage(models.Model):
         return callbacks.message_callback_url(self.pk, self.account)
 
     @property
+    def is_erased(self) -> bool:
+        """Return whether the recipient's number was erased. ``recipient`` is then a pseudonym."""
+        return is_pseudonym(self.recipient)
+
+    @property
     def next_poll_at(self) -> datetime | None:
         """Return when the message is polled next, or None if no further report is expected."""
         try:
@@ -159,7 +167,7 @@ class SmsMessage(models.Model):
     @property
     def report_expires_at(self) -> datetime:
         """Return when Messente deletes its reports: 48 hours after it was sent, or created if that is unknown."""
-        return (self.sent_at or self.created_at) + REPORT_RETENTION
+        return shift(self.sent_at or self.created_at, REPORT_RETENTION)
 
     @property
     def cause(self) -> ErrorCode | None:

@@ -14,6 +14,7 @@ from django_messente_dlr.conf import DEFAULT_ACCOUNT
 from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.utils import db_retry
 from django_messente_dlr.utils.poll_schedule import OVERDUE_AFTER
+from django_messente_dlr.utils.times import shift
 
 if TYPE_CHECKING:
     from django_messente_dlr.models import DeliveryReport, PendingPoll, SmsMessage
@@ -70,7 +71,7 @@ class SmsMessageQuerySet(models.QuerySet["SmsMessage"]):
 
     def overdue(self, now: datetime) -> SmsMessageQuerySet:
         """Return the messages whose poll is overdue by `OVERDUE_AFTER`: probably no poller is running."""
-        return self.filter(pending__due_at__lte=now - OVERDUE_AFTER)
+        return self.filter(pending__due_at__lte=shift(now, -OVERDUE_AFTER))
 
 
 class PendingPollQuerySet(models.QuerySet["PendingPoll"]):
@@ -88,7 +89,7 @@ class PendingPollQuerySet(models.QuerySet["PendingPoll"]):
             now: the time at which they are due.
             lease: the duration of the claim.
         """
-        claimed: list[PendingPoll] = claim_rows(self.due(now), "due_at", count=count, until=now + lease)
+        claimed: list[PendingPoll] = claim_rows(self.due(now), "due_at", count=count, until=shift(now, lease))
         # Only the columns that a poll needs: the texts and metadata of a batch may need much memory.
         message: Any = self.model._meta.get_field("message").related_model  # noqa: SLF001 - documented as public
         messages = message._base_manager.using(router.db_for_write(self.model))  # noqa: SLF001 - documented as public
@@ -126,7 +127,7 @@ class DeliveryReportQuerySet(models.QuerySet["DeliveryReport"]):
 
     def claim_dispatch(self, count: int, *, now: datetime, lease: timedelta) -> list[DeliveryReport]:
         """Claim up to ``count`` overdue reports. No other process can claim or send them until the lease ends."""
-        return claim_rows(self.dispatch_due(now), "dispatch_due_at", count=count, until=now + lease)
+        return claim_rows(self.dispatch_due(now), "dispatch_due_at", count=count, until=shift(now, lease))
 
 
 def is_uncommon(column: str) -> models.Q:
@@ -194,7 +195,5 @@ def claim_rows(due: models.QuerySet[Row], field: str, *, count: int, until: date
 
 def _compare_and_swap(all_rows: models.QuerySet[Row], row: Row, field: str, until: datetime) -> bool:
     """Update a time if it still has the value that was read; return whether it had, which one process gets."""
-    read: dict[str, Any] = {"pk": row.pk, field: getattr(row, field)}
-    return bool(
-        db_retry.retry_on_contention(lambda: all_rows.filter(**read).update(**{field: until}), using=all_rows.db)
-    )
+    rows = all_rows.filter(**{"pk": row.pk, field: getattr(row, field)})
+    return bool(db_retry.retry_on_contention(lambda: rows.update(**{field: until}), using=rows.db))

@@ -14,6 +14,7 @@ from django_messente_dlr.models import PendingPoll, SmsMessage
 from django_messente_dlr.polling.results import PollResult, save_schedule
 from django_messente_dlr.polling.status_requests import StatusFetcher, StatusRequest, status_requests_for
 from django_messente_dlr.polling.status_responses import reschedule_unpollable
+from django_messente_dlr.utils.times import elapsed, shift
 
 logger = logging.getLogger(__name__)
 
@@ -76,12 +77,12 @@ class Claims:
         if self._account_names is not None:
             pending = pending.filter(account__in=self._account_names)
         # Due is what was due at the start of the run, perhaps long ago. The lease begins at the current time.
-        batch = pending.claim(count, now=now, lease=timezone.now() - now + self._lease)
+        batch = pending.claim(count, now=now, lease=elapsed(now, timezone.now()) + self._lease)
         if not batch:
             return False
         if self._remaining is not None:
             self._remaining -= len(batch)
-        deadline = (batch[0].next_poll_at or now) - self._lease / RESERVE
+        deadline = shift(batch[0].next_poll_at or now, -self._lease / RESERVE)
         self._requests.extend(status_requests_for(self._pollable(batch), deadline=deadline))
         return True
 

@@ -20,6 +20,7 @@ from django_messente_dlr.polling.status_responses import process_response
 from django_messente_dlr.receiving import lookup
 from django_messente_dlr.utils import db_retry
 from django_messente_dlr.utils.rate_limiter import RateLimiter
+from django_messente_dlr.utils.times import shift
 
 
 def poll_now(messages: Iterable[SmsMessage]) -> list[PollResult]:
@@ -36,7 +37,7 @@ def poll_now(messages: Iterable[SmsMessage]) -> list[PollResult]:
     rows = lookup.messages()
     keys = [message.pk for message in messages if can_poll(message)]
     # The same change as a poller's claim makes, so that no poller requests them at the same time.
-    claimed_until = timezone.now() + timedelta(seconds=config.poll_lease)
+    claimed_until = shift(timezone.now(), timedelta(seconds=config.poll_lease))
     pending = lookup.pending().filter(pk__in=keys)
     db_retry.retry_on_contention(partial(pending.update, due_at=claimed_until), using=pending.db)
     claimed = rows.select_related("pending").in_bulk(keys)

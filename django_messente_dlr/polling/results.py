@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from django_messente_dlr.models import SmsMessage
 from django_messente_dlr.receiving import lookup
 from django_messente_dlr.utils.rate_limiter import PollSkipped
+from django_messente_dlr.utils.times import shift
 
 
 class PollOutcome(TextChoices):
@@ -83,7 +84,7 @@ def postpone(messages: Collection[SmsMessage], reason: PollSkipped, *, now: date
         now: the current time.
     """
     if reason.again_in is not None:
-        due_at = now + timedelta(seconds=reason.again_in)
+        due_at = shift(now, timedelta(seconds=reason.again_in))
         # Only where the row still has what the claim wrote: another process may have claimed it after that expired.
         for claimed_until in {message.next_poll_at for message in messages}:
             if claimed_until is None:

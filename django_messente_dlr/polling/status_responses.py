@@ -17,9 +17,10 @@ from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.polling.results import PollOutcome, PollResult, postpone
 from django_messente_dlr.polling.status_requests import StatusFetcher, StatusRequest
 from django_messente_dlr.receiving import lookup
-from django_messente_dlr.utils import db_retry
+from django_messente_dlr.utils import db_retry, masking
 from django_messente_dlr.utils.poll_schedule import next_poll_at
 from django_messente_dlr.utils.rate_limiter import PollSkipped
+from django_messente_dlr.utils.times import shift
 
 logger = logging.getLogger(__name__)
 
@@ -51,15 +52,15 @@ def process_response(
     except PollSkipped as exc:
         return postpone(request.messages, exc, now=now)
     except (errors.CredentialsRefused, errors.IpAddressRefused) as exc:
-        _record_refusal(request.account, str(exc), fetcher=fetcher, now=now)
-        return [PollResult(message, PollOutcome.REFUSED, str(exc)) for message in request.messages]
+        error = _without_numbers(exc)
+        _record_refusal(request.account, error, fetcher=fetcher, now=now)
+        return [PollResult(message, PollOutcome.REFUSED, error) for message in request.messages]
     except errors.UnknownMessage:  # not a failure: Messente does not know the message yet, or not any more
         return [reschedule(message, now=now) for message in request.messages]
     except errors.MessenteError as exc:
-        logger.warning(
-            "The status of message %s could not be requested: %s", ", ".join(str(m.pk) for m in request.messages), exc
-        )
-        return [reschedule(message, now=now, error=str(exc)) for message in request.messages]
+        error, keys = _without_numbers(exc), ", ".join(str(message.pk) for message in request.messages)
+        logger.warning("The status of message %s could not be requested: %s", keys, error)
+        return [reschedule(message, now=now, error=error) for message in request.messages]
     is_final = record_reports(request, reports)
     messages = {message.pk: message for message in (*request.messages, *is_final)}
     return [
@@ -84,7 +85,7 @@ def reschedule_unpollable(message: SmsMessage, *, now: datetime) -> PollResult:
     if now >= expires_at:
         return _mark_unresolved(message, NO_ID if is_configured else NO_ACCOUNT, polls=message.poll_count)
     # A report or mark_sent stores the id, and makes the message due earlier than this.
-    check_at = expires_at if is_configured else min(expires_at, now + ACCOUNT_CHECK_INTERVAL)
+    check_at = expires_at if is_configured else min(expires_at, shift(now, ACCOUNT_CHECK_INTERVAL))
     return PollResult(message, PollOutcome.NOT_ASKED, next_poll_at=check_at)
 
 
@@ -110,6 +111,11 @@ def _mark_unresolved(message: SmsMessage, reason: str, *, polls: int, error: str
         logger.warning("Message %s could not be marked as unresolved: %s", message.pk, exc)
         outcome = PollOutcome.STILL_PENDING
     return PollResult(message, outcome, error)
+
+
+def _without_numbers(error: errors.MessenteError) -> str:
+    """Return the text of an error for logs and for all users. It can quote a response that contains a number."""
+    return masking.mask_in_text(str(error))
 
 
 def _record_refusal(account: str, error: str, *, fetcher: StatusFetcher, now: datetime) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +14,7 @@ from django_messente_dlr.models import DeliveryReport, ReportOutcome, SmsMessage
 from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.receiving.lookup import messages, missing_ids, pending
 from django_messente_dlr.receiving.transitions import Transition, decide
+from django_messente_dlr.utils.number_patterns import contains_number, map_texts, replace_numbers
 from django_messente_dlr.utils.poll_schedule import first_poll_at
 
 
@@ -23,7 +25,8 @@ class ConcurrentUpdate(Exception):
 def apply_report(row: DeliveryReport, message: SmsMessage, report: Report, *, now: datetime) -> list[str]:
     """Apply a report to its message, set the result on the report's row, and return the names of its signals.
 
-    Call it inside a transaction that is rolled back if it raises.
+    Call it inside a transaction that is rolled back if it raises. If the number of the message was erased, the report
+    is stored without numbers.
 
     Args:
         row: the report's row, saved or not. The caller saves it.
@@ -35,12 +38,20 @@ def apply_report(row: DeliveryReport, message: SmsMessage, report: Report, *, no
         ConcurrentUpdate: the message has changed since it was read.
         ReportNotForMessage: the report contains an id that belongs to another message.
     """
+    if message.is_erased:
+        report = _without_numbers(report, message.recipient)
+        row.payload = dict(report.payload)
     status = Status(row.status) if row.status else None
     transition = decide(message, report, status, now=now)
     ids = missing_ids(message, report)
     changes = {**transition.changes, **ids}
     expected = {**transition.expected, **{name: getattr(message, name) for name in ids}}
-    if changes and not messages().filter(pk=message.pk, **_lookups(expected)).update(**changes):
+    expected["recipient"] = message.recipient  # it may have been erased meanwhile, and the report contain it
+    unchanged = messages().filter(pk=message.pk, **_lookups(expected))
+    if changes and not unchanged.update(**changes):
+        raise ConcurrentUpdate
+    # Without the lock, the number could be erased between this read and the commit of the report.
+    if not changes and contains_number(row.payload) and unchanged.select_for_update().only("pk").first() is None:
         raise ConcurrentUpdate
     if transition.ends_polling:
         pending().filter(pk=message.pk).delete()
@@ -64,6 +75,22 @@ def poll_no_later_than(pk: int, at: datetime) -> None:
         at: the latest time of the next poll.
     """
     pending().filter(pk=pk, due_at__gt=at).update(due_at=at)
+
+
+def _without_numbers(report: Report, pseudonym: str) -> Report:
+    """Return a report about an erased message with the pseudonym in place of each phone number.
+
+    The erased number is not known any more, so everything is replaced that looks like a phone number.
+    """
+
+    def erase(text: str) -> str:
+        return text if text in ids else replace_numbers(text, lambda found, code: pseudonym)
+
+    ids = {report.sms_unique_id, report.omnimessage_id}
+    payload = map_texts(dict(report.payload), erase)
+    if "to" in payload:  # Omnichannel: the recipient, however short
+        payload["to"] = pseudonym
+    return replace(report, error_text=erase(report.error_text)[:255], payload=payload)
 
 
 def _credit_signals(

@@ -28,6 +28,7 @@ from django_messente_dlr.receiving.lookup import (
     reports,
 )
 from django_messente_dlr.utils import db_retry
+from django_messente_dlr.utils.times import shift
 
 logger = logging.getLogger(__name__)
 
@@ -133,8 +134,9 @@ def _match(orphan: DeliveryReport, report: Report, target: ReportTarget, *, usin
         # The signals of the orphan were sent without a message. They are sent again only if a receiver raised.
         dispatched = row.dispatched_at is not None and not row.dispatch_error
         row.signals = [*([] if dispatched else row.signals), *signals]
-        row.dispatch_due_at = now + dispatch.DISPATCH_LEASE
+        row.dispatch_due_at = shift(now, dispatch.DISPATCH_LEASE)
         row.token_message_id = None
-        row.save(update_fields=["message", "token_message_id", "outcome", "previous", "signals", "dispatch_due_at"])
+        fields = ["message", "token_message_id", "outcome", "previous", "signals", "dispatch_due_at", "payload"]
+        row.save(update_fields=fields)
         dispatch.dispatch_on_commit(row)
     return True

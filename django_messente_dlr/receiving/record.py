@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.conf import settings
 from django.db import IntegrityError, router, transaction
 from django.utils import timezone
 
@@ -21,6 +20,7 @@ from django_messente_dlr.receiving.apply import ConcurrentUpdate, apply_report, 
 from django_messente_dlr.receiving.lookup import ReportNotForMessage, ReportTarget, find_message, messages, pending
 from django_messente_dlr.receiving.orphans import count_duplicate, match_orphan, match_orphans_of
 from django_messente_dlr.utils import db_retry
+from django_messente_dlr.utils.times import to_db_datetime
 
 ATTEMPTS = 8  # more than there are ranks, which only rise: other reports cannot cause this many conflicts
 
@@ -178,6 +178,7 @@ def _insert_with_orm(unsaved: _UnsavedReport, *, lock: bool) -> None:
 
 def _columns(unsaved: _UnsavedReport) -> dict[str, Any]:
     """Return the columns of the report's row that do not depend on the message."""
+    occurred_at = unsaved.report.occurred_at
     return {
         "account": unsaved.target.account,
         "sms_unique_id": unsaved.report.sms_unique_id,
@@ -186,15 +187,10 @@ def _columns(unsaved: _UnsavedReport) -> dict[str, Any]:
         "stat": unsaved.report.stat,
         "status": unsaved.status.value if unsaved.status else "",
         "err": unsaved.report.err,
-        "occurred_at": to_db_datetime(unsaved.report.occurred_at),
+        "occurred_at": to_db_datetime(occurred_at) if occurred_at else None,
         "received_at": unsaved.now,
         "payload": dict(unsaved.report.payload),
         "fingerprint": unsaved.fingerprint,
         "url_key": unsaved.keys.url,
         "signature_key": unsaved.keys.signature,
     }
-
-
-def to_db_datetime(moment: datetime | None) -> datetime | None:
-    """Return a time in UTC as Django's database fields expect it: naive and local if USE_TZ is off."""
-    return timezone.make_naive(moment) if moment and not settings.USE_TZ else moment

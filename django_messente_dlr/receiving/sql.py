@@ -14,6 +14,7 @@ from django.db.models import Model
 
 from django_messente_dlr.models import Account, DeliveryReport, PendingPoll, ReportOutcome, SmsMessage
 from django_messente_dlr.models.statuses import Status
+from django_messente_dlr.utils.phone_numbers import PSEUDONYM_PREFIX
 
 # The status that the message is expected to have; the report is decided on this assumption.
 EXPECTED = Status.SENT
@@ -110,6 +111,8 @@ def _changes(status: Status, *, rank: str = "rank") -> str:
 
 def _conditions(status: Status, *, by_primary_key: bool) -> str:
     conditions = f"m.sms_unique_id = %(sms_unique_id)s AND m.account = %(account)s AND m.rank = {EXPECTED.rank}"
+    # A report about an erased message must not store the number again. The ORM path removes it.
+    conditions += f" AND m.recipient NOT LIKE '{PSEUDONYM_PREFIX}%%'"
     if by_primary_key:
         conditions = f"m.id = %(message_id)s AND {conditions}"
     if status.is_delivery:

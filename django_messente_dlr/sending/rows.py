@@ -15,6 +15,7 @@ from django_messente_dlr import conf, receiving
 from django_messente_dlr.exceptions import SendInsideTransaction
 from django_messente_dlr.messente import field_parsers
 from django_messente_dlr.messente.errors import MalformedReport
+from django_messente_dlr.messente.log_text import one_line
 from django_messente_dlr.models import PendingPoll, SmsMessage
 from django_messente_dlr.utils.poll_schedule import first_poll_at
 
@@ -60,16 +61,16 @@ def clean_recipient(to: Any) -> str:
     """
     if isinstance(to, bool | float | complex | Decimal | Fraction | bytes | bytearray):
         raise ValueError(  # noqa: TRY004 - every number that is refused is a ValueError
-            f"{to!r} is not a phone number but a {type(to).__name__}, as spreadsheets return it. Pass the number as "
-            'text, such as "+37255500000".'
+            f"{one_line(repr(to))} is not a phone number but a {type(to).__name__}, as spreadsheets return it. "
+            'Pass the number as text, such as "+37255500000".'
         )
     text = str(to).strip()
     if FRACTION.fullmatch(text):
         raise ValueError(
-            f'"{to}" is a number with a fraction. Pass the phone number as text, such as "+37255500000".'
+            f'"{one_line(to)}" is a number with a fraction. Pass the phone number as text, such as "+37255500000".'
         )
     if NATIONAL_PREFIX.search(text):
-        raise ValueError(f'"{to}" contains "(0)", which is not dialled after a country code. Remove it.')
+        raise ValueError(f'"{one_line(to)}" contains "(0)", which is not dialled after a country code. Remove it.')
     return text.translate(SEPARATORS)
 
 
@@ -99,10 +100,10 @@ def build_message(
     """
     recipient = clean_recipient(to)
     if not PHONE_NUMBER.fullmatch(recipient) and not (optional and not recipient):
-        raise ValueError(f'"{to}" is not a phone number in international format, such as +37255500000.')
+        raise ValueError(f'"{one_line(to)}" is not a phone number in international format, such as +37255500000.')
     for name, value, limit in (("sender", sender, 32), ("channel", channel, 16)):
         if len(value) > limit:
-            raise ValueError(f'The {name} "{value}" is longer than {limit} characters.')
+            raise ValueError(f'The {name} "{one_line(value)}" is longer than {limit} characters.')
     return SmsMessage(
         recipient=recipient,
         sender=sender,

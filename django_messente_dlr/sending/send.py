@@ -27,10 +27,10 @@ from django_messente_dlr.messente.reports import Report, Source
 from django_messente_dlr.messente.send_options import check_options, time_to_send
 from django_messente_dlr.models import SmsMessage
 from django_messente_dlr.models.statuses import Status
-from django_messente_dlr.receiving.record import to_db_datetime
 from django_messente_dlr.sending import rows
 from django_messente_dlr.utils import db_retry
 from django_messente_dlr.utils.poll_schedule import first_poll_at
+from django_messente_dlr.utils.times import to_db_datetime, to_utc
 
 logger = logging.getLogger(__name__)
 
@@ -144,13 +144,14 @@ def mark_sent(
         sms_unique_id: the id that Messente's ``send_sms`` returned, or an Omnichannel ``message_id``. Omit it for an
             omnimessage with several channels: all reports of the omnimessage then belong to this message.
         omnimessage_id: the id of the omnimessage, which polling uses to request its status.
-        sent_at: the time at which Messente sends the message, if you scheduled it; None for now.
+        sent_at: the time at which Messente sends the message, if you scheduled it; None for now. A time without a
+            time zone is local, in ``TIME_ZONE``.
 
     Raises:
         ValueError: no id is given, or the id belongs to another message.
     """
     ids = rows.validate_ids(sms_unique_id, omnimessage_id)
-    sent_at = sent_at or timezone.now()
+    sent_at = to_db_datetime(sent_at or timezone.now())
     confirm = partial(receiving.confirm_sent, message, next_poll_at=first_poll_at(sent_at), sent_at=sent_at, **ids)
     try:
         db_retry.retry_on_contention(confirm, using=router.db_for_write(SmsMessage))
@@ -182,7 +183,7 @@ def _record_failure(message: SmsMessage, error: MessenteError) -> None:
 
 def _scheduled_time(options: Mapping[str, str | int]) -> datetime | None:
     """Return the time at which Messente sends the message, or None for now."""
-    scheduled_at, now = to_db_datetime(time_to_send(options)), timezone.now()
+    scheduled_at, now = time_to_send(options), to_utc(timezone.now())
     if scheduled_at is None:
         return None
     return max(scheduled_at, now) if scheduled_at - now < MAX_SEND_DELAY else None

@@ -14,6 +14,7 @@ from django_messente_dlr.models import SmsMessage
 from django_messente_dlr.sending import rows
 from django_messente_dlr.utils import db_retry
 from django_messente_dlr.utils.poll_schedule import first_poll_at
+from django_messente_dlr.utils.times import to_db_datetime
 
 
 def track_sms(
@@ -38,6 +39,7 @@ def track_sms(
         channel: the channel, such as sms, viber, whatsapp or rcs.
         metadata: data of your project to store with the message; must be serializable as JSON.
         sent_at: when the message was sent; None for now. Messente keeps reports for 48 hours from this time.
+            A time without a time zone is local, in ``TIME_ZONE``.
 
     Raises:
         ValueError: no id is given, the id belongs to a message of another account, or a value is malformed.
@@ -48,7 +50,7 @@ def track_sms(
     conf.account(account)
     ids = rows.validate_ids(sms_unique_id, omnimessage_id)
     sms_unique_id, omnimessage_id = ids.get("sms_unique_id", ""), ids.get("omnimessage_id", "")
-    effective_sent_at = sent_at or timezone.now()
+    effective_sent_at = to_db_datetime(sent_at or timezone.now())
     message = rows.build_message(
         recipient, text="", sender=sender, account=account, metadata=metadata, channel=channel, optional=True
     )

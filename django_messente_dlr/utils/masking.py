@@ -5,17 +5,17 @@ The admin and the REST API both use these functions, so that they mask the same 
 
 from __future__ import annotations
 
-import re
+from collections.abc import Collection
+from functools import partial
 from typing import Any
 
-from django_messente_dlr.utils.phone_numbers import calling_code
+from django_messente_dlr.utils.number_patterns import map_texts, replace_number, replace_numbers
+from django_messente_dlr.utils.phone_numbers import calling_code, is_pseudonym
 
 VIEW_RECIPIENT = "django_messente_dlr.view_recipient"
 VIEW_TEXT = "django_messente_dlr.view_text"
 HIDDEN = "•"
 VISIBLE_DIGITS = 3
-# A payload or the metadata of a project may have a number under any key, and in any format.
-NUMBERS = re.compile(r"(?<![\w+])(?:\+|00)[1-9][0-9][0-9 ().-]{4,24}[0-9]", re.ASCII)
 
 
 def may_see_recipients(user: Any) -> bool:
@@ -29,36 +29,53 @@ def may_see_texts(user: Any) -> bool:
 
 
 def mask_number(number: str) -> str:
-    """Return a number with only its calling code and its last three digits visible.
+    """Return a number with only its calling code and its last three digits visible. A pseudonym is not masked.
 
     Args:
         number: the number as it is stored: with +, with 00 or with neither.
     """
+    if is_pseudonym(number):
+        return number
     plain = "".join(char for char in number if char.isdigit())
     code = calling_code(plain).removeprefix("+")
-    end = max(len(number) - VISIBLE_DIGITS, 0)
-    start = number.index(code) + len(code) if code and code in number else 0
-    if end - start < VISIBLE_DIGITS:
-        start = 0
-    return f"{number[:start]}{HIDDEN * (end - start)}{number[end:]}"
+    return _hide(number, number[: number.index(code) + len(code)] if code and code in number else "")
 
 
 def mask_in_text(text: str, number: str = "") -> str:
-    """Return a text in which ``number``, and everything with the format of an international number, is masked."""
-    digits = number.removeprefix("+").removeprefix("00")
-    if digits:
-        text = text.replace(digits, mask_number(digits))
-    return NUMBERS.sub(lambda match: mask_number(match[0]), text)
+    """Return a text in which phone numbers are masked.
+
+    Masked are each spelling of ``number`` and all numbers with + or 00. Without a known number, everything is masked
+    that looks like a phone number (`number_patterns`): the text can be about any recipient.
+
+    Args:
+        text: the text.
+        number: the recipient of the message that the text is about; "" or a pseudonym if it is unknown.
+    """
+    if not number or is_pseudonym(number):
+        return replace_numbers(text, _hide)
+    return replace_number(replace_numbers(text, _hide, international_only=True), number, _hide)
 
 
-def mask_in_json(value: Any, number: str = "") -> Any:
-    """Return JSON in which `mask_in_text` has masked every text and every key."""
-    if isinstance(value, str):
-        return mask_in_text(value, number)
-    if isinstance(value, dict):
-        return {mask_in_text(str(key), number): mask_in_json(item, number) for key, item in value.items()}
-    if isinstance(value, list):
-        return [mask_in_json(item, number) for item in value]
-    if isinstance(value, int) and not isinstance(value, bool) and number and str(value) in number:
-        return mask_number(str(value)) if len(str(value)) > VISIBLE_DIGITS else value
-    return value
+def mask_in_json(value: Any, number: str = "", *, ids: Collection[str] = ()) -> Any:
+    """Return JSON in which `mask_in_text` has masked every text, key and number.
+
+    Args:
+        value: the JSON.
+        number: the recipient, as for `mask_in_text`.
+        ids: the ids of the message, which are not masked even if they look like numbers.
+    """
+    mask = partial(mask_in_text, number=number)
+    return map_texts(value, lambda text: text if text in ids else mask(text))
+
+
+def _hide(found: str, code: str) -> str:
+    """Return a number with only its calling code and its last three digits visible.
+
+    Args:
+        found: the number as it is written.
+        code: its beginning, up to the calling code; "" to hide that, too.
+    """
+    start, end = len(code), max(len(found) - VISIBLE_DIGITS, 0)
+    if end - start < VISIBLE_DIGITS:
+        start = 0
+    return f"{found[:start]}{HIDDEN * (end - start)}{found[end:]}"

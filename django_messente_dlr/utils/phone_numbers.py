@@ -1,16 +1,33 @@
-"""The calling code of a phone number, and the formats in which it may be stored.
+"""The calling code of a phone number, the formats in which it may be stored, and the pseudonym of an erased number.
 
 The ITU assigns calling codes of one, two and three digits (E.164, "List of assigned country codes"). No code is the
-beginning of another, so the lists of the short codes are enough. These functions are pure.
+beginning of another, so the lists of the short codes are enough.
 """
 
 from __future__ import annotations
+
+import secrets
+import string
 
 ONE_DIGIT = {1, 7}
 TWO_DIGITS = {
     *(20, 27, 30, 31, 32, 33, 34, 36, 39, 40, 41, 43, 44, 45, 46, 47, 48, 49),
     *(51, 52, 53, 54, 55, 56, 57, 58, 60, 61, 62, 63, 64, 65, 66, 81, 82, 84, 86, 90, 91, 92, 93, 94, 95, 98),
 }
+
+# A pseudonym replaces an erased number. It has no digits, so that it is not taken for a number again.
+PSEUDONYM_PREFIX = "erased-"
+PSEUDONYM_LETTERS = 12
+
+
+def new_pseudonym() -> str:
+    """Return a new pseudonym. It is random, and nothing links it to the number that it replaces."""
+    return PSEUDONYM_PREFIX + "".join(secrets.choice(string.ascii_lowercase) for _ in range(PSEUDONYM_LETTERS))
+
+
+def is_pseudonym(number: str) -> bool:
+    """Return whether a recipient is the pseudonym of an erased number."""
+    return number.startswith(PSEUDONYM_PREFIX)
 
 
 def calling_code(number: str) -> str:
@@ -30,11 +47,13 @@ def calling_code(number: str) -> str:
 def spellings(number: str) -> list[str]:
     """Return the formats in which a phone number may be stored; [] if the input is not a phone number.
 
-    A number is stored in the format that the project uses: with +, with 00 or with neither.
+    A number is stored in the format that the project uses: with +, with 00 or with neither. A pseudonym has one.
 
     Args:
         number: the input of a user, which may contain spaces, hyphens, brackets or dots.
     """
+    if is_pseudonym(number):
+        return [number]
     if any(char.isalpha() for char in number):
         return []
     digits = "".join(char for char in number if char in "0123456789").removeprefix("00")

@@ -6,6 +6,7 @@ import random
 from datetime import datetime, timedelta
 
 from django_messente_dlr import conf
+from django_messente_dlr.utils.times import shift
 
 # Messente keeps reports for 48 hours (documentation: "Delivery Report", get_dlr_response). How long it keeps the
 # status of an omnimessage is not documented; the same time is assumed.
@@ -27,9 +28,8 @@ def first_poll_at(sent_at: datetime) -> datetime:
         sent_at: when the message was sent or created.
     """
     config = conf.get_config()
-    return sent_at + timedelta(
-        seconds=config.poll_grace if config.callback_base_url else config.poll_grace_without_callback
-    )
+    seconds = config.poll_grace if config.callback_base_url else config.poll_grace_without_callback
+    return shift(sent_at, timedelta(seconds=seconds))
 
 
 def next_poll_at(*, now: datetime, expires_at: datetime, polls: int) -> datetime:
@@ -42,8 +42,8 @@ def next_poll_at(*, now: datetime, expires_at: datetime, polls: int) -> datetime
     """
     interval = min(FIRST_INTERVAL * (1 << min(polls, 10)), LONGEST_INTERVAL)
     # Jitter spreads the polls of messages that were sent together. It needs no cryptographic randomness.
-    poll_at = now + interval * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311
-    last = expires_at - FINAL_POLL_MARGIN
+    poll_at = shift(now, interval * random.uniform(1 - JITTER, 1 + JITTER))  # noqa: S311
+    last = shift(expires_at, -FINAL_POLL_MARGIN)
     if poll_at < last:
         return poll_at
-    return last if now <= last - SHORTEST_INTERVAL else expires_at
+    return last if shift(now, SHORTEST_INTERVAL) <= last else expires_at

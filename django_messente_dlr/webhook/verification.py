@@ -110,7 +110,7 @@ def read_body(request: HttpRequest) -> bytes:
         request: a POST request.
 
     Raises:
-        CallbackRejected: the body is too long or incomplete.
+        CallbackRejected: the body is too long, incomplete or malformed.
     """
     upload_limit: int | None = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
     limit = MAX_BODY if upload_limit is None else min(upload_limit, MAX_BODY)
@@ -121,8 +121,11 @@ def read_body(request: HttpRequest) -> bytes:
     try:
         # Content-Length can be missing (chunked body) or wrong, so that the read itself is limited too.
         body = b"" if content_length > limit else _read_bytes(request, limit + 1)
-    except OSError:  # the base class of UnreadablePostError
+    except OSError:  # the base class of UnreadablePostError: usually the client has closed the connection
         raise CallbackRejected(400, "The body is incomplete.") from None
+    except Exception as exc:  # noqa: BLE001 - each server has its own exceptions for malformed chunks
+        # Nothing is verified yet, so any client could fill the log with tracebacks.
+        raise CallbackRejected(400, f"The body cannot be read ({type(exc).__name__}).") from None
     if content_length > limit or len(body) > limit:
         raise CallbackRejected(413, f"The body is longer than {limit} bytes.")
     return body

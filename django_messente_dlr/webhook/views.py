@@ -26,6 +26,7 @@ from django_messente_dlr.callbacks.tokens import ProbeToken
 from django_messente_dlr.messente.errors import MalformedReport
 from django_messente_dlr.messente.parsers import parse_callback, parse_omnichannel
 from django_messente_dlr.messente.reports import Report
+from django_messente_dlr.utils.times import to_utc
 from django_messente_dlr.webhook import client_ip
 from django_messente_dlr.webhook.verification import (
     CallbackIdentity,
@@ -126,7 +127,7 @@ def _respond_to_probe(request: HttpRequest, probe: ProbeToken) -> HttpResponse:
             "allowed": client_ip.is_allowed(address),
             "forwarded": len(client_ip.forwarded_for(request.META)),
             "secure": request.is_secure(),
-            "now": timezone.now().isoformat(),
+            "now": to_utc(timezone.now()).isoformat(),
         },
         headers={"Cache-Control": NO_CACHE},
     )

@@ -34,6 +34,7 @@ REQUIRED_PERMISSIONS = {
     ("smsmessage", "poll_now"): "change_smsmessage",
     ("smsmessage", "resend"): "resend_smsmessage",
     ("smsmessage", "export"): "export_smsmessage",
+    ("smsmessage", "erase"): "erase_recipient",
     ("deliveryreport", "send_signals_again"): "change_deliveryreport",
     ("account", "lift_credit_hold"): "change_account",
     ("messagestatistics", ""): "view_messagestatistics",

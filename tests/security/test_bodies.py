@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 import pytest
+from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent
 from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.test import RequestFactory
 
@@ -102,14 +103,42 @@ def test_length__not_an_ascii_number(digits: str) -> None:
     assert report_count() == 0
 
 
-@pytest.mark.parametrize("failure", [OSError("reset"), ConnectionResetError(), UnreadablePostError("reset")])
-def test_body__connection_lost(failure: Exception) -> None:
-    class Broken(io.BytesIO):
-        def read(self, size: int | None = -1) -> bytes:
-            raise failure
+class Broken(io.BytesIO):
+    """A body that raises an exception when it is read."""
 
-    _, response = post(Broken(), CONTENT_LENGTH="100")
+    def __init__(self, failure: Exception) -> None:
+        super().__init__()
+        self.failure = failure
+
+    def read(self, size: int | None = -1) -> bytes:
+        raise self.failure
+
+
+class InvalidChunkSize(Exception):
+    """An exception like gunicorn's for malformed chunks, which are of no class of the standard library."""
+
+
+UNREADABLE = [
+    OSError("reset"),
+    ConnectionResetError(),
+    UnreadablePostError("reset"),
+    InvalidChunkSize("ZZ"),
+    ValueError("Bad chunked transfer size: ZZ"),  # cheroot
+    ValueError("I/O operation on closed file."),  # a middleware has closed the body
+    RequestDataTooBig("Request body exceeded settings.DATA_UPLOAD_MAX_MEMORY_SIZE."),
+    TooManyFieldsSent("The number of GET/POST parameters exceeded settings."),
+]
+
+
+@pytest.mark.parametrize("meta", [{"CONTENT_LENGTH": "100"}, CHUNKED], ids=["length", "chunked"])
+@pytest.mark.parametrize("failure", UNREADABLE, ids=lambda failure: f"{type(failure).__name__}-{failure}"[:30])
+def test_body__unreadable(failure: Exception, meta: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
+    _, response = post(Broken(failure), **meta)
     assert (response.status_code, report_count()) == (400, 0)
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert len(caplog.records[0].getMessage()) < 200
+    assert "Traceback" not in caplog.text
+    assert 'File "' not in caplog.text
 
 
 def test_body__read_by_middleware() -> None:

@@ -242,6 +242,24 @@ class TestDispatchOverdue:
             == 1
         )
 
+    def test_dispatch_overdue__calls_a_slow_receiver_again(self, message: SmsMessage) -> None:
+        """A receiver that takes longer than the lease, which the README states, is called a second time meanwhile."""
+        assert timedelta(minutes=2) == dispatch.DISPATCH_LEASE
+        calls = []
+
+        def takes_too_long(*, report: DeliveryReport, **kwargs: Any) -> None:
+            calls.append("begin")
+            if len(calls) == 1:
+                dispatch.dispatch_overdue(after_lease(report))
+            calls.append("end")
+
+        signals.dlr_received.connect(takes_too_long)
+        assert simulate_callback(message).status_code == 200
+        assert calls == ["begin", "begin", "end", "end"]
+        report = DeliveryReport.objects.get()
+        assert report.dispatched_at is not None
+        assert report.dispatch_due_at is None
+
     def test_dispatch_overdue__sends_an_unsent_credits_restored(self, dlr_signals: SignalLog) -> None:
         AccountFactory.create(held=True)
         with mock.patch.object(dispatch, "send_credits_restored"):

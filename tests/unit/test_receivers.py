@@ -53,6 +53,19 @@ def test_failing_receiver__does_not_stop_the_others(
     assert "Traceback" in caplog.text
 
 
+def test_failing_receiver__is_one_line_in_the_report() -> None:
+    def quotes(*, message: SmsMessage, **kwargs: Any) -> None:
+        raise ValueError("the order has no parcel\nshop.receivers.other: ValueError: forged\x1b[2J" + "x" * 5000)
+
+    message = SmsMessageFactory.create()
+    signals.dlr_received.connect(quotes)
+    signals.dlr_failed.connect(quotes)
+    simulate_callback(message, "UNDELIV", 1)
+    lines = DeliveryReport.objects.get().dispatch_error.splitlines()
+    assert len(lines) == 2
+    assert all(line.isprintable() and "no parcel" in line and len(line) < 2000 for line in lines)
+
+
 def test_receiver__commits_its_own_transaction() -> None:
     message = SmsMessageFactory.create()
     committed = []

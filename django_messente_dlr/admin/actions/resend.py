@@ -14,10 +14,15 @@ from django.db import router
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 
-from django_messente_dlr.admin.action_results import ActionResult, render_page, result_page, select_messages
-from django_messente_dlr.admin.masked_message import mask_for
+from django_messente_dlr.admin.action_results import (
+    ActionResult,
+    confirmation_page,
+    missing_number_reason,
+    result_page,
+    select_messages,
+)
 from django_messente_dlr.exceptions import CreditsExhausted
 from django_messente_dlr.messente.errors import MessenteError, OutcomeUnknown
 from django_messente_dlr.models import SmsMessage
@@ -35,6 +40,8 @@ FAILURES = [status for status in Status if status.is_failure]
 def why_not(message: SmsMessage) -> str:
     """Return why a message cannot be sent again, or "" if it can."""
     status = Status(message.status)
+    if reason := missing_number_reason(message):
+        return reason
     if status.is_delivery:
         return gettext("The message reached its recipient.")
     if message.resent_at is not None:
@@ -43,9 +50,11 @@ def why_not(message: SmsMessage) -> str:
         return gettext("The message may still arrive.")
     if message.channel != "sms":
         return gettext("The message is not an SMS.")
-    if not message.text:
-        return gettext("The text was not stored. Set STORE_TEXT to store the text of future messages.")
-    return "" if message.recipient else gettext("The recipient is unknown.")
+    return (
+        ""
+        if message.text
+        else gettext("The text was not stored. Set STORE_TEXT to store the text of future messages.")
+    )
 
 
 def send_messages_again(
@@ -66,14 +75,22 @@ def send_messages_again(
 
 
 def _confirm(page: ReadOnlyAdmin[SmsMessage], request: HttpRequest, rows: list[SmsMessage]) -> HttpResponse:
-    lines = [(message, mask_for(message, request.user).recipient, why_not(message)) for message in rows]
-    return render_page(
+    count = sum(not why_not(message) for message in rows)
+    sentence = ngettext(
+        "%(counter)s message will be sent again, as a new message. Messente charges for it.",
+        "%(counter)s messages will be sent again, as new messages. Messente charges for them.",
+        count,
+    )
+    return confirmation_page(
         page,
         request,
-        "resend.html",
-        gettext("Send again?"),
-        lines=lines,
-        count=sum(not reason for *_, reason in lines),
+        rows,
+        why_not,
+        action="resend",
+        title=gettext("Send again?"),
+        sentence=sentence % {"counter": count} if count else gettext("These messages cannot be sent again."),
+        question=gettext("Send again"),
+        button=gettext("Yes, send") if count else "",
     )
 
 
@@ -100,8 +117,10 @@ def _send(page: ReadOnlyAdmin[SmsMessage], request: HttpRequest, rows: list[SmsM
 def _claim(message: SmsMessage) -> bool:
     """Mark a message as sent again. Return True for the one request that may send it."""
     rows = SmsMessage.objects.using(router.db_for_write(SmsMessage))
-    # A report that arrived after the row was read can have changed the status to delivered. Then no row matches.
-    claimable = rows.filter(pk=message.pk, status__in=[*FAILURES, Status.UNRESOLVED], resent_at=None)
+    # After the row was read, a report can have changed the status to delivered, or the recipient was erased. Then no
+    # row matches.
+    statuses = [*FAILURES, Status.UNRESOLVED]
+    claimable = rows.filter(pk=message.pk, status__in=statuses, resent_at=None, recipient=message.recipient)
     return bool(claimable.update(resent_at=timezone.now()))
 
 

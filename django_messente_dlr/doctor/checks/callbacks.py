@@ -7,6 +7,7 @@ view answers a probe and stores nothing. A firewall that admits this machine and
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,7 +19,9 @@ from django_messente_dlr import conf
 from django_messente_dlr.callbacks import tokens
 from django_messente_dlr.callbacks.tokens import ProbeToken
 from django_messente_dlr.messente import signatures
+from django_messente_dlr.messente.exchanges import Exchanges
 from django_messente_dlr.messente.reports import CALLBACK_TIMEOUTS
+from django_messente_dlr.utils.times import elapsed
 
 TOPIC, CLOCK = "callback URL", "clock"
 BODY = b"{}"
@@ -79,7 +82,7 @@ def _check_answer(answer: dict[str, Any], config: conf.Config) -> Iterator[Check
             obj=TOPIC,
             id="django_messente_dlr.doctor.D025",
         )
-    difference = abs(_parse_datetime(answer.get("now")) - timezone.now())
+    difference = abs(elapsed(datetime.fromisoformat(str(answer.get("now"))), timezone.now()))
     if difference > MAX_CLOCK_DIFFERENCE:
         yield Warning(
             f"The server's clock and this machine's clock differ by {difference.total_seconds():.0f} seconds.",
@@ -100,14 +103,17 @@ def _send_probe(method: str, **arguments: Any) -> dict[str, Any]:
 
     Args:
         method: the HTTP method.
-        arguments: further arguments of `requests.request`.
+        arguments: further arguments of `Exchanges.request`.
 
     Raises:
         _ProbeFailed: the URL is unreachable, or the callback view of this project does not answer.
     """
     url, probe = tokens.probe_url()
     try:
-        response = requests.request(method, url, timeout=CALLBACK_TIMEOUTS, allow_redirects=False, **arguments)
+        with closing(Exchanges(requests.Session, total_timeout=sum(CALLBACK_TIMEOUTS))) as exchanges:
+            response = exchanges.request(
+                method, url, host="callback URL", timeout=CALLBACK_TIMEOUTS, allow_redirects=False, **arguments
+            )
     except requests.RequestException as exc:
         raise _ProbeFailed(
             f"This machine cannot reach the URL ({type(exc).__name__}).",
@@ -141,9 +147,3 @@ def _read_answer(response: requests.Response, probe: ProbeToken) -> dict[str, An
         "A server answers at the URL, but it is not this project with these keys.",
         "Check CALLBACK_BASE_URL, and that all processes have the same SECRET_KEY or CALLBACK_KEYS.",
     )
-
-
-def _parse_datetime(value: Any) -> datetime:
-    """Return a time in ISO 8601 as a datetime; naive if the project's times are naive."""
-    parsed = datetime.fromisoformat(str(value))
-    return parsed if timezone.is_aware(timezone.now()) else parsed.replace(tzinfo=None)

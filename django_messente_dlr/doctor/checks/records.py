@@ -14,6 +14,7 @@ from django_messente_dlr import conf
 from django_messente_dlr.models import Account, DeliveryReport, PendingPoll, SmsMessage
 from django_messente_dlr.models.querysets import capped_count
 from django_messente_dlr.utils.poll_schedule import OVERDUE_AFTER
+from django_messente_dlr.utils.times import elapsed, shift
 
 CAP = 10_000  # rows are counted up to this number: a higher count takes long and changes no decision
 CALLBACK_EXPECTED_WITHIN = timedelta(days=1)
@@ -51,7 +52,8 @@ def _check_messages() -> Iterator[CheckMessage]:
         yield Warning(
             f"{capped_count(unconfigured, cap=CAP)} messages are pending whose accounts are not configured, "
             f"such as {name}.",
-            hint=f"No poller requests their reports. Add the account to {conf.SETTING} until they are final.",
+            hint="No poller requests their reports, and a report by POST is answered 403. Add the account to "
+            f"{conf.SETTING} again, under this name, until they are final.",
             obj=topic,
             id="django_messente_dlr.doctor.D043",
         )
@@ -112,7 +114,7 @@ def _check_polls(account: Account) -> Iterator[CheckMessage]:
             obj=topic,
             id="django_messente_dlr.doctor.D052",
         )
-    elif last_poll_at is None or timezone.now() - last_poll_at > OVERDUE_AFTER:
+    elif last_poll_at is None or elapsed(last_poll_at, timezone.now()) > OVERDUE_AFTER:
         yield Warning(
             f"The account was not polled since {last_poll_at:{TIME_FORMAT}}."
             if last_poll_at
@@ -130,7 +132,7 @@ def _check_polls(account: Account) -> Iterator[CheckMessage]:
 def _check_account_callbacks(account: Account) -> Iterator[CheckMessage]:
     topic, now = f"account {account.name}", timezone.now()
     last_callback_at = account.last_callback_at
-    if last_callback_at and now - last_callback_at <= CALLBACK_EXPECTED_WITHIN:
+    if last_callback_at and elapsed(last_callback_at, now) <= CALLBACK_EXPECTED_WITHIN:
         yield Info(
             f"The last callback arrived at {last_callback_at:{TIME_FORMAT}}.",
             obj=topic,
@@ -139,7 +141,9 @@ def _check_account_callbacks(account: Account) -> Iterator[CheckMessage]:
         return
     # A younger message may still wait for its report; an older one proves nothing about the last day.
     sent = SmsMessage.objects.filter(
-        account=account.name, created_at__gt=now - CALLBACK_EXPECTED_WITHIN, created_at__lt=now - OVERDUE_AFTER
+        account=account.name,
+        created_at__gt=shift(now, -CALLBACK_EXPECTED_WITHIN),
+        created_at__lt=shift(now, -OVERDUE_AFTER),
     )
     if conf.get_config().callback_base_url and sent.exists():
         yield Warning(

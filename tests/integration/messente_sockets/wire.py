@@ -15,6 +15,8 @@ from typing import Self
 
 # The limit in seconds for any wait. It is reached only by a defect, which would block the tests without it.
 PATIENCE = 30.0
+# Seconds between the bytes of a response without an end.
+DRIP_INTERVAL = 0.02
 
 
 class Connection:
@@ -56,6 +58,9 @@ class Wire:
         requests: the received requests.
         accepted: the number of connections so far.
         closed: set when the client or the server has closed a connection.
+        ending: set at the end of the context.
+        dripping: set when the first byte of a response without an end is sent.
+        exhausted: set when such a response has ended after all, because the client has waited too long.
     """
 
     def __init__(self, behave: Behaviour, *, tls: ssl.SSLContext | None = None) -> None:
@@ -66,6 +71,9 @@ class Wire:
         self.requests: list[bytes] = []
         self.accepted = 0
         self.closed = threading.Event()
+        self.ending = threading.Event()
+        self.dripping = threading.Event()
+        self.exhausted = threading.Event()
 
     @property
     def host(self) -> str:
@@ -79,6 +87,7 @@ class Wire:
     def __exit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.ending.set()
         # close() alone does not interrupt accept().
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
@@ -154,6 +163,42 @@ def endless(head: bytes) -> Behaviour:
             connection.sock.sendall(b"2800\r\n" + b"1" * 0x2800 + b"\r\n" if chunked else b"1" * 0x2800)
 
     return behave
+
+
+def dripping(start: bytes, drip: bytes) -> Behaviour:
+    """Send ``start``, then ``drip`` every few milliseconds, until the client or the context ends the connection.
+
+    A client without a deadline waits for the end, which comes after `PATIENCE`.
+    """
+
+    def behave(wire: Wire, connection: Connection) -> None:
+        connection.sock.sendall(start)
+        for _ in range(int(PATIENCE / DRIP_INTERVAL)):
+            if wire.ending.wait(DRIP_INTERVAL):
+                return
+            connection.sock.sendall(drip)
+            wire.dripping.set()
+        wire.exhausted.set()
+
+    return behave
+
+
+# Responses without an end. They exceed no read time-out.
+DRIPS_IN_HEAD: dict[str, Behaviour] = {
+    "drips the status line": dripping(b"HTTP/1.1 200 ", b"O"),
+    "drips a header": dripping(b"HTTP/1.1 200 OK\r\nX-Drip: ", b"1"),
+    "drips a redirect": dripping(b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1/", b"1"),
+    "drips interim responses": dripping(b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+}
+DRIPS_IN_BODY: dict[str, Behaviour] = {
+    "drips a body": dripping(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\nOK ", b"1"),
+    "drips a body without a length": dripping(b"HTTP/1.1 200 OK\r\n\r\nOK ", b"1"),
+    "drips chunks": dripping(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\n1\r\n"),
+    "drips the size of a chunk": dripping(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"0"),
+    "drips an error": dripping(b"HTTP/1.1 500 Oops\r\nContent-Length: 100000\r\n\r\n", b"1"),
+}
+# The first bytes of a TLS record of 16 KiB.
+drip_handshake = dripping(b"\x16\x03\x03\x40\x00", b"\x02")
 
 
 def hanging_up(wire: Wire, connection: Connection) -> None:

@@ -32,6 +32,7 @@ class Web:
         conn_max_age: seconds for which a database connection is kept open.
         die_at: the step at which one process kills itself, once; see `witness.signal_log`.
         preload: whether gunicorn imports the project once, so that a new worker starts immediately.
+        interface: "wsgi" or "asgi".
     """
 
     def __init__(
@@ -44,12 +45,15 @@ class Web:
         conn_max_age: int = 60,
         die_at: str = "",
         preload: bool = False,
+        interface: str = "wsgi",
     ) -> None:
         self.witness, self.log, self._once = folder / "witness", folder / "log", folder / "die-once"
         self.witness.touch()
         self._once.touch()
         self._workers = workers
         self._preload = ["--preload"] if preload else []
+        self._application = f"django.core.{interface}:get_{interface}_application()"
+        self._worker = ["--threads=2"] if interface == "wsgi" else ["--worker-class=asgi"]
         self._socket = socket.create_server(("127.0.0.1", 0), backlog=512)
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
         self.environment = {
@@ -68,8 +72,8 @@ class Web:
         self._gunicorn: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
-        command = [sys.executable, "-m", "gunicorn", "django.core.wsgi:get_wsgi_application()"]
-        command += [f"--workers={self._workers}", "--threads=2", f"--bind=fd://{self._socket.fileno()}"]
+        command = [sys.executable, "-m", "gunicorn", self._application]
+        command += [f"--workers={self._workers}", *self._worker, f"--bind=fd://{self._socket.fileno()}"]
         command += [
             *self._preload,
             "--log-level=warning",

@@ -150,6 +150,7 @@ def test_actions__csrf_token_required(strict_superuser: Client, dlr_signals: Sig
         (["change_smsmessage"], ["poll_now"]),
         (["resend_smsmessage"], ["resend"]),
         (["export_smsmessage"], ["export"]),
+        (["erase_recipient"], ["erase"]),
         (["add_smsmessage", "delete_smsmessage", "view_recipient", "view_text"], []),
     ],
 )
@@ -158,8 +159,9 @@ def test_message_actions__permissions(staff: Staff, codenames: list[str], action
     client = staff("view_smsmessage", *codenames)
     page = html(client, list_url(SmsMessage)).partition('<select name="action"')[2].partition("</select>")[0]
     assert re.findall(r'<option value="(\w+)"', page) == actions
-    for action in {"poll_now", "resend", "export"} - set(actions):
+    for action in {"poll_now", "resend", "export", "erase"} - set(actions):
         response = act(client, action, message)
         assert "Content-Disposition" not in response
         assert "Poll results" not in html_of(response)
         assert "Send again?" not in html_of(response)
+        assert "Erase recipients?" not in html_of(response)

@@ -53,6 +53,7 @@ VALID_SETTINGS: dict[str, dict[str, Any]] = {
         "OMNICHANNEL_URL": "https://omni.example.com/v1",
         "CONNECT_TIMEOUT": 1,
         "READ_TIMEOUT": 1.5,
+        "TOTAL_TIMEOUT": 1.5,
         "POLL_GRACE": 0,
         "POLL_GRACE_WITHOUT_CALLBACK": 0,
         "POLL_LEASE": 1,
@@ -111,6 +112,9 @@ INVALID_SETTINGS: dict[str, tuple[dict[Any, Any], list[str]]] = {
     "a password that is a number": ({**VALID, "PASSWORD": 4}, ["E001"]),
     "a base that is a number": ({**VALID, "CALLBACK_BASE_URL": 4}, ["E001"]),
     "a time-out that is a string": ({**VALID, "READ_TIMEOUT": "10"}, ["E001"]),
+    "a total time-out of zero": ({**VALID, "TOTAL_TIMEOUT": 0}, ["E001"]),
+    "a total time-out below another": ({**VALID, "READ_TIMEOUT": 60}, ["W014"]),
+    "a total time-out below both others": ({**VALID, "TOTAL_TIMEOUT": 1}, ["W014", "W014"]),
     "an empty callback key": ({**VALID, "CALLBACK_KEYS": [""]}, ["E001"]),
     "a mistake and an unknown key": ({**VALID, "READ_TIMEOUT": "10", "X": 1}, ["W001", "E001"]),
     "nothing": ({}, ["E002", "W002"]),
@@ -212,6 +216,56 @@ def test_checks__other_settings_of_the_project(
     for name, value in project_settings.items():
         setattr(settings, name, value)
     assert ids(run_all_checks()) == expected
+
+
+ASGI = "config.asgi.application"
+
+
+@pytest.mark.parametrize(
+    ("application", "database", "expected"),
+    [
+        (ASGI, {"CONN_MAX_AGE": None}, ["W013"]),
+        (ASGI, {"CONN_MAX_AGE": 60}, ["W013"]),
+        (ASGI, {"CONN_MAX_AGE": 0}, []),
+        (ASGI, {"CONN_MAX_AGE": None, "OPTIONS": {"pool": {"max_size": 4}}}, []),  # Django refuses these two together
+        (ASGI, {"CONN_MAX_AGE": None, "OPTIONS": {"pool": False}}, ["W013"]),
+        (None, {"CONN_MAX_AGE": None}, []),
+    ],
+)
+def test_check_deployment__persistent_connections(
+    settings: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    application: str | None,
+    database: dict[str, Any],
+    expected: list[str],
+) -> None:
+    settings.MESSENTE_DLR = VALID
+    settings.ASGI_APPLICATION = application
+    for name, value in database.items():
+        monkeypatch.setitem(settings.DATABASES["default"], name, value)
+    assert ids(check_deployment(None)) == expected
+
+
+class OtherDatabase:
+    """A database router that keeps the tables of this app elsewhere."""
+
+    def db_for_read(self, model: Any, **hints: Any) -> str:
+        return "reports"
+
+    db_for_write = db_for_read
+
+
+def test_check_deployment__other_database_has_persistent_connections(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.MESSENTE_DLR = VALID
+    settings.ASGI_APPLICATION = ASGI
+    settings.DATABASE_ROUTERS = [OtherDatabase()]
+    monkeypatch.setitem(settings.DATABASES["default"], "CONN_MAX_AGE", None)
+    assert ids(check_deployment(None)) == []
+    monkeypatch.setitem(settings.DATABASES, "reports", {"CONN_MAX_AGE": 60})
+    (warning,) = check_deployment(None)
+    assert "'reports'" in warning.msg
 
 
 def test_check_settings__missing_setting(settings: Any) -> None:

@@ -27,7 +27,7 @@ def test_get_config__empty_dictionary() -> None:
     assert config == conf.Config()
     assert config.accounts == {}
     assert (config.callback_base_url, config.callback_keys, config.api_hosts) == ("", (), ())
-    assert (config.connect_timeout, config.read_timeout) == (5.0, 10.0)
+    assert (config.connect_timeout, config.read_timeout, config.total_timeout) == (5.0, 10.0, 20.0)
     assert config.store_text is False
     assert config.hold_on_credits_exhausted is True
 
@@ -137,6 +137,7 @@ def test_get_config__every_key() -> None:
         "OMNICHANNEL_URL": "http://127.0.0.1:8000/v1",
         "CONNECT_TIMEOUT": 1,
         "READ_TIMEOUT": 2.5,
+        "TOTAL_TIMEOUT": 4,
         "POLL_GRACE": 0,
         "POLL_GRACE_WITHOUT_CALLBACK": 0.0,
         "POLL_LEASE": 60,
@@ -152,7 +153,7 @@ def test_get_config__every_key() -> None:
         assert getattr(config, key.lower()) == (tuple(value) if isinstance(value, list) else value)
 
 
-NUMBERS = ("CONNECT_TIMEOUT", "READ_TIMEOUT", "POLL_LEASE")
+NUMBERS = ("CONNECT_TIMEOUT", "READ_TIMEOUT", "TOTAL_TIMEOUT", "POLL_LEASE")
 NUMBERS_OR_ZERO = ("POLL_GRACE", "POLL_GRACE_WITHOUT_CALLBACK")
 INTEGERS = ("POLL_BATCH_SIZE", "POLL_CONCURRENCY")
 INVALID_NUMBERS: list[Any] = ["5", -1, True, [5], math.nan, math.inf, -math.inf, 5j]

@@ -245,6 +245,12 @@ def test_messente_doctor__rows_that_need_attention(arrange: Callable[[], None], 
     assert any(sentence in line for line in lines(output, "warning") + lines(output, "error")), output
 
 
+def test_messente_doctor__renamed_account() -> None:
+    add_unconfigured_account()
+    _, output = run_doctor()
+    assert "a report by POST is answered 403. Add the account to MESSENTE_DLR again, under this name" in output
+
+
 def test_messente_doctor__no_credit(messente: Sandbox) -> None:
     messente.balance = Decimal(0)
     status, output = run_doctor()

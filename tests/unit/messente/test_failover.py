@@ -12,6 +12,7 @@ import responses
 from urllib3.exceptions import DecodeError, LocationParseError
 
 from django_messente_dlr.messente import errors
+from django_messente_dlr.messente.exchanges import NoThread, TotalTimeout
 from django_messente_dlr.messente.http_errors import was_never_sent
 from tests.unit.messente.answering import (
     BACKUP,
@@ -166,6 +167,8 @@ def test_call__without_hosts_is_connection_failed(endpoint: str) -> None:
         (requests.exceptions.InvalidURL("Invalid URL"), True),
         (requests.exceptions.InvalidProxyURL("Invalid proxy"), True),
         (LocationParseError("a..b"), True),
+        (NoThread("can't start new thread"), True),
+        (TotalTimeout("No complete response"), False),
         (DecodeError(), False),
         (requests.exceptions.InvalidHeader("of an answer"), False),
         (requests.exceptions.ContentDecodingError("not gzip"), False),

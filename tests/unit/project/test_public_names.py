@@ -72,7 +72,7 @@ PUBLIC_NAMES: dict[str, list[str]] = {
 }
 #: Modules that a project names in its settings and URLs, and whose names it does not import.
 PUBLIC_MODULES = ["django_messente_dlr.api.urls", "django_messente_dlr.urls"]
-COMMANDS = ["messente_doctor", "messente_sandbox", "poll_dlrs", "prune_dlrs"]
+COMMANDS = ["erase_recipient", "messente_doctor", "messente_sandbox", "poll_dlrs", "prune_dlrs"]
 EXTRAS = ["api", "celery", "progress", "testing"]
 SETTINGS = {
     "ACCOUNTS",
@@ -93,6 +93,7 @@ SETTINGS = {
     "PREVIOUS_PASSWORDS",
     "READ_TIMEOUT",
     "STORE_TEXT",
+    "TOTAL_TIMEOUT",
     "TRUSTED_PROXY_COUNT",
     "USERNAME",
 }

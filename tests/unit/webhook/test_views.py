@@ -13,6 +13,7 @@ import pytest
 from django.db import InterfaceError, OperationalError, connections
 from django.http import HttpResponse
 from django.test import Client, RequestFactory
+from django.utils import timezone
 
 from django_messente_dlr import callbacks, receiving
 from django_messente_dlr.messente.signatures import HEADER, sign
@@ -196,6 +197,19 @@ def test_callback__message_of_removed_account_is_updated(message: SmsMessage, se
     assert message.status == "delivered"
 
 
+@pytest.mark.parametrize("target", ["message", "account", "webhook"])
+def test_callback__post_about_message_of_renamed_account_is_rejected(
+    message: SmsMessage, settings: Any, target: str
+) -> None:
+    path = {"message": path_of(message), "account": account_path(), "webhook": "/messente/dlr/"}[target]
+    before, key = settings.MESSENTE_DLR, {"USERNAME": "shop", "PASSWORD": PASSWORD}
+    settings.MESSENTE_DLR = {**before, "ACCOUNTS": {"shop": key}}
+    assert post(path).status_code == 403
+    # The way that the README describes: both names, each with its own key.
+    settings.MESSENTE_DLR = {**before, "ACCOUNTS": {"shop": {**key, "PASSWORD": "a-new-key"}, "default": key}}
+    assert post(path).status_code == 200
+
+
 @pytest.mark.parametrize("failure", [OperationalError("gone"), InterfaceError("gone")])
 @pytest.mark.parametrize("method", ["get", "post"])
 def test_callback__database_error_is_503_until_retry(
@@ -284,7 +298,8 @@ def test_callback__body_over_upload_limit_is_413(settings: Any) -> None:
 @pytest.mark.parametrize(("use_tz", "stored"), [(True, "2024-05-06T07:08:09+00:00"), (False, "2024-05-06T10:08:09")])
 def test_callback__timestamp_follows_use_tz(settings: Any, stored: str, *, use_tz: bool) -> None:
     settings.USE_TZ = use_tz  # and TIME_ZONE is Europe/Tallinn, three hours ahead in summer
-    assert simulate_omnichannel_callback({**REPORT, "timestamp": "2024-05-06T07:08:09"}).status_code == 200
+    with timezone.override("America/New_York"):  # as a middleware of the project may do
+        assert simulate_omnichannel_callback({**REPORT, "timestamp": "2024-05-06T07:08:09"}).status_code == 200
     occurred_at = DeliveryReport.objects.get().occurred_at
     assert isinstance(occurred_at, datetime)
     assert occurred_at.isoformat() == stored
