@@ -11,12 +11,12 @@ from typing import Any, ClassVar
 from django_messente_dlr.messente.log_text import one_line
 from django_messente_dlr.messente.response_codes import ResponseCode
 
-ANSWER = re.compile(r'Messente answered "([^"]*)"')
+ANSWER = re.compile(r'answered "([^"]*)"')
 
 
 def code_in_text(text: str) -> ResponseCode | None:
-    """Return the response code in the text of a `RequestRefused`, or None for another text or an unknown code."""
-    match = ANSWER.match(text)
+    """Return the response code that the text of an error quotes, or None for another text or an unknown code."""
+    match = ANSWER.search(text)
     return ResponseCode.from_code(match[1]) if match else None
 
 

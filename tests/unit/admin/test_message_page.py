@@ -82,6 +82,15 @@ def test_message_page__refused_by_response(admin_client: Client, code: ResponseC
     assert f"What to do: {code.advice}".replace("'", "&#x27;") in answer(page)
 
 
+def test_message_page__server_failure(admin_client: Client) -> None:
+    error_text = 'Messente\'s server failed. https://api2.messente.com answered "FAILED 209".'
+    message = SmsMessageFactory.create(status=Status.FAILED, queued=True, text="Hello", error_text=error_text)
+    page = html(admin_client, page_url(message))
+    assert f"Cause: {ResponseCode.SERVER_FAILURE.meaning}".replace("'", "&#x27;") in answer(page)
+    assert f"What to do: {ResponseCode.SERVER_FAILURE.advice}" in answer(page)
+    assert buttons(page) == {"resend": True}
+
+
 @pytest.mark.parametrize("length", [100, 400])
 def test_message_page__long_error_not_cut(admin_client: Client, length: int) -> None:
     error = f"Messente could not be reached: {'x' * length}, and this is the end."
