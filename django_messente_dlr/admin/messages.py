@@ -30,7 +30,15 @@ from django_messente_dlr.utils.times import elapsed
 class SmsMessageAdmin(LongListAdmin[SmsMessage]):
     """List messages with status and cause, search them by id or recipient, and show the timeline of each."""
 
-    list_display = ("recipient_and_id", "status_badge", "cause", "account_name", "created", "finalised")
+    list_display = (
+        "recipient_and_id",
+        "status_badge",
+        "cause",
+        "sender_name",
+        "account_name",
+        "created",
+        "finalised",
+    )
     list_filter = (StatusFilter, AgeFilter, CauseFilter, AccountFilter, ChannelFilter)
     # Django shows the search box only if this is not empty. `search_messages` runs the search.
     search_fields = ("sms_unique_id", "omnimessage_id", "recipient")
@@ -129,6 +137,10 @@ class SmsMessageAdmin(LongListAdmin[SmsMessage]):
     def cause(self, message: SmsMessage) -> SafeString | str:
         text = Truncator(_masked(message).cause).chars(80)
         return text if text == formatting.EMPTY else format_html('<span class="messente-dlr-cause">{}</span>', text)
+
+    @admin.display(description=_("sender"))
+    def sender_name(self, message: SmsMessage) -> str:
+        return message.sender or formatting.EMPTY
 
     @admin.display(description=_("account"))
     def account_name(self, message: SmsMessage) -> str:

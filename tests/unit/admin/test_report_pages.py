@@ -31,6 +31,12 @@ def test_report_list__columns(admin_client: Client) -> None:
     assert page_url(report.message) in page
 
 
+def test_report_list__source_on_narrow_screens(admin_client: Client) -> None:
+    DeliveryReportFactory.create(source="poll", times_received=2)
+    page = html(admin_client, list_url(DeliveryReport))
+    assert 'Status changed <span class="messente-dlr-under messente-dlr-narrow">Poll ×2</span>' in page
+
+
 def test_report_list__report_without_id(admin_client: Client) -> None:
     message = SmsMessageFactory.create(queued=True)
     DeliveryReportFactory.create(message=message)
