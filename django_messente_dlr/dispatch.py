@@ -84,8 +84,7 @@ def dispatch_report(
 
     Args:
         report_pk: the report's primary key.
-        due_at: the ``dispatch_due_at`` that the caller has written. Nothing is sent if the row has another one, as
-            another process has claimed it. None sends the signals in any case.
+        due_at: the ``dispatch_due_at`` that the caller wrote: nothing is sent if the row has another. None: any.
         report: the row as it is stored. None reads it, with its message.
         message: the message, if the row is given. None reads it.
     """
@@ -99,19 +98,20 @@ def dispatch_report(
         if message is None and report.message_id is not None:
             message = SmsMessage.objects.using(using).raw(READ_MESSAGE, [report.message_id])[0]
         report.message = message
-    errors: list[str] = []
-    note = ""
-    for name in report.signals:
+    errors, note = list[str](), ""
+    # A matched orphan is due again. Its dlr_received was sent when it arrived, and the errors of that stay stored.
+    is_matched_orphan = report.dispatched_at is not None and report.dispatch_due_at is not None
+    for name in [name for name in report.signals if name != "dlr_received" or not is_matched_orphan]:
         if name in FAILURE_SIGNALS and has_receivers([name]) and _is_delivered_meanwhile(report):
             note = DELIVERED_MEANWHILE
         else:
             errors += _send(signals.BY_NAME[name], **_arguments(name, report))
-    connection = connections[using]
-    if errors and connection.connection is not None and not connection.is_usable():
+    if errors and (connection := connections[using]).connection is not None and not connection.is_usable():
         # The receivers failed with the connection. The sweep sends the signals on a new one.
         connection.close()
         return False
-    mark_dispatched(report, due_at=report.dispatch_due_at, errors="\n".join(errors), note=note)
+    earlier = [report.dispatch_error] if is_matched_orphan and report.dispatch_error else []
+    mark_dispatched(report, due_at=report.dispatch_due_at, errors="\n".join(earlier + errors), note=note)
     return not errors
 
 

@@ -7,6 +7,9 @@ builder ``linkcheck`` checks external links. The hosted workflow and Read the Do
 from __future__ import annotations
 
 import os
+import sys
+from pathlib import Path
+from typing import Any
 
 import django
 from django.conf import settings
@@ -36,7 +39,8 @@ author = "The django-messente-dlr team"
 copyright = author  # noqa: A001 - the name that Sphinx reads
 version = release = django_messente_dlr.__version__
 
-extensions = ["sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+sys.path.insert(0, str(Path(__file__).parent / "_ext"))
+extensions = ["sphinx.ext.autodoc", "sphinx.ext.napoleon", "code_tables"]
 nitpicky = True
 # Notes for the authors.
 exclude_patterns = ["_*"]
@@ -48,6 +52,8 @@ pygments_dark_style = "monokai"
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
+# Most attributes of the records are described in the docstring of their class, and need no second list.
+autodoc_typehints_description_target = "documented_params"
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 
@@ -58,7 +64,11 @@ if ONLINE:
         "django": ("https://docs.djangoproject.com/en/stable/", "https://docs.djangoproject.com/en/stable/_objects/"),
     }
 # Names of other packages have no target here. Those of this package must have one, or be a literal.
-nitpick_ignore_regex = [("py:.*", r"(?!django_messente_dlr\.).*")]
+nitpick_ignore_regex = [
+    ("py:.*", r"(?!django_messente_dlr\.).*"),
+    # Private types of attributes that the sandbox's records have for its own use.
+    ("py:class", r"django_messente_dlr\.sandbox\.(messages\.ReportEvent|scenario\.Step)"),
+]
 linkcheck_timeout = 20
 linkcheck_retries = 2
 
@@ -66,3 +76,26 @@ html_theme = "furo"
 html_title = f"django-messente-dlr {release}"
 html_show_copyright = False
 html_copy_source = False
+
+
+def hide_undocumented_arguments(  # noqa: PLR0917 - Sphinx passes the arguments by position
+    app: Any, what: str, name: str, documented: Any, options: Any, signature: str, returns: str
+) -> tuple[str, str] | None:
+    """Hide the arguments of a class that describes none, such as an exception, a model or a record."""
+    if what in {"class", "exception"} and signature and "Args:" not in (documented.__doc__ or ""):
+        return "", ""
+    return None
+
+
+def keep_first_line(  # noqa: PLR0917 - Sphinx passes the arguments by position
+    app: Any, what: str, name: str, documented: Any, options: Any, lines: list[str]
+) -> None:
+    """Keep the first line of a property or a signal as text. Napoleon reads what precedes a colon in it as a type."""
+    if what in {"attribute", "data", "property"}:
+        lines.insert(0, "\\ ")  # an escaped space, which is not shown
+
+
+def setup(app: Any) -> None:
+    """Adapt autodoc to docstrings that are written for people who read the code."""
+    app.connect("autodoc-process-signature", hide_undocumented_arguments)
+    app.connect("autodoc-process-docstring", keep_first_line, priority=400)  # before napoleon's own 500

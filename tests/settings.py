@@ -39,6 +39,7 @@ INSTALLED_APPS = [
     "django_filters",
     "django_messente_dlr",
     "shop",
+    "tests.ledger",
 ]
 
 MIDDLEWARE = [

@@ -22,12 +22,12 @@ _current_alias = "default"
 MESSAGES = """
 INSERT INTO django_messente_dlr_smsmessage
     (sms_unique_id, omnimessage_id, account, recipient, sender, text, channel, status, rank, stat, err, error_text,
-     metadata, created_at, sent_at, finalised_at, poll_count)
+     metadata, created_at, sent_at, finalised_at, poll_count, may_lack_poll)
 SELECT 'id-' || n, '', CASE WHEN n %% 5 = 0 THEN 'marketing' ELSE 'default' END,
     (ARRAY['+372', '+371', '+370', '+358', '+46'])[1 + n %% 5] || (50000000 + n)::text, 'Shop', '', 'sms',
     s.status, s.rank, s.stat, s.err, '', '{"order": 17}',
     s.at, s.at, CASE WHEN s.rank > 20 THEN s.at + (1 + n %% 60) * interval '1 second' END,
-    0
+    0, false
 FROM generate_series(1, %(size)s) AS n
 CROSS JOIN LATERAL (
     SELECT CASE WHEN n > %(size)s - 100 THEN now() - interval '30 seconds' * (%(size)s - n)

@@ -80,6 +80,7 @@ COLUMNS = {
         "created_at": "CURRENT_TIMESTAMP",
         "sent_at": "CURRENT_TIMESTAMP",
         "poll_count": "0",
+        "may_lack_poll": "FALSE",
     },
     "django_messente_dlr_pendingpoll": {
         "message_id": "n",

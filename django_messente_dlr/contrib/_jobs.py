@@ -6,6 +6,7 @@ a share that is lost, late or superfluous does no harm.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
@@ -35,18 +36,20 @@ def poll_share() -> dict[str, Any]:
 
 
 def sweep() -> dict[str, Any]:
-    """Match orphan reports, send overdue signals, and check the balances of accounts on credit hold.
+    """Match orphan reports, send overdue signals, create missing polls, and check the accounts on credit hold.
 
     Returns the result as a dictionary of counts.
     """
     return asdict(maintenance_sweep.sweep())
 
 
-def prune(days: int) -> dict[str, int]:
-    """Delete old messages that need no further work, and old orphan reports; return the numbers of both.
+def prune(days: int) -> dict[str, Any]:
+    """Delete messages that ended, and orphan reports that arrived, more than ``days`` ago.
+
+    Returns the numbers of both and, by the label of the project's model, of the rows that its rows protect.
 
     Args:
-        days: the age in days from which messages and reports are deleted.
+        days: the number of days.
 
     Raises:
         ValueError: ``days`` is less than 1.
@@ -54,4 +57,6 @@ def prune(days: int) -> dict[str, int]:
     if days < 1:
         raise ValueError(f"Keep at least 1 day, not {days}.")
     cutoff = timezone.now() - timedelta(days=days)
-    return {"messages": prune_messages(cutoff), "orphans": prune_orphans(cutoff)}
+    messages, orphans = prune_messages(cutoff), prune_orphans(cutoff)
+    protected = Counter(messages.protected) + Counter(orphans.protected)
+    return {"messages": messages.deleted, "orphans": orphans.deleted, "protected": dict(protected)}

@@ -48,11 +48,11 @@ def poll_share() -> dict[str, Any]:
 
 @shared_task(name="django_messente_dlr.sweep", ignore_result=True)
 def sweep() -> dict[str, Any]:
-    """Match orphan reports, send overdue signals, and check the balances of accounts on credit hold."""
+    """Match orphan reports, send overdue signals, create missing polls, and check the accounts on credit hold."""
     return _jobs.sweep()
 
 
 @shared_task(name="django_messente_dlr.prune", ignore_result=True)
-def prune(days: int) -> dict[str, int]:
-    """Delete messages and reports that are older than ``days`` and need no further work."""
+def prune(days: int) -> dict[str, Any]:
+    """Delete messages that ended, and orphan reports that arrived, more than ``days`` ago."""
     return _jobs.prune(days)

@@ -41,11 +41,11 @@ def poll_share() -> dict[str, Any]:
 
 @task
 def sweep() -> dict[str, Any]:
-    """Match orphan reports, send overdue signals, and check the balances of accounts on credit hold."""
+    """Match orphan reports, send overdue signals, create missing polls, and check the accounts on credit hold."""
     return _jobs.sweep()
 
 
 @task
-def prune(days: int) -> dict[str, int]:
-    """Delete messages and reports that are older than ``days`` and need no further work."""
+def prune(days: int) -> dict[str, Any]:
+    """Delete messages that ended, and orphan reports that arrived, more than ``days`` ago."""
     return _jobs.prune(days)

@@ -28,7 +28,7 @@ from django_messente_dlr.utils.times import shift
 WRITTEN_BY_REPORTS = frozenset(
     {
         *("status", "rank", "stat", "err", "error_text", "parts", "price", "channel", "finalised_at"),
-        *("sms_unique_id", "omnimessage_id", "sent_at", "resent_at", "poll_count"),
+        *("sms_unique_id", "omnimessage_id", "sent_at", "resent_at", "poll_count", "may_lack_poll"),
     }
 )
 
@@ -59,6 +59,10 @@ class SmsMessage(models.Model):
     resent_at = models.DateTimeField(_("resent at"), null=True, blank=True)
     finalised_at = models.DateTimeField(_("final at"), null=True, blank=True)
     poll_count = models.PositiveIntegerField(_("polls"), default=0)
+    # False for the messages that this app inserts, as it inserts their `PendingPoll` with them. The sweep examines
+    # the others once, such as those of ``bulk_create``. No index finds them by their status, because each delivery
+    # would change that index.
+    may_lack_poll = models.BooleanField(default=True, db_default=True, editable=False)
     # The database computes these two columns for the filters of the admin. They are NULL for a message that is sent
     # or delivered. A delivery thus changes no indexed column, and PostgreSQL does not write to the indexes (a
     # "heap-only tuple", HOT).
@@ -98,6 +102,9 @@ class SmsMessage(models.Model):
             PartialIndexIfSupported(
                 fields=["omnimessage_id"], condition=Q(omnimessage_id__gt=""), name="messente_dlr_omnimessage"
             ),
+            PartialIndexIfSupported(
+                fields=["may_lack_poll", "id"], condition=Q(may_lack_poll=True), name="messente_dlr_lacks_poll"
+            ),  # used by the sweep
             # The filters of the admin's list, in the list's order: they find few rows without reading all of them.
             PartialIndexIfSupported(
                 fields=["uncommon_status", "id"],

@@ -13,7 +13,8 @@ from django_messente_dlr.models.querysets import PendingPollQuerySet
 class PendingPoll(models.Model):
     """A message that has no final status yet, and when to poll for it.
 
-    The row is created with its message, and `receiving` deletes it when the message gets a final status.
+    The row is created with its message, or by the sweep if the project has inserted the message without it.
+    `receiving` deletes it when the message gets a final status.
 
     It is a table of its own because few messages are pending at a time, and ``due_at`` changes more often than any
     other column. A claim thus writes a few short rows, and no index of the messages.

@@ -23,6 +23,7 @@ class Summary:
             stopped, or the message has no id or its account is not configured.
         matched: orphan reports that were matched to a message.
         dispatched: overdue reports whose signals were sent, because the process that recorded them died.
+        scheduled: messages that the project had inserted without a pending poll, and that have one now.
         stopped: the errors of the accounts that Messente refused, by account name.
     """
 
@@ -34,6 +35,7 @@ class Summary:
     postponed: int = 0
     matched: int = 0
     dispatched: int = 0
+    scheduled: int = 0
     stopped: dict[str, str] = field(default_factory=dict)
 
     def count_request(self, results: Iterable[PollResult]) -> None:
@@ -60,3 +62,4 @@ class Summary:
         """Add the numbers of a sweep."""
         self.matched += result.matched
         self.dispatched += result.dispatched
+        self.scheduled += result.scheduled

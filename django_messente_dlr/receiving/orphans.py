@@ -131,9 +131,8 @@ def _match(orphan: DeliveryReport, report: Report, target: ReportTarget, *, usin
             # The report is not for the message that was locked, or the database has no row locks and the message was
             # changed. The sweep retries.
             return False
-        # The signals of the orphan were sent without a message. They are sent again only if a receiver raised.
-        dispatched = row.dispatched_at is not None and not row.dispatch_error
-        row.signals = [*([] if dispatched else row.signals), *signals]
+        # If dlr_received was sent when the orphan arrived, dispatch sends only the signals of the change.
+        row.signals = [*row.signals, *signals]
         row.dispatch_due_at = shift(now, dispatch.DISPATCH_LEASE)
         row.token_message_id = None
         fields = ["message", "token_message_id", "outcome", "previous", "signals", "dispatch_due_at", "payload"]

@@ -95,7 +95,7 @@ def confirm_sent(message: SmsMessage, *, next_poll_at: datetime, sent_at: dateti
     using = router.db_for_write(SmsMessage)
     with transaction.atomic(using=using):
         rows = messages().filter(pk=message.pk)
-        sent = {"status": Status.SENT.value, "rank": Status.SENT.rank}
+        sent = {"status": Status.SENT.value, "rank": Status.SENT.rank, "may_lack_poll": False}
         # A report may arrive before the response to the send request. The status that it has set is kept.
         if rows.filter(rank=Status.QUEUED.rank).update(**sent, **ids, sent_at=sent_at):
             # A row that the project created without `prepare_sms` has no pending poll.

@@ -122,6 +122,7 @@ def insert(message: SmsMessage, *, using: str) -> None:
         message: the unsaved message.
         using: the alias of the database.
     """
+    message.may_lack_poll = False
     message.save(using=using, force_insert=True)
     message.pending = PendingPoll.objects.using(using).create(
         message=message, account=message.account, due_at=first_poll_at(message.created_at)

@@ -43,6 +43,7 @@ class SmsMessageFactory(DjangoModelFactory[SmsMessage]):
     next_poll_at: Any = factory.LazyAttribute(
         lambda message: message.created_at + timedelta(minutes=10) if message.rank <= Status.SENT.rank else None
     )
+    may_lack_poll: Any = False
     finalised_at: Any = factory.LazyAttribute(
         lambda message: message.created_at if Status(message.status).is_final else None
     )
@@ -75,7 +76,9 @@ class DeliveryReportFactory(DjangoModelFactory[DeliveryReport]):
     stat: Any = "DELIVRD"
     status: Any = Status.DELIVERED
     received_at: Any = factory.LazyFunction(timezone.now)
-    dispatched_at: Any = factory.SelfAttribute("received_at")
+    dispatched_at: Any = factory.LazyAttribute(
+        lambda row: None if getattr(row, "dispatch_due_at", None) else row.received_at
+    )
     dispatch_failed_at: Any = factory.LazyAttribute(
         lambda row: row.received_at if getattr(row, "dispatch_error", "") else None
     )

@@ -156,5 +156,5 @@ def _format_summary(summary: Summary) -> str:
     return (
         f"asked {summary.asked}, final {summary.final}, open {summary.open}, unresolved {summary.unresolved}, "
         f"failed {summary.failed}, postponed {summary.postponed}, orphans matched {summary.matched}, "
-        f"reports dispatched {summary.dispatched}"
+        f"reports dispatched {summary.dispatched}, missing polls created {summary.scheduled}"
     )

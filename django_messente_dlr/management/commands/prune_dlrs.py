@@ -18,15 +18,14 @@ class Command(BaseCommand):
     """Delete in batches by primary key, so that neither memory nor locks grow with the table."""
 
     help = (
-        "Deletes messages that became final or unresolved more than --days ago, with their reports, and orphan "
-        "reports of the same age. Messages that are still pending, and reports with unsent signals, are kept. Exit "
-        "status: 0 success, 3 the database cannot be used; the batches before the failure stay deleted."
+        "Deletes messages that ended more than --days ago, with their reports, and orphan reports of the same age. A "
+        "message ends with its final report; an unresolved one counts from when it was sent. Messages that are still "
+        "pending, reports with unsent signals, and rows that models of the project protect are kept. Exit status: 0 "
+        "success, 3 the database cannot be used; the batches before the failure stay deleted."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument(
-            "--days", type=days, required=True, help="Keep messages and reports of this number of days."
-        )
+        parser.add_argument("--days", type=days, required=True, help="Keep what ended within this number of days.")
         parser.add_argument("--batch-size", type=positive, default=1000, help="The number of rows in a batch.")
         parser.add_argument("--dry-run", action="store_true", help="Count the rows, and delete nothing.")
 
@@ -41,5 +40,9 @@ class Command(BaseCommand):
         if options["verbosity"] > 0:
             verb = "would delete" if options["dry_run"] else "deleted"
             self.stdout.write(
-                f"{verb} {messages} messages and {orphans} orphan reports from before {cutoff:%Y-%m-%d}"
+                f"{verb} {messages.deleted} messages and {orphans.deleted} orphan reports that ended before "
+                f"{cutoff:%Y-%m-%d}"
             )
+            for rows, result in (("messages", messages), ("orphan reports", orphans)):
+                for model, number in sorted(result.protected.items()):
+                    self.stdout.write(f"kept {number} {rows} that rows of {model} protect from deletion")

@@ -118,6 +118,7 @@ def run_command(arguments: list[str]) -> None:
         return
     # messente_doctor exits if it has warnings, and a project in development is not ready for deployment.
     expected = [SystemExit, SystemCheckError] if "--deploy" in options else [SystemExit]
+    sys.stdin = io.StringIO("yes\n")  # the reader confirms what a command asks for
     with contextlib.suppress(*expected):
         call_command(*arguments, stderr=io.StringIO())
 
@@ -145,7 +146,8 @@ def set_up(folder: Path) -> Iterator[Sandbox]:
     setting = settings.MESSENTE_DLR
     accounts = setting.get("ACCOUNTS") or {"default": setting}
     passwords = {account["USERNAME"]: account["PASSWORD"] for account in accounts.values()}
-    with Sandbox(passwords, delay=0.02) as sandbox:
+    # Long enough for a block that prints the status of a message that it has just sent.
+    with Sandbox(passwords, delay=0.3) as sandbox:
         settings.MESSENTE_DLR = {
             **setting,
             "API_HOSTS": [sandbox.url],

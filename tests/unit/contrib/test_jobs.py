@@ -106,7 +106,7 @@ def test_sweep__orphan_and_overdue_signals(run: Run) -> None:
     DeliveryReportFactory.create(message=None, sms_unique_id=message.sms_unique_id)
     overdue = timezone.now() - timedelta(minutes=1)
     DeliveryReportFactory.create(dispatch_due_at=overdue, dispatched_at=None)
-    assert run("sweep") == {"matched": 1, "dispatched": 1}
+    assert run("sweep") == {"matched": 1, "dispatched": 1, "scheduled": 0}
     assert seen(message).status == "delivered"
 
 
@@ -115,7 +115,7 @@ def test_prune__old_rows(run: Run) -> None:
     SmsMessageFactory.create(status="delivered", created_at=old)
     recent = SmsMessageFactory.create(status="delivered")
     DeliveryReportFactory.create(message=None, received_at=old)
-    assert run("prune", days=30) == {"messages": 1, "orphans": 1}
+    assert run("prune", days=30) == {"messages": 1, "orphans": 1, "protected": {}}
     assert SmsMessage.objects.get() == recent
     assert not DeliveryReport.objects.exists()
 

@@ -65,6 +65,7 @@ QUERIES: dict[str, Callable[[], QuerySet[Any]]] = {
     "messente_dlr_by_err": lambda: SmsMessage.objects.caused_by(7).order_by("-pk"),
     "messente_dlr_omnimessage": lambda: SmsMessage.objects.of_omnimessage("an-omni-id"),
     "messente_dlr_by_status": lambda: SmsMessage.objects.unresolved().order_by("-pk"),
+    "messente_dlr_lacks_poll": lambda: SmsMessage.objects.filter(may_lack_poll=True).order_by("pk"),
     "messente_dlr_by_outcome": orphans_with_message,
     "messente_dlr_dispatch_due": lambda: DeliveryReport.objects.dispatch_due(timezone.now()),
     "messente_dlr_dispatch_fail": DeliveryReport.objects.dispatch_failed,
@@ -81,14 +82,14 @@ def test_index__is_used_by_its_query(index: str) -> None:
     # The planner of SQLite uses the statistics of ANALYZE alone, for which 200 rows are enough.
     rows = 200 if connection.vendor == "sqlite" else 2000
     now = timezone.now()
+    delivered = {"account": "default", "created_at": now, "status": "delivered", "rank": 50}
     message = SmsMessageFactory.create(status="delivered", rank=50, next_poll_at=None)
     SmsMessage.objects.bulk_create(
-        SmsMessage(account="default", created_at=now, status="delivered", rank=50, sms_unique_id=str(number))
-        for number in range(rows)
+        SmsMessage(sms_unique_id=str(number), **{**delivered, "may_lack_poll": number == 7}) for number in range(rows)
     )
     PendingPoll.objects.bulk_create(
-        PendingPoll(message=delivered, account="default", due_at=now + timedelta(hours=1))
-        for delivered in SmsMessage.objects.exclude(pk=message.pk)
+        PendingPoll(message=other, account="default", due_at=now + timedelta(hours=1))
+        for other in SmsMessage.objects.exclude(pk=message.pk)
     )
     DeliveryReport.objects.bulk_create(
         DeliveryReport(

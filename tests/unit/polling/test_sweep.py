@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
 
-from django_messente_dlr.models import DeliveryReport
+from django_messente_dlr.models import DeliveryReport, SmsMessage
 from django_messente_dlr.polling import Poller
 from django_messente_dlr.testing.factories import AccountFactory, DeliveryReportFactory, SmsMessageFactory
 from django_messente_dlr.testing.signals import SignalLog
+from tests.unit.messente.answering import FIRST, Messente
+from tests.unit.polling.rows import REPORT
 
 pytestmark = pytest.mark.django_db(transaction=True)
 OVERDUE = timezone.now() - timedelta(minutes=1)
@@ -45,3 +48,20 @@ def test_run__matches_orphan() -> None:
     assert DeliveryReport.objects.get(pk=orphan.pk).message == message
     message.refresh_from_db()
     assert message.status == "delivered"
+
+
+@pytest.mark.parametrize(
+    ("hours", "answer", "status"), [(1, "OK DELIVERED", "delivered"), (60, "ERROR 107", "unresolved")]
+)
+def test_run__polls_an_imported_message(settings: Any, hours: int, answer: str, status: str) -> None:
+    """The first run creates its pending poll, and the second one polls it."""
+    settings.MESSENTE_DLR = {**settings.MESSENTE_DLR, "API_HOSTS": [FIRST]}
+    sent_at = timezone.now() - timedelta(hours=hours)
+    message = SmsMessage(account="default", sms_unique_id="an-id", status="sent", rank=10, created_at=sent_at)
+    SmsMessage.objects.bulk_create([message])
+    with Messente() as messente:
+        messente.answer(FIRST, REPORT, answer)
+        assert Poller().run().scheduled == 1
+        assert Poller().run().asked == 1
+    assert SmsMessage.objects.get().status == status
+    assert not SmsMessage.objects.pending().exists()

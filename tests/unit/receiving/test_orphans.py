@@ -19,7 +19,7 @@ from django_messente_dlr.models import DeliveryReport, SmsMessage
 from django_messente_dlr.polling import Poller
 from django_messente_dlr.receiving import lookup
 from django_messente_dlr.sending import mark_sent, prepare_sms, track_sms
-from django_messente_dlr.signals import dlr_received
+from django_messente_dlr.signals import dlr_delivered, dlr_received
 from django_messente_dlr.testing.callbacks import simulate_callback, simulate_omnichannel_callback
 from django_messente_dlr.testing.factories import AccountFactory, SmsMessageFactory
 from django_messente_dlr.testing.signals import SignalLog
@@ -336,7 +336,8 @@ def test_orphan__same_id_of_two_accounts_is_two_reports() -> None:
     assert DeliveryReport.objects.count() == 2
 
 
-def test_receiver__that_raised_is_called_again_when_matched() -> None:
+def test_orphan__receiver_that_raised_is_not_called_again_when_matched(dlr_signals: SignalLog) -> None:
+    """dlr_received is sent once. The error stays stored, and an administrator can send all signals again."""
     received: list[object] = []
 
     def receiver(message: object, **kwargs: object) -> None:
@@ -349,8 +350,39 @@ def test_receiver__that_raised_is_called_again_when_matched() -> None:
     assert "not without its message" in orphan.dispatch_error
     message = track()
     orphan.refresh_from_db()
+    assert received == [None]
+    assert dlr_signals.names == ["dlr_received", "dlr_status_changed", "dlr_delivered"]
+    assert "not without its message" in orphan.dispatch_error
+    assert list(DeliveryReport.objects.dispatch_failed()) == [orphan]
+    assert dispatch.dispatch_report(orphan.pk) is True
+    orphan.refresh_from_db()
     assert received == [None, message]
-    assert orphan.dispatch_error == ""
+    assert (orphan.dispatch_error, orphan.dispatch_failed_at) == ("", None)
+
+
+def test_orphan__errors_of_both_dispatches_are_stored(dlr_signals: SignalLog) -> None:
+    def receiver(signal: object, **kwargs: object) -> None:
+        raise RuntimeError("received" if signal is dlr_received else "delivered")
+
+    dlr_received.connect(receiver)
+    dlr_delivered.connect(receiver)
+    receive_report()
+    track()
+    errors = DeliveryReport.objects.get().dispatch_error.splitlines()
+    assert [line.rpartition(" ")[2] for line in errors] == ["received", "delivered"]
+
+
+def test_orphan__receiver_that_raised_is_not_called_again_by_the_sweep(dlr_signals: SignalLog) -> None:
+    def receiver(**kwargs: object) -> None:
+        raise RuntimeError("no such order")
+
+    dlr_received.connect(receiver)
+    receive_report()
+    with mock.patch("django_messente_dlr.dispatch.dispatch_report"):
+        track()
+    assert dispatch.dispatch_overdue(timezone.now() + dispatch.DISPATCH_LEASE) == 1
+    assert dlr_signals.names == ["dlr_received", "dlr_status_changed", "dlr_delivered"]
+    assert "no such order" in DeliveryReport.objects.get().dispatch_error
 
 
 def receive_omnichannel_report(message_id: str, status: str, omnimessage_id: str = "an-omni-id") -> int:

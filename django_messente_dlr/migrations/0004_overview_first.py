@@ -6,7 +6,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('django_messente_dlr', '0002_erase_recipient_permission'),
+        ('django_messente_dlr', '0003_may_lack_poll'),
     ]
 
     operations = [

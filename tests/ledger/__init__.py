@@ -1,0 +1,1 @@
+"""An app of a project that keeps a receipt for each delivery report and so prevents its deletion."""
