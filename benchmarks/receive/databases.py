@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sqlite3
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -27,6 +28,8 @@ PG_OPTIONS = {"server_side_binding": True, "prepare_threshold": 5}
 # The number of messages that are delivered before the measurement, each with its report. If PostgreSQL prepares a
 # plan while the table of reports is empty, that plan later reads the whole table.
 REPORTED = 20_000
+# When the messages were created: it is in their callback URLs. The connection's time zone is UTC.
+CREATED_AT = datetime(2026, 1, 1, tzinfo=UTC)
 # The numbers n of the messages, as a FROM clause for each database.
 SERIES = {
     "postgres": "FROM generate_series({first}, {last}) AS series (n)",
@@ -77,7 +80,7 @@ COLUMNS = {
         "stat": "''",
         "error_text": "''",
         "metadata": "'{{}}'",
-        "created_at": "CURRENT_TIMESTAMP",
+        "created_at": f"'{CREATED_AT:%Y-%m-%d %H:%M:%S}'",
         "sent_at": "CURRENT_TIMESTAMP",
         "poll_count": "0",
         "may_lack_poll": "FALSE",

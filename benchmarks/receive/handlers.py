@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
-from benchmarks.receive.databases import message_id
+from benchmarks.receive.databases import CREATED_AT, message_id
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def _callback_path(message_number: int | None) -> str:
     if message_number is None:
         url = callbacks.callback_url()
     else:
-        url = callbacks.message_callback_url(message_number, "default")
+        url = callbacks.message_callback_url(callbacks.MessageKey(message_number, CREATED_AT), "default")
     return url.removeprefix("http://127.0.0.1")
 
 

@@ -27,7 +27,7 @@ class AccountAdmin(ReadOnlyAdmin[Account]):
     """Show credit and last activity of each account. Actions check the balance and release the credit hold."""
 
     ordering = ("name",)
-    list_display = ("name", "credit", "held_since", "balance_left", "last_callback", "last_poll", "last_poll_error")
+    list_display = ("name", "credit", "held_since", "balance_left", "last_callback", "last_poll", "poll_error")
     actions = ("check_balance", "lift_credit_hold")
     fieldsets = (
         (None, {"fields": ("name",)}),
@@ -48,7 +48,7 @@ class AccountAdmin(ReadOnlyAdmin[Account]):
                 ),
             },
         ),
-        (_("Last contact with Messente"), {"fields": ("last_callback_at", "last_poll_at", "last_poll_error")}),
+        (_("Last contact with Messente"), {"fields": ("last_callback_at", "last_poll_at", "poll_error")}),
         (
             _("Callback keys"),
             {
@@ -60,7 +60,7 @@ class AccountAdmin(ReadOnlyAdmin[Account]):
             },
         ),
     )
-    readonly_fields = ("credit", "balance_left", "key_last_used")
+    readonly_fields = ("credit", "balance_left", "key_last_used", "poll_error")
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **options: Any
@@ -136,3 +136,7 @@ class AccountAdmin(ReadOnlyAdmin[Account]):
     @admin.display(description=_("last poll at"))
     def last_poll(self, account: Account) -> SafeString | str:
         return formatting.timesince_tag(account.last_poll_at)
+
+    @admin.display(description=_("last poll error"), empty_value=formatting.EMPTY)
+    def poll_error(self, account: Account) -> str:
+        return account.poll_error_description

@@ -6,12 +6,13 @@ text of the error.
 
 from __future__ import annotations
 
+import re
+
 from django.utils.translation import gettext
 
 from django_messente_dlr.admin import rendering
 from django_messente_dlr.admin.formatting import EMPTY
 from django_messente_dlr.messente.codes import ErrorCode
-from django_messente_dlr.messente.errors import code_in_text
 from django_messente_dlr.messente.reports import Source
 from django_messente_dlr.messente.response_codes import ResponseCode
 from django_messente_dlr.models import DeliveryReport, SmsMessage
@@ -25,6 +26,8 @@ TEMPORARY: set[ErrorCode | ResponseCode] = {
 }
 
 COLUMN_LENGTH = 255  # of `SmsMessage.error_text`
+# The text of a failure of Messente's servers quotes the code. The text of a refused message is the code.
+QUOTED = re.compile(r'answered "([^"]*)"')
 
 
 def cause_text(message: SmsMessage, error_text: str) -> str:
@@ -38,7 +41,7 @@ def cause_text(message: SmsMessage, error_text: str) -> str:
         return EMPTY
     if message.err:
         return rendering.error_code_text(message.err)
-    if code := code_in_text(message.error_text):
+    if code := _response_code(message):
         return str(code.meaning)
     return error_text or gettext("No cause reported")
 
@@ -77,4 +80,9 @@ def full_error_text(message: SmsMessage) -> str:
 
 
 def _code(message: SmsMessage) -> ErrorCode | ResponseCode | None:
-    return message.cause if message.err else code_in_text(message.error_text)
+    return message.cause if message.err else _response_code(message)
+
+
+def _response_code(message: SmsMessage) -> ResponseCode | None:
+    quoted = QUOTED.search(message.error_text)
+    return ResponseCode.from_code(quoted[1] if quoted else message.error_text)

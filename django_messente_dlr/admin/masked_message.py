@@ -41,8 +41,8 @@ class MaskedMessage:
 
     @property
     def error_text(self) -> str:
-        """The error text from Messente, with the recipient masked where the user may not see it."""
-        return self.mask(self.message.error_text)
+        """The error text in the user's language, with the recipient masked where the user may not see it."""
+        return self.mask(self.message.error_description)
 
     @property
     def cause(self) -> str:

@@ -53,7 +53,10 @@ class DeliveryReportAdmin(LongListAdmin[DeliveryReport]):
             _("Signals"),
             {"fields": ("signal_state", "signal_names", "dispatched_at", "dispatch_due_at", "receiver_errors")},
         ),
-        (_("Raw report"), {"fields": ("sms_unique_id", "omnimessage_id", "token_message_id", "raw")}),
+        (
+            _("Raw report"),
+            {"fields": ("sms_unique_id", "omnimessage_id", "token_message_id", "token_created_at", "raw")},
+        ),
     )
     readonly_fields = (
         "message_link",

@@ -20,6 +20,7 @@ from django_messente_dlr import polling
 from django_messente_dlr.admin import formatting, rendering
 from django_messente_dlr.messente.reports import Source
 from django_messente_dlr.models import DeliveryReport, ReportOutcome, SmsMessage
+from django_messente_dlr.models.error_texts import translated
 from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.utils import masking
 from django_messente_dlr.utils.poll_schedule import OVERDUE_AFTER
@@ -123,7 +124,7 @@ def _reported(report: DeliveryReport, message: SmsMessage, *, can_see_recipient:
         payload = masking.mask_in_json(payload, message.recipient, ids=ids)
         event.errors = masking.mask_in_text(event.errors, message.recipient)
     if report.source == Source.SEND.value and payload.get("answer"):
-        event.lines.append(str(payload["answer"]))
+        event.lines.append(translated(str(payload["answer"])))
     event.raw = json.dumps(payload, indent=2, ensure_ascii=False) if payload else ""
     return event
 

@@ -86,7 +86,7 @@ def warnings(accounts: Sequence[Account], bars: Sequence[Bucket], overdue: int, 
             said.append(_silence_warning(account, bars) % {"account": account.name, "count": sent})
         if account.last_poll_error:
             text = gettext("Polling for “%(account)s” failed: %(error)s")
-            said.append(text % {"account": account.name, "error": account.last_poll_error})
+            said.append(text % {"account": account.name, "error": account.poll_error_description})
     polled = max((account.last_poll_at for account in accounts if account.last_poll_at), default=None)
     if overdue and (polled is None or elapsed(polled, now) > OVERDUE_AFTER):
         said.append(gettext("Messages are overdue and are not polled. Run poll_dlrs every minute."))

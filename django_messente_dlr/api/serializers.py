@@ -69,6 +69,9 @@ class SmsMessageSerializer(serializers.ModelSerializer[SmsMessage]):
     recipient = serializers.CharField(
         read_only=True, help_text="Masked (+372•••••000) for users without the permission view_recipient."
     )
+    error_text = serializers.CharField(
+        source="error_description", read_only=True, help_text="The error in the language of the request."
+    )
     reports = DeliveryReportSerializer(many=True, read_only=True)
 
     class Meta:

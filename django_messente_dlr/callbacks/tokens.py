@@ -15,17 +15,16 @@ from functools import lru_cache
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signing import BadSignature, Signer
-from django.urls import get_script_prefix, reverse, set_script_prefix
-from django.utils import translation
 
 from django_messente_dlr import conf
-from django_messente_dlr.callbacks import key_fingerprints
+from django_messente_dlr.callbacks import key_fingerprints, paths
+from django_messente_dlr.callbacks.message_keys import ENCODED_KEY, MessageKey
 
 SALT = "django_messente_dlr.callbacks"
 MAX_TOKEN = 200
 PROBE_SALT = f"{SALT}.probe"
 TOKEN = re.compile(
-    r"(?:m(?P<message>[1-9][0-9]{0,18})|a)\.(?P<account>[A-Za-z0-9_-]{1,64})|p\.(?P<probe>[0-9a-f]{32})", re.ASCII
+    rf"(?:m(?P<message>{ENCODED_KEY})|a)\.(?P<account>[A-Za-z0-9_-]{{1,64}})|p\.(?P<probe>[0-9a-f]{{32}})", re.ASCII
 )
 
 
@@ -35,12 +34,12 @@ class CallbackToken:
 
     Attributes:
         account: the name of the account. The URL accepts only reports of its messages.
-        message_pk: the primary key of the only message whose reports the URL accepts, or None for all messages.
+        message_key: the only message whose reports the URL accepts, or None for all messages.
         key: the fingerprint of the key that signed the token.
     """
 
     account: str
-    message_pk: int | None = None
+    message_key: MessageKey | None = None
     key: str = field(default="", compare=False)
 
 
@@ -67,25 +66,20 @@ def callback_url(account: str = conf.DEFAULT_ACCOUNT) -> str:
     return _signed_url(f"a.{conf.account(account).name}")
 
 
-def message_callback_url(message_pk: int, account: str) -> str:
+def message_callback_url(message_key: MessageKey, account: str) -> str:
     """Return the callback URL of one message. Pass it to Messente with the message, as ``dlr-url``.
 
     Args:
-        message_pk: the primary key of the `SmsMessage`.
+        message_key: the primary key of the `SmsMessage` and its ``created_at``.
         account: the name of the account that sends the message.
 
     Raises:
         ImproperlyConfigured: ``CALLBACK_BASE_URL`` is not configured.
         ValueError: the message is not saved, so it has no primary key.
     """
-    if not message_pk:
+    if not message_key.pk:
         raise ValueError("The message has no primary key, which its callback URL contains. Save it first.")
-    return _signed_url(f"m{message_pk}.{account}")
-
-
-def webhook_path() -> str:
-    """Return the path of the webhook for the Omnichannel API. It has no token; only the signature protects it."""
-    return _path("webhook")
+    return _signed_url(f"m{message_key.encode()}.{account}")
 
 
 def probe_url() -> tuple[str, ProbeToken]:
@@ -135,9 +129,9 @@ def read_token(token: str) -> CallbackToken | ProbeToken | None:
         return None
     if match["probe"]:
         return ProbeToken(match["probe"])
-    message_pk = int(match["message"]) if match["message"] else None
+    message_key = MessageKey.decode(match["message"]) if match["message"] else None
     return CallbackToken(
-        account=match["account"], message_pk=message_pk, key=key_fingerprints.fingerprint(signer.key)
+        account=match["account"], message_key=message_key, key=key_fingerprints.fingerprint(signer.key)
     )
 
 
@@ -154,31 +148,7 @@ def _signed_url(value: str) -> str:
             f"{conf.SETTING} has no CALLBACK_BASE_URL. Set it to the scheme and host at which Messente reaches "
             'this project, such as "https://shop.example.com".'
         )
-    return base.rstrip("/") + _path("callback", token=_signers(SALT)[0].sign(value))
-
-
-def _path(name: str, **kwargs: str) -> str:
-    """Return the path of a view. It is the same in every process and does not depend on the current request.
-
-    Otherwise three things change the path, and Messente calls a URL that is not served: the prefix ``SCRIPT_NAME``,
-    which a background task does not have; the active language, which ``i18n_patterns`` adds to URLs; and
-    ``request.urlconf``, which may not include this app. Only ``CALLBACK_BASE_URL`` sets the part before the path.
-    """
-    prefix = get_script_prefix()
-    set_script_prefix("/")
-    try:
-        with translation.override(_project_language()):
-            return reverse(f"django_messente_dlr:{name}", urlconf=settings.ROOT_URLCONF, kwargs=kwargs)
-    finally:
-        set_script_prefix(prefix)
-
-
-def _project_language() -> str:
-    """Return LANGUAGE_CODE in the form that LocaleMiddleware reads from a path, such as "en" for "en-us"."""
-    try:
-        return translation.get_supported_language_variant(settings.LANGUAGE_CODE)
-    except LookupError:  # it is not in LANGUAGES, which Django's system checks report
-        return settings.LANGUAGE_CODE
+    return base.rstrip("/") + paths.view_path("callback", token=_signers(SALT)[0].sign(value))
 
 
 def _signers(salt: str) -> list[Signer]:

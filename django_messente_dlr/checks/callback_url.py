@@ -13,7 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.urls import NoReverseMatch
 
 from django_messente_dlr import conf
-from django_messente_dlr.callbacks import tokens
+from django_messente_dlr.callbacks import paths
 
 APP = "django_messente_dlr"
 
@@ -32,7 +32,7 @@ def check_callback_url(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -
                     id=f"{APP}.W002",
                 )
             ]
-        path = tokens.webhook_path()
+        path = paths.webhook_path()
     except NoReverseMatch:
         return [
             Error(

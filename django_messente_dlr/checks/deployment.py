@@ -17,7 +17,7 @@ from django.http.request import validate_host
 from django.urls import NoReverseMatch
 
 from django_messente_dlr import conf
-from django_messente_dlr.callbacks import tokens
+from django_messente_dlr.callbacks import paths
 from django_messente_dlr.checks.callback_url import split_base_url
 
 APP = "django_messente_dlr"
@@ -130,7 +130,7 @@ def _check_connections() -> Iterator[CheckMessage]:
 def _is_exempt() -> bool:
     """Return whether SECURE_REDIRECT_EXEMPT matches the callback's path, as Django matches it."""
     try:
-        path = tokens.webhook_path().lstrip("/")
+        path = paths.webhook_path().lstrip("/")
     except NoReverseMatch:
         return False  # E003 reports it
     return any(re.search(pattern, path) for pattern in settings.SECURE_REDIRECT_EXEMPT)

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.urls import NoReverseMatch
 
-from django_messente_dlr.callbacks import tokens
+from django_messente_dlr.callbacks import paths
 
 APP = "django_messente_dlr"
 API_URLS = "django_messente_dlr.api.urls"
@@ -25,7 +25,7 @@ def check_rest_api(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
     if not getattr(settings, "ROOT_URLCONF", None):
         return []
     with suppress(NoReverseMatch):  # E003 reports it
-        tokens.webhook_path()  # imports the project's URLs
+        paths.webhook_path()  # imports the project's URLs
     # A project can include the API's URLs at any depth. Django documents no way to list them, but include() imports
     # their module.
     missing = [name for name in REQUIRED_APPS if API_URLS in sys.modules and not apps.is_installed(name)]

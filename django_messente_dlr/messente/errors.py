@@ -5,19 +5,12 @@ Projects import them from `django_messente_dlr.exceptions`.
 
 from __future__ import annotations
 
-import re
-from typing import Any, ClassVar
+from typing import Any
+
+from django.utils.translation import gettext
 
 from django_messente_dlr.messente.log_text import one_line
 from django_messente_dlr.messente.response_codes import ResponseCode
-
-ANSWER = re.compile(r'answered "([^"]*)"')
-
-
-def code_in_text(text: str) -> ResponseCode | None:
-    """Return the response code that the text of an error quotes, or None for another text or an unknown code."""
-    match = ANSWER.search(text)
-    return ResponseCode.from_code(match[1]) if match else None
 
 
 class MessenteError(Exception):
@@ -78,28 +71,23 @@ class RequestRefused(MessenteError):
     """Messente refused the request.
 
     Attributes:
-        answer: the text of the response, such as ``ERROR 111``.
+        answer: the text of the response, such as ``ERROR 111`` or ``HTTP 401``.
         code: the response code, or None for an unknown code.
     """
-
-    # The code that applies when the error comes from an HTTP status and not from a response code.
-    default_code: ClassVar[ResponseCode | None] = None
 
     def __init__(self, answer: str) -> None:
         # Pickling and copying call __init__ with Exception.args, so args holds the answer and not the full text.
         super().__init__(answer)
         self.answer = answer
-        self.code = ResponseCode.from_code(answer) or self.default_code
+        self.code = ResponseCode.from_code(answer)
 
     def __str__(self) -> str:
-        explanation = f"{self.code.meaning} {self.code.advice}" if self.code else "The code is unknown."
-        return f'Messente answered "{one_line(self.answer)}". {explanation}'
+        explanation = f"{self.code.meaning} {self.code.advice}" if self.code else gettext("The code is unknown.")
+        return gettext('Messente answered "%(answer)s".') % {"answer": one_line(self.answer)} + f" {explanation}"
 
 
 class CredentialsRefused(RequestRefused):
     """The user name or the password is wrong (``ERROR 101``, HTTP 401). Further calls would fail, too."""
-
-    default_code = ResponseCode.WRONG_CREDENTIALS
 
 
 class IpAddressRefused(RequestRefused):
@@ -108,5 +96,3 @@ class IpAddressRefused(RequestRefused):
 
 class UnknownMessage(RequestRefused):
     """Messente does not know the message's ID (``ERROR 107``, HTTP 404), either not yet or no longer."""
-
-    default_code = ResponseCode.CREDIT_OR_UNKNOWN_ID

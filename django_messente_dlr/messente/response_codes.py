@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from django_stubs_ext import StrPromise
 
 
+# HTTP statuses with which the Omnichannel API refuses a request, and the response codes that have the same meaning.
+HTTP_STATUSES = {"HTTP 401": "ERROR 101", "HTTP 404": "ERROR 107"}
+
+
 class ResponseCode(enum.StrEnum):
     """A response code of the SMS API other than ``OK`` (documentation: "SMS API", response codes).
 
@@ -85,6 +89,10 @@ class ResponseCode(enum.StrEnum):
 
     @classmethod
     def from_code(cls, answer: str) -> ResponseCode | None:
-        """Return the member for the first two words of ``answer`` in any case, or None for an unknown code."""
+        """Return the member for the first two words of ``answer`` in any case, or None for an unknown code.
+
+        Args:
+            answer: a response of the SMS API such as ``ERROR 101``, or an HTTP status such as ``HTTP 401``.
+        """
         words = " ".join(answer.upper().split()[:2])
-        return cls._value2member_map_.get(words)  # type: ignore[return-value]
+        return cls._value2member_map_.get(HTTP_STATUSES.get(words, words))  # type: ignore[return-value]

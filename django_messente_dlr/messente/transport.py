@@ -151,8 +151,7 @@ class Transport:
         if not text:
             raise AmbiguousResponse(f"{host} sent an empty response.")
         if ResponseCode.from_code(text) is ResponseCode.SERVER_FAILURE:
-            code = ResponseCode.SERVER_FAILURE
-            raise _RequestNotProcessed(f'{code.meaning} {host} answered "{code}".')
+            raise _RequestNotProcessed(f'{host} answered "{ResponseCode.SERVER_FAILURE}".')
         return text
 
 

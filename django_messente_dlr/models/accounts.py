@@ -5,6 +5,8 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from django_messente_dlr.models.error_texts import translated
+
 
 class Account(models.Model):
     """An account at Messente: its credit, and the times of the last callback and the last poll."""
@@ -26,3 +28,8 @@ class Account(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def poll_error_description(self) -> str:
+        """Return ``last_poll_error`` in the active language, a response code with its meaning and advice."""
+        return translated(self.last_poll_error)

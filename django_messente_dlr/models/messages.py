@@ -14,8 +14,10 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from django_messente_dlr import callbacks
+from django_messente_dlr.conf import DEFAULT_ACCOUNT
 from django_messente_dlr.messente.codes import ErrorCode
 from django_messente_dlr.messente.field_parsers import MAX_ID, MAX_WORD
+from django_messente_dlr.models.error_texts import translated
 from django_messente_dlr.models.fields import CaseSensitiveCharField
 from django_messente_dlr.models.indexes import PartialIndexIfSupported
 from django_messente_dlr.models.querysets import PENDING_STATUSES, SmsMessageQuerySet, is_uncommon
@@ -31,6 +33,8 @@ WRITTEN_BY_REPORTS = frozenset(
         *("sms_unique_id", "omnimessage_id", "sent_at", "resent_at", "poll_count", "may_lack_poll"),
     }
 )
+# What is read again when a report may have changed the row: also the generated columns and the row of the next poll.
+DELIVERY_STATE = [*WRITTEN_BY_REPORTS, "uncommon_status", "uncommon_err", "pending"]
 
 
 class SmsMessage(models.Model):
@@ -41,7 +45,7 @@ class SmsMessage(models.Model):
 
     sms_unique_id = CaseSensitiveCharField(_("message ID"), max_length=MAX_ID, null=True, blank=True)
     omnimessage_id = CaseSensitiveCharField(_("omnimessage ID"), max_length=MAX_ID, blank=True, default="")
-    account = models.CharField(_("account"), max_length=64)
+    account = models.CharField(_("account"), max_length=64, default=DEFAULT_ACCOUNT)
     recipient = models.CharField(_("recipient"), max_length=32, blank=True, default="")
     sender = models.CharField(_("sender"), max_length=32, blank=True, default="")
     text = models.TextField(_("text"), blank=True, default="", help_text=_("Stored only if STORE_TEXT is set."))
@@ -138,6 +142,7 @@ class SmsMessage(models.Model):
         A report may have changed the row after the caller read it. Without this rule, a caller that changes
         ``metadata`` would write the old delivery state back.
         """
+        self.sms_unique_id = self.sms_unique_id or None  # the unique constraint ignores NULL only
         is_update = not self._state.adding and bool(self.pk) and options.get("using") in {None, self._state.db}
         if is_update and not args and not options.get("force_insert") and options.get("update_fields") is None:
             omitted = WRITTEN_BY_REPORTS | self.get_deferred_fields()
@@ -156,7 +161,14 @@ class SmsMessage(models.Model):
             ImproperlyConfigured: ``CALLBACK_BASE_URL`` is not set.
             ValueError: the message is not saved.
         """
-        return callbacks.message_callback_url(self.pk, self.account)
+        return callbacks.message_callback_url(self.callback_key, self.account)
+
+    @property
+    def callback_key(self) -> callbacks.MessageKey:
+        """Return the identity of this message in its callback URL."""
+        # A row that the project created with a text as its time has that text until it is read again.
+        field: Any = self._meta.get_field("created_at")
+        return callbacks.MessageKey(self.pk, field.to_python(self.created_at))
 
     @property
     def is_erased(self) -> bool:
@@ -175,6 +187,11 @@ class SmsMessage(models.Model):
     def report_expires_at(self) -> datetime:
         """Return when Messente deletes its reports: 48 hours after it was sent, or created if that is unknown."""
         return shift(self.sent_at or self.created_at, REPORT_RETENTION)
+
+    @property
+    def error_description(self) -> str:
+        """Return ``error_text`` in the active language, a response code with its meaning and advice."""
+        return translated(self.error_text)
 
     @property
     def cause(self) -> ErrorCode | None:

@@ -39,8 +39,9 @@ class DeliveryReport(models.Model):
 
     A stored row is changed only by its dispatch, by a duplicate, which is counted, and by the match of an orphan.
 
-    An orphan has no ``message``. Its ``token_message_id`` is the primary key in the token of the callback URL, or
-    None if that URL is the account's.
+    An orphan has no ``message``. Its ``token_message_id`` and ``token_created_at`` identify the message in the token
+    of the callback URL. They are None if that URL is the account's. A message with this primary key and another
+    ``created_at`` is not the message of the orphan, but was created after a backup was restored.
     """
 
     SOURCES: list[tuple[str, str | Promise]] = [
@@ -60,6 +61,7 @@ class DeliveryReport(models.Model):
         db_index=False,  # Meta.indexes has one that excludes orphans
     )
     token_message_id = models.BigIntegerField(_("message in the callback URL"), null=True, blank=True)
+    token_created_at = models.DateTimeField(_("creation time in the callback URL"), null=True, blank=True)
     sms_unique_id = CaseSensitiveCharField(_("message ID"), max_length=MAX_ID, blank=True, default="")
     omnimessage_id = CaseSensitiveCharField(_("omnimessage ID"), max_length=MAX_ID, blank=True, default="")
     account = models.CharField(_("account"), max_length=64)

@@ -13,6 +13,7 @@ from django_messente_dlr import accounts, conf, receiving
 from django_messente_dlr.messente import errors
 from django_messente_dlr.messente.reports import Report, Source
 from django_messente_dlr.models import SmsMessage
+from django_messente_dlr.models.error_texts import NO_ACCOUNT, NO_ID, NO_REPORT, untranslated
 from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.polling.results import PollOutcome, PollResult, postpone
 from django_messente_dlr.polling.status_requests import StatusFetcher, StatusRequest
@@ -24,12 +25,6 @@ from django_messente_dlr.utils.times import shift
 
 logger = logging.getLogger(__name__)
 
-NO_REPORT = "Messente reported nothing final within its 48 hours."
-NO_ID = (
-    "No final report came within 48 hours, and polling was not possible: the message has no id of Messente's. The "
-    "response to sending it was lost, or mark_sent was not called, perhaps because it was never sent."
-)
-NO_ACCOUNT = "No final report came within 48 hours, and polling was not possible: its account is not configured."
 # How often a message of an account that is not configured is checked again.
 ACCOUNT_CHECK_INTERVAL = timedelta(hours=1)
 
@@ -52,9 +47,8 @@ def process_response(
     except PollSkipped as exc:
         return postpone(request.messages, exc, now=now)
     except (errors.CredentialsRefused, errors.IpAddressRefused) as exc:
-        error = _without_numbers(exc)
-        _record_refusal(request.account, error, fetcher=fetcher, now=now)
-        return [PollResult(message, PollOutcome.REFUSED, error) for message in request.messages]
+        _record_refusal(request.account, exc, fetcher=fetcher, now=now)
+        return [PollResult(message, PollOutcome.REFUSED, _without_numbers(exc)) for message in request.messages]
     except errors.UnknownMessage:  # not a failure: Messente does not know the message yet, or not any more
         return [reschedule(message, now=now) for message in request.messages]
     except errors.MessenteError as exc:
@@ -118,12 +112,12 @@ def _without_numbers(error: errors.MessenteError) -> str:
     return masking.mask_in_text(str(error))
 
 
-def _record_refusal(account: str, error: str, *, fetcher: StatusFetcher, now: datetime) -> None:
+def _record_refusal(account: str, error: errors.RequestRefused, *, fetcher: StatusFetcher, now: datetime) -> None:
     """Record and log once that Messente refuses an account."""
     if account not in fetcher.recorded_refusals:
         fetcher.recorded_refusals.add(account)
-        accounts.record_poll(account, now=now, error=error)
-        logger.error("Polling of account %s was stopped: %s", account, error)
+        accounts.record_poll(account, now=now, error=masking.mask_in_text(untranslated(error)))
+        logger.error("Polling of account %s was stopped: %s", account, _without_numbers(error))
 
 
 def record_reports(request: StatusRequest, reports: list[Report | None]) -> dict[SmsMessage, bool]:
@@ -138,7 +132,7 @@ def record_reports(request: StatusRequest, reports: list[Report | None]) -> dict
             continue
         for message in _messages_of(request, report):
             try:
-                result = receiving.record(report, account=message.account, message_pk=message.pk)
+                result = receiving.record(report, account=message.account, message_key=message.callback_key)
             except receiving.ReportNotForMessage:
                 continue
             except receiving.WriteConflict as exc:  # the message is polled again

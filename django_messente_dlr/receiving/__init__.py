@@ -13,9 +13,10 @@ after the commit.
 from __future__ import annotations
 
 from django_messente_dlr.receiving.batch import atomic_batch
-from django_messente_dlr.receiving.lookup import ReportNotForMessage
+from django_messente_dlr.receiving.confirmation import confirm_sent
+from django_messente_dlr.receiving.lookup import ReportNotForMessage, reload
 from django_messente_dlr.receiving.orphans import match_orphans, match_orphans_of
-from django_messente_dlr.receiving.record import RecordResult, WriteConflict, confirm_sent, record, record_final
+from django_messente_dlr.receiving.record import RecordResult, WriteConflict, record, record_final
 
 __all__ = [
     "RecordResult",
@@ -27,4 +28,5 @@ __all__ = [
     "match_orphans_of",
     "record",
     "record_final",
+    "reload",
 ]

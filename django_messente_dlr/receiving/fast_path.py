@@ -70,14 +70,16 @@ def try_write(
         **{name: _prepared(SmsMessage, name, value, connection) for name, value in changes.items()},
         "channel": report.channel or None,
         "message_err": transition.changes["err"],
-        "message_id": address.message_pk,
+        "message_id": address.message_key and address.message_key.pk,
+        "created_at": address.message_key
+        and _prepared(SmsMessage, "created_at", address.message_key.created_at, connection),
         "now": _prepared(SmsMessage, "finalised_at", now, connection),
     }
     statements = sql.statements(
         connection.vendor,
         status,
         signals,
-        by_primary_key=address.message_pk is not None,
+        by_primary_key=address.message_key is not None,
         returning_message=has_receivers,
     )
     is_alone = len(statements) == 1 and not connection.in_atomic_block

@@ -12,8 +12,10 @@ from typing import Any
 from django.db import router
 from django.db.models import Exists, OuterRef, Q, Subquery
 
+from django_messente_dlr.callbacks import MessageKey
 from django_messente_dlr.messente.reports import Report, Source
 from django_messente_dlr.models import Account, DeliveryReport, PendingPoll, SmsMessage
+from django_messente_dlr.models.messages import DELIVERY_STATE
 from django_messente_dlr.models.querysets import DeliveryReportQuerySet, PendingPollQuerySet, SmsMessageQuerySet
 
 
@@ -27,28 +29,28 @@ class ReportTarget:
 
     Attributes:
         account: the account of the message. The caller has verified it.
-        message_pk: the primary key in the token of the callback URL, or None.
+        message_key: the message in the token of the callback URL, or None.
         sms_unique_id: the message's id at Messente, or "".
         omnimessage_id: the omnimessage's id at Messente, or "".
     """
 
     account: str
-    message_pk: int | None
+    message_key: MessageKey | None
     sms_unique_id: str
     omnimessage_id: str
 
     @classmethod
-    def from_report(cls, report: Report, *, account: str, message_pk: int | None) -> ReportTarget:
+    def from_report(cls, report: Report, *, account: str, message_key: MessageKey | None) -> ReportTarget:
         """Return the target with the ids of a report.
 
         Args:
             report: the report.
             account: the verified account.
-            message_pk: the primary key in the token of the callback URL, or None.
+            message_key: the message in the token of the callback URL, or None.
         """
         return cls(
             account=account,
-            message_pk=message_pk,
+            message_key=message_key,
             sms_unique_id=report.sms_unique_id,
             omnimessage_id=report.omnimessage_id,
         )
@@ -69,6 +71,17 @@ def pending() -> PendingPollQuerySet:
     return PendingPoll.objects.using(router.db_for_write(PendingPoll))
 
 
+def reload(message: SmsMessage, *, lock: bool = False) -> None:
+    """Read the delivery state of a message again. The caller's unsaved changes of other columns are kept.
+
+    Args:
+        message: the message. Its attributes are updated.
+        lock: whether to lock the row until the transaction ends.
+    """
+    rows = messages().select_for_update() if lock else messages()
+    message.refresh_from_db(using=rows.db, fields=DELIVERY_STATE, from_queryset=rows)
+
+
 def find_message(target: ReportTarget, *, lock: bool = False) -> SmsMessage | None:
     """Return the message that a report is about, or None if no row is known for it.
 
@@ -86,8 +99,8 @@ def find_message(target: ReportTarget, *, lock: bool = False) -> SmsMessage | No
     if lock:
         rows = rows.select_for_update()
     message = None
-    if target.message_pk is not None:
-        message = _first(rows.filter(pk=target.message_pk))
+    if target.message_key is not None:
+        message = _first(rows.filter(**target.message_key._asdict()))
     else:
         if target.sms_unique_id:
             message = _first(rows.filter(sms_unique_id=target.sms_unique_id))
@@ -125,11 +138,13 @@ def orphans_of(message: SmsMessage) -> DeliveryReportQuerySet:
     # Each alternative repeats the condition of the partial indexes, which contain orphans only. SQLite uses no index
     # without it.
     is_orphan = Q(message__isnull=True)
-    condition = is_orphan & Q(token_message_id=message.pk)
+    condition = is_orphan & Q(token_message_id=message.pk, token_created_at=message.created_at)
+    # A callback URL accepts reports of its message only, whatever ids they have.
+    of_account_url = is_orphan & Q(token_message_id__isnull=True)
     if message.sms_unique_id:
-        condition |= is_orphan & Q(sms_unique_id=message.sms_unique_id)
+        condition |= of_account_url & Q(sms_unique_id=message.sms_unique_id)
     elif message.omnimessage_id:
-        condition |= is_orphan & Q(omnimessage_id=message.omnimessage_id)
+        condition |= of_account_url & Q(omnimessage_id=message.omnimessage_id)
     return reports().filter(condition, account=message.account).order_by("pk")
 
 
@@ -141,9 +156,9 @@ def orphans_with_message() -> DeliveryReportQuerySet:
         reports()
         .orphans()
         .filter(
-            Exists(candidates.filter(pk=OuterRef("token_message_id")))
-            | Exists(candidates.filter(sms_unique_id=OuterRef("sms_unique_id")))
-            | Exists(omnimessages)
+            Exists(candidates.filter(pk=OuterRef("token_message_id"), created_at=OuterRef("token_created_at")))
+            | Q(Exists(candidates.filter(sms_unique_id=OuterRef("sms_unique_id"))), token_message_id__isnull=True)
+            | Q(Exists(omnimessages), token_message_id__isnull=True)
         )
         .order_by("pk")
     )

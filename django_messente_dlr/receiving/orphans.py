@@ -10,10 +10,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.db import router
-from django.db.models import BigIntegerField, Case, F, When
+from django.db.models import Case, F, Value, When
 from django.utils import timezone
 
 from django_messente_dlr import dispatch
+from django_messente_dlr.callbacks import MessageKey
 from django_messente_dlr.messente.parsers import restore_report
 from django_messente_dlr.messente.reports import Report, Source
 from django_messente_dlr.models import DeliveryReport, SmsMessage
@@ -25,6 +26,7 @@ from django_messente_dlr.receiving.lookup import (
     find_message,
     orphans_of,
     orphans_with_message,
+    reload,
     reports,
 )
 from django_messente_dlr.utils import db_retry
@@ -39,9 +41,12 @@ def match_orphans_of(message: SmsMessage) -> int:
     """Match a message with its orphans; return the number of orphans matched.
 
     Args:
-        message: a message whose row is committed.
+        message: a message whose row is committed. It is reloaded if an orphan is matched.
     """
-    return sum(match_orphan(orphan) for orphan in _by_rank(orphans_of(message)))
+    matched = sum(match_orphan(orphan) for orphan in _by_rank(orphans_of(message)))
+    if matched:
+        reload(message)
+    return matched
 
 
 def match_orphans() -> int:
@@ -66,21 +71,23 @@ def _by_rank(orphans: Iterable[DeliveryReport]) -> list[DeliveryReport]:
     return sorted(orphans, key=lambda orphan: Status(orphan.status).rank if orphan.status else -1, reverse=True)
 
 
-def count_duplicate(fingerprint: str, *, message_pk: int | None) -> bool:
+def count_duplicate(fingerprint: str, *, message_key: MessageKey | None) -> bool:
     """Increase the number of times that a report was received; return whether the report is stored.
 
     Args:
         fingerprint: the report's fingerprint.
-        message_pk: the primary key in the token of the callback URL of the duplicate, or None.
+        message_key: the message in the token of the callback URL of the duplicate, or None.
     """
     changes: dict[str, Any] = {"times_received": F("times_received") + 1}
-    if message_pk is not None:
+    if message_key is not None:
         # The report may be stored as an orphan from the account's URL, because no message has its id. The duplicate
         # names the message, so the sweep can match the orphan.
-        without_message = When(message__isnull=True, token_message_id__isnull=True, then=message_pk)
-        changes["token_message_id"] = Case(
-            without_message, default=F("token_message_id"), output_field=BigIntegerField()
-        )
+        values = {"token_message_id": message_key.pk, "token_created_at": message_key.created_at}
+        for name, value in values.items():
+            # Each column is compared with itself: MySQL's assignments see the values of those before them.
+            without_message = When(message__isnull=True, **{f"{name}__isnull": True}, then=Value(value))
+            output_field: Any = DeliveryReport._meta.get_field(name)  # noqa: SLF001 - documented
+            changes[name] = Case(without_message, default=F(name), output_field=output_field)
     rows = reports().filter(fingerprint=fingerprint)
     with db_retry.bounded_transaction(rows.db):
         return bool(rows.update(**changes))
@@ -104,7 +111,10 @@ def match_orphan(orphan: DeliveryReport) -> bool:
         err=orphan.err,
         occurred_at=orphan.occurred_at,
     )
-    target = ReportTarget.from_report(report, account=orphan.account, message_pk=orphan.token_message_id)
+    message_key = None
+    if orphan.token_message_id is not None and orphan.token_created_at is not None:
+        message_key = MessageKey(orphan.token_message_id, orphan.token_created_at)
+    target = ReportTarget.from_report(report, account=orphan.account, message_key=message_key)
     using = router.db_for_write(DeliveryReport)
     return db_retry.retry_on_contention(lambda: _match(orphan, report, target, using=using), using=using)
 
@@ -134,8 +144,9 @@ def _match(orphan: DeliveryReport, report: Report, target: ReportTarget, *, usin
         # If dlr_received was sent when the orphan arrived, dispatch sends only the signals of the change.
         row.signals = [*row.signals, *signals]
         row.dispatch_due_at = shift(now, dispatch.DISPATCH_LEASE)
-        row.token_message_id = None
-        fields = ["message", "token_message_id", "outcome", "previous", "signals", "dispatch_due_at", "payload"]
+        row.token_message_id = row.token_created_at = None
+        token = ["token_message_id", "token_created_at"]
+        fields = ["message", *token, "outcome", "previous", "signals", "dispatch_due_at", "payload"]
         row.save(update_fields=fields)
         dispatch.dispatch_on_commit(row)
     return True

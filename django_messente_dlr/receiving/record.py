@@ -11,14 +11,15 @@ from django.db import IntegrityError, router, transaction
 from django.utils import timezone
 
 from django_messente_dlr import dispatch
+from django_messente_dlr.callbacks import MessageKey
 from django_messente_dlr.callbacks.key_fingerprints import NO_KEYS, KeyFingerprints
 from django_messente_dlr.messente.reports import Report
 from django_messente_dlr.models import DeliveryReport, ReportOutcome, SmsMessage
 from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.receiving import fast_path
-from django_messente_dlr.receiving.apply import ConcurrentUpdate, apply_report, poll_no_later_than
-from django_messente_dlr.receiving.lookup import ReportNotForMessage, ReportTarget, find_message, messages, pending
-from django_messente_dlr.receiving.orphans import count_duplicate, match_orphan, match_orphans_of
+from django_messente_dlr.receiving.apply import ConcurrentUpdate, apply_report
+from django_messente_dlr.receiving.lookup import ReportNotForMessage, ReportTarget, find_message
+from django_messente_dlr.receiving.orphans import count_duplicate, match_orphan
 from django_messente_dlr.utils import db_retry
 from django_messente_dlr.utils.times import to_db_datetime
 
@@ -49,14 +50,14 @@ class _UnsavedReport:
 
 
 def record(
-    report: Report, *, account: str, message_pk: int | None = None, keys: KeyFingerprints = NO_KEYS
+    report: Report, *, account: str, message_key: MessageKey | None = None, keys: KeyFingerprints = NO_KEYS
 ) -> RecordResult:
     """Store a report, change its message if the report has a higher rank, and send the signals after the commit.
 
     Args:
         report: the report.
         account: the account of the report. The caller has verified it.
-        message_pk: the primary key of the message, if it is known from something else than the report's ids.
+        message_key: the message, if it is known from something else than the report's ids.
         keys: the fingerprints of the keys that verified the callback.
 
     Raises:
@@ -64,10 +65,16 @@ def record(
         WriteConflict: other writers kept changing the message. Nothing was stored; the report can be sent again.
     """
     # A report with an id has the same fingerprint at the message's callback URL and at the account's.
-    scope = [account] if report.sms_unique_id or report.omnimessage_id else [account, message_pk]
-    fingerprint = report.fingerprint(*scope)
+    scope: tuple[object, ...] = (account,)
+    if message_key is not None and not (report.sms_unique_id or report.omnimessage_id):
+        scope = (account, *_fingerprint_scope(message_key))
     return _record(
-        report, Status.from_report(report), account=account, message_pk=message_pk, fingerprint=fingerprint, keys=keys
+        report,
+        Status.from_report(report),
+        account=account,
+        message_key=message_key,
+        fingerprint=report.fingerprint(*scope),
+        keys=keys,
     )
 
 
@@ -79,37 +86,9 @@ def record_final(message: SmsMessage, report: Report, status: Status) -> RecordR
         report: a report made here, with the reason in its ``payload`` and ``error_text``.
         status: the new status.
     """
-    fingerprint = report.fingerprint(message.account, message.pk, status.value)
-    return _record(report, status, account=message.account, message_pk=message.pk, fingerprint=fingerprint)
-
-
-def confirm_sent(message: SmsMessage, *, next_poll_at: datetime, sent_at: datetime, **ids: Any) -> None:
-    """Record that Messente has accepted a message, and match its orphans after the commit.
-
-    Args:
-        message: the message. Its attributes are updated.
-        next_poll_at: when to poll for the first time.
-        sent_at: when Messente sends the message. Messente keeps its reports for 48 hours from this time.
-        ids: the message's ids at Messente (``sms_unique_id``, ``omnimessage_id``), and other columns to set.
-    """
-    using = router.db_for_write(SmsMessage)
-    with transaction.atomic(using=using):
-        rows = messages().filter(pk=message.pk)
-        sent = {"status": Status.SENT.value, "rank": Status.SENT.rank, "may_lack_poll": False}
-        # A report may arrive before the response to the send request. The status that it has set is kept.
-        if rows.filter(rank=Status.QUEUED.rank).update(**sent, **ids, sent_at=sent_at):
-            # A row that the project created without `prepare_sms` has no pending poll.
-            if not pending().filter(pk=message.pk).update(due_at=next_poll_at):
-                pending().create(message=message, account=message.account, due_at=next_poll_at)
-        else:
-            rows.update(**ids, sent_at=sent_at)
-            poll_no_later_than(message.pk, next_poll_at)
-            if rows.filter(rank=Status.UNRESOLVED.rank).exists():  # polling ended before it was sent
-                pending().get_or_create(pk=message.pk, defaults={"account": message.account, "due_at": next_poll_at})
-        for name, value in ids.items():
-            setattr(message, name, value)
-        transaction.on_commit(lambda: match_orphans_of(message), using=using, robust=True)
-    message.refresh_from_db(using=using)
+    message_key = message.callback_key
+    fingerprint = report.fingerprint(message.account, *_fingerprint_scope(message_key), status.value)
+    return _record(report, status, account=message.account, message_key=message_key, fingerprint=fingerprint)
 
 
 def _record(
@@ -117,11 +96,11 @@ def _record(
     status: Status | None,
     *,
     account: str,
-    message_pk: int | None,
+    message_key: MessageKey | None,
     fingerprint: str,
     keys: KeyFingerprints = NO_KEYS,
 ) -> RecordResult:
-    target = ReportTarget.from_report(report, account=account, message_pk=message_pk)
+    target = ReportTarget.from_report(report, account=account, message_key=message_key)
     unsaved = _UnsavedReport(
         report=report, status=status, target=target, fingerprint=fingerprint, now=timezone.now(), keys=keys
     )
@@ -141,7 +120,7 @@ def _insert(unsaved: _UnsavedReport) -> RecordResult:
             if attempt and isinstance(exc, ReportNotForMessage):
                 raise  # with a lock; reads without one can be from before and after a change of the message
         except IntegrityError:
-            if count_duplicate(unsaved.fingerprint, message_pk=unsaved.target.message_pk):
+            if count_duplicate(unsaved.fingerprint, message_key=unsaved.target.message_key):
                 return RecordResult.DUPLICATE
             # No row has the fingerprint, so the message was deleted or another message received its id meanwhile.
         else:
@@ -160,7 +139,7 @@ def _insert_with_orm(unsaved: _UnsavedReport, *, lock: bool) -> None:
         row = DeliveryReport(**_columns(unsaved))
         if message is None:
             row.outcome = ReportOutcome.ORPHAN
-            row.token_message_id = unsaved.target.message_pk
+            row.token_message_id, row.token_created_at = unsaved.target.message_key or (None, None)
             row.signals = ["dlr_received"]
         else:
             signals = apply_report(row, message, unsaved.report, now=unsaved.now)
@@ -194,3 +173,7 @@ def _columns(unsaved: _UnsavedReport) -> dict[str, Any]:
         "url_key": unsaved.keys.url,
         "signature_key": unsaved.keys.signature,
     }
+
+
+def _fingerprint_scope(message_key: MessageKey) -> tuple[int, str]:
+    return message_key.pk, message_key.created_at.isoformat()

@@ -34,7 +34,7 @@ def statements(
         vendor: Django's name of the database: "postgresql", "mysql" (MariaDB, too) or "sqlite".
         status: what the report reports.
         signals: the names of the signals to send.
-        by_primary_key: whether the message is found by its primary key, or else by its ``sms_unique_id``.
+        by_primary_key: whether the message is found by its `MessageKey`, or else by its ``sms_unique_id``.
         returning_message: whether PostgreSQL returns the message.
     """
     message, pending, report = (model._meta.db_table for model in (SmsMessage, PendingPoll, DeliveryReport))  # noqa: SLF001 - documented
@@ -90,6 +90,7 @@ def report_columns(status: Status, signals: tuple[str, ...], *, message: str) ->
     return {
         "message_id": message,
         "token_message_id": "NULL",
+        "token_created_at": "NULL",
         "times_received": "1",
         "dispatch_failed_at": "NULL",
         **{name: f"'{value}'" for name, value in literals.items()},
@@ -114,7 +115,7 @@ def _conditions(status: Status, *, by_primary_key: bool) -> str:
     # A report about an erased message must not store the number again. The ORM path removes it.
     conditions += f" AND m.recipient NOT LIKE '{PSEUDONYM_PREFIX}%%'"
     if by_primary_key:
-        conditions = f"m.id = %(message_id)s AND {conditions}"
+        conditions = f"m.id = %(message_id)s AND m.created_at = %(created_at)s AND {conditions}"
     if status.is_delivery:
         # A delivery may end a credit hold, which takes more than these statements.
         conditions += (

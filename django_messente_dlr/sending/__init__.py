@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-from django_messente_dlr.sending.send import mark_sent, prepare_sms, send_sms
+from django_messente_dlr.sending.mark import mark_sent
+from django_messente_dlr.sending.send import prepare_sms, send_sms
 from django_messente_dlr.sending.track import track_sms
 
 __all__ = ["mark_sent", "prepare_sms", "send_sms", "track_sms"]

@@ -1,4 +1,4 @@
-"""Send a message with `send_sms`, or record a message of another client with `prepare_sms` and `mark_sent`.
+"""Send a message with `send_sms`, or record a message that another client is going to send with `prepare_sms`.
 
 `send_sms` commits the message's row before it calls Messente, and the ``dlr-url`` contains the row's primary key. A
 report therefore matches its message even if the report arrives before Messente's response to the request.
@@ -11,12 +11,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any
 
 from django.db import Error as DatabaseFailure
-from django.db import IntegrityError, router
 from django.utils import timezone
 
 from django_messente_dlr import accounts, conf, receiving
@@ -26,11 +25,11 @@ from django_messente_dlr.messente.errors import MessenteError, OutcomeUnknown, R
 from django_messente_dlr.messente.reports import Report, Source
 from django_messente_dlr.messente.send_options import check_options, time_to_send
 from django_messente_dlr.models import SmsMessage
+from django_messente_dlr.models.error_texts import untranslated
 from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.sending import rows
-from django_messente_dlr.utils import db_retry
-from django_messente_dlr.utils.poll_schedule import first_poll_at
-from django_messente_dlr.utils.times import to_db_datetime, to_utc
+from django_messente_dlr.sending.mark import mark_sent
+from django_messente_dlr.utils.times import to_utc
 
 logger = logging.getLogger(__name__)
 
@@ -87,12 +86,14 @@ def send_sms(
         exc.sms_message = message
         if not isinstance(exc, OutcomeUnknown):
             _record_failure(message, exc)
+        _reload(message)
         raise
     try:
         return mark_sent(message, sms_unique_id, sent_at=_scheduled_time(options))
     except ValueError as exc:
         error = OutcomeUnknown(f"Messente accepted the message, but the id in its response is not usable. {exc}")
         error.sms_message = message
+        _reload(message)
         raise error from None
     except DatabaseFailure:
         # A report to the message's callback URL contains the id again. Until it arrives, only this log entry does.
@@ -132,34 +133,6 @@ def prepare_sms(
     return rows.insert_with_matching(message)
 
 
-def mark_sent(
-    message: SmsMessage, sms_unique_id: str = "", *, omnimessage_id: str = "", sent_at: datetime | None = None
-) -> SmsMessage:
-    """Store the id that Messente returned for a message, mark the message as sent, and match its orphan reports.
-
-    A status that a report has already set is kept.
-
-    Args:
-        message: the message that `prepare_sms` returned.
-        sms_unique_id: the id that Messente's ``send_sms`` returned, or an Omnichannel ``message_id``. Omit it for an
-            omnimessage with several channels: all reports of the omnimessage then belong to this message.
-        omnimessage_id: the id of the omnimessage, which polling uses to request its status.
-        sent_at: the time at which Messente sends the message, if you scheduled it; None for now. A time without a
-            time zone is local, in ``TIME_ZONE``.
-
-    Raises:
-        ValueError: no id is given, or the id belongs to another message.
-    """
-    ids = rows.validate_ids(sms_unique_id, omnimessage_id)
-    sent_at = to_db_datetime(sent_at or timezone.now())
-    confirm = partial(receiving.confirm_sent, message, next_poll_at=first_poll_at(sent_at), sent_at=sent_at, **ids)
-    try:
-        db_retry.retry_on_contention(confirm, using=router.db_for_write(SmsMessage))
-    except IntegrityError:
-        raise ValueError(f"The id {sms_unique_id} already belongs to another message.") from None
-    return message
-
-
 def _check_text(text: str) -> None:
     """Raise ValueError if a text is empty or cannot be encoded as UTF-8."""
     if not text:
@@ -176,9 +149,16 @@ def _check_text(text: str) -> None:
 
 def _record_failure(message: SmsMessage, error: MessenteError) -> None:
     """Record that Messente did not accept a message: rejected or failed, unless a later report corrects it."""
-    report = Report(source=Source.SEND, error_text=str(error)[:255], payload={"answer": str(error)})
+    answer = untranslated(error)
+    report = Report(source=Source.SEND, error_text=answer[:255], payload={"answer": answer})
     receiving.record_final(message, report, Status.REJECTED if isinstance(error, RequestRefused) else Status.FAILED)
-    message.refresh_from_db(using=router.db_for_write(SmsMessage))
+
+
+def _reload(message: SmsMessage) -> None:
+    """Reload a message for an exception: a report may have arrived during the request to Messente."""
+    # An error here must not replace the exception that states whether the message was sent.
+    with suppress(DatabaseFailure, SmsMessage.DoesNotExist):
+        receiving.reload(message)
 
 
 def _scheduled_time(options: Mapping[str, str | int]) -> datetime | None:

@@ -28,7 +28,9 @@ def track_sms(
     metadata: Mapping[str, Any] | None = None,
     sent_at: datetime | None = None,
 ) -> SmsMessage:
-    """Record a message that was already sent, and return it. If a message with this id exists, return that one.
+    """Record a message that was already sent, and return it.
+
+    If a message with this id exists, it is returned unchanged, and the other arguments are not used.
 
     Args:
         sms_unique_id: the id that Messente returned.

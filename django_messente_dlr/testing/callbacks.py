@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 from django.http import HttpResponse
 from django.test import Client
 
-from django_messente_dlr import callbacks, conf
-from django_messente_dlr.callbacks import tokens
+from django_messente_dlr import conf
+from django_messente_dlr.callbacks import paths
 from django_messente_dlr.messente import signatures
 from django_messente_dlr.models import SmsMessage
 
@@ -33,7 +33,7 @@ def simulate_callback(
         parameters: further parameters of the query string. They replace parameters of the same name.
     """
     query = {"sms_unique_id": message.sms_unique_id or "", "stat": stat, "err": str(err), **parameters}
-    path = _path_within(callbacks.message_callback_url(message.pk, message.account))
+    path = _path_within(message.callback_url)
     return Client(enforce_csrf_checks=True).get(path, query, secure=_is_secure())  # type: ignore[return-value]
 
 
@@ -48,7 +48,7 @@ def simulate_omnichannel_callback(
         url: the callback URL of a message or of an account; "" for the account-wide webhook.
     """
     body = json.dumps(payload).encode()
-    path = _path_within(url) if url else tokens.webhook_path()
+    path = _path_within(url) if url else paths.webhook_path()
     return Client(enforce_csrf_checks=True).post(  # type: ignore[return-value]
         path,
         body,

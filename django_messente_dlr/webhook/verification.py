@@ -13,6 +13,7 @@ from django.http import HttpRequest
 from django_messente_dlr import conf
 from django_messente_dlr.callbacks import key_fingerprints, tokens
 from django_messente_dlr.callbacks.key_fingerprints import KeyFingerprints
+from django_messente_dlr.callbacks.message_keys import MessageKey
 from django_messente_dlr.callbacks.tokens import CallbackToken, ProbeToken
 from django_messente_dlr.messente import signatures
 from django_messente_dlr.webhook import client_ip
@@ -27,13 +28,13 @@ class CallbackIdentity:
 
     Attributes:
         account: the account's name.
-        message_pk: the primary key of the message in the URL's token, or None if the token is not for one message.
+        message_key: the message in the URL's token, or None if the token is not for one message.
         keys: the fingerprints of the keys that verified the callback.
         body: the signed body of a POST request.
     """
 
     account: str
-    message_pk: int | None
+    message_key: MessageKey | None
     keys: KeyFingerprints
     body: bytes = b""
 
@@ -82,10 +83,10 @@ def authenticate(request: HttpRequest, url_token: CallbackToken | None) -> Callb
         return _authenticate_post(request, url_token)
     if url_token is None:
         raise CallbackRejected(403, "A report by GET needs a signed URL.")
-    if url_token.message_pk is None and url_token.account not in conf.accounts():
+    if url_token.message_key is None and url_token.account not in conf.accounts():
         raise CallbackRejected(403, "The URL belongs to an account that is no longer configured.")
     return CallbackIdentity(
-        account=url_token.account, message_pk=url_token.message_pk, keys=KeyFingerprints(url=url_token.key)
+        account=url_token.account, message_key=url_token.message_key, keys=KeyFingerprints(url=url_token.key)
     )
 
 
@@ -139,7 +140,7 @@ def _authenticate_post(request: HttpRequest, url_token: CallbackToken | None) ->
     password = conf.account(signer.account).passwords[signer.position]
     return CallbackIdentity(
         account=signer.account,
-        message_pk=url_token.message_pk if url_token else None,
+        message_key=url_token.message_key if url_token else None,
         keys=KeyFingerprints(
             url=url_token.key if url_token else "", signature=key_fingerprints.fingerprint(password)
         ),

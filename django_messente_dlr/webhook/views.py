@@ -92,7 +92,7 @@ def _parse(request: HttpRequest, identity: CallbackIdentity) -> Report:
     if request.method == "POST":
         return parse_omnichannel(identity.body)
     report = parse_callback(request.META.get("QUERY_STRING", ""))
-    if identity.message_pk is None and not report.sms_unique_id:
+    if identity.message_key is None and not report.sms_unique_id:
         raise MalformedReport("it has no sms_unique_id, and the URL is not that of a message")
     return report
 
@@ -100,7 +100,7 @@ def _parse(request: HttpRequest, identity: CallbackIdentity) -> Report:
 def _record(report: Report, identity: CallbackIdentity) -> HttpResponse:
     """Record a report and return the response. The frames from here on contain no token, so they may be logged."""
     try:
-        receiving.record(report, account=identity.account, message_pk=identity.message_pk, keys=identity.keys)
+        receiving.record(report, account=identity.account, message_key=identity.message_key, keys=identity.keys)
     except receiving.ReportNotForMessage:
         return _respond(403, "The URL belongs to another message than the report.")
     except Exception:

@@ -49,7 +49,7 @@ def on_seen(message: SmsMessage, **kwargs: Any) -> None:
 @receiver(signals.dlr_failed)
 def on_failed(message: SmsMessage, *, temporary: bool, **kwargs: Any) -> None:
     cause = message.cause
-    text = f"{cause.meaning}. {cause.advice}" if cause else message.error_text or "Messente reports no cause."
+    text = f"{cause.meaning}. {cause.advice}" if cause else message.error_description or "Messente reports no cause."
     text += " A production shop would resend the message." if temporary else ""
     add_note("dlr_failed", message, text, "" if temporary else Order.State.CALL)
 

@@ -157,7 +157,10 @@ def test_report__between_commit_and_matching_of_track() -> None:
         reporter.finish()
         return match(message)
 
-    with mock.patch("django_messente_dlr.receiving.record.match_orphans_of", report_and_match), transaction.atomic():
+    with (
+        mock.patch("django_messente_dlr.receiving.confirmation.match_orphans_of", report_and_match),
+        transaction.atomic(),
+    ):
         track_sms("an-id")
 
 
@@ -171,7 +174,7 @@ def test_report__after_commit_of_track() -> None:
 
 def test_match_orphans__matches_after_both_sides_died() -> None:
     with (
-        mock.patch("django_messente_dlr.receiving.record.match_orphans_of"),
+        mock.patch("django_messente_dlr.receiving.confirmation.match_orphans_of"),
         mock.patch("django_messente_dlr.receiving.record.match_orphan"),
         transaction.atomic(),
     ):

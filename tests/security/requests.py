@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from django_messente_dlr import callbacks
 from django_messente_dlr.messente.signatures import sign
+from django_messente_dlr.models import SmsMessage
 from tests.security.wsgi import Request
 from tests.unit.messente.storable import json_values, odd_text
 
@@ -199,11 +200,11 @@ class Plan:
     length: str
     headers: dict[str, str]
 
-    def request(self, rows: Mapping[str, int], *, id_: str) -> Request:
+    def request(self, rows: Mapping[str, SmsMessage], *, id_: str) -> Request:
         """Return the request.
 
         Args:
-            rows: for each account, the primary key of one of its messages.
+            rows: for each account, one of its messages.
             id_: the id at Messente of the reported message.
         """
         content = self.content.build(id_)
@@ -220,15 +221,12 @@ class Plan:
             headers=headers,
         )
 
-    def token(self, rows: Mapping[str, int]) -> bytes:
+    def token(self, rows: Mapping[str, SmsMessage]) -> bytes:
         """Return the valid token of the callback URL."""
         if self.owner is None:
             return b""
         account, for_message = self.owner
-        if for_message:
-            url = callbacks.message_callback_url(rows[account], account)
-        else:
-            url = callbacks.callback_url(account)
+        url = rows[account].callback_url if for_message else callbacks.callback_url(account)
         return url.removeprefix(f"{BASE}/messente/dlr/").rstrip("/").encode()
 
     @property
@@ -241,7 +239,7 @@ class Plan:
         signed = self.signer[0] if self.method == "POST" and self.signer else None
         return signed if self.owner is None or self.owner[0] == signed else None
 
-    def _path(self, rows: Mapping[str, int]) -> bytes:
+    def _path(self, rows: Mapping[str, SmsMessage]) -> bytes:
         token = self.token(rows)
         if self.corrupt is not None:
             # The URL of the webhook has no token that could be changed: change a made-up one.

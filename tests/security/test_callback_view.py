@@ -46,8 +46,7 @@ class Shop:
         number = next(self.numbers)
         self.ids = {account: f"{account}-{number}" for account in PASSWORDS}
         self.rows = {
-            account: SmsMessageFactory.create(account=account, sms_unique_id=id_).pk
-            for account, id_ in self.ids.items()
+            account: SmsMessageFactory.create(account=account, sms_unique_id=id_) for account, id_ in self.ids.items()
         }
         account = plan.account or "default"
         before = all_rows()
@@ -116,7 +115,7 @@ def test_callback__valid_report_is_one_row(shop: Shop, plan: Plan) -> None:
     assert plan.account is not None
     [report] = after["DeliveryReport"]
     assert report["sms_unique_id"] == shop.ids[plan.account]
-    assert report["message_id"] == shop.rows[plan.account]
+    assert report["message_id"] == shop.rows[plan.account].pk
     second_response = shop.wsgi.send(plan.request(shop.rows, id_=shop.ids[plan.account]))
     assert second_response.status == 200
     [repeated] = DeliveryReport.objects.values()

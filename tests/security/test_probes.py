@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from django_messente_dlr.callbacks import tokens
+from django_messente_dlr.callbacks import paths
 from django_messente_dlr.callbacks.tokens import ProbeToken, check_probe, probe_url, read_token, sign_probe
 from django_messente_dlr.messente.signatures import HEADER, sign
 from django_messente_dlr.models import Account, DeliveryReport
@@ -78,7 +78,7 @@ class TestCallbackView:
         assert not DeliveryReport.objects.exists()
 
     def test_callback__forged_probe(self, client: Client) -> None:
-        forged = f"{tokens.webhook_path()}p.{'0' * 32}.{'x' * 43}/"
+        forged = f"{paths.webhook_path()}p.{'0' * 32}.{'x' * 43}/"
         assert client.get(forged).status_code == 403
 
     def test_callback__probe_from_any_address(self, client: Client, settings: Any) -> None:

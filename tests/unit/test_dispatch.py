@@ -56,10 +56,15 @@ def raise_error(error: Exception, **kwargs: Any) -> None:
     raise error
 
 
+def record(message: SmsMessage) -> None:
+    report = Report(source=Source.CALLBACK, stat="DELIVRD")
+    receiving.record(report, account="default", message_key=message.callback_key)
+
+
 def record_and_roll_back(message: SmsMessage) -> None:
     """Record a report inside a transaction that is rolled back."""
     with transaction.atomic():
-        receiving.record(Report(source=Source.CALLBACK, stat="DELIVRD"), account="default", message_pk=message.pk)
+        record(message)
         raise ZeroDivisionError
 
 
@@ -98,7 +103,7 @@ class TestAfterCommit:
         self, message: SmsMessage, dlr_signals: SignalLog
     ) -> None:
         with transaction.atomic():
-            receiving.record(Report(source=Source.CALLBACK, stat="DELIVRD"), account="default", message_pk=message.pk)
+            record(message)
             before = list(dlr_signals)
         assert before == []
         assert dlr_signals.names == DELIVERED

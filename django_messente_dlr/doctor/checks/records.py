@@ -109,7 +109,7 @@ def _check_polls(account: Account) -> Iterator[CheckMessage]:
         )
     if account.last_poll_error:
         yield Error(
-            f"The last poll failed: {account.last_poll_error}",
+            f"The last poll failed: {account.poll_error_description}",
             hint="Correct the cause, and run poll_dlrs.",
             obj=topic,
             id="django_messente_dlr.doctor.D052",

@@ -139,7 +139,7 @@ def test_status_response__sets_status_and_sends_signals(
     message = SmsMessageFactory.create(queued=True)
     report = parse_answer(response, sms_unique_id="an-id")
     assert report is not None
-    record(report, account=message.account, message_pk=message.pk)
+    record(report, account=message.account, message_key=message.callback_key)
     assert status_and_signals(message, dlr_signals) == (status, signals)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from datetime import UTC, datetime
 from importlib.resources import files
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -13,7 +14,7 @@ from django.urls import get_script_prefix
 from hypothesis import HealthCheck, settings
 
 from django_messente_dlr import callbacks
-from django_messente_dlr.callbacks import tokens
+from django_messente_dlr.callbacks import paths, tokens
 from django_messente_dlr.messente.signatures import sign
 from django_messente_dlr.models import DeliveryReport
 from tests.integration.schema.app import Application
@@ -122,7 +123,10 @@ def test_document__accepts_post_reports_only(report: dict[str, Any], accepted: b
     assert is_valid(report, {"$ref": "#/components/schemas/Report"}) is accepted
 
 
-@pytest.mark.parametrize("url", [callbacks.message_callback_url(2**63 - 1, "A-b_9"), callbacks.callback_url()])
+LATEST = callbacks.MessageKey(2**63 - 1, datetime(4000, 1, 1, tzinfo=UTC))
+
+
+@pytest.mark.parametrize("url", [callbacks.message_callback_url(LATEST, "A-b_9"), callbacks.callback_url()])
 def test_document__accepts_created_urls(url: str) -> None:
     for created_url in (url, tokens.probe_url()[0]):
         token = urlsplit(created_url).path.strip("/").rpartition("/")[2]
@@ -133,6 +137,6 @@ def test_document__has_existing_urls() -> None:
     [server] = document["servers"]
     prefix = f"{get_script_prefix()}messente"
     assert server["url"] == prefix
-    paths = {f"{prefix}{path}" for path in document["paths"]}
-    assert paths == {tokens.webhook_path(), f"{tokens.webhook_path()}{{token}}/"}
+    urls = {f"{prefix}{path}" for path in document["paths"]}
+    assert urls == {paths.webhook_path(), f"{paths.webhook_path()}{{token}}/"}
     assert django_settings.ROOT_URLCONF == "tests.urls"

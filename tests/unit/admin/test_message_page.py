@@ -11,9 +11,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from django_messente_dlr.callbacks import message_callback_url
 from django_messente_dlr.messente.codes import ErrorCode
-from django_messente_dlr.messente.errors import RequestRefused
 from django_messente_dlr.messente.response_codes import ResponseCode
 from django_messente_dlr.models import DeliveryReport
 from django_messente_dlr.models.statuses import Status
@@ -74,9 +72,7 @@ def test_message_page__recipient_in_heading(admin_client: Client, staff: Staff) 
 
 @pytest.mark.parametrize("code", [code for code in ResponseCode if code.name not in {"NO_REPORT_YET"}])
 def test_message_page__refused_by_response(admin_client: Client, code: ResponseCode) -> None:
-    message = SmsMessageFactory.create(
-        status=Status.REJECTED, queued=True, error_text=str(RequestRefused(code.value))[:255]
-    )
+    message = SmsMessageFactory.create(status=Status.REJECTED, queued=True, error_text=code.value)
     page = html(admin_client, page_url(message))
     assert f"Cause: {code.meaning}".replace("'", "&#x27;") in answer(page)
     assert f"What to do: {code.advice}".replace("'", "&#x27;") in answer(page)
@@ -225,8 +221,10 @@ def test_message_page__reports_need_permission(staff: Staff) -> None:
 
 def test_pages__hide_callback_token(admin_client: Client) -> None:
     message = SmsMessageFactory.create(queued=True)
-    report = DeliveryReportFactory.create(message=None, token_message_id=message.pk)
-    token = message_callback_url(message.pk, message.account).rstrip("/").rpartition("/")[2]
+    report = DeliveryReportFactory.create(
+        message=None, token_message_id=message.pk, token_created_at=message.created_at
+    )
+    token = message.callback_url.rstrip("/").rpartition("/")[2]
     for page in (page_url(message), page_url(report)):
         content = html(admin_client, page)
         assert token not in content

@@ -67,6 +67,22 @@ def test_detail__payloads_of_reports(reader: APIClient, slash: str) -> None:
     assert response.json()["reports"][0]["payload"] == {"stat": "DELIVRD", "a": "b"}
 
 
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("en", 'Messente answered "ERROR 111". The sender name is not activated'),
+        ("de", "Messente hat mit „ERROR 111“ geantwortet. Der Absendername"),
+    ],
+)
+def test_error_text__is_in_the_active_language(reader: APIClient, settings: Any, language: str, text: str) -> None:
+    settings.LANGUAGE_CODE = language
+    message = SmsMessageFactory.create(status=Status.REJECTED, error_text="ERROR 111")
+    SmsMessageFactory.create(status=Status.REJECTED, error_text="Unknown subscriber")
+    first, second = reader.get(URL).json()["results"]
+    assert (first["error_text"], second["id"]) == ("Unknown subscriber", message.pk)
+    assert second["error_text"].startswith(text)
+
+
 @pytest.mark.parametrize("path", ["", "one"])
 def test_recipients__masked_without_permission(path: str) -> None:
     message = SmsMessageFactory.create(

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from types import ModuleType
 from typing import Any
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.conf.urls.i18n import i18n_patterns
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signing import Signer
-from django.test import Client
+from django.test import Client, override_settings
 from django.urls import get_script_prefix, include, path, resolve, set_script_prefix, set_urlconf
-from django.utils import translation
+from django.utils import timezone, translation
 from hypothesis import given
 from hypothesis import strategies as st
 
-from django_messente_dlr.callbacks import callback_url, message_callback_url, tokens
+from django_messente_dlr.callbacks import MessageKey, callback_url, message_callback_url, paths, tokens
 from django_messente_dlr.callbacks.tokens import CallbackToken, read_token
 from django_messente_dlr.testing.factories import SmsMessageFactory
 from tests.unit.messente.storable import unhurried
 
 LONGEST = "x" * 64
+CREATED_AT = datetime(2024, 5, 6, 7, 8, 9, 123_456, tzinfo=UTC)
+STAMP = "hgp51pqfyio"
+KEY = MessageKey(7, CREATED_AT)
+VALUE = f"m7-{STAMP}.default"
 
 
 def token_of(url: str) -> str:
@@ -32,7 +38,7 @@ def token_of(url: str) -> str:
 
 
 def message_token(pk: int = 7, account: str = "default") -> str:
-    return token_of(message_callback_url(pk, account))
+    return token_of(message_callback_url(MessageKey(pk, CREATED_AT), account))
 
 
 def account_token(account: str = "default") -> str:
@@ -50,26 +56,28 @@ def signed(value: str, *, key: str | None = None, salt: str = tokens.SALT) -> st
 @pytest.mark.parametrize("account", ["default", "marketing", "a", "A-b_9", "-", LONGEST])
 @pytest.mark.parametrize("pk", [1, 7, 10, 2**31, 2**63 - 1])
 def test_read_token__returns_message_of_url(pk: int, account: str) -> None:
-    assert read_token(message_token(pk, account)) == CallbackToken(account=account, message_pk=pk)
+    assert read_token(message_token(pk, account)) == CallbackToken(
+        account=account, message_key=MessageKey(pk, CREATED_AT)
+    )
 
 
 @pytest.mark.parametrize("account", ["default", "marketing"])
 def test_read_token__returns_account_of_url(account: str) -> None:
-    assert read_token(account_token(account)) == CallbackToken(account=account, message_pk=None)
+    assert read_token(account_token(account)) == CallbackToken(account=account)
 
 
 def test_message_callback_url__resolves_to_callback_view() -> None:
-    url = message_callback_url(7, "default")
-    assert url.startswith("https://shop.example.com/messente/dlr/m7.default.")
+    url = message_callback_url(KEY, "default")
+    assert url.startswith(f"https://shop.example.com/messente/dlr/{VALUE}.")
     assert urlsplit(url).query == ""
     assert resolve(urlsplit(url).path).kwargs == {"token": message_token()}
 
 
 @pytest.mark.parametrize("base", ["https://shop.example.com/", "https://shop.example.com//"])
 def test_base_url__trailing_slashes_are_ignored(settings: Any, base: str) -> None:
-    expected = message_callback_url(7, "default")
+    expected = message_callback_url(KEY, "default")
     configure(settings, CALLBACK_BASE_URL=base)
-    assert message_callback_url(7, "default") == expected
+    assert message_callback_url(KEY, "default") == expected
 
 
 @pytest.mark.parametrize("base", ["", None])
@@ -78,7 +86,7 @@ def test_base_url__missing_raises_improperly_configured(settings: Any, base: Any
     with pytest.raises(ImproperlyConfigured, match="CALLBACK_BASE_URL"):
         callback_url()
     with pytest.raises(ImproperlyConfigured, match="CALLBACK_BASE_URL"):
-        message_callback_url(7, "default")
+        message_callback_url(KEY, "default")
 
 
 def test_callback_url__unknown_account_raises() -> None:
@@ -87,7 +95,7 @@ def test_callback_url__unknown_account_raises() -> None:
 
 
 def test_webhook_path__has_no_token() -> None:
-    assert tokens.webhook_path() == "/messente/dlr/"
+    assert paths.webhook_path() == "/messente/dlr/"
 
 
 def test_message_callback_url__unsaved_message_raises() -> None:
@@ -97,21 +105,21 @@ def test_message_callback_url__unsaved_message_raises() -> None:
 
 @pytest.mark.parametrize("prefix", ["/", "/shop/", "/a b/"])
 def test_urls__independent_of_script_name(prefix: str) -> None:
-    expected = message_callback_url(7, "default"), tokens.webhook_path()
+    expected = message_callback_url(KEY, "default"), paths.webhook_path()
     before = get_script_prefix()
     set_script_prefix(prefix)
     try:
-        assert (message_callback_url(7, "default"), tokens.webhook_path()) == expected
+        assert (message_callback_url(KEY, "default"), paths.webhook_path()) == expected
         assert get_script_prefix() == prefix
     finally:
         set_script_prefix(before)
 
 
 def test_urls__independent_of_request_urlconf() -> None:
-    expected = message_callback_url(7, "default"), tokens.webhook_path()
+    expected = message_callback_url(KEY, "default"), paths.webhook_path()
     set_urlconf("tests.unit.api.urls")  # as Django does with request.urlconf
     try:
-        assert (message_callback_url(7, "default"), tokens.webhook_path()) == expected
+        assert (message_callback_url(KEY, "default"), paths.webhook_path()) == expected
     finally:
         set_urlconf(None)
 
@@ -145,15 +153,34 @@ def test_callback_urls__distinct_and_stable() -> None:
     assert message_token(1) in tokens
 
 
+@pytest.mark.parametrize("use_tz", [True, False])
+@given(created_at=st.datetimes(max_value=datetime(4171, 1, 1)))  # noqa: DTZ001 - naive
+def test_read_token__returns_exact_time(use_tz: bool, created_at: datetime) -> None:
+    with override_settings(USE_TZ=use_tz):
+        stored = created_at.replace(tzinfo=UTC) if use_tz else created_at
+        key, later = MessageKey(7, stored), MessageKey(7, stored + timedelta(microseconds=1))
+        token = token_of(message_callback_url(key, "default"))
+        assert read_token(token) == CallbackToken(account="default", message_key=key)
+        assert token_of(message_callback_url(later, "default")) != token
+
+
+@pytest.mark.parametrize("use_tz", [True, False])
+def test_message_callback_url__same_time_in_any_form(settings: Any, use_tz: bool) -> None:
+    settings.USE_TZ = use_tz
+    local = timezone.make_naive(CREATED_AT)
+    forms = [CREATED_AT, CREATED_AT.astimezone(ZoneInfo("Asia/Kathmandu")), local, local.replace(fold=1)]
+    assert len({message_callback_url(MessageKey(7, moment), "default") for moment in forms}) == 1
+
+
 def test_read_token__accepts_longest_url(settings: Any) -> None:
-    token = message_token(2**63 - 1, LONGEST)
+    token = token_of(message_callback_url(MessageKey(2**63 - 1, datetime(4171, 1, 1, tzinfo=UTC)), LONGEST))
     assert len(token) <= tokens.MAX_TOKEN
     assert read_token(token) is not None
 
 
 def test_read_token__signature_fits_one_value_only() -> None:
-    values = {"m7.default": message_token(7), "m8.default": message_token(8), "a.default": account_token()}
-    values |= {"m7.marketing": message_token(7, "marketing"), "a.marketing": account_token("marketing")}
+    values = {VALUE: message_token(7), f"m8-{STAMP}.default": message_token(8), "a.default": account_token()}
+    values |= {f"m7-{STAMP}.marketing": message_token(7, "marketing"), "a.marketing": account_token("marketing")}
     for value in values:
         for other, token in values.items():
             forged = f"{value}.{token.rpartition('.')[2]}"
@@ -221,12 +248,18 @@ def test_read_token__signed_but_too_long_is_none() -> None:
         "m7",
         "m7.",
         "m.default",
-        "m0.default",
-        "m07.default",
-        "m-7.default",
-        "m+7.default",
-        "mNone.default",
-        f"m{'9' * 20}.default",
+        "m7.default",
+        "m7-.default",
+        f"m-{STAMP}.default",
+        f"m0-{STAMP}.default",
+        f"m07-{STAMP}.default",
+        f"m-7-{STAMP}.default",
+        f"m+7-{STAMP}.default",
+        f"mNone-{STAMP}.default",
+        f"m{'9' * 20}-{STAMP}.default",
+        f"m7-{STAMP.upper()}.default",
+        f"m7-{'z' * 12}.default",
+        f"m7-+{STAMP[1:]}.default",
         "a.",
         f"a.{'x' * 65}",
         "a.de fault",
@@ -242,17 +275,17 @@ def test_read_token__signed_malformed_value_is_none(value: str) -> None:
 
 
 def test_read_token__other_salt_or_key_is_none() -> None:
-    assert read_token(signed("m7.default")) == CallbackToken(account="default", message_pk=7)
-    assert read_token(signed("m7.default", salt="django.core.signing.Signer")) is None
-    assert read_token(signed("m7.default", salt="")) is None
-    assert read_token(signed("m7.default", key="another key")) is None
+    assert read_token(signed(VALUE)) == CallbackToken(account="default", message_key=KEY)
+    assert read_token(signed(VALUE, salt="django.core.signing.Signer")) is None
+    assert read_token(signed(VALUE, salt="")) is None
+    assert read_token(signed(VALUE, key="another key")) is None
 
 
 class TestKeyRotation:
     def test_callback_keys__replace_secret_key(self, settings: Any) -> None:
         old = message_token()
         configure(settings, CALLBACK_KEYS=["first"])
-        assert message_token() == signed("m7.default", key="first") != old
+        assert message_token() == signed(VALUE, key="first") != old
         assert read_token(message_token()) is not None
         assert read_token(old) is None
 
@@ -260,8 +293,8 @@ class TestKeyRotation:
         configure(settings, CALLBACK_KEYS=["old"])
         old = message_token()
         configure(settings, CALLBACK_KEYS=["new", "old"])
-        assert message_token() == signed("m7.default", key="new")
-        assert read_token(old) == CallbackToken(account="default", message_pk=7)
+        assert message_token() == signed(VALUE, key="new")
+        assert read_token(old) == CallbackToken(account="default", message_key=KEY)
         configure(settings, CALLBACK_KEYS=["newest", "new"])
         assert read_token(old) is None
 
@@ -270,15 +303,15 @@ class TestKeyRotation:
         settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
         settings.SECRET_KEY = "a newer secret key"
         assert message_token() != old
-        assert read_token(message_token()) == read_token(old) == CallbackToken(account="default", message_pk=7)
+        assert read_token(message_token()) == read_token(old) == CallbackToken(account="default", message_key=KEY)
         settings.SECRET_KEY_FALLBACKS = []
         assert read_token(old) is None
 
     def test_secret_key__not_used_with_callback_keys(self, settings: Any) -> None:
         configure(settings, CALLBACK_KEYS=["first"])
         settings.SECRET_KEY_FALLBACKS = ["a fallback"]
-        assert read_token(signed("m7.default", key=settings.SECRET_KEY)) is None
-        assert read_token(signed("m7.default", key="a fallback")) is None
+        assert read_token(signed(VALUE, key=settings.SECRET_KEY)) is None
+        assert read_token(signed(VALUE, key="a fallback")) is None
 
     def test_secret_key__bytes_are_accepted(self, settings: Any) -> None:
         settings.SECRET_KEY = b"a secret key in bytes"

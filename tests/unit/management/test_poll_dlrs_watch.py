@@ -177,4 +177,4 @@ def test_watch__rejected_account_is_not_polled_again(messente: Messente) -> None
     watch(out, "--concurrency=1", "--batch-size=1", "--json")
     assert len(messente.calls) == 1
     assert all("Compare USERNAME" in json.loads(line)["stopped"]["default"] for line in out.lines)
-    assert "Compare USERNAME" in Account.objects.get(name="default").last_poll_error
+    assert "Compare USERNAME" in Account.objects.get(name="default").poll_error_description

@@ -41,7 +41,7 @@ def test_run__refused_account_is_stopped_with_advice(
     assert list(summary.stopped) == ["default"]
     assert advice in summary.stopped["default"]
     assert len(messente.calls) < len(messages)
-    assert advice in Account.objects.get(name="default").last_poll_error
+    assert advice in Account.objects.get(name="default").poll_error_description
     assert caplog.text.count("Polling of account default was stopped") == 1
     assert all(seen(message).status == "sent" for message in messages)
 
@@ -86,7 +86,7 @@ def test_run__keeps_poll_error_without_requests(messente: Messente) -> None:
     stopped = Account.objects.get(name="default")
     assert Poller().run().asked == 0
     polled = Account.objects.get(name="default")
-    assert "Compare USERNAME and PASSWORD" in stopped.last_poll_error
+    assert "Compare USERNAME and PASSWORD" in stopped.poll_error_description
     assert polled.last_poll_error == stopped.last_poll_error
     assert polled.last_poll_at != stopped.last_poll_at
     simulate_callback(message, "DELIVRD")

@@ -13,6 +13,7 @@ import responses
 from django.db import OperationalError
 
 from django_messente_dlr import receiving
+from django_messente_dlr.callbacks import MessageKey
 from django_messente_dlr.messente.parsers import parse_answer
 from django_messente_dlr.models import Account, SmsMessage
 from django_messente_dlr.polling import Poller, Summary
@@ -76,7 +77,7 @@ def test_run__duplicate_in_a_batch(answers: dict[str, str], dlr_signals: SignalL
     recorded, *others = [due() for _ in range(THREADS)]
     report = parse_answer("OK DELIVERED", sms_unique_id=str(recorded.sms_unique_id))
     assert report
-    receiving.record(report, account=recorded.account, message_pk=recorded.pk)
+    receiving.record(report, account=recorded.account, message_key=recorded.callback_key)
     SmsMessage.objects.filter(pk=recorded.pk).update(status="sent", rank=10)
     recorded.pending.save(force_insert=True)
     dlr_signals.clear()
@@ -90,11 +91,11 @@ def test_run__error_in_a_batch(answers: dict[str, str], dlr_signals: SignalLog) 
     messages = [due() for _ in range(THREADS)]
     original, failed = receiving.record, list[int]()
 
-    def record(report: Any, *, account: str, message_pk: int | None = None) -> Any:
-        if message_pk == messages[1].pk and not failed:
-            failed.append(message_pk)
+    def record(report: Any, *, account: str, message_key: MessageKey) -> Any:
+        if message_key.pk == messages[1].pk and not failed:
+            failed.append(message_key.pk)
             raise OperationalError("deadlock detected")
-        return original(report, account=account, message_pk=message_pk)
+        return original(report, account=account, message_key=message_key)
 
     with mock.patch.object(receiving, "record", record):
         summary = run()
@@ -108,10 +109,10 @@ def test_run__write_conflict_in_a_batch(answers: dict[str, str]) -> None:
     messages = [due() for _ in range(THREADS)]
     original = receiving.record
 
-    def record(report: Any, *, account: str, message_pk: int | None = None) -> Any:
-        if message_pk == messages[0].pk:
+    def record(report: Any, *, account: str, message_key: MessageKey) -> Any:
+        if message_key.pk == messages[0].pk:
             raise receiving.WriteConflict("it kept changing")
-        return original(report, account=account, message_pk=message_pk)
+        return original(report, account=account, message_key=message_key)
 
     with mock.patch.object(receiving, "record", record):
         summary = run()
@@ -124,14 +125,14 @@ def test_run__refusal_survives_rollback_of_the_batch(answers: dict[str, str], se
     answers[str(refused.sms_unique_id)] = "ERROR 101"
     original, failed = receiving.record, list[int]()
 
-    def record(report: Any, *, account: str, message_pk: int | None = None) -> Any:
-        if message_pk == others[-1].pk and not failed:
-            failed.append(message_pk)
+    def record(report: Any, *, account: str, message_key: MessageKey) -> Any:
+        if message_key.pk == others[-1].pk and not failed:
+            failed.append(message_key.pk)
             raise OperationalError("deadlock detected")
-        return original(report, account=account, message_pk=message_pk)
+        return original(report, account=account, message_key=message_key)
 
     with mock.patch.object(receiving, "record", record):
         summary = run()
     assert list(summary.stopped) == ["marketing"]
-    assert "Compare USERNAME" in Account.objects.get(name="marketing").last_poll_error
+    assert "Compare USERNAME" in Account.objects.get(name="marketing").poll_error_description
     assert {seen(message).status for message in others} == {"delivered"}

@@ -12,6 +12,7 @@ from django.db import connection
 from django.utils import timezone
 
 from django_messente_dlr import receiving
+from django_messente_dlr.callbacks import MessageKey
 from django_messente_dlr.messente.parsers import parse_answer
 from django_messente_dlr.models import DeliveryReport, PendingPoll, SmsMessage
 from django_messente_dlr.polling import Poller, PollOutcome, PollResult, poll_now
@@ -39,9 +40,9 @@ def test_run__deadlock_of_a_batch(messente: Messente, dlr_signals: SignalLog) ->
     original, locked = receiving.record, list[int]()
     other = ConcurrentTransaction(lambda: lock(min(messages - {*locked})), lambda: lock(locked[0]))
 
-    def record(report: Any, *, account: str, message_pk: int) -> Any:
-        result = original(report, account=account, message_pk=message_pk)
-        locked.append(message_pk)
+    def record(report: Any, *, account: str, message_key: MessageKey) -> Any:
+        result = original(report, account=account, message_key=message_key)
+        locked.append(message_key.pk)
         if len(locked) == 1:
             other.start()
             assert other.holds.wait(GENEROUS)

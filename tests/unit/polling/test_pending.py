@@ -190,7 +190,8 @@ def test_mark_sent__unresolved_message_is_pending_again(messente: Messente) -> N
 
 def test_run__unresolved_twice(messente: Messente) -> None:
     message = due(status="unresolved", ago=REPORT_RETENTION)
-    mark_sent(message, "an-id", sent_at=timezone.now() - REPORT_RETENTION)
+    SmsMessage.objects.filter(pk=message.pk).update(sent_at=None)  # polling ended before mark_sent was called
+    mark_sent(message, str(message.sms_unique_id), sent_at=timezone.now() - REPORT_RETENTION)
     make_due(message)
     messente.answer(FIRST, REPORT, "FAILED 102")
     assert Poller().run().unresolved == 1

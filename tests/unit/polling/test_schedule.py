@@ -70,7 +70,7 @@ def test_run__unresolved_after_48_hours(answer: str, messente: Messente, dlr_sig
     messente.answer(FIRST, REPORT, answer)
     assert Poller().run().unresolved == 1
     assert (seen(message).status, seen(message).next_poll_at) == ("unresolved", None)
-    assert seen(message).error_text == "Messente reported nothing final within its 48 hours."
+    assert seen(message).error_text == "Messente reported no final status within 48 hours."
     assert dlr_signals.names.count("dlr_unresolved") == 1
     assert dlr_signals.arguments("dlr_status_changed")["previous"] == "sent"
     assert "dlr_failed" not in dlr_signals.names

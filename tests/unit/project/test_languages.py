@@ -31,7 +31,7 @@ from tests.unit.admin.pages import html, list_url, page_url
 
 PACKAGE = Path(django_messente_dlr.__file__).parent
 LANGUAGES = ["et", "ru", "lv", "de", "fr"]
-MARKERS = {"_", "gettext", "gettext_lazy", "ngettext", "ngettext_lazy", "pgettext", "npgettext"}
+MARKERS = {"_", "gettext", "gettext_lazy", "gettext_noop", "ngettext", "ngettext_lazy", "pgettext", "npgettext"}
 PLACEHOLDER = re.compile(r"%\(\w+\)[sd]")
 
 

@@ -174,7 +174,9 @@ def test_match_orphans__continues_after_an_error(caplog: pytest.LogCaptureFixtur
 
 def test_track_sms__succeeds_if_matching_fails() -> None:
     receive_report()
-    with mock.patch("django_messente_dlr.receiving.record.match_orphans_of", side_effect=OperationalError("gone")):
+    with mock.patch(
+        "django_messente_dlr.receiving.confirmation.match_orphans_of", side_effect=OperationalError("gone")
+    ):
         message = track()
     assert message.status == "sent"
     assert sweep().matched == 1

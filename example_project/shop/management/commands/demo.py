@@ -144,7 +144,7 @@ def current_rows(demo_messages: list[DemoMessage], messages: list[SmsMessage]) -
                 status=message.status,
                 expected=demo_message.expected,
                 source=sources.get(message.pk, ""),
-                cause=str(message.cause.meaning) if message.cause else message.error_text,
+                cause=str(message.cause.meaning) if message.cause else message.error_description,
                 description=demo_message.description,
             )
         )

@@ -6,7 +6,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('django_messente_dlr', '0003_may_lack_poll'),
+        ('django_messente_dlr', '0004_token_created_at'),
     ]
 
     operations = [
