@@ -53,13 +53,14 @@ def test_poll_dlrs__nothing_due(messente: Messente) -> None:
 def test_poll_dlrs__waiting_messages(messente: Messente) -> None:
     assert poll().rstrip().endswith("; no message waits for a poll")
     now = timezone.now()
-    later = SmsMessageFactory.create(created_at=now, next_poll_at=now + timedelta(hours=1))
-    local = timezone.localtime(later.next_poll_at)
+    first = now + timedelta(hours=1)
+    SmsMessageFactory.create(created_at=now, next_poll_at=first)
+    local = timezone.localtime(first)
     assert poll().rstrip().endswith(f"; 1 message waits for a poll, the first is due at {local:%Y-%m-%d %H:%M:%S %Z}")
     SmsMessageFactory.create(account="marketing", created_at=now, next_poll_at=now + timedelta(hours=2))
     assert "; 2 messages wait for a poll, the first is due at " in poll()
     summary = json.loads(poll("--json", "--account=default"))
-    assert (summary["waiting"], summary["next_poll_at"]) == (1, later.next_poll_at.isoformat())
+    assert (summary["waiting"], summary["next_poll_at"]) == (1, first.isoformat())
 
 
 @pytest.mark.parametrize("command", [["poll_dlrs"], ["prune_dlrs", "--days=7"], ["erase_recipient", "+37255500000"]])
