@@ -99,10 +99,10 @@ def dispatch_report(
             message = SmsMessage.objects.using(using).raw(READ_MESSAGE, [report.message_id])[0]
         report.message = message
     errors, note = list[str](), ""
-    # A matched orphan is due again. Only the signals before dlr_received are new, and its earlier errors stay stored.
+    # A matched orphan is due again: only the signals before dlr_received are new, and its earlier errors stay stored.
     is_matched_orphan = report.dispatched_at is not None and report.dispatch_due_at is not None
-    names = report.signals[: report.signals.index("dlr_received")] if is_matched_orphan else report.signals
-    for name in sorted(names, key=[*signals.BY_NAME].index):
+    end = report.signals.index("dlr_received") if is_matched_orphan else None
+    for name in sorted(report.signals[:end], key=[*signals.BY_NAME].index):
         if name in FAILURE_SIGNALS and has_receivers([name]) and _is_delivered_meanwhile(report):
             note = DELIVERED_MEANWHILE
         else:
@@ -128,8 +128,8 @@ def mark_dispatched(report: DeliveryReport, *, due_at: datetime | None, errors: 
     connection, now = connections[router.db_for_write(DeliveryReport)], timezone.now()
     is_due = "= %(due_at)s" if due_at else "IS NULL"
     times = {"now": now, "due_at": due_at, "failed_at": now if errors else None}
-    parameters = {name: DISPATCHED_AT.get_db_prep_save(time, connection) for name, time in times.items()}
-    parameters |= {"error": errors or note, "pk": report.pk}
+    parameters: dict[str, Any] = {"error": errors or note, "pk": report.pk}
+    parameters |= {name: DISPATCHED_AT.get_db_prep_save(time, connection) for name, time in times.items()}
 
     def update() -> None:
         with connection.cursor() as cursor:

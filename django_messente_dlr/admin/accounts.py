@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Any
+
 from django.contrib import admin, messages
+from django.core.exceptions import ImproperlyConfigured
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from django_messente_dlr import accounts
+from django_messente_dlr.accounts.clients import client_for
 from django_messente_dlr.admin import formatting, rendering
-from django_messente_dlr.admin.base import ReadOnlyAdmin
-from django_messente_dlr.models import Account
+from django_messente_dlr.admin.base import ReadOnlyAdmin, can_view
+from django_messente_dlr.messente.errors import MessenteError
+from django_messente_dlr.models import Account, SmsMessage
 
 
 class AccountAdmin(ReadOnlyAdmin[Account]):
-    """Show the credit and the last activity of each account, and release the credit hold by an action."""
+    """Show credit and last activity of each account. Actions check the balance and release the credit hold."""
 
     ordering = ("name",)
     list_display = ("name", "credit", "held_since", "balance_left", "last_callback", "last_poll", "poll_error")
-    actions = ("lift_credit_hold",)
+    actions = ("check_balance", "lift_credit_hold")
     fieldsets = (
         (None, {"fields": ("name",)}),
         (
@@ -57,6 +63,35 @@ class AccountAdmin(ReadOnlyAdmin[Account]):
     )
     readonly_fields = ("credit", "balance_left", "key_last_used", "poll_error")
 
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **options: Any
+    ) -> HttpResponse:
+        context["may_act"] = self.has_act_permission(request)
+        context["may_view_messages"] = can_view(request.user, SmsMessage)
+        return super().render_change_form(request, context, *args, **options)
+
+    @admin.action(description=_("Check the balance"), permissions=["act"])
+    def check_balance(self, request: HttpRequest, queryset: QuerySet[Account]) -> None:
+        """Request the balance of the selected accounts. A balance check ends a credit hold if there is credit."""
+        for account in queryset.order_by("name"):
+            requested_at = timezone.now()
+            try:
+                balance = client_for(account.name).get_balance()
+            except (MessenteError, ImproperlyConfigured) as exc:
+                failed = gettext("The balance of “%(account)s” could not be requested: %(error)s")
+                self.message_user(request, failed % {"account": account.name, "error": exc}, messages.ERROR)
+                continue
+            has_ended = accounts.record_balance(account.name, balance, now=requested_at)
+            text = gettext("The balance of “%(account)s” is %(balance)s EUR.")
+            params = {"account": account.name, "balance": formatting.amount(balance)}
+            self.message_user(request, text % params, messages.SUCCESS)
+            if has_ended:
+                self.log_change(request, account, gettext("Lifted the credit hold."))
+                lifted = gettext(
+                    "The credit hold of “%(account)s” is lifted. Messages can be sent from this account again."
+                )
+                self.message_user(request, lifted % params, messages.SUCCESS)
+
     @admin.action(description=_("Lift the credit hold"), permissions=["act"])
     def lift_credit_hold(self, request: HttpRequest, queryset: QuerySet[Account]) -> None:
         """Release the hold of the selected accounts, and send ``credits_restored`` for each that was on hold."""
@@ -85,7 +120,12 @@ class AccountAdmin(ReadOnlyAdmin[Account]):
 
     @admin.display(description=_("last used at"))
     def key_last_used(self, account: Account) -> SafeString | str:
-        return rendering.pretty_json(account.key_uses)
+        uses = [
+            (fingerprint, formatting.short_datetime(datetime.fromisoformat(used_at)))
+            for fingerprint, used_at in sorted(account.key_uses.items(), key=lambda use: use[1], reverse=True)
+        ]
+        lines = format_html_join("", "<li><code>{}</code> {}</li>", uses)
+        return format_html('<ul class="messente-dlr-keys">{}</ul>', lines) if uses else formatting.EMPTY
 
     @admin.display(description=_("out of credits since"))
     def held_since(self, account: Account) -> SafeString | str:

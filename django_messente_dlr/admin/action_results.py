@@ -1,4 +1,8 @@
-"""The page that asks for confirmation of an action, and the page that shows its result for each message."""
+"""The page that asks for confirmation of an action, and the page that shows its result for each message.
+
+The browser waits while an action runs, so an action handles the selected messages in batches: each page has a button
+that continues with the next batch.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +14,18 @@ from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 
+from django_messente_dlr.admin.base import PRIMARY_KEY
 from django_messente_dlr.admin.masked_message import mask_for
 from django_messente_dlr.models import SmsMessage
 from django_messente_dlr.utils.phone_numbers import spellings
 
 if TYPE_CHECKING:
     from django_messente_dlr.admin.base import ReadOnlyAdmin
+
+# Django accepts 1,000 fields in a form, and each message is one.
+MAX_SELECTED = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,32 +54,61 @@ def missing_number_reason(message: SmsMessage) -> str:
     return "" if spellings(message.recipient) else gettext("The recipient is unknown.")
 
 
-def select_messages(
-    page: ReadOnlyAdmin[SmsMessage], request: HttpRequest, queryset: QuerySet[SmsMessage], *, limit: int
-) -> list[SmsMessage] | None:
-    """Return the selected messages in order of primary key.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """The messages that one request handles.
 
-    If more than ``limit`` messages are selected, show an error and return None.
+    Attributes:
+        action: the name of the action.
+        rows: the messages, in order of primary key.
+        remaining: the primary keys of the selected messages that follow in later batches.
     """
-    rows = list(queryset.defer(None).order_by("pk")[: limit + 1])
-    if len(rows) > limit:
-        text = gettext("Choose at most %(count)d messages at a time. Nothing was done.") % {"count": limit}
+
+    action: str
+    rows: list[SmsMessage]
+    remaining: list[int]
+
+    def context(self) -> dict[str, Any]:
+        """Return the values for the button that continues with the next batch."""
+        count = len(self.remaining)
+        text = ngettext(
+            "Continue with the next message (%(count)d remaining)",
+            "Continue with the next messages (%(count)d remaining)",
+            count,
+        )
+        return {"action": self.action, "remaining": self.remaining, "continue_label": text % {"count": count}}
+
+
+def select_batch(
+    page: ReadOnlyAdmin[SmsMessage], request: HttpRequest, queryset: QuerySet[SmsMessage], *, limit: int
+) -> Batch | None:
+    """Return the first of the selected messages, up to ``limit``, and the keys of the others.
+
+    If more than `MAX_SELECTED` messages are selected, show an error and return None.
+    """
+    rows = list(queryset.defer(None).order_by("pk")[: MAX_SELECTED + 1])
+    # The confirmation page passes on the keys of later batches.
+    later = [int(key) for key in request.POST.get("remaining", "").split(",") if PRIMARY_KEY.fullmatch(key)]
+    if len(rows) + len(later) > MAX_SELECTED:
+        text = gettext("Choose at most %(count)d messages at a time. Nothing was done.") % {"count": MAX_SELECTED}
         page.message_user(request, text, messages.ERROR)
         return None
-    return rows
+    remaining = [message.pk for message in rows[limit:]] + later
+    return Batch(action=request.POST["action"], rows=rows[:limit], remaining=remaining)
 
 
 def result_page(
-    page: ReadOnlyAdmin[SmsMessage], request: HttpRequest, title: str, results: Sequence[ActionResult]
+    page: ReadOnlyAdmin[SmsMessage], request: HttpRequest, title: str, results: Sequence[ActionResult], batch: Batch
 ) -> TemplateResponse:
     """Return the page that lists the results."""
-    return render_page(page, request, "results.html", title, results=_with_recipients(results, request.user))
+    shown = _with_recipients(results, request.user)
+    return render_page(page, request, "results.html", title, results=shown, **batch.context())
 
 
 def confirmation_page(
     page: ReadOnlyAdmin[SmsMessage],
     request: HttpRequest,
-    rows: Sequence[SmsMessage],
+    batch: Batch,
     why_not: Callable[[SmsMessage], str],
     **texts: str,
 ) -> TemplateResponse:
@@ -80,14 +117,14 @@ def confirmation_page(
     Args:
         page: the admin of the messages.
         request: the request.
-        rows: the messages.
+        batch: the messages.
         why_not: returns why the action does not apply to a message, or "".
-        **texts: ``action``, its name; ``title``; ``sentence``, the consequence; ``question``, the heading of the
-            column of yes and no; ``button``, which confirms it, or "" if there is nothing to confirm.
+        **texts: ``title``; ``sentence``, the consequence; ``question``, the heading of the column of yes and no;
+            ``button``, which confirms it, or "" if there is nothing to confirm.
     """
     title = texts.pop("title")
-    lines = [(message, mask_for(message, request.user).recipient, why_not(message)) for message in rows]
-    return render_page(page, request, "confirm.html", title, lines=lines, **texts)
+    lines = [(message, mask_for(message, request.user), why_not(message)) for message in batch.rows]
+    return render_page(page, request, "confirm.html", title, lines=lines, **texts, **batch.context())
 
 
 def render_page(

@@ -79,6 +79,14 @@ class ReadOnlyAdmin(_ModelAdmin[Row]):
             queryset = self.get_queryset(request)
         return super().response_action(request, queryset, *args, **options)
 
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **options: Any
+    ) -> HttpResponse:
+        row = context.get("original")
+        # Most rows have no history: the link would lead to an empty page.
+        context["has_history"] = row is not None and _has_history(row)
+        return super().render_change_form(request, context, *args, **options)
+
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         """Return whether the query string of the list may have this parameter: only those of its own filters.
 
@@ -108,3 +116,12 @@ class ReadOnlyAdmin(_ModelAdmin[Row]):
         """Return whether the user has Django's permission to change the model, which its actions require."""
         codename = get_permission_codename("change", self.opts)
         return bool(request.user.has_perm(f"{self.opts.app_label}.{codename}"))
+
+
+def _has_history(row: models.Model) -> bool:
+    # A project without the admin imports this module, too, and has no such model.
+    from django.contrib.admin.models import LogEntry  # noqa: PLC0415
+    from django.contrib.contenttypes.models import ContentType  # noqa: PLC0415
+
+    content_type = ContentType.objects.get_for_model(row)
+    return LogEntry.objects.filter(content_type=content_type, object_id=str(row.pk)).exists()

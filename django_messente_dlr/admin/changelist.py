@@ -18,6 +18,7 @@ from django.http import HttpRequest
 from django.utils.functional import cached_property
 
 from django_messente_dlr.admin.base import ReadOnlyAdmin, Row
+from django_messente_dlr.admin.formatting import EMPTY
 from django_messente_dlr.models.querysets import capped_count
 
 if TYPE_CHECKING:
@@ -133,6 +134,21 @@ class LongListAdmin(ReadOnlyAdmin[Row]):
     def prepare_rows(self, request: HttpRequest, rows: list[Row]) -> list[Row]:
         """Return the rows of a page with the related values that the columns show, fetched for all rows at once."""
         return rows
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Return the fields of a row, without those that are empty and without sections that have no other."""
+        if obj is None:
+            return super().get_fieldsets(request, obj)
+        filled = [
+            (title, {**options, "fields": [name for name in options["fields"] if self._is_filled(str(name), obj)]})
+            for title, options in super().get_fieldsets(request, obj)
+        ]
+        return [(title, options) for title, options in filled if options["fields"]]
+
+    def _is_filled(self, name: str, row: Any) -> bool:
+        method = getattr(self, name, None)
+        value = method(row) if method else getattr(row, name)
+        return value is not None and str(value) not in {"", EMPTY}
 
     def _read_cursor(self, request: HttpRequest) -> Cursor | None:
         """Return the cursor of a URL, or None for the first page.

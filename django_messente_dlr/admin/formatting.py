@@ -58,6 +58,8 @@ def timesince_tag(value: datetime | None) -> SafeString | str:
         words = gettext("just now")
     else:
         words = timesince(moment, now, time_strings=PAST, depth=1)
+    # Django's words have spaces at which a narrow column cannot break.
+    words = words.replace("\xa0", " ")
     return format_html(
         '<time datetime="{}" title="{}">{}</time>', local.isoformat(), date_format(local, "DATETIME_FORMAT"), words
     )

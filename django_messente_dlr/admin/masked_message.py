@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.utils.functional import Promise
-from django.utils.text import Truncator
 
-from django_messente_dlr.admin import rendering
+from django_messente_dlr.admin import causes
 from django_messente_dlr.models import DeliveryReport, ReportOutcome, SmsMessage
-from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.utils import masking
 
 HIDDEN_TEXT = masking.HIDDEN * 5
@@ -48,11 +46,8 @@ class MaskedMessage:
 
     @property
     def cause(self) -> str:
-        """The cause of the failure: the meaning of the error code or, without a code, Messente's error text."""
-        message = self.message
-        if not message.err and Status(message.status).is_failure and message.error_text:
-            return Truncator(self.error_text).chars(80)
-        return rendering.cause_text(message)
+        """The cause of the failure: the meaning of a code or, without a code, Messente's error text."""
+        return causes.cause_text(self.message, self.error_text)
 
     @property
     def metadata(self) -> Any:

@@ -9,10 +9,11 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
 
 from django_messente_dlr import conf, polling
-from django_messente_dlr.admin import formatting, rendering
+from django_messente_dlr.admin import causes, formatting, rendering
 from django_messente_dlr.admin.actions import erase
 from django_messente_dlr.admin.actions.export import export_messages
 from django_messente_dlr.admin.actions.poll import poll_messages
@@ -29,7 +30,15 @@ from django_messente_dlr.utils.times import elapsed
 class SmsMessageAdmin(LongListAdmin[SmsMessage]):
     """List messages with status and cause, search them by id or recipient, and show the timeline of each."""
 
-    list_display = ("recipient_and_id", "status_badge", "cause", "account_name", "created", "finalised")
+    list_display = (
+        "recipient_and_id",
+        "status_badge",
+        "cause",
+        "sender_name",
+        "account_name",
+        "created",
+        "finalised",
+    )
     list_filter = (StatusFilter, AgeFilter, CauseFilter, AccountFilter, ChannelFilter)
     # Django shows the search box only if this is not empty. `search_messages` runs the search.
     search_fields = ("sms_unique_id", "omnimessage_id", "recipient")
@@ -38,19 +47,6 @@ class SmsMessageAdmin(LongListAdmin[SmsMessage]):
     actions = ("poll_now", "resend", "export", "erase")
     fieldsets = ((_("Message"), {"fields": FIELDS}),)
     readonly_fields = ("masked_recipient", "masked_text", "reported", "error", "price_paid", "metadata_lines")
-
-    def get_fieldsets(self, request: HttpRequest, obj: SmsMessage | None = None) -> Any:
-        """Return the fields of a message, without those that are empty."""
-        [(title, options)] = self.fieldsets
-        if obj is None:
-            return self.fieldsets
-        filled = [name for name in options["fields"] if self._value(str(name), obj) not in {"", formatting.EMPTY}]
-        return [(title, {**options, "fields": filled})]
-
-    def _value(self, name: str, message: SmsMessage) -> str:
-        method = getattr(self, name, None)
-        value = method(message) if method else getattr(message, name)
-        return "" if value is None else str(value)
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
         # The order of the index that serves the filter. In another order a database may read the whole table to find
@@ -71,6 +67,7 @@ class SmsMessageAdmin(LongListAdmin[SmsMessage]):
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> SmsMessage | None:
         message = super().get_object(request, object_id, from_field)
         if message is not None:
+            message.error_text = causes.full_error_text(message)  # this instance is never saved
             message.masked = mask_for(message, request.user)  # type: ignore[attr-defined]
         return message
 
@@ -81,23 +78,16 @@ class SmsMessageAdmin(LongListAdmin[SmsMessage]):
             message.latest_source = sources.get(message.pk, "")  # type: ignore[attr-defined]
         return rows
 
-    def render_change_form(  # noqa: PLR0917 - Django's own signature
-        self,
-        request: HttpRequest,
-        context: dict[str, Any],
-        add: bool = False,  # noqa: FBT001, FBT002
-        change: bool = False,  # noqa: FBT001, FBT002
-        form_url: str = "",
-        obj: SmsMessage | None = None,
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **options: Any
     ) -> HttpResponse:
-        if obj is not None:
+        if (message := context.get("original")) is not None:
             context |= {
-                **message_context(obj, request.user, can_see_recipient=_masked(obj).can_see_recipient),
-                "cause": _masked(obj).cause,
-                "may_poll": self.has_act_permission(request) and polling.can_poll(obj),
-                "may_resend": self.has_resend_permission(request) and not why_not(obj),
+                **message_context(message, request.user, masked=_masked(message)),
+                "may_poll": self.has_act_permission(request) and polling.can_poll(message),
+                "may_resend": self.has_resend_permission(request) and not why_not(message),
             }
-        return super().render_change_form(request, context, add, change, form_url, obj)
+        return super().render_change_form(request, context, *args, **options)
 
     def has_resend_permission(self, request: HttpRequest) -> bool:
         """Return whether the user may send messages again. Messente charges for each message."""
@@ -145,8 +135,12 @@ class SmsMessageAdmin(LongListAdmin[SmsMessage]):
 
     @admin.display(description=_("cause"))
     def cause(self, message: SmsMessage) -> SafeString | str:
-        text = _masked(message).cause
+        text = Truncator(_masked(message).cause).chars(80)
         return text if text == formatting.EMPTY else format_html('<span class="messente-dlr-cause">{}</span>', text)
+
+    @admin.display(description=_("sender"))
+    def sender_name(self, message: SmsMessage) -> str:
+        return message.sender or formatting.EMPTY
 
     @admin.display(description=_("account"))
     def account_name(self, message: SmsMessage) -> str:

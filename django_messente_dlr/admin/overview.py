@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -15,6 +17,7 @@ from django.utils.translation import gettext, ngettext
 from django_messente_dlr.admin import charts, warnings
 from django_messente_dlr.admin import statistics as admin_statistics
 from django_messente_dlr.admin.base import ReadOnlyAdmin, can_view
+from django_messente_dlr.admin.quick_filters import attention
 from django_messente_dlr.maintenance import statistics
 from django_messente_dlr.models import Account, DeliveryReport, MessageStatistics, SmsMessage
 from django_messente_dlr.models.statuses import Status
@@ -48,28 +51,42 @@ class OverviewAdmin(ReadOnlyAdmin[MessageStatistics]):
         if request.method == "POST":
             # The view permission is enough: an update of the statistics changes no other data. update_statistics()
             # limits how often and for how long it counts.
-            hours = statistics.update_statistics()
-            text = ngettext(
-                "The statistics of %(count)d hour were updated.",
-                "The statistics of %(count)d hours were updated.",
-                hours,
-            )
-            self.message_user(request, text % {"count": hours})
+            self._update_statistics(request)
             return HttpResponseRedirect(request.get_full_path())
         window = admin_statistics.PERIODS.get(request.GET.get("window", ""), admin_statistics.PERIODS["24h"])
         request.current_app = self.admin_site.name
+        backlog = warnings.count_backlog(timezone.now())
+        messages_url = self._list_url(request, SmsMessage)
         context = {
             **self.admin_site.each_context(request),
             "title": gettext("Overview"),
             "opts": self.opts,
             "media": self.media,
-            **_page_context(window),
-            "messages_url": self._list_url(request, SmsMessage),
-            "reports_url": self._list_url(request, DeliveryReport),
+            **_page_context(window, backlog),
+            "messages_url": messages_url,
+            "attention": attention(
+                backlog, messages_url=messages_url, reports_url=self._list_url(request, DeliveryReport)
+            ),
             "accounts_url": self._list_url(request, Account),
             **(extra_context or {}),
         }
         return TemplateResponse(request, "admin/django_messente_dlr/overview.html", context)
+
+    def _update_statistics(self, request: HttpRequest) -> None:
+        if hours := statistics.update_statistics():
+            text = ngettext(
+                "The statistics of %(count)d hour were updated.",
+                "The statistics of %(count)d hours were updated.",
+                hours,
+            )
+            self.message_user(request, text % {"count": hours}, messages.SUCCESS)
+            return
+        text = gettext(
+            "Nothing was counted again, because the figures are recent. An hour is counted again after %(seconds)d "
+            "seconds at the earliest, and later if it is older or takes long to count."
+        )
+        seconds = statistics.MIN_REFRESH_INTERVAL // timedelta(seconds=1)
+        self.message_user(request, text % {"seconds": seconds}, messages.INFO)
 
     def _list_url(self, request: HttpRequest, model: type[Model]) -> str:
         """Return the URL of the list of a model, or "" if the user may not view it."""
@@ -79,13 +96,12 @@ class OverviewAdmin(ReadOnlyAdmin[MessageStatistics]):
         return reverse(name, current_app=self.admin_site.name)
 
 
-def _page_context(window: admin_statistics.Period) -> dict[str, Any]:
+def _page_context(window: admin_statistics.Period, backlog: warnings.Backlog) -> dict[str, Any]:
     now = timezone.now()
     bars = admin_statistics.load_buckets(window, now=now)
     day = bars if window.name == "24h" else admin_statistics.load_buckets(admin_statistics.PERIODS["24h"], now=now)
     whole = admin_statistics.total(bars)
     accounts = list(Account.objects.order_by("name"))
-    waiting = warnings.count_backlog(now)
     causes = admin_statistics.rank_causes(whole)
     return {
         "window": window,
@@ -109,8 +125,8 @@ def _page_context(window: admin_statistics.Period) -> dict[str, Any]:
         "most": max((number for *_, number in causes), default=0),
         "by_account": admin_statistics.rank_groups(whole.by_account),
         "by_prefix": admin_statistics.rank_groups(whole.by_prefix),
-        "waiting": waiting,
+        "pending": backlog.pending,
         "accounts": accounts,
-        "warnings": warnings.warnings(accounts, day, waiting.overdue, now=now),
+        "warnings": warnings.warnings(accounts, day, backlog.overdue, now=now),
         "counted_at": statistics.last_updated_at(),
     }

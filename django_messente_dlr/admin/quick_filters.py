@@ -1,4 +1,4 @@
-"""Links above the list of reports, each to a filter and with the count of its reports."""
+"""Links to what needs attention, each with its count: above the list of reports, and on the overview."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from django_messente_dlr.admin.rendering import DispatchState
+from django_messente_dlr.admin.warnings import Backlog
 from django_messente_dlr.models import DeliveryReport, ReportOutcome
 from django_messente_dlr.models.querysets import CappedCount, capped_count, filter_partial_index
 
@@ -33,22 +34,41 @@ class QuickFilter:
     chosen: bool
 
 
+LABELS: list[tuple[str, str, StrPromise]] = [
+    ("outcome", ReportOutcome.ORPHAN.value, _("Without a message (orphans)")),
+    ("outcome", ReportOutcome.UNREADABLE.value, _("Unrecognised status")),
+    ("signals", DispatchState.WAITING.value, _("Signals not sent yet")),
+    ("signals", DispatchState.FAILED.value, _("A receiver failed")),
+]
+
+
 def quick_filters(request: HttpRequest) -> list[QuickFilter]:
     """Return the links for a request."""
     reports = DeliveryReport.objects.all()
-    outcome = ReportOutcome
-    filters = [
-        (_("Without a message (orphans)"), "outcome", outcome.ORPHAN, reports.orphans()),
-        (
-            _("Unrecognised status"),
-            "outcome",
-            outcome.UNREADABLE,
-            filter_partial_index(reports, "outcome", outcome.UNREADABLE),
-        ),
-        (_("Signals not sent yet"), "signals", DispatchState.WAITING, reports.undispatched()),
-        (_("A receiver failed"), "signals", DispatchState.FAILED, reports.dispatch_failed()),
+    rows = [
+        reports.orphans(),
+        filter_partial_index(reports, "outcome", ReportOutcome.UNREADABLE),
+        reports.undispatched(),
+        reports.dispatch_failed(),
     ]
     return [
-        QuickFilter(label, f"{name}={value.value}", capped_count(rows), request.GET.get(name) == value.value)
-        for label, name, value, rows in filters
+        QuickFilter(label, f"{name}={value}", capped_count(matching), request.GET.get(name) == value)
+        for (name, value, label), matching in zip(LABELS, rows, strict=True)
     ]
+
+
+def attention(backlog: Backlog, *, messages_url: str, reports_url: str) -> list[tuple[StrPromise, CappedCount, str]]:
+    """Return what needs attention: for each kind a label, its number above zero, and the URL of the list or "".
+
+    Args:
+        backlog: the numbers.
+        messages_url: the list of messages, or "" if the user may not view it.
+        reports_url: the list of reports, or "" if the user may not view it.
+    """
+    counts = [backlog.orphans, backlog.unreadable, backlog.undispatched, backlog.receivers_failed]
+    links = [(_("Overdue now"), backlog.overdue, messages_url and f"{messages_url}?status=overdue")]
+    links += [
+        (label, count, reports_url and f"{reports_url}?{name}={value}")
+        for (name, value, label), count in zip(LABELS, counts, strict=True)
+    ]
+    return [link for link in links if link[1]]

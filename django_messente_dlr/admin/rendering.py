@@ -85,26 +85,12 @@ def dispatch_badge(report: DeliveryReport) -> SafeString:
     return badge(state.label, DISPATCH_TONES[state])
 
 
-def cause_text(message: SmsMessage) -> str:
-    """Return the cause of the failure of a message, or a dash if it did not fail."""
-    if cause := message.cause:
-        return str(cause.meaning)
-    if not Status(message.status).is_failure:
-        return EMPTY
-    return _unknown(message.err) if message.err else gettext("No cause reported")
-
-
-def advice_text(message: SmsMessage) -> str:
-    """Return Messente's advice for a failed message, or a dash without one."""
-    return str(message.cause.advice) if message.cause else EMPTY
-
-
 def error_code_text(err: int | None) -> str:
     """Return the meaning of an error code, or a dash for None and 0."""
     if not err:
         return EMPTY
     code = ErrorCode.from_code(err)
-    return str(code.meaning) if code else _unknown(err)
+    return str(code.meaning) if code else gettext("Unknown cause (err %(err)s)") % {"err": err}
 
 
 def describe_report(stat: str, err: int | None) -> str:
@@ -170,7 +156,3 @@ def link(model: type[DeliveryReport | SmsMessage], pk: int, text: str, *, site: 
     """
     name = f"admin:django_messente_dlr_{model.__name__.lower()}_change"
     return format_html('<a href="{}">{}</a>', reverse(name, args=[pk], current_app=site), text)
-
-
-def _unknown(err: int | None) -> str:
-    return gettext("Unknown cause (err %(err)s)") % {"err": err}

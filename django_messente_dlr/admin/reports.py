@@ -156,11 +156,13 @@ class DeliveryReportAdmin(LongListAdmin[DeliveryReport]):
         return format_html(markup, report.stat, rendering.error_code_text(report.err))
 
     @admin.display(description=_("outcome"))
-    def outcome_label(self, report: DeliveryReport) -> str:
-        return report.get_outcome_display()
+    def outcome_label(self, report: DeliveryReport) -> SafeString:
+        # On narrow screens the column "source" is hidden, and the source is shown here.
+        markup = '{} <span class="messente-dlr-under messente-dlr-narrow">{}</span>'
+        return format_html(markup, report.get_outcome_display(), self.source_label(report))
 
     @admin.display(description=_("source"))
-    def source_label(self, report: DeliveryReport) -> SafeString | str:
+    def source_label(self, report: DeliveryReport) -> str:
         source = str(SOURCES.get(report.source, report.source))
         # A report that arrived more than once has a count.
         return f"{source} ×{report.times_received}" if report.times_received > 1 else source

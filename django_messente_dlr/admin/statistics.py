@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 ENDED = [status for status in Status if status.is_final]
 DELIVERED = [status for status in Status if status.is_delivery]
 FAILED = [status for status in Status if status.is_failure]
-OPEN = [Status.QUEUED, Status.SENT]
 MAX_GROUPS = 10
 
 
@@ -75,7 +74,6 @@ class Row:
     delivered: int = 0
     failed: int = 0
     unresolved: int = 0
-    open: int = 0
 
     @property
     def rate(self) -> float | None:
@@ -140,7 +138,6 @@ def row_of(name: str, statuses: Counter[str]) -> Row:
         delivered=_sum(statuses, DELIVERED),
         failed=_sum(statuses, FAILED),
         unresolved=_sum(statuses, [Status.UNRESOLVED]),
-        open=_sum(statuses, OPEN),
     )
 
 

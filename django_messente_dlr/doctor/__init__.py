@@ -20,17 +20,24 @@ from django_messente_dlr.doctor.checks.records import check_records
 from django_messente_dlr.doctor.checks.settings import TOPIC as SETTINGS
 from django_messente_dlr.doctor.checks.settings import run_system_checks
 
+HOST_NOT_ALLOWED = "django_messente_dlr.W006"
+CALLBACK_ANSWERED = "django_messente_dlr.doctor.D024"
+
 __all__ = ["dashboard_urls", "max_level", "run_checks", "send_one"]
 
 
 def run_checks() -> Iterator[CheckMessage]:
     """Yield the findings about the settings, Messente, the callback URL, the database and the rows."""
     settings = list(run_system_checks())
-    yield from settings
+    yield from (finding for finding in settings if finding.id != HOST_NOT_ALLOWED)
     if _has_settings_error(settings):
         return  # the other checks need readable settings
     yield from check_messente()
-    yield from check_callbacks()
+    callbacks_findings = list(check_callbacks())
+    if not any(finding.id == CALLBACK_ANSWERED for finding in callbacks_findings):
+        # If the callback view answered, a proxy passes a host that is allowed, and the warning would be wrong.
+        yield from (finding for finding in settings if finding.id == HOST_NOT_ALLOWED)
+    yield from callbacks_findings
     database = list(check_database())
     yield from database
     if max_level(database) < ERROR:

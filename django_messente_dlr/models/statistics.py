@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 
@@ -29,7 +30,8 @@ class MessageStatistics(models.Model):
     class Meta:
         # The admin shows all rows on one page, and this is its name in the menu.
         verbose_name = _("overview")
-        verbose_name_plural = _("overview")
+        # The admin's menu is sorted by this name. The space, which browsers do not show, puts it first.
+        verbose_name_plural = format_lazy(" {name}", name=_("Overview"))
         constraints = [models.UniqueConstraint(fields=["span", "starts_at"], name="messente_dlr_statistics")]
 
     def __str__(self) -> str:

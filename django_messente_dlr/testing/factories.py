@@ -38,7 +38,7 @@ class SmsMessageFactory(DjangoModelFactory[SmsMessage]):
     sender: Any = "Shop"
     status: Any = Status.SENT
     rank: Any = factory.LazyAttribute(lambda message: Status(message.status).rank)
-    created_at: Any = factory.LazyFunction(timezone.now)
+    created_at: Any = factory.LazyAttribute(lambda row: timezone.now())
     sent_at: Any = factory.SelfAttribute("created_at")
     next_poll_at: Any = factory.LazyAttribute(
         lambda message: message.created_at + timedelta(minutes=10) if message.rank <= Status.SENT.rank else None
@@ -75,7 +75,7 @@ class DeliveryReportFactory(DjangoModelFactory[DeliveryReport]):
     source: Any = Source.CALLBACK.value
     stat: Any = "DELIVRD"
     status: Any = Status.DELIVERED
-    received_at: Any = factory.LazyFunction(timezone.now)
+    received_at: Any = factory.LazyAttribute(lambda row: timezone.now())
     dispatched_at: Any = factory.LazyAttribute(
         lambda row: None if getattr(row, "dispatch_due_at", None) else row.received_at
     )
@@ -95,7 +95,7 @@ class AccountFactory(DjangoModelFactory[Account]):
         model = Account
 
     class Params:
-        held = factory.Trait(credits_exhausted_at=factory.LazyFunction(timezone.now))
+        held = factory.Trait(credits_exhausted_at=factory.LazyAttribute(lambda row: timezone.now()))
 
     name: Any = DEFAULT_ACCOUNT
 

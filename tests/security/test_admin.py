@@ -37,6 +37,7 @@ REQUIRED_PERMISSIONS = {
     ("smsmessage", "export"): "export_smsmessage",
     ("smsmessage", "erase"): "erase_recipient",
     ("deliveryreport", "send_signals_again"): "change_deliveryreport",
+    ("account", "check_balance"): "change_account",
     ("account", "lift_credit_hold"): "change_account",
     ("messagestatistics", ""): "view_messagestatistics",
 }

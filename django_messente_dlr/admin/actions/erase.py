@@ -16,10 +16,11 @@ from django.utils.translation import gettext, ngettext
 
 from django_messente_dlr.admin.action_results import (
     ActionResult,
+    Batch,
     confirmation_page,
     missing_number_reason,
     result_page,
-    select_messages,
+    select_batch,
 )
 from django_messente_dlr.maintenance.erasure import erase_recipients
 from django_messente_dlr.models import DeliveryReport, SmsMessage
@@ -29,7 +30,7 @@ from django_messente_dlr.utils.phone_numbers import spellings
 if TYPE_CHECKING:
     from django_messente_dlr.admin.base import ReadOnlyAdmin
 
-MAX_SELECTED = 20
+MAX_ERASED = 20
 # All messages and reports are read while the browser waits. With more rows than this, the command takes their place.
 MAX_ROWS = 200_000
 
@@ -41,8 +42,8 @@ def erase_numbers(
 
     Return None if too many messages are selected, or if the tables have too many rows.
     """
-    rows = select_messages(page, request, queryset, limit=MAX_SELECTED)
-    if rows is None:
+    batch = select_batch(page, request, queryset, limit=MAX_ERASED)
+    if batch is None:
         return None
     if sum(capped_count(model.objects.all(), cap=MAX_ROWS) for model in (SmsMessage, DeliveryReport)) > MAX_ROWS:
         text = gettext(
@@ -52,13 +53,16 @@ def erase_numbers(
         page.message_user(request, text, messages.ERROR)
         return None
     if not request.POST.get("confirmed"):
-        return _confirm(page, request, rows)
-    return result_page(page, request, gettext("Erase recipients"), _erase(page, request, rows))
+        return _confirm(page, request, batch)
+    return result_page(page, request, gettext("Erase recipients"), _erase(page, request, batch.rows), batch)
 
 
-def _confirm(page: ReadOnlyAdmin[SmsMessage], request: HttpRequest, rows: list[SmsMessage]) -> HttpResponse:
+def _confirm(page: ReadOnlyAdmin[SmsMessage], request: HttpRequest, batch: Batch) -> HttpResponse:
     numbers = {
-        number for message in rows if not missing_number_reason(message) for number in spellings(message.recipient)
+        number
+        for message in batch.rows
+        if not missing_number_reason(message)
+        for number in spellings(message.recipient)
     }
     count = capped_count(SmsMessage.objects.filter(recipient__in=numbers))
     sentence = ngettext(
@@ -71,9 +75,8 @@ def _confirm(page: ReadOnlyAdmin[SmsMessage], request: HttpRequest, rows: list[S
     return confirmation_page(
         page,
         request,
-        rows,
+        batch,
         missing_number_reason,
-        action="erase",
         title=gettext("Erase recipients?"),
         sentence=sentence % {"counter": count} if count else gettext("These messages have no number to erase."),
         question=gettext("Erase"),

@@ -10,7 +10,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from django_messente_dlr import polling
-from django_messente_dlr.admin.action_results import ActionResult, result_page, select_messages
+from django_messente_dlr.admin.action_results import ActionResult, result_page, select_batch
 from django_messente_dlr.models import SmsMessage
 from django_messente_dlr.polling import PollOutcome
 
@@ -34,11 +34,11 @@ def poll_messages(
 
     Return None if too many messages are selected.
     """
-    rows = select_messages(page, request, queryset, limit=MAX_POLLED)
-    if rows is None:
+    batch = select_batch(page, request, queryset, limit=MAX_POLLED)
+    if batch is None:
         return None
-    results = [_to_action_result(result) for result in polling.poll_now(rows)]
-    return result_page(page, request, gettext("Poll results"), results)
+    results = [_to_action_result(result) for result in polling.poll_now(batch.rows)]
+    return result_page(page, request, gettext("Poll results"), results, batch)
 
 
 def _to_action_result(result: polling.PollResult) -> ActionResult:

@@ -18,10 +18,11 @@ from django.utils.translation import gettext, ngettext
 
 from django_messente_dlr.admin.action_results import (
     ActionResult,
+    Batch,
     confirmation_page,
     missing_number_reason,
     result_page,
-    select_messages,
+    select_batch,
 )
 from django_messente_dlr.exceptions import CreditsExhausted
 from django_messente_dlr.messente.errors import MessenteError, OutcomeUnknown
@@ -64,18 +65,18 @@ def send_messages_again(
 
     Return None if too many messages are selected.
     """
-    rows = select_messages(page, request, queryset, limit=MAX_SENT)
-    if rows is None:
+    batch = select_batch(page, request, queryset, limit=MAX_SENT)
+    if batch is None:
         return None
     if not request.POST.get("confirmed"):
-        return _confirm(page, request, rows)
-    results = _send(page, request, rows)
+        return _confirm(page, request, batch)
+    results = _send(page, request, batch.rows)
     sent = any(result.tone in {"success", "warning"} for result in results)
-    return result_page(page, request, gettext("Sent again") if sent else gettext("Not sent"), results)
+    return result_page(page, request, gettext("Sent again") if sent else gettext("Not sent"), results, batch)
 
 
-def _confirm(page: ReadOnlyAdmin[SmsMessage], request: HttpRequest, rows: list[SmsMessage]) -> HttpResponse:
-    count = sum(not why_not(message) for message in rows)
+def _confirm(page: ReadOnlyAdmin[SmsMessage], request: HttpRequest, batch: Batch) -> HttpResponse:
+    count = sum(not why_not(message) for message in batch.rows)
     sentence = ngettext(
         "%(counter)s message will be sent again, as a new message. Messente charges for it.",
         "%(counter)s messages will be sent again, as new messages. Messente charges for them.",
@@ -84,9 +85,8 @@ def _confirm(page: ReadOnlyAdmin[SmsMessage], request: HttpRequest, rows: list[S
     return confirmation_page(
         page,
         request,
-        rows,
+        batch,
         why_not,
-        action="resend",
         title=gettext("Send again?"),
         sentence=sentence % {"counter": count} if count else gettext("These messages cannot be sent again."),
         question=gettext("Send again"),

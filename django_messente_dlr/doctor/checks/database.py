@@ -13,14 +13,25 @@ from django_messente_dlr.models import DeliveryReport
 
 TOPIC = "database"
 APP = "django_messente_dlr"
+MIGRATE = f"python manage.py migrate {APP}"
+
+
+def missing_migrations() -> list[str]:
+    """Return the names of this app's migrations that were not applied.
+
+    Raises:
+        DatabaseError: the database cannot be used.
+    """
+    executor = MigrationExecutor(connections[router.db_for_write(DeliveryReport)])
+    plan = executor.migration_plan([key for key in executor.loader.graph.leaf_nodes() if key[0] == APP])
+    return [migration.name for migration, _is_backwards in plan]
 
 
 def check_database() -> Iterator[CheckMessage]:
     """Yield findings about the database that stores the delivery reports."""
     connection = connections[router.db_for_write(DeliveryReport)]
     try:
-        executor = MigrationExecutor(connection)
-        missing = executor.migration_plan([key for key in executor.loader.graph.leaf_nodes() if key[0] == APP])
+        missing = missing_migrations()
     except DatabaseError as exc:
         # The exception's text may contain hosts and users, so only its class is shown.
         yield Error(
@@ -33,8 +44,8 @@ def check_database() -> Iterator[CheckMessage]:
         return
     if missing:
         yield Error(
-            f"Migrations are missing: {', '.join(migration.name for migration, _ in missing)}.",
-            hint=f"Run: python manage.py migrate {APP}",
+            f"Migrations are missing: {', '.join(missing)}.",
+            hint=f"Run: {MIGRATE}",
             obj=TOPIC,
             id="django_messente_dlr.doctor.D032",
         )

@@ -12,6 +12,7 @@ from django.db import router
 
 from django_messente_dlr.maintenance.erasure import ErasureResult, erase_recipients
 from django_messente_dlr.management.arguments import phone_number, positive
+from django_messente_dlr.management.database_errors import describe_database_error
 from django_messente_dlr.management.exit_codes import FAILED, NO_DATABASE
 from django_messente_dlr.models import SmsMessage
 from django_messente_dlr.utils.phone_numbers import spellings
@@ -49,7 +50,7 @@ class Command(BaseCommand):
                 self._confirm(number)
             result = erase_recipients([number], size=options["batch_size"], dry_run=options["dry_run"])
         except DatabaseError as exc:
-            raise CommandError(f"The database cannot be used: {exc}", returncode=NO_DATABASE) from exc
+            raise CommandError(describe_database_error(exc), returncode=NO_DATABASE) from exc
         if options["json"]:
             self.stdout.write(json.dumps({**asdict(result), "dry_run": options["dry_run"]}))
         elif options["verbosity"] > 0:

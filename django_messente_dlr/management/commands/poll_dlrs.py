@@ -7,6 +7,7 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -19,6 +20,7 @@ from django.utils import timezone
 from django_messente_dlr import conf
 from django_messente_dlr.maintenance.sweep import check_balances
 from django_messente_dlr.management.arguments import above_zero, positive
+from django_messente_dlr.management.database_errors import describe_database_error
 from django_messente_dlr.management.exit_codes import FAILED, MISCONFIGURED, NO_DATABASE
 from django_messente_dlr.management.progress import progress
 from django_messente_dlr.management.shutdown import pause, until_signalled
@@ -93,11 +95,11 @@ class Command(BaseCommand):
                     self._watch(poller, stop, options)
                     return
                 summary = poller.run()
+            self._write_summary(summary, options)
         except ImproperlyConfigured as exc:
             raise CommandError(str(exc), returncode=MISCONFIGURED) from exc
         except DatabaseError as exc:
-            raise CommandError(f"The database cannot be used: {exc}", returncode=NO_DATABASE) from exc
-        self._write_summary(summary, options)
+            raise CommandError(describe_database_error(exc), returncode=NO_DATABASE) from exc
         if summary.stopped:
             errors = " ".join(f"Account {name}: {error}" for name, error in summary.stopped.items())
             raise CommandError(errors, returncode=MISCONFIGURED)
@@ -117,9 +119,11 @@ class Command(BaseCommand):
 
     def _write_summary(self, summary: Summary, options: dict[str, Any]) -> None:
         if options["json"]:
-            self.stdout.write(json.dumps(asdict(summary)))
+            waiting, next_poll_at = _count_waiting(options)
+            values = {"waiting": waiting, "next_poll_at": next_poll_at and next_poll_at.isoformat()}
+            self.stdout.write(json.dumps({**asdict(summary), **values}))
         elif options["verbosity"] > 0:
-            self.stdout.write(_format_summary(summary))
+            self.stdout.write(f"{_format_summary(summary)}; {_format_waiting(*_count_waiting(options))}")
         self.stdout.flush()
 
     def _write_due(self, options: dict[str, Any]) -> None:
@@ -153,7 +157,7 @@ def _run_on_new_connections(work: Callable[[], object]) -> None:
     try:
         work()
     except DatabaseError as exc:
-        logger.warning("The database cannot be used; the next run tries again: %s", exc)
+        logger.warning("%s; the next run tries again", describe_database_error(exc))
         connections.close_all()
     close_old_connections()
 
@@ -164,6 +168,20 @@ def _pending_polls(options: dict[str, Any]) -> PendingPollQuerySet:
     if names is None:
         return PendingPoll.objects.all()
     return PendingPoll.objects.filter(account__in=[conf.account(name).name for name in names])
+
+
+def _count_waiting(options: dict[str, Any]) -> tuple[int, datetime | None]:
+    """Return the number of messages that wait for a poll, and the time of the first poll."""
+    waiting = _pending_polls(options).aggregate(number=Count("pk"), at=Min("due_at"))
+    return waiting["number"], waiting["at"]
+
+
+def _format_waiting(number: int, next_poll_at: datetime | None) -> str:
+    if next_poll_at is None:
+        return "no message waits for a poll"
+    local = timezone.localtime(next_poll_at) if timezone.is_aware(next_poll_at) else next_poll_at
+    messages = "1 message waits" if number == 1 else f"{number} messages wait"
+    return f"{messages} for a poll, the first is due at {local:%Y-%m-%d %H:%M:%S %Z}".rstrip()
 
 
 def _format_summary(summary: Summary) -> str:

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from django_messente_dlr.maintenance.pruning import prune_messages, prune_orphans
 from django_messente_dlr.management.arguments import days, positive
+from django_messente_dlr.management.database_errors import describe_database_error
 from django_messente_dlr.management.exit_codes import NO_DATABASE
 
 
@@ -36,7 +37,7 @@ class Command(BaseCommand):
             messages = prune_messages(cutoff, **arguments)
             orphans = prune_orphans(cutoff, **arguments)
         except DatabaseError as exc:
-            raise CommandError(f"The database cannot be used: {exc}", returncode=NO_DATABASE) from exc
+            raise CommandError(describe_database_error(exc), returncode=NO_DATABASE) from exc
         if options["verbosity"] > 0:
             verb = "would delete" if options["dry_run"] else "deleted"
             self.stdout.write(

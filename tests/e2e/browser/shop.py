@@ -42,8 +42,13 @@ class Shop:
 
 
 @contextmanager
-def open_shop(folder: Path) -> Iterator[Shop]:
-    """Run the demo once, then serve its database. No poller runs, so only the admin polls."""
+def open_shop(folder: Path, settings: str = "config.settings") -> Iterator[Shop]:
+    """Run the demo once, then serve its database. No poller runs, so only the admin polls.
+
+    Args:
+        folder: where to write the database and the logs.
+        settings: the settings module of the shop.
+    """
     site, sandbox = _free_port(), _free_port()
     database = folder / "shop.sqlite3"
     environment = {
@@ -53,7 +58,7 @@ def open_shop(folder: Path) -> Iterator[Shop]:
         "SHOP_SANDBOX_URL": f"http://127.0.0.1:{sandbox}",
         "SHOP_SECRET_KEY": "a key for this test only, long enough to pass the deployment checks of Django",
         "DJANGO_SUPERUSER_PASSWORD": PASSWORD,
-        "DJANGO_SETTINGS_MODULE": "config.settings",
+        "DJANGO_SETTINGS_MODULE": settings,
         "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "example_project")]),
     }
 

@@ -56,6 +56,27 @@ def test_pages__translated_texts_fit(visit: Visit, language: str) -> None:
         visitor.check_width()
 
 
+@pytest.mark.parametrize("language", ["en", "et", "ru", "lv", "de", "fr"])
+def test_tables__not_cut_off(visit: Visit, language: str) -> None:
+    wide = {1200: ["deliveryreport/"], 1280: ["smsmessage/", "messagestatistics/", "messagestatistics/?window=7d"]}
+    for width, paths in {**wide, 400: ["deliveryreport/"]}.items():
+        visitor = visit(width, language=language)
+        for path in paths:
+            visitor.open(path)
+            hidden = "element => element.scrollWidth - element.clientWidth"
+            tables = visitor.page.locator(".results, .messente-dlr-scroll").locator("visible=true")
+            assert tables.count() > 0
+            for index in range(tables.count()):
+                assert tables.nth(index).evaluate(hidden) <= 0, visitor.page.url
+
+
+@pytest.mark.parametrize("path", ["smsmessage/2/change/", "account/1/change/", "deliveryreport/1/change/"])
+def test_pages__one_primary_button(visit: Visit, path: str) -> None:
+    visitor = visit()
+    visitor.open(path)
+    assert visitor.page.locator(".messente-dlr-button:not(.messente-dlr-secondary)").count() == 1
+
+
 def test_message_page__every_status(visit: Visit, shop: Shop) -> None:
     visitor = visit(400)
     keys = shop.execute("SELECT MIN(id) FROM django_messente_dlr_smsmessage GROUP BY status, err IS NULL")

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -10,7 +12,8 @@ from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
 
 from django_messente_dlr import accounts
 from django_messente_dlr.models import Account
-from django_messente_dlr.testing.factories import AccountFactory
+from django_messente_dlr.sandbox import Sandbox
+from django_messente_dlr.testing.factories import AccountFactory, SmsMessageFactory
 from django_messente_dlr.testing.signals import SignalLog
 from tests.unit.admin.conftest import Staff
 from tests.unit.admin.pages import act, admin_messages, html, list_url, listed, page_url
@@ -96,3 +99,54 @@ def test_account_page__button_lifts_hold(staff: Staff) -> None:
     assert button in html(client, page_url(account))
     act(client, ACTION, account)
     assert button not in html(client, page_url(account))
+
+
+@pytest.mark.parametrize(
+    ("balance", "held", "levels"), [("12.30", True, ["success", "success"]), ("0.00", True, ["success"])]
+)
+def test_check_balance__ends_hold_if_credit(
+    admin_client: Client, settings: Any, balance: str, held: bool, levels: list[str]
+) -> None:
+    account = AccountFactory.create(held=held)
+    with Sandbox({"shop": "a-password"}, balance=balance) as sandbox:
+        settings.MESSENTE_DLR = {**settings.MESSENTE_DLR, "API_HOSTS": [sandbox.url, sandbox.url]}
+        response = act(admin_client, "check_balance", account)
+    shown = admin_messages(response)
+    assert shown[0] == ("success", f"The balance of “default” is {balance} EUR.")
+    assert [level for level, _text in shown] == levels
+    account.refresh_from_db()
+    assert account.balance == Decimal(balance)
+    assert accounts.is_held("default") is (balance == "0.00")
+
+
+@pytest.mark.parametrize("name", ["default", "not configured"])
+def test_check_balance__no_answer(admin_client: Client, name: str) -> None:
+    account = AccountFactory.create(name=name)
+    [(level, text)] = admin_messages(act(admin_client, "check_balance", account))
+    assert level == "error"
+    assert text.startswith(f"The balance of “{name}” could not be requested: ")
+
+
+def test_account_page__balance_button_permission(staff: Staff) -> None:
+    account = AccountFactory.create()
+    button = 'name="action" value="check_balance"'
+    assert button not in html(staff("view_account"), page_url(account))
+    assert button in html(staff("view_account", "change_account"), page_url(account))
+
+
+def test_account_page__key_uses_in_local_time(admin_client: Client) -> None:
+    account = AccountFactory.create(
+        key_uses={"1234abcd": "2026-07-01T21:30:00+00:00", "5678ef01": "2026-07-02T09:00:00+00:00"}
+    )
+    page = html(admin_client, page_url(account))
+    uses = re.findall(r"<li><code>(\w+)</code> ([^<]*)</li>", page)
+    assert uses == [("5678ef01", "07/02/2026 noon"), ("1234abcd", "07/02/2026 12:30 a.m.")]
+
+
+def test_account_page__link_to_messages(admin_client: Client, staff: Staff) -> None:
+    account = AccountFactory.create(name="shop & more")
+    message = SmsMessageFactory.create(account=account.name)
+    SmsMessageFactory.create()
+    [link] = re.findall(r'href="([^"]*account=[^"]*)"', html(admin_client, page_url(account)))
+    assert list(admin_client.get(link).context["cl"].result_list) == [message]
+    assert "?account=" not in html(staff("view_account"), page_url(account))

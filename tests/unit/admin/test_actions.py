@@ -17,6 +17,7 @@ from django.test import Client
 from django.utils import timezone
 
 from django_messente_dlr import accounts
+from django_messente_dlr.admin import action_results
 from django_messente_dlr.admin.actions import export, poll, resend
 from django_messente_dlr.admin.actions.export import escape_formula
 from django_messente_dlr.models import SmsMessage
@@ -38,6 +39,12 @@ def results(response: HttpResponse) -> list[list[str]]:
     lines = re.findall(r"<tr>(.*?)</tr>", table, flags=re.DOTALL)
     cells = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", line, re.DOTALL) for line in lines]
     return [[" ".join(re.sub(r"<[^>]*>", "", cell).split()) for cell in line] for line in cells]
+
+
+def selected(response: HttpResponse) -> list[int]:
+    """Return the keys of the messages that the button for the next batch sends."""
+    form = response.content.decode().rpartition("<form")[2]
+    return [int(pk) for pk in re.findall(r'name="_selected_action" value="(\d+)"', form)]
 
 
 @contextmanager
@@ -98,8 +105,16 @@ class TestPollNow:
         for attributes in ({"status": Status.SEEN}, {"queued": True}, {"account": "gone"}):
             assert button not in html(admin_client, page_url(SmsMessageFactory.create(**attributes)))
 
-    def test_poll_now__too_many_selected(self, admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_poll_now__next_batch(self, admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(poll, "MAX_POLLED", 2)
+        rows = SmsMessageFactory.create_batch(5)
+        response = act(admin_client, "poll_now", *rows)
+        assert len(results(response)) == 2
+        assert "Continue with the next messages (3 remaining)" in response.content.decode()
+        assert selected(response) == [row.pk for row in rows[2:]]
+
+    def test_poll_now__too_many_selected(self, admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(action_results, "MAX_SELECTED", 2)
         rows = SmsMessageFactory.create_batch(3)
         response = act(admin_client, "poll_now", *rows)
         assert admin_messages(response) == [("error", "Choose at most 2 messages at a time. Nothing was done.")]
@@ -126,7 +141,8 @@ class TestResend:
         message = self.failed()
         response = act(admin_client, "resend", message)
         assert "1 message will be sent again, as a new message. Messente charges for it." in response.content.decode()
-        assert results(response) == [["+37255500000", "Failed", "Yes"]]
+        [[recipient, *_, answer]] = results(response)
+        assert (recipient, answer) == ("+37255500000", "Yes")
         assert SmsMessage.objects.count() == 1
 
     def test_resend__new_message_has_same_attributes(self, admin_client: Client) -> None:
@@ -194,7 +210,7 @@ class TestResend:
             self.failed(text=""),
             self.failed(recipient=""),
         ]
-        reasons = [line[2] for line in results(act(admin_client, "resend", *rows))]
+        reasons = [line[-1] for line in results(act(admin_client, "resend", *rows))]
         assert reasons == [
             "No: The message reached its recipient.",
             "No: The message may still arrive.",
@@ -203,7 +219,7 @@ class TestResend:
             "No: The recipient is unknown.",
         ]
         assert "Yes, send" not in act(admin_client, "resend", *rows).content.decode()
-        assert [line[1] for line in results(self.confirm(admin_client, *rows))] == ["Not sent"] * 5
+        assert [line[1] for line in results(act(admin_client, "resend", *rows, confirmed="yes"))] == ["Not sent"] * 5
 
     def test_resend__stops_account_without_credit(self, admin_client: Client) -> None:
         AccountFactory.create(held=True)
@@ -229,10 +245,40 @@ class TestResend:
         assert line[1] == "Uncertain"
         assert "Do not send it again" in line[3]
 
-    def test_resend__too_many_selected(self, admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_resend__in_batches(self, admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(resend, "MAX_SENT", 2)
+        rows = [self.failed() for _number in range(5)]
+        response = act(admin_client, "resend", *rows)
+        sent = 0
+        for batch, remaining in ((rows[:2], rows[2:]), (rows[2:4], rows[4:]), (rows[4:], [])):
+            assert len(results(response)) == len(batch)
+            keys = ",".join(str(row.pk) for row in remaining)
+            assert f'name="remaining" value="{keys}"' in response.content.decode()
+            response = act(admin_client, "resend", *batch, confirmed="yes", remaining=keys)
+            sent += len(batch)
+            assert len(self.sandbox.messages) == sent
+            assert selected(response) == [row.pk for row in remaining]
+            if remaining:
+                response = act(admin_client, "resend", *remaining)
+
+    def test_resend__next_batch_if_none_can_be_sent(
+        self, admin_client: Client, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr(resend, "MAX_SENT", 1)
-        response = act(admin_client, "resend", self.failed(), self.failed())
-        assert admin_messages(response) == [("error", "Choose at most 1 messages at a time. Nothing was done.")]
+        rows = [self.failed(text=""), self.failed()]
+        response = act(admin_client, "resend", *rows)
+        assert "Yes, send" not in response.content.decode()
+        assert selected(response) == [rows[1].pk]
+
+    def test_resend__confirmation_shows_text_sender_and_cause(self, admin_client: Client) -> None:
+        message = self.failed(sender="Parcels", err=7)
+        [line] = results(act(admin_client, "resend", message))
+        assert line == ["+37255500000", "Parcels", "Your code is 1234", "Failed", "Sender name not allowed", "Yes"]
+
+    @pytest.mark.parametrize("remaining", ["x", "1;2", "9" * 30, "-1"])
+    def test_resend__invalid_remaining_keys(self, admin_client: Client, remaining: str) -> None:
+        response = act(admin_client, "resend", self.failed(), confirmed="yes", remaining=remaining)
+        assert selected(response) == []
 
     def test_resend__button_only_if_possible(self, admin_client: Client) -> None:
         button = 'value="resend"'

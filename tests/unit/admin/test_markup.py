@@ -12,6 +12,7 @@ from django.test import Client
 from django_messente_dlr import signals
 from django_messente_dlr.models import Account, DeliveryReport, SmsMessage
 from django_messente_dlr.testing.factories import AccountFactory, DeliveryReportFactory, SmsMessageFactory
+from tests.forms import Forms
 from tests.unit.admin.pages import MODELS, act, html, list_url, page_url
 
 pytestmark = pytest.mark.django_db
@@ -112,8 +113,24 @@ def test_stylesheet__colours_are_variables() -> None:
     with open(path) as file:  # noqa: PTH123
         css = file.read()
     # Other colours are variables of the app, with one value for each mode.
-    css = re.sub(r"--messente-dlr-\w+: #\w+;", "", css)
+    css = re.sub(r"--messente-dlr-[\w-]+: [^;]+;", "", css)
     colours = re.findall(r"(?:color|background|fill|stroke): ?([^;]+);", css)
     assert colours
     assert all("var(--" in colour or colour == "none" for colour in colours)
     assert not re.search(r"#[0-9a-fA-F]{3,8}\b", css)
+
+
+def test_pages__buttons_have_forms_of_their_own(admin_client: Client) -> None:
+    message = SmsMessageFactory.create(status="failed", err=1, text="Your parcel is here")
+    report = DeliveryReportFactory.create(message=message, dispatch_error="Oh.")
+    buttons = {
+        message: {"resend": "messente-dlr-act", str(report.pk): "messente-dlr-signals"},
+        report: {"send_signals_again": "messente-dlr-act"},
+        AccountFactory.create(held=True): dict.fromkeys(["check_balance", "lift_credit_hold"], "messente-dlr-act"),
+    }
+    for row, expected in buttons.items():
+        forms = Forms(html(admin_client, page_url(row)))
+        assert forms.nested == []
+        assert forms.buttons == expected
+        for name in expected.values():
+            assert {"csrfmiddlewaretoken", "index"} <= set(forms.inputs[name])

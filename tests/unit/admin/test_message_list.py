@@ -30,10 +30,15 @@ def row(admin_client: Client) -> str:
 
 def test_message_list__columns(admin_client: Client) -> None:
     SmsMessageFactory.create(
-        sms_unique_id="abc123", recipient="+37255500001", account="marketing", status=Status.REJECTED, err=7
+        sms_unique_id="abc123",
+        recipient="+37255500001",
+        account="marketing",
+        status=Status.REJECTED,
+        err=7,
+        sender="Parcels",
     )
     cells = row(admin_client)
-    for text in ("abc123", "+37255500001", "Rejected", "Sender name not allowed", "marketing"):
+    for text in ("abc123", "+37255500001", "Parcels", "Rejected", "Sender name not allowed", "marketing"):
         assert text in cells
 
 

@@ -5,11 +5,14 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from django_messente_dlr.messente.codes import ErrorCode
+from django_messente_dlr.messente.response_codes import ResponseCode
 from django_messente_dlr.models import DeliveryReport
 from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.testing.factories import DeliveryReportFactory, SmsMessageFactory
@@ -18,8 +21,8 @@ from tests.unit.admin.pages import html, page_url
 
 pytestmark = pytest.mark.django_db
 
-# Session, user, the message, its reports, and the accounts that are on hold.
-QUERIES = 6
+# Session, user, the message, its history, its reports, and the accounts that are on hold.
+QUERIES = 7
 
 
 def fields(page: str) -> dict[str, str]:
@@ -46,6 +49,80 @@ def test_message_page__cause_and_advice(admin_client: Client, cause: ErrorCode) 
     shown = fields(page)
     assert shown["error"] == "No way."
     assert shown["reported"] == f"FAILED, err {cause.value}: Delivery failed."
+
+
+def heading(page: str) -> str:
+    return page.partition("<h1>")[2].partition("</h1>")[0]
+
+
+def buttons(page: str) -> dict[str, bool]:
+    """Return the buttons of the summary by action, and whether each is a primary button."""
+    found = re.findall(
+        r'<button type="submit" form="messente-dlr-act" class="([^"]*)" name="action" value="(\w+)"', page
+    )
+    return {action: "messente-dlr-secondary" not in classes for classes, action in found}
+
+
+def test_message_page__recipient_in_heading(admin_client: Client, staff: Staff) -> None:
+    message = SmsMessageFactory.create(recipient="+37255500001")
+    assert heading(html(admin_client, page_url(message))) == "Message to +37255500001"
+    assert heading(html(staff("view_smsmessage"), page_url(message))) == "Message to +372•••••001"
+    assert heading(html(admin_client, page_url(SmsMessageFactory.create(recipient="")))) == "View SMS message"
+
+
+@pytest.mark.parametrize("code", [code for code in ResponseCode if code.name not in {"NO_REPORT_YET"}])
+def test_message_page__refused_by_response(admin_client: Client, code: ResponseCode) -> None:
+    message = SmsMessageFactory.create(status=Status.REJECTED, queued=True, error_text=code.value)
+    page = html(admin_client, page_url(message))
+    assert f"Cause: {code.meaning}".replace("'", "&#x27;") in answer(page)
+    assert f"What to do: {code.advice}".replace("'", "&#x27;") in answer(page)
+
+
+def test_message_page__server_failure(admin_client: Client) -> None:
+    error_text = 'Messente\'s server failed. https://api2.messente.com answered "FAILED 209".'
+    message = SmsMessageFactory.create(status=Status.FAILED, queued=True, text="Hello", error_text=error_text)
+    page = html(admin_client, page_url(message))
+    assert f"Cause: {ResponseCode.SERVER_FAILURE.meaning}".replace("'", "&#x27;") in answer(page)
+    assert f"What to do: {ResponseCode.SERVER_FAILURE.advice}" in answer(page)
+    assert buttons(page) == {"resend": True}
+
+
+@pytest.mark.parametrize("length", [100, 400])
+def test_message_page__long_error_not_cut(admin_client: Client, length: int) -> None:
+    error = f"Messente could not be reached: {'x' * length}, and this is the end."
+    message = SmsMessageFactory.create(status=Status.FAILED, queued=True, error_text=error[:255])
+    DeliveryReportFactory.create(message=message, source="send", stat="", payload={"answer": error})
+    page = html(admin_client, page_url(message))
+    assert f"Cause: {error}" in answer(page)
+    assert "What to do: Messente did not accept the message." in answer(page)
+    assert fields(page)["error"] == error
+
+
+@pytest.mark.parametrize(
+    ("status", "err", "primary"),
+    [
+        (Status.FAILED, 1, True),
+        (Status.FAILED, 2, True),
+        (Status.FAILED, None, True),
+        (Status.FAILED, 3, False),
+        (Status.FAILED, 42, False),
+        (Status.REJECTED, 7, False),
+        (Status.REJECTED, None, False),
+        (Status.UNRESOLVED, None, False),
+    ],
+)
+def test_message_page__resend_primary_where_it_helps(
+    admin_client: Client, status: Status, err: int | None, primary: bool
+) -> None:
+    message = SmsMessageFactory.create(status=status, err=err, text="Your parcel is here")
+    assert buttons(html(admin_client, page_url(message)))["resend"] is primary
+
+
+def test_message_page__history_link_if_any(admin_client: Client, admin_user: User) -> None:
+    message = SmsMessageFactory.create()
+    assert page_url(message, "history") not in html(admin_client, page_url(message))
+    LogEntry.objects.log_actions(admin_user.pk, [message], CHANGE, "Sent again.", single_object=True)
+    assert page_url(message, "history") in html(admin_client, page_url(message))
 
 
 def test_message_page__error_text_as_cause(admin_client: Client) -> None:

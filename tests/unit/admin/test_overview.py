@@ -59,6 +59,12 @@ def cards(page: str) -> dict[str, str]:
     return {name: re.sub(r"<[^>]*>", "", value) for name, value in matches}
 
 
+def attention(page: str) -> list[str]:
+    """Return the links, or texts, of what needs attention, without markup."""
+    section = page.partition('id="messente-dlr-attention"')[2].partition("</section>")[0]
+    return [" ".join(re.sub(r"<[^>]*>", "", item).split()) for item in re.findall(r"<li>(.*?)</li>", section)]
+
+
 def rows(page: str, heading: str) -> list[list[str]]:
     """Return the cells of the table under a heading, as text without markup."""
     table = page.partition(f'id="messente-dlr-{heading}"')[2].partition("<tbody>")[2].partition("</tbody>")[0]
@@ -105,7 +111,14 @@ def test_overview__chart_and_its_table(admin_client: Client) -> None:
     assert sorted(drawn) == ["delivered", "rejected"]
     *_, last = rows(page, "volume")
     assert last[1:] == ["1", "0", "0", "0", "0", "0", "1", "2"]
-    assert page.count("<g><title>") == len(rows(page, "volume")) == 24
+    assert page.count("<g><title>") == 24
+
+
+def test_overview__table_without_rows_of_zeros(admin_client: Client) -> None:
+    assert rows(html(admin_client, list_url(MessageStatistics)), "volume") == []
+    sent(timedelta(hours=5))
+    sent(timedelta(0))
+    assert [line[-1] for line in rows(overview(admin_client), "volume")] == ["1", "1"]
 
 
 def test_overview__causes_ranked(admin_client: Client) -> None:
@@ -142,10 +155,10 @@ def test_overview__by_account_and_prefix(admin_client: Client) -> None:
     sent(timedelta(minutes=1), Status.UNRESOLVED, recipient="+358401234567", account="marketing")
     page = overview(admin_client)
     assert rows(page, "accounts") == [
-        ["marketing", "3", "0 %", "1", "1", "1"],
-        ["default", "1", "100 %", "0", "0", "0"],
+        ["marketing", "3", "0 %", "1", "1"],
+        ["default", "1", "100 %", "0", "0"],
     ]
-    assert rows(page, "prefixes") == [["+358", "2", "–", "0", "1", "1"], ["+372", "2", "50 %", "1", "0", "0"]]
+    assert rows(page, "prefixes") == [["+358", "2", "–", "0", "1"], ["+372", "2", "50 %", "1", "0"]]
 
 
 def test_overview__other_accounts_summed(admin_client: Client) -> None:
@@ -156,7 +169,7 @@ def test_overview__other_accounts_summed(admin_client: Client) -> None:
     sent(timedelta(minutes=1), Status.FAILED, account="smaller")
     *listed, last = rows(overview(admin_client), "accounts")
     assert [line[0] for line in listed] == [f"shop-{number}" for number in range(admin_statistics.MAX_GROUPS)]
-    assert last == ["All others", "2", "50 %", "1", "0", "0"]
+    assert last == ["All others", "2", "50 %", "1", "0"]
 
 
 def test_overview__report_counts_and_links(admin_client: Client) -> None:
@@ -164,10 +177,42 @@ def test_overview__report_counts_and_links(admin_client: Client) -> None:
     DeliveryReportFactory.create(outcome="unreadable", status="")
     DeliveryReportFactory.create(dispatched_at=None, dispatch_due_at=timezone.now())
     DeliveryReportFactory.create_batch(2, dispatch_error="Oh.")
+    sent(timedelta(hours=2), Status.SENT, next_poll_at=timezone.now() - timedelta(minutes=20))
     page = overview(admin_client)
-    assert [line[1] for line in rows(page, "attention")] == ["1", "1", "1", "2"]
+    assert attention(page) == [
+        "Overdue now 1",
+        "Without a message (orphans) 1",
+        "Unrecognised status 1",
+        "Signals not sent yet 1",
+        "A receiver failed 2",
+    ]
+    assert f'"{list_url(SmsMessage)}?status=overdue"' in page
     for query in ("outcome=orphan", "outcome=unreadable", "signals=waiting", "signals=failed"):
         assert f'"{list_url(DeliveryReport)}?{query}"' in page
+
+
+def test_overview__nothing_needs_attention(admin_client: Client, staff: Staff) -> None:
+    assert "No message is overdue, and no report needs attention." in overview(admin_client)
+    DeliveryReportFactory.create(message=None)
+    page = overview(staff("view_messagestatistics"))
+    assert attention(page) == ["Without a message (orphans) 1"]
+    assert list_url(DeliveryReport) not in page
+
+
+def test_overview__accounts_and_attention_first(admin_client: Client) -> None:
+    page = overview(admin_client)
+    order = ["messente-dlr-credit", "messente-dlr-attention", "messente-dlr-cards", "messente-dlr-volume"]
+    assert sorted(order, key=page.index) == order
+
+
+def test_overview__one_number_of_pending_messages(admin_client: Client) -> None:
+    old = timezone.now() - timedelta(days=40)
+    SmsMessageFactory.create(created_at=old, sent_at=old)
+    sent(timedelta(0), Status.SENT)
+    page = overview(admin_client)
+    assert cards(page)["Pending now"] == "2"
+    assert page.count("Pending") == 2  # the other one is in the sentence about the delivery rate
+    assert "Pending and unresolved messages are left out." in page
 
 
 def test_overview__account_table(admin_client: Client) -> None:
@@ -175,8 +220,8 @@ def test_overview__account_table(admin_client: Client) -> None:
     AccountFactory.create(held=True, balance=Decimal("0.5"), last_callback_at=now - timedelta(hours=2))
     AccountFactory.create(name="marketing", last_poll_at=now - timedelta(minutes=3))
     default, marketing = rows(overview(admin_client), "credit")
-    assert default[:4] == ["default", "On hold: out of credits", "0.50", "2\xa0hours\xa0ago"]
-    assert marketing[1:] == ["Not on hold", "–", "–", "3\xa0minutes\xa0ago"]
+    assert default[:4] == ["default", "On hold: out of credits", "0.50", "2 hours ago"]
+    assert marketing[1:] == ["Not on hold", "–", "–", "3 minutes ago"]
 
 
 class TestWarnings:
@@ -224,7 +269,7 @@ class TestWarnings:
         AccountFactory.create(last_poll_at=now - timedelta(minutes=polled) if polled else None)
         sent(timedelta(hours=2), Status.SENT, next_poll_at=now - timedelta(minutes=20))
         assert ("Messages are overdue and are not polled" in self.warnings(admin_client)) is warned
-        assert cards(overview(admin_client))["Overdue now"] == "1"
+        assert attention(overview(admin_client)) == ["Overdue now 1"]
 
     def test_warnings__last_poll_error(self, admin_client: Client) -> None:
         AccountFactory.create(last_poll_error="The credentials were refused.")
@@ -247,6 +292,13 @@ def test_overview__button_updates_statistics(admin_client: Client) -> None:
     response = admin_client.post(list_url(MessageStatistics), follow=True)
     assert cards(response.content.decode())["Messages"] == "1"
     assert "The statistics of 1 hour were updated." in response.content.decode()
+
+
+def test_overview__button_explains_why_not(admin_client: Client) -> None:
+    admin_client.post(list_url(MessageStatistics))
+    response = admin_client.post(list_url(MessageStatistics), follow=True)
+    assert "Nothing was counted again, because the figures are recent." in response.content.decode()
+    assert "0 hours were updated" not in response.content.decode()
 
 
 def test_overview__get_does_not_update(admin_client: Client) -> None:
@@ -297,7 +349,7 @@ class TestBanner:
     def test_banner__start_of_outage(self, admin_client: Client) -> None:
         AccountFactory.create(credits_exhausted_at=timezone.now() - timedelta(hours=2))
         banner = html(admin_client, list_url(MessageStatistics)).partition('role="alert"')[2].partition("</div>")[0]
-        assert re.search(r"Since \d\d/\d\d/\d{4} [\w:]+ [ap]\.m\. \(<time [^>]*>2\xa0hours\sago</time>\)\.", banner)
+        assert re.search(r"Since \d\d/\d\d/\d{4} [\w:]+ [ap]\.m\. \(<time [^>]*>2 hours ago</time>\)\.", banner)
 
     def test_banner__absent_without_outage(self, admin_client: Client, pages: list[str]) -> None:
         for page in pages:

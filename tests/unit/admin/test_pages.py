@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -195,3 +196,11 @@ class TestPlans:
         for plan in (rows[:101].explain(), rows.order_by()[:1001].explain()):
             assert index in plan
             assert "SCAN" not in plan
+
+
+@pytest.mark.parametrize("language", ["en", "et", "lv", "ru", "de", "fr"])
+def test_menu__overview_first(admin_client: Client, settings: Any, language: str) -> None:
+    settings.LANGUAGE_CODE = language
+    names = re.findall(r'href="/admin/django_messente_dlr/(\w+)/"', html(admin_client, "/admin/"))
+    assert names[0] == "messagestatistics"
+    assert len(set(names)) == 4

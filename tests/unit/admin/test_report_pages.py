@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.db import connection
 from django.test import Client
@@ -29,6 +31,12 @@ def test_report_list__columns(admin_client: Client) -> None:
     assert page_url(report.message) in page
 
 
+def test_report_list__source_on_narrow_screens(admin_client: Client) -> None:
+    DeliveryReportFactory.create(source="poll", times_received=2)
+    page = html(admin_client, list_url(DeliveryReport))
+    assert 'Status changed <span class="messente-dlr-under messente-dlr-narrow">Poll ×2</span>' in page
+
+
 def test_report_list__report_without_id(admin_client: Client) -> None:
     message = SmsMessageFactory.create(queued=True)
     DeliveryReportFactory.create(message=message)
@@ -42,7 +50,7 @@ def test_report_pages__orphan_has_no_link(admin_client: Client, sms_unique_id: s
     orphan = DeliveryReportFactory.create(message=None, sms_unique_id=sms_unique_id)
     for url in (list_url(DeliveryReport), page_url(orphan)):
         page = html(admin_client, url)
-        assert (sms_unique_id or "–") in page
+        assert (sms_unique_id or "DELIVRD") in page
         assert "/smsmessage/" not in page.partition('id="content-main"')[2]
 
 
@@ -156,10 +164,21 @@ def test_report_page__fields(admin_client: Client) -> None:
         assert text in page
 
 
-@pytest.mark.parametrize(("err", "words"), [(None, "–"), (0, "–"), (10, "Seen by the recipient"), (42, "err 42")])
-def test_report_page__error_code_meaning(admin_client: Client, err: int | None, words: str) -> None:
+@pytest.mark.parametrize(("err", "words"), [(10, "Seen by the recipient"), (42, "err 42")])
+def test_report_page__error_code_meaning(admin_client: Client, err: int, words: str) -> None:
     page = html(admin_client, page_url(DeliveryReportFactory.create(stat="SEEN", err=err)))
-    assert words in page.partition("field-cause")[2].partition("field-occurred_at")[0]
+    assert words in page.partition("field-cause")[2].partition('class="form-row')[0]
+
+
+def test_report_page__no_empty_fields(admin_client: Client) -> None:
+    report = DeliveryReportFactory.create(
+        message=None, sms_unique_id="", stat="", status="", payload={}, signals=[], dispatched_at=None
+    )
+    page = html(admin_client, page_url(report)).partition('id="content-main"')[2]
+    assert "field-received_at" in page
+    assert not re.search(r'class="readonly">\s*(?:–\s*)?</div>', page)
+    for heading in ("Verified by", "Raw report"):
+        assert heading not in page
 
 
 def test_report_page__empty_report(admin_client: Client) -> None:

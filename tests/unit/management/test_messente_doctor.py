@@ -140,6 +140,18 @@ def test_messente_doctor__wrong_callback_url(settings: Any, answer: dict[str, An
     assert any(sentence in line for line in lines(output, "error")), output
 
 
+@pytest.mark.parametrize(("debug", "hosts", "warned"), [(True, [], False), (False, ["shop.example.com"], True)])
+def test_messente_doctor__host_warning_agrees_with_probe(
+    settings: Any, debug: bool, hosts: list[str], warned: bool
+) -> None:
+    # With DEBUG, Django accepts the names of this machine although ALLOWED_HOSTS is empty.
+    settings.DEBUG, settings.ALLOWED_HOSTS = debug, hosts
+    output = run_doctor()[1]
+    assert ("W006" in output) is warned
+    assert ("This project answers at " in output) is not warned
+    assert ("The answer is HTTP 400." in output) is warned
+
+
 def test_messente_doctor__rejected_signed_post(settings: Any) -> None:
     from django_messente_dlr.webhook import verification
 

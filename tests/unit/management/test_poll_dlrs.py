@@ -12,9 +12,13 @@ from unittest import mock
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import ProgrammingError, connection
+from django.db.migrations import Migration
+from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
-from django_messente_dlr.testing.factories import AccountFactory
+from django_messente_dlr.models import SmsMessage
+from django_messente_dlr.testing.factories import AccountFactory, SmsMessageFactory
 from tests.unit.messente.answering import FIRST, Messente
 from tests.unit.polling.rows import REPORT, due, seen
 
@@ -44,6 +48,39 @@ def test_poll_dlrs__success(messente: Messente) -> None:
 
 def test_poll_dlrs__nothing_due(messente: Messente) -> None:
     assert poll().startswith("asked 0")
+
+
+def test_poll_dlrs__waiting_messages(messente: Messente) -> None:
+    assert poll().rstrip().endswith("; no message waits for a poll")
+    now = timezone.now()
+    first = now + timedelta(hours=1)
+    SmsMessageFactory.create(created_at=now, next_poll_at=first)
+    local = timezone.localtime(first)
+    assert poll().rstrip().endswith(f"; 1 message waits for a poll, the first is due at {local:%Y-%m-%d %H:%M:%S %Z}")
+    SmsMessageFactory.create(account="marketing", created_at=now, next_poll_at=now + timedelta(hours=2))
+    assert "; 2 messages wait for a poll, the first is due at " in poll()
+    summary = json.loads(poll("--json", "--account=default"))
+    assert (summary["waiting"], summary["next_poll_at"]) == (1, first.isoformat())
+
+
+@pytest.mark.parametrize("command", [["poll_dlrs"], ["prune_dlrs", "--days=7"], ["erase_recipient", "+37255500000"]])
+def test_commands__missing_migrations(command: list[str]) -> None:
+    def refuse(execute: Any, sql: str, *args: Any) -> Any:
+        if f'"{SmsMessage._meta.db_table}"' in sql.replace("`", '"'):
+            raise ProgrammingError("relation does not exist")
+        return execute(sql, *args)
+
+    migrations = [(Migration("0002_later", "django_messente_dlr"), False)]
+    with (
+        connection.execute_wrapper(refuse),
+        mock.patch.object(MigrationExecutor, "migration_plan", return_value=migrations),
+        pytest.raises(CommandError) as raised,
+    ):
+        call_command(*command, stdout=StringIO())
+    assert raised.value.returncode == 3
+    assert str(raised.value) == (
+        "Migrations are missing: 0002_later. Run: python manage.py migrate django_messente_dlr"
+    )
 
 
 def test_poll_dlrs__verbosity_0(messente: Messente) -> None:
@@ -96,7 +133,7 @@ def test_poll_dlrs__account_on_hold(messente: Messente) -> None:
     messente.answer(FIRST, "get_balance", "OK 0")
     since = AccountFactory.create(held=True).credits_exhausted_at
     hold = f"on credit hold since {since:%Y-%m-%d %H:%M} UTC"
-    assert poll().endswith(f"; account default is {hold}\n")
+    assert f"; account default is {hold}; no message waits for a poll\n" in poll()
     assert json.loads(poll("--json"))["held"] == {"default": hold}
 
 

@@ -1,0 +1,1 @@
+"""The admin with themes that replace Django's templates: ``tox -e themes``."""
