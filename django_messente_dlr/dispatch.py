@@ -99,9 +99,10 @@ def dispatch_report(
             message = SmsMessage.objects.using(using).raw(READ_MESSAGE, [report.message_id])[0]
         report.message = message
     errors, note = list[str](), ""
-    # A matched orphan is due again. Its dlr_received was sent when it arrived, and the errors of that stay stored.
+    # A matched orphan is due again. Only the signals before dlr_received are new, and its earlier errors stay stored.
     is_matched_orphan = report.dispatched_at is not None and report.dispatch_due_at is not None
-    for name in [name for name in report.signals if name != "dlr_received" or not is_matched_orphan]:
+    names = report.signals[: report.signals.index("dlr_received")] if is_matched_orphan else report.signals
+    for name in sorted(names, key=[*signals.BY_NAME].index):
         if name in FAILURE_SIGNALS and has_receivers([name]) and _is_delivered_meanwhile(report):
             note = DELIVERED_MEANWHILE
         else:

@@ -41,8 +41,8 @@ __all__ = [
 class CreditsExhausted(MessenteError):
     """The account has a credit hold, so the message was not sent and nothing was stored.
 
-    Add credits at Messente. The hold ends at the next balance check (``poll_dlrs``), or when a person ends it in the
-    admin.
+    Add credits at Messente. The hold ends at the next balance check above ``CREDIT_FLOOR`` (``poll_dlrs``), or when a
+    person ends it in the admin. The exception's text contains the time before which no balance check ends it.
     """
 
 

@@ -86,7 +86,8 @@ temporary_failure = _Signal()
 identical_messages_blocked = _Signal()
 #: err 7: the sender is not allowed. Arguments: message, report.
 sender_not_allowed = _Signal()
-#: An account has run out of credits. Sent once for each outage. Arguments: message, report, account (its name).
+#: An account has run out of credits. Sent once for each outage. Arguments: message (None for an orphan), report,
+#: account (its name).
 credits_exhausted = _Signal()
 #: An account has credits again. Sent once for each outage. Arguments: message, report (both None if a balance check
 #: or a person ended the hold), account (its name).

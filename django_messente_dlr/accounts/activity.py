@@ -1,20 +1,25 @@
-"""Record the balance of an account and the times of its callbacks and polls."""
+"""Record the balance of an account and the times of its callbacks and polls.
+
+None of these writes waits for a row that another transaction has locked: it is skipped, and a later callback, poll or
+balance check records the activity.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
-from django.db import router
+from django.db import Error, connections, transaction
 
+from django_messente_dlr import conf
 from django_messente_dlr.accounts.credit import get_or_create_row, release_hold
+from django_messente_dlr.accounts.holds import account_rows, add_current_hold, held_until
 from django_messente_dlr.models import Account
+from django_messente_dlr.utils import db_retry
 from django_messente_dlr.utils.times import elapsed
 
-# An account may run out of credits with less left than a message costs. For this long after the end of a hold, only a
-# higher balance than the last one ends the next hold.
-SAME_BALANCE_PERIOD = timedelta(hours=1)
 # If every callback of an account wrote its row, all callbacks would wait for that row.
 CALLBACK_RECORD_INTERVAL = timedelta(minutes=1)
 _callback_recorded_at: dict[tuple[str, ...], datetime] = {}
@@ -23,23 +28,22 @@ _callback_recorded_at: dict[tuple[str, ...], datetime] = {}
 def record_balance(name: str, balance: Decimal, *, now: datetime) -> bool:
     """Record the result of a balance check and end the credit hold if there is credit; return whether it ended.
 
+    There is credit if the balance is above ``CREDIT_FLOOR``. `holds` describes when the hold lasts nevertheless.
+
     Args:
         name: the account.
         balance: its credit in EUR.
         now: when the balance was requested.
     """
-    rows = get_or_create_row(name)
-    before = rows.get()
-    rows.update(balance=balance, balance_checked_at=now)
-    restored_at = before.credits_restored_at
-    if (
-        restored_at
-        and elapsed(restored_at, now) < SAME_BALANCE_PERIOD
-        and before.balance is not None
-        and balance <= before.balance
-    ):
-        return False  # the last hold ended with the same balance or more, and that was not enough
-    return balance > 0 and release_hold(name, now=now)
+
+    def write(account: Account) -> bool:
+        account.balance = balance
+        account.recent_holds = add_current_hold(account, now=now)
+        _update(account, balance=balance, balance_checked_at=now, recent_holds=account.recent_holds)
+        has_credit = balance > conf.get_config().credit_floor and held_until(account, now=now) is None
+        return has_credit and release_hold(name, now=now)
+
+    return _write_unless_locked(name, write)
 
 
 def record_callback(name: str, *, now: datetime, keys: Collection[str] = ()) -> None:
@@ -53,13 +57,14 @@ def record_callback(name: str, *, now: datetime, keys: Collection[str] = ()) -> 
     recorded_at = _callback_recorded_at.get((name, *keys))
     if recorded_at is not None and elapsed(recorded_at, now) < CALLBACK_RECORD_INTERVAL:
         return
-    rows = Account.objects.using(router.db_for_write(Account))
-    # Not update_or_create, which locks the row: many processes write at the same time. If two of them overwrite each
-    # other's keys, they record the keys again a minute later.
-    row = rows.filter(name=name).only("key_uses").first() or rows.get_or_create(name=name)[0]
-    uses = {**row.key_uses, **dict.fromkeys(keys, now.isoformat(timespec="seconds"))}
-    rows.filter(pk=row.pk).update(last_callback_at=now, key_uses=uses)
+    # Before the write: if it waits or fails, the callbacks of the next minute do not try it, too.
     _callback_recorded_at[name, *keys] = now
+
+    def write(account: Account) -> bool:
+        uses = {**account.key_uses, **dict.fromkeys(keys, now.isoformat(timespec="seconds"))}
+        return _update(account, last_callback_at=now, key_uses=uses)
+
+    _write_unless_locked(name, write)
 
 
 def record_poll(name: str, *, now: datetime, error: str | None = "") -> None:
@@ -71,4 +76,27 @@ def record_poll(name: str, *, now: datetime, error: str | None = "") -> None:
         error: the error that concerns all messages of the account; "" for none; None to keep the stored one.
     """
     values = {} if error is None else {"last_poll_error": error[:255]}
-    get_or_create_row(name).update(last_poll_at=now, **values)
+    _write_unless_locked(name, lambda account: _update(account, last_poll_at=now, **values))
+
+
+def _update(account: Account, **values: Any) -> bool:
+    return bool(account_rows().filter(pk=account.pk).update(**values))
+
+
+def _write_unless_locked(name: str, write: Callable[[Account], bool]) -> bool:
+    """Call ``write`` with the row of an account in a transaction; return its result, or False if it is locked."""
+    try:
+        rows = get_or_create_row(name)
+        if connections[rows.db].features.has_select_for_update_skip_locked:
+            with transaction.atomic(using=rows.db):
+                account = rows.select_for_update(skip_locked=True).first()
+                return account is not None and write(account)
+        # Read before the transaction: one that begins with a read cannot write on SQLite once another process has
+        # written. Two processes that overwrite each other's keys record them again a minute later.
+        account = rows.get()
+        with db_retry.bounded_transaction(rows.db):
+            return write(account)
+    except Error as exc:
+        if not db_retry.is_contention(exc):
+            raise
+        return False

@@ -12,18 +12,10 @@ from django.db import router, transaction
 from django.db.models import Q, QuerySet
 
 from django_messente_dlr import dispatch
+from django_messente_dlr.accounts.holds import account_rows, is_held
 from django_messente_dlr.models import Account
+from django_messente_dlr.utils import db_retry
 from django_messente_dlr.utils.times import shift
-
-
-def lock(name: str) -> None:
-    """Lock the row of an account until the transaction ends."""
-    get_or_create_row(name).select_for_update().get()
-
-
-def is_held(name: str) -> bool:
-    """Return whether an account is on credit hold."""
-    return Account.objects.filter(name=name, credits_exhausted_at__isnull=False).exists()
 
 
 def start_hold(name: str, *, sent_at: datetime, now: datetime) -> bool:
@@ -37,6 +29,8 @@ def start_hold(name: str, *, sent_at: datetime, now: datetime) -> bool:
         sent_at: when the message that failed for lack of credit was sent.
         now: when its report came.
     """
+    if is_held(name):
+        return False  # without an UPDATE, which would wait for a lock of the row
     return bool(
         get_or_create_row(name)
         .filter(Q(credits_restored_at__isnull=True) | Q(credits_restored_at__lt=sent_at))
@@ -82,9 +76,10 @@ def release_hold(name: str, *, now: datetime) -> bool:
 
 def get_or_create_row(name: str) -> QuerySet[Account]:
     """Return a queryset of the row of an account, which is created if it does not exist."""
-    rows = Account.objects.using(router.db_for_write(Account))
+    rows = account_rows()
     if not rows.filter(name=name).exists():
-        # Not get_or_create: if another process inserts the row first, it reads again, and in a transaction with
-        # REPEATABLE READ it does not see that row.
-        rows.bulk_create([Account(name=name)], ignore_conflicts=True)
+        with db_retry.bounded_transaction(rows.db):
+            # Not get_or_create: if another process inserts the row first, it reads again, and in a transaction with
+            # REPEATABLE READ it does not see that row.
+            rows.bulk_create([Account(name=name)], ignore_conflicts=True)
     return rows.filter(name=name)

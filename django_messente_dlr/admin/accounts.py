@@ -43,8 +43,9 @@ class AccountAdmin(ReadOnlyAdmin[Account]):
                 ),
                 "description": _(
                     "While an account is on hold, new messages from it are refused, unless HOLD_ON_CREDITS_EXHAUSTED "
-                    "is off. The hold ends automatically when a balance check finds credit or when a message sent "
-                    "later is delivered. Users with permission to change accounts can also lift it."
+                    "is off. The hold ends automatically when a balance check finds more credit than CREDIT_FLOOR or "
+                    "when a message sent later is delivered. The third hold within an hour without a higher balance "
+                    "lasts an hour. Users with permission to change accounts can also lift it."
                 ),
             },
         ),
@@ -90,6 +91,9 @@ class AccountAdmin(ReadOnlyAdmin[Account]):
                     "The credit hold of “%(account)s” is lifted. Messages can be sent from this account again."
                 )
                 self.message_user(request, lifted % params, messages.SUCCESS)
+            account.refresh_from_db()
+            if note := rendering.hold_note(account):
+                self.message_user(request, note, messages.WARNING)
 
     @admin.action(description=_("Lift the credit hold"), permissions=["act"])
     def lift_credit_hold(self, request: HttpRequest, queryset: QuerySet[Account]) -> None:
@@ -109,7 +113,8 @@ class AccountAdmin(ReadOnlyAdmin[Account]):
     @admin.display(description=_("credit"))
     def credit(self, account: Account) -> SafeString:
         if account.credits_exhausted_at:
-            return rendering.badge(_("On hold: out of credits"), "error")
+            badge = rendering.badge(_("On hold: out of credits"), "error")
+            return format_html("{} {}", badge, rendering.hold_note(account))
         return rendering.badge(_("Not on hold"), "success")
 
     @admin.display(description=_("balance (EUR)"))

@@ -17,9 +17,10 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from django_messente_dlr.admin.formatting import EMPTY
+from django_messente_dlr.accounts import held_until
+from django_messente_dlr.admin.formatting import EMPTY, short_datetime
 from django_messente_dlr.messente.codes import ErrorCode, Stat
-from django_messente_dlr.models import DeliveryReport, SmsMessage
+from django_messente_dlr.models import Account, DeliveryReport, SmsMessage
 from django_messente_dlr.models.statuses import Status
 
 TONES = {
@@ -102,6 +103,16 @@ def describe_report(stat: str, err: int | None) -> str:
     raw = ", ".join([*([stat] if stat else []), *([] if err is None else [f"err {err}"])])
     code = Stat.from_code(stat)
     return f"{raw}: {code.meaning}" if code else raw or EMPTY
+
+
+def hold_note(account: Account) -> str:
+    """Return why no balance check ends the credit hold of an account yet, or "" if the next one may."""
+    if (until := held_until(account)) is None:
+        return ""
+    text = gettext(
+        "This is the third hold within an hour without a higher balance. No balance check ends it before %(time)s."
+    )
+    return text % {"time": short_datetime(until)}
 
 
 def pretty_json(value: Any) -> SafeString | str:

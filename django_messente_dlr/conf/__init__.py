@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields
+from decimal import Decimal
 from functools import cache
 from typing import Any
 
@@ -26,6 +27,7 @@ CONVERTERS: Mapping[str, Callable[[str, Any], Any]] = {
     "CALLBACK_ALLOWED_IPS": converters.to_networks,
     "API_HOSTS": converters.to_urls,
     "OMNICHANNEL_URL": converters.to_url,
+    "CREDIT_FLOOR": converters.to_amount,
 }
 # Beginnings of the names of keys that may be 0.
 ZERO_ALLOWED_PREFIXES = ("POLL_GRACE", "TRUSTED_PROXY_COUNT")
@@ -42,7 +44,8 @@ class Config:
         callback_allowed_ips: the networks that may send callbacks; empty for any.
         trusted_proxy_count: the number of proxies in front of this project that append to X-Forwarded-For.
         store_text: whether the texts of messages are stored.
-        hold_on_credits_exhausted: whether ``send_sms`` raises while an account is on credit hold.
+        hold_on_credits_exhausted: whether ``send_sms`` and ``prepare_sms`` raise while an account is on credit hold.
+        credit_floor: the balance in EUR above which a balance check ends a credit hold.
         api_hosts: the SMS API's hosts in order of preference; empty for Messente's own.
         omnichannel_url: the Omnichannel API's base URL; empty for Messente's own.
         connect_timeout: the limit in seconds for a connection to Messente.
@@ -63,6 +66,7 @@ class Config:
     trusted_proxy_count: int = 0
     store_text: bool = False
     hold_on_credits_exhausted: bool = True
+    credit_floor: Decimal = Decimal(0)
     api_hosts: tuple[str, ...] = ()
     omnichannel_url: str = ""
     connect_timeout: float = 5.0

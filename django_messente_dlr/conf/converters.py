@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from contextlib import suppress
+from decimal import Decimal
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any
 from urllib.parse import urlsplit
@@ -40,6 +41,15 @@ def to_number(key: str, value: Any, *, integer: bool, allow_zero: bool) -> Any:
     if not 0 <= value < math.inf or not (value or allow_zero):  # both comparisons with NaN are false
         limit = "of 0 or more" if allow_zero else "above 0"
         raise ImproperlyConfigured(f"{SETTING}: {key} must be {description} {limit}.")
+    return value
+
+
+def to_amount(key: str, value: Any) -> Decimal:
+    """Return an amount of money of 0 or more as a Decimal."""
+    if not isinstance(value, Decimal):
+        return Decimal(str(to_number(key, value, integer=False, allow_zero=True)))
+    if not value.is_finite() or value < 0:
+        raise ImproperlyConfigured(f"{SETTING}: {key} must be a number of 0 or more.")
     return value
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from django_messente_dlr import accounts, conf, dispatch, receiving
@@ -25,30 +26,43 @@ class SweepResult:
         matched: orphan reports that were matched to a message.
         dispatched: overdue reports whose signals were sent, because the process that recorded them died.
         scheduled: messages that the project had inserted without a pending poll, and that have one now.
+        held: by name, the accounts that are on credit hold after the sweep, with a description of the hold.
     """
 
     matched: int
     dispatched: int
     scheduled: int
+    held: dict[str, str] = field(default_factory=dict)
 
 
 def sweep(account_names: Collection[str] | None = None) -> SweepResult:
-    """Match orphans, dispatch overdue reports, create missing polls, update the statistics, and check held accounts.
+    """Check held accounts, match orphans, dispatch overdue reports, create missing polls, and update the statistics.
 
     Args:
         account_names: the accounts whose balance to check; None for all that are configured.
     """
-    result = SweepResult(
-        matched=receiving.match_orphans(),
-        dispatched=dispatch.dispatch_overdue(),
-        scheduled=missing_polls.create_missing_polls(),
-    )
+    check_balances(account_names)  # first: receivers of the project may take long, and a hold must not last longer
+    matched, dispatched = receiving.match_orphans(), dispatch.dispatch_overdue()
+    scheduled = missing_polls.create_missing_polls()
     statistics.update_statistics()
-    names = list(conf.accounts()) if account_names is None else account_names
-    for account in Account.objects.filter(name__in=names, credits_exhausted_at__isnull=False):
+    held = {account.name: accounts.describe_hold(account) for account in _held_accounts(account_names)}
+    return SweepResult(matched=matched, dispatched=dispatched, scheduled=scheduled, held=held)
+
+
+def check_balances(account_names: Collection[str] | None = None) -> None:
+    """Request the balance of the accounts on credit hold, and end the hold of those that have credit.
+
+    Args:
+        account_names: the accounts to check; None for all that are configured.
+    """
+    for account in _held_accounts(account_names):
         requested_at = timezone.now()
         try:
             accounts.record_balance(account.name, client_for(account.name).get_balance(), now=requested_at)
         except errors.MessenteError as exc:
             logger.warning("The balance of account %s could not be requested: %s", account.name, exc)
-    return result
+
+
+def _held_accounts(account_names: Collection[str] | None) -> QuerySet[Account]:
+    names = list(conf.accounts()) if account_names is None else account_names
+    return accounts.held_accounts().filter(name__in=names)

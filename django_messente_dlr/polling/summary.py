@@ -25,6 +25,7 @@ class Summary:
         dispatched: overdue reports whose signals were sent, because the process that recorded them died.
         scheduled: messages that the project had inserted without a pending poll, and that have one now.
         stopped: the errors of the accounts that Messente refused, by account name.
+        held: by name, the accounts that are on credit hold after the last sweep, with a description of the hold.
     """
 
     asked: int = 0
@@ -37,6 +38,7 @@ class Summary:
     dispatched: int = 0
     scheduled: int = 0
     stopped: dict[str, str] = field(default_factory=dict)
+    held: dict[str, str] = field(default_factory=dict)
 
     def count_request(self, results: Iterable[PollResult]) -> None:
         """Add the results of one request."""
@@ -59,7 +61,8 @@ class Summary:
                 self.postponed += 1
 
     def add_sweep(self, result: SweepResult) -> None:
-        """Add the numbers of a sweep."""
+        """Add the numbers of a sweep, and replace the accounts on hold."""
         self.matched += result.matched
         self.dispatched += result.dispatched
         self.scheduled += result.scheduled
+        self.held = result.held

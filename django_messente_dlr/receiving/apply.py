@@ -12,8 +12,8 @@ from django_messente_dlr.messente.codes import ErrorCode
 from django_messente_dlr.messente.reports import Report
 from django_messente_dlr.models import DeliveryReport, ReportOutcome, SmsMessage
 from django_messente_dlr.models.statuses import Status
-from django_messente_dlr.receiving.lookup import messages, missing_ids, pending
-from django_messente_dlr.receiving.transitions import Transition, decide
+from django_messente_dlr.receiving.lookup import ReportTarget, messages, missing_ids, pending, reports
+from django_messente_dlr.receiving.transitions import decide, is_out_of_credits
 from django_messente_dlr.utils.number_patterns import contains_number, map_texts, replace_numbers
 from django_messente_dlr.utils.poll_schedule import first_poll_at
 
@@ -60,9 +60,27 @@ def apply_report(row: DeliveryReport, message: SmsMessage, report: Report, *, no
     row.message = message
     row.outcome = transition.outcome
     row.previous = transition.previous.value if transition.previous else ""
-    # A message that was tracked after its report had arrived has a sent_at later than the report. It was sent before.
-    sent_at = min(message.sent_at or message.created_at, row.received_at)
-    return [*transition.signals, *_credit_signals(transition, message, status, sent_at=sent_at, now=now)]
+    return [*transition.signals, *_credit_signals(row, message, report, now=now)]
+
+
+def apply_orphan(row: DeliveryReport, report: Report, target: ReportTarget) -> list[str]:
+    """Set the result of a report whose message is unknown on the report's row, and return the names of its signals.
+
+    Call it inside a transaction that is rolled back if the report is a duplicate.
+
+    Args:
+        row: the report's row, not saved.
+        report: the report.
+        target: the message that the report is about.
+    """
+    row.outcome = ReportOutcome.ORPHAN
+    row.token_message_id, row.token_created_at = target.message_key or (None, None)
+    status = Status(row.status) if row.status else None
+    # A report at the URL of a message starts a hold when it is matched, as a message starts only one. While the
+    # message is unknown, or if it is deleted, reports with different ids could start any number.
+    if target.message_key is not None or not is_out_of_credits(report, status):
+        return []
+    return _start_hold(target.account, sent_at=row.received_at, now=row.received_at)
 
 
 def poll_no_later_than(pk: int, at: datetime) -> None:
@@ -93,17 +111,29 @@ def _without_numbers(report: Report, pseudonym: str) -> Report:
     return replace(report, error_text=erase(report.error_text)[:255], payload=payload)
 
 
-def _credit_signals(
-    transition: Transition, message: SmsMessage, status: Status | None, *, sent_at: datetime, now: datetime
-) -> list[str]:
-    """Start or end the account's credit hold, as the report requires; return the names of the signals for it."""
-    if transition.cause is ErrorCode.OUT_OF_CREDITS:
-        return ["credits_exhausted"] if accounts.start_hold(message.account, sent_at=sent_at, now=now) else []
-    delivered = transition.outcome is ReportOutcome.ADVANCED and status is not None and status.is_delivery
+def _credit_signals(row: DeliveryReport, message: SmsMessage, report: Report, *, now: datetime) -> list[str]:
+    """Start or end the account's credit hold, as the report requires; return the names of the signals for it.
+
+    Whatever else the report changes, its ``err`` decides: a message that was rejected for another cause may get err 4
+    later. A message that was delivered had credit, and a message starts one hold at most, with its first err 4.
+    """
+    status = Status(row.status) if row.status else None
     hold_since: datetime | None = getattr(message, "hold_since", None)
+    # A message that was tracked after its report had arrived has a sent_at later than the report. It was sent before.
+    sent_at = min(message.sent_at or message.created_at, row.received_at)
+    if is_out_of_credits(report, status):
+        earlier = reports().filter(message=message, err=ErrorCode.OUT_OF_CREDITS).exclude(pk=row.pk)
+        if hold_since or Status(message.status).is_delivery or earlier.exists():
+            return []
+        return _start_hold(message.account, sent_at=sent_at, now=now)
+    delivered = row.outcome == ReportOutcome.ADVANCED and status is not None and status.is_delivery
     if delivered and hold_since and sent_at > hold_since:
         return ["credits_restored"] if accounts.end_hold(message.account, sent_at=sent_at, now=now) else []
     return []
+
+
+def _start_hold(account: str, *, sent_at: datetime, now: datetime) -> list[str]:
+    return ["credits_exhausted"] if accounts.start_hold(account, sent_at=sent_at, now=now) else []
 
 
 def _lookups(expected: Mapping[str, Any]) -> dict[str, Any]:

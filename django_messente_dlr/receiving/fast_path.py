@@ -20,14 +20,13 @@ from django.db.models import Model
 from django.db.models.signals import post_init, post_save, pre_init, pre_save
 
 from django_messente_dlr import dispatch
-from django_messente_dlr.messente.codes import ErrorCode
 from django_messente_dlr.messente.reports import Report
 from django_messente_dlr.models import Account, DeliveryReport, PendingPoll, ReportOutcome, SmsMessage
 from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.receiving import sql
 from django_messente_dlr.receiving.batch import in_atomic_batch, savepoint
 from django_messente_dlr.receiving.lookup import ReportTarget
-from django_messente_dlr.receiving.transitions import decide
+from django_messente_dlr.receiving.transitions import decide, is_out_of_credits
 from django_messente_dlr.utils import db_retry
 
 logger = logging.getLogger(__name__)
@@ -59,7 +58,7 @@ def try_write(
         return False
     transition = decide(EXPECTED_MESSAGE, report, status, now=now)
     connection = connections[router.db_for_write(DeliveryReport)]
-    if transition.cause is ErrorCode.OUT_OF_CREDITS or not _can_write(connection):
+    if is_out_of_credits(report, status) or not _can_write(connection):
         return False
     signals = ("dlr_received", *transition.signals)
     has_receivers = dispatch.has_receivers(signals)

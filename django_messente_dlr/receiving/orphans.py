@@ -141,8 +141,8 @@ def _match(orphan: DeliveryReport, report: Report, target: ReportTarget, *, usin
             # The report is not for the message that was locked, or the database has no row locks and the message was
             # changed. The sweep retries.
             return False
-        # If dlr_received was sent when the orphan arrived, dispatch sends only the signals of the change.
-        row.signals = [*row.signals, *signals]
+        # Those that were sent when the orphan arrived begin with dlr_received. Dispatch sends only the ones before.
+        row.signals = [*signals, *row.signals]
         row.dispatch_due_at = shift(now, dispatch.DISPATCH_LEASE)
         row.token_message_id = row.token_created_at = None
         token = ["token_message_id", "token_created_at"]

@@ -14,10 +14,10 @@ from django_messente_dlr import dispatch
 from django_messente_dlr.callbacks import MessageKey
 from django_messente_dlr.callbacks.key_fingerprints import NO_KEYS, KeyFingerprints
 from django_messente_dlr.messente.reports import Report
-from django_messente_dlr.models import DeliveryReport, ReportOutcome, SmsMessage
+from django_messente_dlr.models import DeliveryReport, SmsMessage
 from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.receiving import fast_path
-from django_messente_dlr.receiving.apply import ConcurrentUpdate, apply_report
+from django_messente_dlr.receiving.apply import ConcurrentUpdate, apply_orphan, apply_report
 from django_messente_dlr.receiving.lookup import ReportNotForMessage, ReportTarget, find_message
 from django_messente_dlr.receiving.orphans import count_duplicate, match_orphan
 from django_messente_dlr.utils import db_retry
@@ -138,12 +138,10 @@ def _insert_with_orm(unsaved: _UnsavedReport, *, lock: bool) -> None:
             message = find_message(unsaved.target, lock=True)
         row = DeliveryReport(**_columns(unsaved))
         if message is None:
-            row.outcome = ReportOutcome.ORPHAN
-            row.token_message_id, row.token_created_at = unsaved.target.message_key or (None, None)
-            row.signals = ["dlr_received"]
+            signals = apply_orphan(row, unsaved.report, unsaved.target)
         else:
             signals = apply_report(row, message, unsaved.report, now=unsaved.now)
-            row.signals = ["dlr_received", *signals]
+        row.signals = ["dlr_received", *signals]
         has_receivers = dispatch.has_receivers(row.signals)
         for name, value in dispatch.dispatch_fields(now=unsaved.now, has_receivers=has_receivers).items():
             setattr(row, name, value)

@@ -34,7 +34,6 @@ class Transition:
         expected: the values that the message's columns must still have when ``changes`` are written.
         ends_polling: whether no further report is expected, so that polling ends.
         signals: the names of the signals to send.
-        cause: the cause of a failure, if this report is the first to contain it.
     """
 
     outcome: ReportOutcome
@@ -43,7 +42,16 @@ class Transition:
     expected: dict[str, Any] = field(default_factory=dict)
     ends_polling: bool = False
     signals: tuple[str, ...] = ()
-    cause: ErrorCode | None = None
+
+
+def is_out_of_credits(report: Report, status: Status | None) -> bool:
+    """Return whether a report reports that the account had no credit for its message.
+
+    Args:
+        report: the report.
+        status: the Status of the report (`Status.from_report`), or None if it has none.
+    """
+    return report.err == ErrorCode.OUT_OF_CREDITS and not (status is not None and status.is_delivery)
 
 
 def decide(message: SmsMessage, report: Report, status: Status | None, *, now: datetime) -> Transition:
@@ -87,7 +95,6 @@ def _advance(message: SmsMessage, report: Report, status: Status, *, now: dateti
         expected={"rank": message.rank},
         ends_polling=_ends_polling(message, report, status, previous=previous),
         signals=("dlr_status_changed", *_status_signals(previous, status), *_cause_signals(cause)),
-        cause=cause,
     )
 
 
@@ -109,7 +116,6 @@ def _enrich(message: SmsMessage, report: Report, status: Status) -> Transition:
         changes=changes,
         expected={"rank": message.rank, **{name: getattr(message, name) for name in changes}},
         signals=_cause_signals(cause),
-        cause=cause,
     )
 
 

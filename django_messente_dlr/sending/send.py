@@ -20,7 +20,6 @@ from django.utils import timezone
 
 from django_messente_dlr import accounts, conf, receiving
 from django_messente_dlr.accounts.clients import client_for
-from django_messente_dlr.exceptions import CreditsExhausted
 from django_messente_dlr.messente.errors import MessenteError, OutcomeUnknown, RequestRefused
 from django_messente_dlr.messente.reports import Report, Source
 from django_messente_dlr.messente.send_options import check_options, time_to_send
@@ -73,11 +72,7 @@ def send_sms(
     client = client_for(account)
     check_options(options)
     _check_text(text)
-    if conf.get_config().hold_on_credits_exhausted and accounts.is_held(account):
-        raise CreditsExhausted(
-            f'The Messente account "{account}" is out of credits, so nothing was sent. Add credit, then run '
-            "poll_dlrs or release the hold in the admin."
-        )
+    accounts.refuse_if_held(account)
     message = rows.insert_durably(to, text=text, sender=sender, account=account, metadata=metadata)
     dlr_url = message.callback_url if conf.get_config().callback_base_url else ""
     try:
@@ -126,9 +121,11 @@ def prepare_sms(
 
     Raises:
         ValueError: the number is not a phone number, or the sender or the channel is too long.
+        CreditsExhausted: the account is on hold; see ``HOLD_ON_CREDITS_EXHAUSTED``. Nothing is stored.
         ImproperlyConfigured: the account is not configured.
     """
     conf.account(account)
+    accounts.refuse_if_held(account)
     message = rows.build_message(to, text=text, sender=sender, account=account, metadata=metadata, channel=channel)
     return rows.insert_with_matching(message)
 

@@ -9,8 +9,9 @@ from typing import Any
 from django.db import IntegrityError, router, transaction
 from django.utils import timezone
 
-from django_messente_dlr import accounts, conf, receiving
+from django_messente_dlr import conf, receiving
 from django_messente_dlr.models import SmsMessage
+from django_messente_dlr.models.accounts import TrackingLock
 from django_messente_dlr.sending import rows
 from django_messente_dlr.utils import db_retry
 from django_messente_dlr.utils.poll_schedule import first_poll_at
@@ -46,8 +47,8 @@ def track_sms(
     Raises:
         ValueError: no id is given, the id belongs to a message of another account, or a value is malformed.
         ImproperlyConfigured: the account is not configured.
-        IntegrityError: another process recorded the message after the transaction around this call began, and the
-            isolation level hides that row (REPEATABLE READ on PostgreSQL). Run the transaction again.
+        IntegrityError, OperationalError: another process recorded the message after the transaction around this call
+            began, and the isolation level hides that row (REPEATABLE READ on PostgreSQL). Run the transaction again.
     """
     conf.account(account)
     ids = rows.validate_ids(sms_unique_id, omnimessage_id)
@@ -64,8 +65,8 @@ def track_sms(
         message.pk = None  # a rolled-back attempt set a primary key that another row may have by now
         with transaction.atomic(using=using):
             if not sms_unique_id:
-                # No unique constraint covers an omnimessage id. The account's lock prevents a second row.
-                accounts.lock(account)
+                # No unique constraint covers an omnimessage id. The lock prevents a second row.
+                _lock(account, using=using)
                 if (existing := rows.find_existing("", omnimessage_id, account, lock=True)) is not None:
                     return existing
             rows.insert(message, using=using)
@@ -81,3 +82,15 @@ def track_sms(
         if existing is None:
             raise
         return existing
+
+
+def _lock(account: str, *, using: str) -> None:
+    """Let no other process track an omnimessage of an account until the transaction ends."""
+    rows = TrackingLock.objects.using(using)
+    if not rows.filter(account=account).exists():
+        # Not get_or_create: if another process inserts the row first, it reads again, and in a transaction with
+        # REPEATABLE READ it does not see that row.
+        rows.bulk_create([TrackingLock(account=account)], ignore_conflicts=True)
+    # Not select_for_update: with REPEATABLE READ on PostgreSQL, the process that has waited would not see the message
+    # of the other one, and insert a second. A changed row makes the database abort it, and it is repeated.
+    rows.filter(account=account).update(account=account)

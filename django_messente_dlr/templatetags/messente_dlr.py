@@ -11,6 +11,7 @@ from django.utils.formats import number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from django_messente_dlr.accounts import held_accounts
 from django_messente_dlr.admin import formatting, rendering
 from django_messente_dlr.admin.base import can_view
 from django_messente_dlr.models import Account
@@ -22,7 +23,7 @@ register = template.Library()
 @register.inclusion_tag("admin/django_messente_dlr/outage.html", takes_context=True)
 def messente_dlr_outage(context: Context) -> dict[str, Any]:
     """Render a banner with the accounts that are out of credits, or nothing if there are none."""
-    held = list(Account.objects.filter(credits_exhausted_at__isnull=False).order_by("name"))
+    held = list(held_accounts())
     user = context.get("user")
     return {"held": held, "may_look": held and user is not None and can_view(user, Account)}
 
@@ -31,6 +32,12 @@ def messente_dlr_outage(context: Context) -> dict[str, Any]:
 def messente_dlr_link(text: Any, page: str, query: str = "") -> SafeString:
     """Return a link to ``page`` with the query string ``query``, or only the text if ``page`` is empty."""
     return format_html('<a href="{}{}">{}</a>', page, query, text) if page else format_html("{}", text)
+
+
+@register.filter
+def messente_dlr_hold_note(account: Account) -> str:
+    """Return why no balance check ends the hold of an account yet; "" if the next one may."""
+    return rendering.hold_note(account)
 
 
 @register.filter

@@ -5,17 +5,23 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.db import connection, transaction
+from django.utils import timezone
 
-from django_messente_dlr.models import DeliveryReport, SmsMessage
+from django_messente_dlr import accounts
+from django_messente_dlr.models import Account, DeliveryReport, SmsMessage
 from django_messente_dlr.receiving import fast_path
-from django_messente_dlr.testing.callbacks import simulate_callback
-from django_messente_dlr.testing.factories import SmsMessageFactory
+from django_messente_dlr.sending import track_sms
+from django_messente_dlr.testing.callbacks import simulate_callback, simulate_omnichannel_callback
+from django_messente_dlr.testing.factories import AccountFactory, SmsMessageFactory
 from django_messente_dlr.testing.signals import SignalLog
 from django_messente_dlr.utils import db_retry
+from tests.isolation import LEVELS, isolated
 from tests.locking import GENEROUS, ConcurrentTransaction, wait_until_lock_wait
 
 pytestmark = [
@@ -117,6 +123,108 @@ def test_locked_report__is_answered_503_when_the_lock_lasts(monkeypatch: pytest.
     assert simulate_callback(message).status_code == 200
     report.refresh_from_db()
     assert report.times_received == 2
+
+
+def lock_account() -> object:
+    return Account.objects.select_for_update().get(name="default")
+
+
+def track_omnimessage() -> SmsMessage:
+    return track_sms(omnimessage_id="an-omnimessage")
+
+
+@pytest.mark.parametrize("has_account", [True, False])
+def test_uncommitted_omnimessage__delays_no_callback(*, has_account: bool) -> None:
+    """A project tracks a message in a transaction that lasts. Callbacks write the account's row meanwhile."""
+    if has_account:
+        AccountFactory.create()
+    with locked(track_omnimessage):
+        for message in SmsMessageFactory.create_batch(12):
+            assert simulate_callback(message).status_code == 200
+        assert simulate_callback(SmsMessageFactory.create(), "REJECTD", 4).status_code == 200
+        assert accounts.is_held("default")
+        assert Account.objects.get().last_callback_at is not None
+
+
+@pytest.mark.parametrize("level", LEVELS[connection.vendor])
+def test_uncommitted_omnimessage__is_tracked_once(level: str) -> None:
+    with isolated(level):
+        for _ in range(2):  # the first time, the row that is locked does not exist
+            other = ConcurrentTransaction(track_omnimessage, wait_until_lock_wait)
+            other.start()
+            assert other.holds.wait(GENEROUS)
+            other.may_go_on.set()
+            message = track_omnimessage()
+            other.finish()
+            assert SmsMessage.objects.get() == message
+            SmsMessage.objects.all().delete()
+
+
+def test_uncommitted_omnimessage__gets_its_orphan() -> None:
+    AccountFactory.create()
+    report = {"message_id": "an-id", "omnimessage_id": "an-omnimessage", "status": "DELIVRD", "err": 0}
+    with locked(track_omnimessage):
+        assert simulate_omnichannel_callback(report).status_code == 200
+        assert DeliveryReport.objects.exclude(account="other").get().outcome == "orphan"
+    assert SmsMessage.objects.get().status == "delivered"
+
+
+def test_locked_account__activity_is_skipped() -> None:
+    now = timezone.now()
+    AccountFactory.create(held=True)
+    with locked(lock_account):
+        accounts.record_callback("default", now=now, keys=["a-key"])
+        accounts.record_poll("default", now=now, error="It was refused.")
+        assert not accounts.record_balance("default", Decimal(5), now=now)
+    account = Account.objects.get()
+    assert (account.last_callback_at, account.last_poll_at, account.balance) == (None, None, None)
+    accounts.record_callback("default", now=now + timedelta(minutes=1), keys=["a-key"])
+    assert accounts.record_balance("default", Decimal(5), now=now + timedelta(minutes=1))
+    assert list(Account.objects.get().key_uses) == ["a-key"]
+
+
+def test_locked_account__is_tried_by_the_first_callback_only() -> None:
+    AccountFactory.create()
+    with locked(lock_account), recorded_statements("messente_dlr_account") as statements:
+        for message in SmsMessageFactory.create_batch(12):
+            assert simulate_callback(message).status_code == 200
+    assert len([sql for sql in statements if "smsmessage" not in sql and "FOR UPDATE" in sql]) == 1
+    assert Account.objects.get().last_callback_at is None
+
+
+def test_locked_account__start_of_a_hold_is_answered_503_when_the_lock_lasts(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(db_retry, "MAX_LOCK_WAIT", 1)
+    AccountFactory.create()
+    message = SmsMessageFactory.create()
+    with locked(lock_account):
+        assert simulate_callback(message, "REJECTD", 4).status_code == 503
+    assert not message.reports.exists()
+    assert simulate_callback(message, "REJECTD", 4).status_code == 200
+    assert accounts.is_held("default")
+
+
+def test_locked_account__on_hold_delays_no_callback_without_credit() -> None:
+    AccountFactory.create(held=True)
+    message = SmsMessageFactory.create()
+    with locked(lock_account):
+        assert simulate_callback(message, "REJECTD", 4).status_code == 200
+    assert message.reports.get().outcome == "advanced"
+
+
+@contextmanager
+def recorded_statements(table: str) -> Iterator[list[str]]:
+    """Collect the SQL of this connection that names a table."""
+    statements: list[str] = []
+
+    def record(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
+        if table in sql:
+            statements.append(sql)
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(record):
+        yield statements
 
 
 def test_lock_wait__is_the_callers_in_its_own_transaction() -> None:

@@ -19,6 +19,7 @@ from django.urls import NoReverseMatch, reverse
 from django_messente_dlr.messente.errors import ConnectionFailed
 from django_messente_dlr.messente.transport import Transport
 from django_messente_dlr.models import PendingPoll
+from django_messente_dlr.models.accounts import TrackingLock
 from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.testing.factories import AccountFactory, DeliveryReportFactory, SmsMessageFactory
 from django_messente_dlr.testing.signals import SignalLog
@@ -26,8 +27,8 @@ from django_messente_dlr.testing.signals import SignalLog
 pytestmark = pytest.mark.django_db(transaction=True)
 
 APP = apps.get_app_config("django_messente_dlr")
-# The admin shows the data of this model with the messages.
-UNREGISTERED = {PendingPoll}
+# The admin shows the pending polls with the messages. The locks have no data.
+UNREGISTERED = {PendingPoll, TrackingLock}
 REGISTERED = [model for model in APP.get_models() if model not in UNREGISTERED]
 # The permission that each action needs in addition to "view". The button of the statistics page posts to the page.
 REQUIRED_PERMISSIONS = {

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 
 from django.core.checks import CheckMessage, Info
 
-from django_messente_dlr import conf
+from django_messente_dlr import accounts, conf
 from django_messente_dlr.callbacks import key_fingerprints, tokens
-from django_messente_dlr.models import Account
 
 TOPIC = "keys"
 
@@ -19,7 +18,7 @@ def check_keys() -> Iterator[CheckMessage]:
     A finding shows the fingerprint of a key, never the key.
     """
     last_uses: dict[str, str] = {}
-    for account in Account.objects.in_bulk(list(conf.accounts()), field_name="name").values():
+    for account in accounts.account_rows().filter(name__in=list(conf.accounts())):
         for fingerprint, used_at in account.key_uses.items():
             last_uses[fingerprint] = max(used_at, last_uses.get(fingerprint, ""))
     for position, key in enumerate(tokens.signing_keys(), 1):

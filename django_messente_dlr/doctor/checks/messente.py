@@ -30,16 +30,18 @@ def check_messente() -> Iterator[CheckMessage]:
                 id="django_messente_dlr.doctor.D011",
             )
             continue
-        if balance > 0:
+        floor = conf.get_config().credit_floor
+        if balance > floor:
             yield Info(
                 f"Messente accepts the credentials. The credit is {balance} EUR.",
                 obj=topic,
                 id="django_messente_dlr.doctor.D012",
             )
         else:
+            limit = f", and CREDIT_FLOOR is {floor} EUR" if floor else ""
             yield Error(
-                f"The credit is {balance} EUR.",
-                hint="Add credit: until then Messente rejects messages.",
+                f"The credit is {balance} EUR{limit}.",
+                hint="Add credit: until then Messente rejects messages, and a credit hold lasts.",
                 obj=topic,
                 id="django_messente_dlr.doctor.D013",
             )

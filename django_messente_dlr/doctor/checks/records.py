@@ -10,9 +10,10 @@ from django.core.checks import CheckMessage, Error, Info, Warning  # noqa: A004 
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from django_messente_dlr import conf
-from django_messente_dlr.models import Account, DeliveryReport, PendingPoll, SmsMessage
+from django_messente_dlr import accounts, conf
+from django_messente_dlr.models import Account
 from django_messente_dlr.models.querysets import capped_count
+from django_messente_dlr.receiving import lookup
 from django_messente_dlr.utils.poll_schedule import OVERDUE_AFTER
 from django_messente_dlr.utils.times import elapsed, shift
 
@@ -25,17 +26,17 @@ def check_records() -> Iterator[CheckMessage]:
     """Yield findings about messages, reports and accounts."""
     yield from _check_messages()
     yield from _check_reports()
-    accounts = {account.name: account for account in Account.objects.all()}
+    stored = {account.name: account for account in accounts.account_rows()}
     for name in conf.accounts():
-        account = accounts.get(name) or Account(name=name)
+        account = stored.get(name) or Account(name=name)
         yield from _check_polls(account)
         yield from _check_account_callbacks(account)
 
 
 def _check_messages() -> Iterator[CheckMessage]:
     topic = "messages"
-    pending = capped_count(SmsMessage.objects.pending(), cap=CAP)
-    overdue = SmsMessage.objects.overdue(timezone.now())
+    pending = capped_count(lookup.messages().pending(), cap=CAP)
+    overdue = lookup.messages().overdue(timezone.now())
     if overdue.exists():
         yield Warning(
             f"{pending} messages are pending, and {capped_count(overdue, cap=CAP)} of them are overdue.",
@@ -47,7 +48,7 @@ def _check_messages() -> Iterator[CheckMessage]:
         yield Info(
             f"{pending} messages are pending, and none is overdue.", obj=topic, id="django_messente_dlr.doctor.D042"
         )
-    unconfigured = PendingPoll.objects.exclude(account__in=list(conf.accounts()))
+    unconfigured = lookup.pending().exclude(account__in=list(conf.accounts()))
     if name := unconfigured.values_list("account", flat=True).first():
         yield Warning(
             f"{capped_count(unconfigured, cap=CAP)} messages are pending whose accounts are not configured, "
@@ -63,19 +64,19 @@ def _check_reports() -> Iterator[CheckMessage]:
     topic = "reports"
     problems: list[tuple[QuerySet[Any], str, str, str]] = [
         (
-            DeliveryReport.objects.orphans(),
+            lookup.reports().orphans(),
             "are about unknown messages",
             "Record the messages of other programs by track_sms; otherwise prune_dlrs deletes the reports.",
             "D044",
         ),
         (
-            DeliveryReport.objects.dispatch_due(timezone.now()),
+            lookup.reports().dispatch_due(timezone.now()),
             "have signals that a process did not send",
             "Run poll_dlrs every minute: it sends them.",
             "D045",
         ),
         (
-            DeliveryReport.objects.dispatch_failed(),
+            lookup.reports().dispatch_failed(),
             "have a receiver that raised an exception",
             "View them in the admin, correct the receiver, and send their signals again.",
             "D046",
@@ -102,8 +103,9 @@ def _check_polls(account: Account) -> Iterator[CheckMessage]:
     last_poll_at = account.last_poll_at
     if account.credits_exhausted_at:
         yield Error(
-            f"The account is on credit hold since {account.credits_exhausted_at:{TIME_FORMAT}}.",
-            hint="Add credit.",
+            f"The account is {accounts.describe_hold(account)}.",
+            hint="Add credit, and run poll_dlrs. If there is credit, lift the hold in the admin, and check whether "
+            "the reports with err 4 are Messente's.",
             obj=topic,
             id="django_messente_dlr.doctor.D051",
         )
@@ -140,7 +142,7 @@ def _check_account_callbacks(account: Account) -> Iterator[CheckMessage]:
         )
         return
     # A younger message may still wait for its report; an older one proves nothing about the last day.
-    sent = SmsMessage.objects.filter(
+    sent = lookup.messages().filter(
         account=account.name,
         created_at__gt=shift(now, -CALLBACK_EXPECTED_WITHIN),
         created_at__lt=shift(now, -OVERDUE_AFTER),

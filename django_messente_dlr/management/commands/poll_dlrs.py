@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -17,6 +18,7 @@ from django.db.models import Count, Min, Q
 from django.utils import timezone
 
 from django_messente_dlr import conf
+from django_messente_dlr.maintenance.sweep import check_balances
 from django_messente_dlr.management.arguments import above_zero, positive
 from django_messente_dlr.management.database_errors import describe_database_error
 from django_messente_dlr.management.exit_codes import FAILED, MISCONFIGURED, NO_DATABASE
@@ -27,6 +29,9 @@ from django_messente_dlr.models.querysets import PendingPollQuerySet
 from django_messente_dlr.polling import Poller, Summary
 
 logger = logging.getLogger(__name__)
+
+# Seconds. A pause between runs may be longer, but no hold of an account that has credit lasts longer.
+BALANCE_CHECK_INTERVAL = 300.0
 
 
 class Command(BaseCommand):
@@ -104,14 +109,13 @@ class Command(BaseCommand):
     def _watch(self, poller: Poller, stop: threading.Event, options: dict[str, Any]) -> None:
         """Run until a signal arrives. Errors of the database are logged, and the next run tries again."""
         while not stop.is_set():
-            close_old_connections()  # as Django does between requests: CONN_MAX_AGE applies
-            try:
-                self._write_summary(poller.run(), options)
-            except DatabaseError as exc:
-                logger.warning("%s; the next run tries again", describe_database_error(exc))
-                connections.close_all()
-            close_old_connections()
-            pause(options["watch"], stop=stop)
+            _run_on_new_connections(lambda: self._write_summary(poller.run(), options))
+            remaining = options["watch"]
+            while remaining > BALANCE_CHECK_INTERVAL and not stop.is_set():
+                pause(BALANCE_CHECK_INTERVAL, stop=stop)
+                _run_on_new_connections(lambda: check_balances(options["account"]))
+                remaining -= BALANCE_CHECK_INTERVAL
+            pause(remaining, stop=stop)
 
     def _write_summary(self, summary: Summary, options: dict[str, Any]) -> None:
         if options["json"]:
@@ -119,7 +123,7 @@ class Command(BaseCommand):
             values = {"waiting": waiting, "next_poll_at": next_poll_at and next_poll_at.isoformat()}
             self.stdout.write(json.dumps({**asdict(summary), **values}))
         elif options["verbosity"] > 0:
-            self.stdout.write(f"{_format_summary(summary)}; {_format_waiting(*_count_waiting(options))}")
+            self.stdout.write(_format_summary(summary, _format_waiting(*_count_waiting(options))))
         self.stdout.flush()
 
     def _write_due(self, options: dict[str, Any]) -> None:
@@ -147,6 +151,17 @@ class Command(BaseCommand):
         )
 
 
+def _run_on_new_connections(work: Callable[[], object]) -> None:
+    """Call a function, and log an error of the database."""
+    close_old_connections()  # as Django does between requests: CONN_MAX_AGE applies
+    try:
+        work()
+    except DatabaseError as exc:
+        logger.warning("%s; the next run tries again", describe_database_error(exc))
+        connections.close_all()
+    close_old_connections()
+
+
 def _pending_polls(options: dict[str, Any]) -> PendingPollQuerySet:
     """Return the pending polls of the accounts in the options; of all accounts if none is named."""
     names = options["account"]
@@ -169,10 +184,11 @@ def _format_waiting(number: int, next_poll_at: datetime | None) -> str:
     return f"{messages} for a poll, the first is due at {local:%Y-%m-%d %H:%M:%S %Z}".rstrip()
 
 
-def _format_summary(summary: Summary) -> str:
-    """Return a summary as one line of text."""
+def _format_summary(summary: Summary, waiting: str) -> str:
+    """Return a summary as one line of text, with the messages that wait."""
     return (
         f"asked {summary.asked}, final {summary.final}, open {summary.open}, unresolved {summary.unresolved}, "
         f"failed {summary.failed}, postponed {summary.postponed}, orphans matched {summary.matched}, "
-        f"reports dispatched {summary.dispatched}, missing polls created {summary.scheduled}"
+        f"reports dispatched {summary.dispatched}, missing polls created {summary.scheduled}; {waiting}"
+        + "".join(f"; account {name} is {hold}" for name, hold in summary.held.items())
     )

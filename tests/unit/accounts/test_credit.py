@@ -11,8 +11,8 @@ from django.utils import timezone
 
 from django_messente_dlr import accounts
 from django_messente_dlr.exceptions import CreditsExhausted
-from django_messente_dlr.models import Account
-from django_messente_dlr.sending import send_sms
+from django_messente_dlr.models import Account, SmsMessage
+from django_messente_dlr.sending import prepare_sms, send_sms
 from django_messente_dlr.testing.callbacks import simulate_callback
 from django_messente_dlr.testing.factories import AccountFactory, SmsMessageFactory
 from django_messente_dlr.testing.signals import SignalLog
@@ -56,6 +56,45 @@ def test_hold__starts_when_the_cause_comes_later(dlr_signals: SignalLog) -> None
     assert accounts.is_held("default")
     assert dlr_signals.names.count("dlr_failed") == 1
     assert dlr_signals.names.count("credits_exhausted") == 1
+
+
+@pytest.mark.parametrize("stat", ["ACCEPTD", "UNKNOWN", "UNDELIV", "PONDERD", ""])
+def test_hold__starts_for_any_stat(stat: str, each_path: str) -> None:
+    simulate_callback(SmsMessageFactory.create(), stat, 4)
+    assert accounts.is_held("default")
+
+
+@pytest.mark.parametrize(("stat", "err"), [("DELIVRD", "4"), ("SEEN", "4"), ("REJECTD", "7"), ("PONDERD", "44")])
+def test_hold__does_not_start(stat: str, err: str, each_path: str) -> None:
+    simulate_callback(SmsMessageFactory.create(), stat, err)
+    assert not accounts.is_held("default")
+
+
+def test_hold__starts_after_another_cause(dlr_signals: SignalLog) -> None:
+    message = SmsMessageFactory.create()
+    simulate_callback(message, "REJECTD", 7)
+    simulate_callback(message, *NO_CREDIT)
+    assert accounts.is_held("default")
+    assert dlr_signals.names.count("credits_exhausted") == 1
+    message.refresh_from_db()
+    assert message.err == 7
+
+
+def test_hold__does_not_start_for_a_delivered_message() -> None:
+    message = SmsMessageFactory.create()
+    simulate_callback(message)
+    simulate_callback(message, *NO_CREDIT)
+    assert not accounts.is_held("default")
+
+
+@pytest.mark.parametrize("repeated", [NO_CREDIT, ("EXPIRED", 4), ("ACCEPTD", 4)])
+def test_hold__starts_once_for_each_message(repeated: tuple[str, int]) -> None:
+    """The message is scheduled: it is sent after any hold that has ended until then."""
+    message = SmsMessageFactory.create(sent_at=timezone.now() + timedelta(days=1))
+    simulate_callback(message, *NO_CREDIT)
+    assert accounts.release_hold("default", now=timezone.now())
+    simulate_callback(message, *repeated)
+    assert not accounts.is_held("default")
 
 
 def test_hold__ends_with_delivery_of_a_later_message(dlr_signals: SignalLog) -> None:
@@ -112,27 +151,64 @@ def test_record_balance__credit_ends_hold(balance: str, dlr_signals: SignalLog, 
     assert Account.objects.get().balance == Decimal(balance)
 
 
-def test_record_balance__same_balance_keeps_next_hold(dlr_signals: SignalLog) -> None:
-    """A cent is left, less than a message costs: the hold ends once, and not again at each balance check."""
-    now = timezone.now()
-    for minute in range(5):
-        at = now + timedelta(minutes=minute)
-        accounts.start_hold("default", sent_at=at, now=at)
-        accounts.record_balance("default", Decimal("0.01"), now=at + timedelta(seconds=30))
-    assert accounts.is_held("default")
-    assert dlr_signals.names == ["credits_restored"]
-    assert accounts.record_balance("default", Decimal("0.02"), now=now + timedelta(minutes=6))
+@pytest.mark.parametrize(
+    ("floor", "balance", "held"),
+    [(2, "2", True), (2.5, "2.51", False), (Decimal("0.07"), "0.07", True), (Decimal("0.07"), "0.071", False)],
+)
+def test_record_balance__credit_floor(settings: Any, floor: Any, balance: str, *, held: bool) -> None:
+    settings.MESSENTE_DLR = {**settings.MESSENTE_DLR, "CREDIT_FLOOR": floor}
+    AccountFactory.create(held=True)
+    assert accounts.record_balance("default", Decimal(balance), now=timezone.now()) is not held
+    assert accounts.is_held("default") is held
 
 
-def test_record_balance__same_balance_after_an_hour() -> None:
-    """The credit may have been used and bought again meanwhile."""
+def hold(at: datetime, balance: str) -> bool:
+    """Start a hold and check the balance a minute later; return whether the check ended the hold."""
+    assert accounts.start_hold("default", sent_at=at, now=at)
+    return accounts.record_balance("default", Decimal(balance), now=at + timedelta(minutes=1))
+
+
+def test_record_balance__ends_next_hold_although_the_balance_falls() -> None:
     now = timezone.now()
-    accounts.start_hold("default", sent_at=now, now=now)
-    assert accounts.record_balance("default", Decimal(50), now=now + timedelta(minutes=1))
-    later = now + timedelta(minutes=2)
-    assert accounts.start_hold("default", sent_at=later, now=later)
-    assert not accounts.record_balance("default", Decimal(50), now=now + timedelta(minutes=3))
-    assert accounts.record_balance("default", Decimal(50), now=now + timedelta(minutes=61))
+    assert hold(now, "500")
+    assert hold(now + timedelta(minutes=5), "499.90")
+
+
+def test_record_balance__third_hold_within_an_hour_lasts_an_hour(dlr_signals: SignalLog) -> None:
+    now = timezone.now()
+    third = now + timedelta(minutes=30)
+    assert hold(now, "500")
+    assert hold(now + timedelta(minutes=10), "499.90")
+    assert not hold(third, "499.80")
+    assert not accounts.record_balance("default", Decimal(500), now=third + timedelta(minutes=59))
+    assert dlr_signals.names == ["credits_restored"] * 2
+    assert accounts.record_balance("default", Decimal("499.80"), now=third + timedelta(minutes=60))
+    assert hold(third + timedelta(minutes=70), "499.70")
+
+
+def test_record_balance__higher_balance_ends_third_hold() -> None:
+    now = timezone.now()
+    for minutes in (0, 10):
+        assert hold(now + timedelta(minutes=minutes), "0.01")
+    assert not hold(now + timedelta(minutes=20), "0.01")
+    assert accounts.record_balance("default", Decimal("0.02"), now=now + timedelta(minutes=25))
+    assert all(hold(now + timedelta(minutes=minutes), "0.02") for minutes in (30, 35))
+    assert not hold(now + timedelta(minutes=40), "0.02")
+
+
+def test_record_balance__three_holds_in_more_than_an_hour() -> None:
+    now = timezone.now()
+    assert all(hold(now + timedelta(minutes=minutes), "7") for minutes in (0, 30, 60, 90, 120))
+
+
+def test_record_balance__counts_each_hold_once() -> None:
+    """An account without credit is checked every minute. Credit that is added ends the hold."""
+    now = timezone.now()
+    assert not hold(now, "0")
+    for minutes in range(2, 10):
+        assert not accounts.record_balance("default", Decimal(0), now=now + timedelta(minutes=minutes))
+    assert accounts.record_balance("default", Decimal(5), now=now + timedelta(minutes=10))
+    assert len(Account.objects.get().recent_holds) == 1
 
 
 def test_record_balance__requested_before_the_hold() -> None:
@@ -140,6 +216,25 @@ def test_record_balance__requested_before_the_hold() -> None:
     AccountFactory.create(credits_exhausted_at=now)
     assert not accounts.record_balance("default", Decimal(50), now=now - timedelta(seconds=1))
     assert accounts.is_held("default")
+
+
+def test_refuse_if_held__states_how_long_the_hold_lasts() -> None:
+    now = timezone.now()
+    for minutes in (-20, -15, -10):
+        hold(now + timedelta(minutes=minutes), "500")
+    until = f"{now + timedelta(minutes=50):%Y-%m-%d %H:%M} UTC"
+    sentence = f"third hold within an hour without a higher balance, so no balance check ends it before {until}"
+    with pytest.raises(CreditsExhausted, match=sentence):
+        send_sms(NUMBER, "Hello")
+    with pytest.raises(CreditsExhausted, match=sentence):
+        prepare_sms(NUMBER)
+    assert not SmsMessage.objects.exists()
+
+
+def test_prepare_sms__hold_is_switched_off(settings: Any) -> None:
+    settings.MESSENTE_DLR = {**settings.MESSENTE_DLR, "HOLD_ON_CREDITS_EXHAUSTED": False}
+    AccountFactory.create(held=True)
+    assert prepare_sms(NUMBER).status == "queued"
 
 
 def test_release_hold__once(dlr_signals: SignalLog) -> None:

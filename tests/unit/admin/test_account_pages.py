@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -36,6 +37,17 @@ def test_account_page__last_activity(admin_client: Client) -> None:
     page = html(admin_client, page_url(account))
     for text in ("On hold: out of credits", ">0.00<", "No answer.", "Last callback at", "Lift the credit hold"):
         assert text in page
+
+
+def test_account_page__third_hold_within_an_hour(admin_client: Client) -> None:
+    now, sentence = timezone.now(), "No balance check ends it before"
+    for minutes in (-20, -10, 0):
+        assert sentence not in html(admin_client, list_url(Account))
+        at = now + timedelta(minutes=minutes)
+        assert accounts.start_hold("default", sent_at=at, now=at)
+        accounts.record_balance("default", Decimal(500), now=at)
+    for page in (list_url(Account), page_url(Account.objects.get())):
+        assert html(admin_client, page).count(sentence) == 2  # in the banner and beside the badge
 
 
 @pytest.mark.parametrize("count", [1, 20])

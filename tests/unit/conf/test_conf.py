@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import traceback
+from decimal import Decimal
 from ipaddress import ip_network
 from typing import Any
 
@@ -133,6 +134,7 @@ def test_get_config__every_key() -> None:
         "TRUSTED_PROXY_COUNT": 0,
         "STORE_TEXT": True,
         "HOLD_ON_CREDITS_EXHAUSTED": False,
+        "CREDIT_FLOOR": Decimal("0.07"),
         "API_HOSTS": ("http://127.0.0.1:8000",),
         "OMNICHANNEL_URL": "http://127.0.0.1:8000/v1",
         "CONNECT_TIMEOUT": 1,
@@ -151,6 +153,12 @@ def test_get_config__every_key() -> None:
     del values["CALLBACK_ALLOWED_IPS"]
     for key, value in values.items():
         assert getattr(config, key.lower()) == (tuple(value) if isinstance(value, list) else value)
+
+
+@pytest.mark.parametrize("floor", [2, 0.1, Decimal("0.1"), 0])
+def test_get_config__credit_floor_is_an_exact_amount(floor: Any) -> None:
+    config_floor = configure(CREDIT_FLOOR=floor).credit_floor
+    assert (type(config_floor), str(config_floor)) == (Decimal, str(floor))
 
 
 NUMBERS = ("CONNECT_TIMEOUT", "READ_TIMEOUT", "TOTAL_TIMEOUT", "POLL_LEASE")
@@ -182,6 +190,7 @@ INVALID_VALUES: list[tuple[tuple[str, ...], list[Any]]] = [
     (("STORE_TEXT", "HOLD_ON_CREDITS_EXHAUSTED"), [0, 1, "False", []]),
     (NUMBERS, [*INVALID_NUMBERS, 0]),
     (NUMBERS_OR_ZERO, INVALID_NUMBERS),
+    (("CREDIT_FLOOR",), [*INVALID_NUMBERS, *map(Decimal, ("NaN", "sNaN", "Infinity", "-0.01"))]),
     (("TRUSTED_PROXY_COUNT",), [*INVALID_NUMBERS, 1.0]),
     (INTEGERS, [*INVALID_NUMBERS, 0, 2.0]),
     (("ACCOUNTS",), [*INVALID_ACCOUNTS, *({name: {"USERNAME": "shop"}} for name in INVALID_NAMES)]),

@@ -106,7 +106,7 @@ def test_sweep__orphan_and_overdue_signals(run: Run) -> None:
     DeliveryReportFactory.create(message=None, sms_unique_id=message.sms_unique_id)
     overdue = timezone.now() - timedelta(minutes=1)
     DeliveryReportFactory.create(dispatch_due_at=overdue, dispatched_at=None)
-    assert run("sweep") == {"matched": 1, "dispatched": 1, "scheduled": 0}
+    assert run("sweep") == {"matched": 1, "dispatched": 1, "scheduled": 0, "held": {}}
     assert seen(message).status == "delivered"
 
 

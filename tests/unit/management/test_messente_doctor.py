@@ -19,7 +19,7 @@ from django.db.migrations import Migration
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
-from django_messente_dlr import callbacks
+from django_messente_dlr import accounts, callbacks
 from django_messente_dlr.callbacks import key_fingerprints, tokens
 from django_messente_dlr.callbacks.tokens import ProbeToken
 from django_messente_dlr.models import Account, DeliveryReport, SmsMessage
@@ -268,6 +268,25 @@ def test_messente_doctor__no_credit(messente: Sandbox) -> None:
     status, output = run_doctor()
     assert status == 2
     assert "The credit is 0.00 EUR." in output
+
+
+def test_messente_doctor__credit_below_floor(messente: Sandbox, settings: Any) -> None:
+    settings.MESSENTE_DLR = {**settings.MESSENTE_DLR, "CREDIT_FLOOR": 5}
+    messente.balance = Decimal("4.5")
+    status, output = run_doctor()
+    assert status == 2
+    assert "The credit is 4.50 EUR, and CREDIT_FLOOR is 5 EUR." in output
+
+
+def test_messente_doctor__third_hold_within_an_hour() -> None:
+    now = timezone.now()
+    for minutes in (-20, -10, 0):
+        at = now + timedelta(minutes=minutes)
+        assert accounts.start_hold("default", sent_at=at, now=at)
+        accounts.record_balance("default", Decimal(500), now=at)
+    status, output = run_doctor()
+    assert status == 2
+    assert "the third hold within an hour without a higher balance, so no balance check ends it before" in output
 
 
 def test_messente_doctor__unusable_database() -> None:

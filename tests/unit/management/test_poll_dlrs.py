@@ -18,7 +18,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
 from django_messente_dlr.models import SmsMessage
-from django_messente_dlr.testing.factories import SmsMessageFactory
+from django_messente_dlr.testing.factories import AccountFactory, SmsMessageFactory
 from tests.unit.messente.answering import FIRST, Messente
 from tests.unit.polling.rows import REPORT, due, seen
 
@@ -127,6 +127,14 @@ def test_poll_dlrs__json(messente: Messente) -> None:
     messente.answer(FIRST, REPORT, "OK SENT")
     summary = json.loads(poll("--json"))
     assert {**summary, "asked": 1, "open": 1, "final": 0, "failed": 0, "stopped": {}} == summary
+
+
+def test_poll_dlrs__account_on_hold(messente: Messente) -> None:
+    messente.answer(FIRST, "get_balance", "OK 0")
+    since = AccountFactory.create(held=True).credits_exhausted_at
+    hold = f"on credit hold since {since:%Y-%m-%d %H:%M} UTC"
+    assert poll().endswith(f"; account default is {hold}\n")
+    assert json.loads(poll("--json"))["held"] == {"default": hold}
 
 
 def test_poll_dlrs__json_of_rejected_account(messente: Messente) -> None:

@@ -18,8 +18,11 @@ from django.core.management import CommandError, call_command
 from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 
+from django_messente_dlr import accounts
+from django_messente_dlr.management.commands import poll_dlrs
 from django_messente_dlr.models import Account, SmsMessage
 from django_messente_dlr.models.querysets import PendingPollQuerySet
+from django_messente_dlr.testing.factories import AccountFactory
 from tests.unit.messente.answering import FIRST, Messente
 from tests.unit.polling.rows import REPORT, due, seen
 
@@ -113,6 +116,25 @@ def test_poll_dlrs__signal_during_single_run(messente: Messente) -> None:
     call_command("poll_dlrs", "--concurrency=1", "--rate=1", stdout=out)
     assert "asked 1, final 1" in out.getvalue()
     assert SmsMessage.objects.due(timezone.now()).count() == 4
+
+
+def test_watch__checks_balances_during_a_long_pause(messente: Messente, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hold ends within minutes, although the next run is an hour away."""
+    monkeypatch.setattr(poll_dlrs, "BALANCE_CHECK_INTERVAL", 0.01)
+    balances = iter(["OK 0", "OK 0", "OK 12.50"])
+
+    def answer(request: object) -> Answer:
+        balance = next(balances)
+        if balance != "OK 0":
+            os.kill(os.getpid(), signal.SIGTERM)
+        return 200, {}, balance
+
+    messente.add_callback(responses.POST, f"{FIRST}/get_balance/", answer)
+    AccountFactory.create(held=True)
+    out = StringIO()
+    call_command("poll_dlrs", "--watch=3600", stdout=out)
+    assert len(out.getvalue().splitlines()) == 1
+    assert not accounts.is_held("default")
 
 
 @pytest.mark.parametrize("error", [OperationalError("server closed"), InterfaceError("connection already closed")])

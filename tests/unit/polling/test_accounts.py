@@ -12,7 +12,7 @@ import responses
 from django.core.exceptions import ImproperlyConfigured
 from django.utils import timezone
 
-from django_messente_dlr.accounts import is_held
+from django_messente_dlr.accounts import is_held, start_hold
 from django_messente_dlr.models import Account
 from django_messente_dlr.polling import Poller
 from django_messente_dlr.sandbox import Sandbox
@@ -161,6 +161,21 @@ def test_run__ends_credit_hold_once(messente_sandbox: Sandbox, dlr_signals: Sign
     assert Account.objects.get(name="default").balance == Decimal("12.5")
     assert dlr_signals.names.count("credits_restored") == 1
     assert dlr_signals.arguments("credits_restored") == {"account": "default", "message": None, "report": None}
+
+
+def test_run__describes_a_hold_that_lasts(messente_sandbox: Sandbox) -> None:
+    now = timezone.now()
+    messente_sandbox.balance = Decimal(500)
+    summaries = []
+    for minutes in (-20, -10, 0):
+        Account.objects.update(credits_restored_at=None)
+        at = now + timedelta(minutes=minutes)
+        assert start_hold("default", sent_at=at, now=at)
+        summaries.append(Poller().run())
+    first, second, summary = summaries
+    assert (first.held, second.held) == ({}, {})
+    assert summary.asked == 0
+    assert f"no balance check ends it before {now + timedelta(hours=1):%Y-%m-%d %H:%M} UTC" in summary.held["default"]
 
 
 @pytest.mark.parametrize("answer", ["ERROR 101", "rubbish", "OK NaN", "FAILED 209"])

@@ -271,12 +271,47 @@ def test_match_orphans__concurrent_calls_match_once(dlr_signals: SignalLog) -> N
     assert dlr_signals.names.count("dlr_failed") == 1
 
 
-def test_orphan__out_of_credits_starts_a_hold_when_matched(dlr_signals: SignalLog) -> None:
-    receive_report("REJECTD", "4")
-    assert not accounts.is_held("default")
-    track()
+def test_orphan__out_of_credits_starts_a_hold(dlr_signals: SignalLog) -> None:
+    """Another program sends with the account, or the report arrives before the message is committed."""
+    orphan = receive_report("REJECTD", "4")
     assert accounts.is_held("default")
+    assert dlr_signals == [
+        ("dlr_received", {"message": None, "report": orphan}),
+        ("credits_exhausted", {"message": None, "report": orphan, "account": "default"}),
+    ]
+    track()
     assert dlr_signals.names.count("credits_exhausted") == 1
+
+
+def test_orphan__duplicate_starts_no_second_hold() -> None:
+    receive_report("REJECTD", "4")
+    assert accounts.release_hold("default", now=timezone.now())
+    assert receive_report("REJECTD", "4").times_received == 2
+    track()
+    assert not accounts.is_held("default")
+
+
+@pytest.mark.parametrize("stat", ["DELIVRD", "SEEN"])
+def test_orphan__delivery_with_err_4_starts_no_hold(stat: str) -> None:
+    receive_report(stat, "4")
+    assert not accounts.is_held("default")
+
+
+def test_orphan__signed_post_starts_a_hold() -> None:
+    report = {"message_id": "an-id", "omnimessage_id": "another-id", "status": "REJECTD", "err": 4}
+    assert simulate_omnichannel_callback(report).status_code == 200
+    assert accounts.is_held("default")
+
+
+def test_orphan__url_of_unknown_message_starts_a_hold_when_matched() -> None:
+    """Otherwise the URL of one deleted message could start any number of holds, with a new id for each."""
+    message = SmsMessageFactory.build(pk=17)
+    for sms_unique_id in ("an-id", "another-id"):
+        assert simulate_callback(message, "REJECTD", "4", sms_unique_id=sms_unique_id).status_code == 200
+    assert not accounts.is_held("default")
+    SmsMessageFactory.create(pk=17, sms_unique_id="an-id", created_at=message.created_at)
+    assert receiving.match_orphans() == 1
+    assert accounts.is_held("default")
 
 
 def test_orphan__received_before_a_hold_does_not_end_it() -> None:

@@ -154,7 +154,7 @@ class TestSameRank:
         assert post_report(message, "REJECTD", 8, error="A third", **price_info("0.7", 3)) == "stale"
         assert (message.err, message.error_text) == (7, "No such sender")
         assert (message.price, message.parts) == (Decimal("0.2"), 2)
-        assert dlr_signals.names == ["dlr_received"] * 3
+        assert dlr_signals.names == ["dlr_received", "dlr_received", "credits_exhausted", "dlr_received"]
 
     @pytest.mark.parametrize(
         ("stat", "err", "expected"), [("UNDELIV", "2", ("failed", 2)), ("DELIVRD", "", ("delivered", None))]

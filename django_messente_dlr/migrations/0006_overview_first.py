@@ -6,7 +6,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('django_messente_dlr', '0004_token_created_at'),
+        ('django_messente_dlr', '0005_recent_holds_and_tracking_lock'),
     ]
 
     operations = [
