@@ -91,6 +91,9 @@ class AccountAdmin(ReadOnlyAdmin[Account]):
                     "The credit hold of “%(account)s” is lifted. Messages can be sent from this account again."
                 )
                 self.message_user(request, lifted % params, messages.SUCCESS)
+            account.refresh_from_db()
+            if note := rendering.hold_note(account):
+                self.message_user(request, note, messages.WARNING)
 
     @admin.action(description=_("Lift the credit hold"), permissions=["act"])
     def lift_credit_hold(self, request: HttpRequest, queryset: QuerySet[Account]) -> None:

@@ -123,7 +123,7 @@ class Command(BaseCommand):
             values = {"waiting": waiting, "next_poll_at": next_poll_at and next_poll_at.isoformat()}
             self.stdout.write(json.dumps({**asdict(summary), **values}))
         elif options["verbosity"] > 0:
-            self.stdout.write(f"{_format_summary(summary)}; {_format_waiting(*_count_waiting(options))}")
+            self.stdout.write(_format_summary(summary, _format_waiting(*_count_waiting(options))))
         self.stdout.flush()
 
     def _write_due(self, options: dict[str, Any]) -> None:
@@ -184,11 +184,11 @@ def _format_waiting(number: int, next_poll_at: datetime | None) -> str:
     return f"{messages} for a poll, the first is due at {local:%Y-%m-%d %H:%M:%S %Z}".rstrip()
 
 
-def _format_summary(summary: Summary) -> str:
-    """Return a summary as one line of text."""
+def _format_summary(summary: Summary, waiting: str) -> str:
+    """Return a summary as one line of text, with the messages that wait."""
     return (
         f"asked {summary.asked}, final {summary.final}, open {summary.open}, unresolved {summary.unresolved}, "
         f"failed {summary.failed}, postponed {summary.postponed}, orphans matched {summary.matched}, "
-        f"reports dispatched {summary.dispatched}, missing polls created {summary.scheduled}"
+        f"reports dispatched {summary.dispatched}, missing polls created {summary.scheduled}; {waiting}"
         + "".join(f"; account {name} is {hold}" for name, hold in summary.held.items())
     )

@@ -119,6 +119,19 @@ def test_check_balance__ends_hold_if_credit(
     assert accounts.is_held("default") is (balance == "0.00")
 
 
+def test_check_balance__third_hold_lasts(admin_client: Client, settings: Any) -> None:
+    now = timezone.now()
+    for minutes in (-20, -10, 0):
+        at = now + timedelta(minutes=minutes)
+        assert accounts.start_hold("default", sent_at=at, now=at)
+        accounts.record_balance("default", Decimal(500), now=at)
+    with Sandbox({"shop": "a-password"}, balance="500.00") as sandbox:
+        settings.MESSENTE_DLR = {**settings.MESSENTE_DLR, "API_HOSTS": [sandbox.url, sandbox.url]}
+        shown = admin_messages(act(admin_client, "check_balance", Account.objects.get()))
+    assert [level for level, _text in shown] == ["success", "warning"]
+    assert "No balance check ends it before" in shown[1][1]
+
+
 @pytest.mark.parametrize("name", ["default", "not configured"])
 def test_check_balance__no_answer(admin_client: Client, name: str) -> None:
     account = AccountFactory.create(name=name)

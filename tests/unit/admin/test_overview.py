@@ -177,16 +177,14 @@ def test_overview__report_counts_and_links(admin_client: Client) -> None:
     DeliveryReportFactory.create(outcome="unreadable", status="")
     DeliveryReportFactory.create(dispatched_at=None, dispatch_due_at=timezone.now())
     DeliveryReportFactory.create_batch(2, dispatch_error="Oh.")
-    sent(timedelta(hours=2), Status.SENT, next_poll_at=timezone.now() - timedelta(minutes=20))
     page = overview(admin_client)
-    assert attention(page) == [
-        "Overdue now 1",
+    # Before these, the messages of the reports may be overdue.
+    assert attention(page)[-4:] == [
         "Without a message (orphans) 1",
         "Unrecognised status 1",
         "Signals not sent yet 1",
         "A receiver failed 2",
     ]
-    assert f'"{list_url(SmsMessage)}?status=overdue"' in page
     for query in ("outcome=orphan", "outcome=unreadable", "signals=waiting", "signals=failed"):
         assert f'"{list_url(DeliveryReport)}?{query}"' in page
 
@@ -269,7 +267,9 @@ class TestWarnings:
         AccountFactory.create(last_poll_at=now - timedelta(minutes=polled) if polled else None)
         sent(timedelta(hours=2), Status.SENT, next_poll_at=now - timedelta(minutes=20))
         assert ("Messages are overdue and are not polled" in self.warnings(admin_client)) is warned
-        assert attention(overview(admin_client)) == ["Overdue now 1"]
+        page = overview(admin_client)
+        assert attention(page) == ["Overdue now 1"]
+        assert f'"{list_url(SmsMessage)}?status=overdue"' in page
 
     def test_warnings__last_poll_error(self, admin_client: Client) -> None:
         AccountFactory.create(last_poll_error="The credentials were refused.")

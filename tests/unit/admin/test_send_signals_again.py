@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +14,7 @@ from django_messente_dlr.admin import reports as page
 from django_messente_dlr.models import DeliveryReport
 from django_messente_dlr.testing.factories import DeliveryReportFactory
 from django_messente_dlr.testing.signals import SignalLog
+from tests.forms import Forms
 from tests.unit.admin.conftest import Staff
 from tests.unit.admin.pages import act, admin_messages, html, list_url, listed, page_url
 
@@ -141,27 +141,30 @@ def test_send_signals_again__atomic_requests(admin_client: Client, monkeypatch: 
 
 def test_send_signals_again__buttons(staff: Staff, dlr_signals: SignalLog) -> None:
     report = DeliveryReportFactory.create(dispatch_error="shop.on_dlr: KeyError: 'order'")
-    button = 'name="action" value="send_signals_again"'
+    buttons = {
+        page_url(report): "send_signals_again",
+        page_url(report.message): str(report.pk),
+    }
     viewer = staff("view_deliveryreport", "view_smsmessage")
     editor = staff("change_deliveryreport", "view_smsmessage")
-    for url in (page_url(report), page_url(report.message)):
-        assert button not in html(viewer, url)
-        assert button in html(editor, url)
+    for url, button in buttons.items():
+        assert button not in Forms(html(viewer, url)).buttons
+        assert "send_signals_again" not in html(viewer, url)
+        assert button in Forms(html(editor, url)).buttons
     act(editor, ACTION, report)
     assert dlr_signals.names == ["dlr_received"]
     # The page of a message has the button only while signals are due or a receiver failed.
-    assert button not in html(editor, page_url(report.message))
-    assert button in html(editor, page_url(report))
+    assert Forms(html(editor, page_url(report.message))).buttons == {}
+    assert "send_signals_again" in Forms(html(editor, page_url(report))).buttons
 
 
 def test_send_signals_again__from_message_page(admin_client: Client) -> None:
     report = DeliveryReportFactory.create(dispatch_error="shop.on_dlr: KeyError: 'order'")
     DeliveryReportFactory.create()
-    timeline = html(admin_client, page_url(report.message)).partition('<ol class="messente-dlr-timeline">')[2]
-    form = re.search(r'<form method="post" action="(.*?)">.*?value="send_sig', timeline, re.DOTALL)
-    assert form
-    data = {"action": ACTION, "_selected_action": report.pk, "index": "0"}
-    response = admin_client.post(form[1], data, follow=True)
+    forms = Forms(html(admin_client, page_url(report.message)))
+    form = forms.buttons[str(report.pk)]
+    data = {**forms.inputs[form], "_selected_action": report.pk}
+    response = admin_client.post(forms.actions[form], data, follow=True)
     assert list(response.context["cl"].result_list) == [report]
     report.refresh_from_db()
     assert not report.dispatch_error

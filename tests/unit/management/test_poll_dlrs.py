@@ -133,7 +133,7 @@ def test_poll_dlrs__account_on_hold(messente: Messente) -> None:
     messente.answer(FIRST, "get_balance", "OK 0")
     since = AccountFactory.create(held=True).credits_exhausted_at
     hold = f"on credit hold since {since:%Y-%m-%d %H:%M} UTC"
-    assert f"; account default is {hold}; no message waits for a poll\n" in poll()
+    assert poll().endswith(f"; account default is {hold}\n")
     assert json.loads(poll("--json"))["held"] == {"default": hold}
 
 

@@ -130,8 +130,8 @@ def test_reference__every_parameter_and_field_of_the_rest_api() -> None:
 def test_reference__every_record_of_the_json_of_poll_dlrs() -> None:
     from django_messente_dlr.polling import Summary
 
-    names = {field.name for field in dataclasses.fields(Summary)} | {"waiting", "next_poll_at"}
-    assert_same(entries(section(page("commands"), "poll_dlrs")), names, "reference/commands.rst")
+    numbers = {field.name for field in dataclasses.fields(Summary)} | {"waiting", "next_poll_at"}
+    assert_same(entries(section(page("commands"), "poll_dlrs")), numbers, "reference/commands.rst")
 
 
 def test_documentation__every_extra() -> None:
