@@ -221,7 +221,7 @@ def database_fails(run: FailureRun) -> None:
         run.callback(message)
         run.run_command("poll_dlrs")
         run.run_command("prune_dlrs")
-    DeliveryReportFactory.create(message=None, token_message_id=message.pk)
+    DeliveryReportFactory.create(message=None, token_message_id=message.pk, token_created_at=message.created_at)
     with mock.patch("django_messente_dlr.receiving.orphans.match_orphan", side_effect=OperationalError("gone")):
         receiving.match_orphans()
     with mock.patch.object(accounts, "record_callback", side_effect=InterfaceError("gone")):
