@@ -32,8 +32,7 @@ BATCH = 100
 # Receivers of these may send the message again. They are not sent if a later report has delivered the message.
 FAILURE_SIGNALS = frozenset({"dlr_failed", "temporary_failure"})
 DELIVERED_MEANWHILE = "dlr_failed was not sent, because another report has delivered the message since."
-# Fixed text, as it follows each report that has receivers: the ORM takes longer to compile these statements than the
-# database to execute them.
+# Fixed texts: the ORM takes longer to compile these statements than the database to execute them.
 READ_MESSAGE = f"SELECT * FROM {SmsMessage._meta.db_table} WHERE id = %s"  # noqa: S608, SLF001
 DISPATCHED_AT: Any = DeliveryReport._meta.get_field("dispatched_at")  # noqa: SLF001
 MARK_DISPATCHED = (
@@ -100,7 +99,7 @@ def dispatch_report(
         report.message = message
     errors, note = list[str](), ""
     # A matched orphan is due again: only the signals before dlr_received are new, and its earlier errors stay stored.
-    is_matched_orphan = report.dispatched_at is not None and report.dispatch_due_at is not None
+    is_matched_orphan = None not in {report.dispatched_at, report.dispatch_due_at}
     end = report.signals.index("dlr_received") if is_matched_orphan else None
     for name in sorted(report.signals[:end], key=[*signals.BY_NAME].index):
         if name in FAILURE_SIGNALS and has_receivers([name]) and _is_delivered_meanwhile(report):
@@ -126,14 +125,14 @@ def mark_dispatched(report: DeliveryReport, *, due_at: datetime | None, errors: 
         note: a remark that is stored instead if no receiver raised.
     """
     connection, now = connections[router.db_for_write(DeliveryReport)], timezone.now()
-    is_due = "= %(due_at)s" if due_at else "IS NULL"
     times = {"now": now, "due_at": due_at, "failed_at": now if errors else None}
     parameters: dict[str, Any] = {"error": errors or note, "pk": report.pk}
     parameters |= {name: DISPATCHED_AT.get_db_prep_save(time, connection) for name, time in times.items()}
+    statement = f"{MARK_DISPATCHED} AND dispatch_due_at {'= %(due_at)s' if due_at else 'IS NULL'}"
 
     def update() -> None:
         with connection.cursor() as cursor:
-            cursor.execute(f"{MARK_DISPATCHED} AND dispatch_due_at {is_due}", parameters)
+            cursor.execute(statement, parameters)
 
     db_retry.retry_on_contention(update, using=connection.alias)
 
