@@ -12,6 +12,8 @@ import pytest
 from django.db import connection, connections
 from django.utils import timezone
 
+from django_messente_dlr.messente.client import MessenteClient
+from django_messente_dlr.messente.reports import Report
 from django_messente_dlr.models import PendingPoll, SmsMessage
 from django_messente_dlr.polling import Poller
 from django_messente_dlr.signals import dlr_delivered
@@ -147,14 +149,17 @@ def test_run__longer_than_a_lease(messente: Messente) -> None:
 
 def test_run__no_transaction_during_request(messente: Messente) -> None:
     open_transactions: list[bool] = []
+    get_report = MessenteClient.get_report
 
-    def answer(request: object) -> tuple[int, dict[str, str], str]:
+    def observe(client: MessenteClient, sms_unique_id: str) -> Report | None:
+        # In the thread that polls. The client makes the request in another one.
         open_transactions.append(connection.in_atomic_block)
-        return 200, {}, "OK DELIVERED"
+        return get_report(client, sms_unique_id)
 
     due()
-    messente.add_callback("POST", f"{FIRST}/{REPORT}/", answer)
-    assert Poller().run().final == 1
+    messente.answer(FIRST, REPORT, "OK DELIVERED")
+    with mock.patch.object(MessenteClient, "get_report", observe):
+        assert Poller().run().final == 1
     assert open_transactions == [False]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import requests
 import responses
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, transaction
 from django.test import Client
 from django.utils import timezone
 
@@ -20,6 +20,7 @@ from django_messente_dlr.models import DeliveryReport, PendingPoll, SmsMessage
 from django_messente_dlr.sending import mark_sent, prepare_sms, send_sms, track_sms
 from django_messente_dlr.testing.callbacks import simulate_callback, simulate_omnichannel_callback
 from django_messente_dlr.testing.factories import SmsMessageFactory
+from tests.isolation import close_connection
 
 pytestmark = pytest.mark.django_db(transaction=True)
 NUMBER = "+37255500000"
@@ -115,7 +116,7 @@ def test_prepared_message__has_the_status_of_its_orphan() -> None:
 def test_send_sms__uncertain_message_has_the_status_of_its_report(mocked_responses: responses.RequestsMock) -> None:
     def deliver_and_time_out(request: requests.PreparedRequest) -> Any:
         simulate_callback(SmsMessage.objects.get(), sms_unique_id="an-id")
-        connection.close()  # the request is made in a thread, which has its own connection
+        close_connection()  # the request is made in a thread, which has its own connection
         raise requests.ReadTimeout
 
     mocked_responses.add_callback("POST", URL, deliver_and_time_out)

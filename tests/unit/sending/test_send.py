@@ -13,7 +13,7 @@ import pytest
 import requests
 import responses
 from django.core.exceptions import ImproperlyConfigured
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 from urllib3.exceptions import ProtocolError
 
@@ -34,6 +34,7 @@ from django_messente_dlr.testing.callbacks import simulate_callback
 from django_messente_dlr.testing.factories import AccountFactory, SmsMessageFactory
 from django_messente_dlr.testing.signals import SignalLog
 from django_messente_dlr.utils.poll_schedule import first_poll_at
+from tests.isolation import close_connection
 
 pytestmark = pytest.mark.django_db(transaction=True)
 NUMBER = "+37255500000"
@@ -56,7 +57,7 @@ def test_send_sms__commits_row_before_request(
     def respond(request: requests.PreparedRequest) -> tuple[int, dict[str, str], str]:
         # The request is made in a thread with its own connection, which sees committed rows only.
         row = SmsMessage.objects.get()
-        connection.close()
+        close_connection()
         body = parse_qs(str(request.body))
         states.append(row.status)
         assert body["dlr-url"][0] == row.callback_url
