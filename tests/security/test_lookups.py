@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from functools import partial
 
 import pytest
-from django.contrib import admin
-from django.contrib.auth.models import Permission, User
 from django.db import connection, models
 from django.test import Client
-from django.urls import include, path
 from shop.models import Order
 
 from django_messente_dlr.models import Account, DeliveryReport, SmsMessage
@@ -41,17 +39,13 @@ from tests.security.lookup_requests import (
     page_requests,
     parameters,
 )
+from tests.unit.admin import pages
 
 pytestmark = [
     pytest.mark.django_db,
-    pytest.mark.urls(__name__),
+    pytest.mark.urls("tests.security.urls"),
     # The responses are compared with each other, which takes a minute; two databases are enough.
     pytest.mark.skipif(connection.vendor == "mysql", reason="runs on SQLite and PostgreSQL"),
-]
-urlpatterns = [
-    path("admin/", admin.site.urls),
-    path("api/", include("django_messente_dlr.api.urls")),
-    path("messente/", include("django_messente_dlr.urls")),
 ]
 
 # What a user without view_recipient and view_text may have.
@@ -61,6 +55,7 @@ EVERYTHING_ELSE = (*VIEW, "export_smsmessage", "change_smsmessage", "change_deli
 RANDOM = re.compile(r'name="csrfmiddlewaretoken" value="[^"]*"')
 MOMENT = datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)
 Response = tuple[int, str, str]
+log_in = partial(pages.log_in, raise_request_exception=False)
 
 
 @pytest.fixture(autouse=True)
@@ -83,14 +78,6 @@ def write(values: Values) -> None:
         DeliveryReport.objects.filter(message=message).update(
             payload={"to": number}, dispatch_error=f"KeyError: '{number}'"
         )
-
-
-def log_in(*codenames: str) -> Client:
-    user = User.objects.create_user(f"staff {User.objects.count()}", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
-    client = Client(raise_request_exception=False)
-    client.force_login(user)
-    return client
 
 
 def read(client: Client, send: Send) -> Response:

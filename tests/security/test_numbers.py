@@ -7,12 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.contrib import admin
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test import Client
-from django.urls import include, path
 from django.utils import timezone
 
 from django_messente_dlr.models import Account, DeliveryReport, SmsMessage
@@ -22,17 +19,12 @@ from django_messente_dlr.testing.factories import AccountFactory, DeliveryReport
 from tests.integration.messente_sockets.wire import Wire
 from tests.security.failing import ok, use_messente
 from tests.spellings import NATIONAL, NUMBER, SPELLINGS, contains_the_number
-from tests.unit.admin.pages import MODELS, act, admin_messages, list_url, page_url
+from tests.unit.admin.pages import MODELS, act, admin_messages, list_url, log_in, page_url
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
-    pytest.mark.urls(__name__),
+    pytest.mark.urls("tests.security.urls"),
     pytest.mark.skipif(connection.vendor == "mysql", reason="runs on SQLite and PostgreSQL"),
-]
-urlpatterns = [
-    path("admin/", admin.site.urls),
-    path("api/", include("django_messente_dlr.api.urls")),
-    path("messente/", include("django_messente_dlr.urls")),
 ]
 EVERYTHING_ELSE = (
     *("view_smsmessage", "view_deliveryreport", "view_account", "view_messagestatistics", "change_smsmessage"),
@@ -41,14 +33,6 @@ EVERYTHING_ELSE = (
 # Some spellings for the tests that call Messente for each.
 SOME_SPELLINGS = ["+37255512345", "55512345", "372 555 12345", "372-5551-2345", "372/5551/2345"]
 ORPHANS_PAYLOAD = {"sms_unique_id": "1234567890", "omnimessage_id": "2222222-2222"}
-
-
-def log_in(*codenames: str) -> Client:
-    user = User.objects.create_user(f"staff {User.objects.count()}", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 def create_rows(spelling: str) -> list[Any]:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.browser.shop import PASSWORD, USER, Shop, open_shop
+from tests.e2e.requirements import skip_folder
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser") or ""
 AXE = Path(os.environ.get("AXE_CORE", ""))
@@ -18,12 +19,8 @@ POLICY = "default-src 'self'; img-src 'self' data:; base-uri 'self'; form-action
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    if "AXE_CORE" in os.environ:
-        return  # in the tox environment for these tests, a missing program is an error
-    skip = pytest.mark.skip(reason="needs chromium, Playwright and axe-core: tox -e browser")
-    for item in items:
-        if "browser" in item.path.parts:
-            item.add_marker(skip)
+    reason = "needs chromium, Playwright and axe-core: tox -e browser"
+    skip_folder(items, "browser", variable="AXE_CORE", reason=reason)
 
 
 @pytest.fixture(scope="session")

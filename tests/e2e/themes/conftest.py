@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,15 +10,12 @@ import pytest
 
 from tests.e2e.browser.conftest import CHROMIUM
 from tests.e2e.browser.shop import Shop, open_shop
+from tests.e2e.requirements import skip_folder
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    if "THEMES_REQUIRED" in os.environ:
-        return  # in the tox environment for these tests, a missing program is an error
-    skip = pytest.mark.skip(reason="needs chromium, Playwright, django-unfold and django-jazzmin: tox -e themes")
-    for item in items:
-        if "themes" in item.path.parts:
-            item.add_marker(skip)
+    reason = "needs chromium, Playwright, django-unfold and django-jazzmin: tox -e themes"
+    skip_folder(items, "themes", variable="THEMES_REQUIRED", reason=reason)
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib.auth.models import Permission, User
 from django.contrib.messages import get_messages
 from django.db import models
 from django.http import HttpResponse
@@ -13,6 +14,17 @@ from django.urls import reverse
 from django_messente_dlr.models import Account, DeliveryReport, SmsMessage
 
 MODELS: list[type[models.Model]] = [SmsMessage, DeliveryReport, Account]
+
+
+def log_in(*codenames: str, raise_request_exception: bool = True) -> Client:
+    """Log in a new staff user with only the permissions of the given codenames."""
+    user = User.objects.create_user(f"staff {User.objects.count()}", is_staff=True)
+    permissions = Permission.objects.filter(codename__in=codenames)
+    assert len(permissions) == len(codenames)
+    user.user_permissions.set(permissions)
+    client = Client(raise_request_exception=raise_request_exception)
+    client.force_login(user)
+    return client
 
 
 def list_url(model: type[models.Model]) -> str:
