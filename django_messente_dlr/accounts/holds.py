@@ -89,7 +89,7 @@ def describe_hold(account: Account) -> str:
     text = f"on credit hold since {account.credits_exhausted_at:{TIME_FORMAT}}"
     if until := held_until(account):
         text += (
-            f", the third hold within an hour without a higher balance, so no balance check ends it before "
+            ", the third hold within an hour without a higher balance, so no balance check ends it before "
             f"{until:{TIME_FORMAT}}"
         )
     return text

@@ -65,7 +65,7 @@ def warnings(accounts: Sequence[Account], bars: Sequence[Bucket], overdue: int, 
         overdue: the number of overdue messages.
         now: the current time.
     """
-    said = []
+    texts = []
     unconfigured = [account.name for account in accounts if account.name not in conf.accounts()]
     with_pending_polls = set(
         PendingPoll.objects.filter(account__in=unconfigured).values_list("account", flat=True).distinct()
@@ -78,24 +78,24 @@ def warnings(accounts: Sequence[Account], bars: Sequence[Bucket], overdue: int, 
                     "The account “%(account)s” is not configured, so its pending messages cannot be polled. Restore "
                     "it in the settings until these messages are final."
                 )
-                said.append(text % {"account": account.name})
+                texts.append(text % {"account": account.name})
             continue
         sent = _sent_since(account.last_callback_at, account.name, bars)
         is_silent = sent >= MIN_SENT_WITHOUT_CALLBACK and _is_silent(account.last_callback_at, now)
         if conf.get_config().callback_base_url and is_silent:
-            said.append(_silence_warning(account, bars) % {"account": account.name, "count": sent})
+            texts.append(_silence_warning(account, bars) % {"account": account.name, "count": sent})
         if account.last_poll_error:
             text = gettext("Polling for “%(account)s” failed: %(error)s")
-            said.append(text % {"account": account.name, "error": account.poll_error_description})
+            texts.append(text % {"account": account.name, "error": account.poll_error_description})
     polled = max((account.last_poll_at for account in accounts if account.last_poll_at), default=None)
     if overdue and (polled is None or elapsed(polled, now) > OVERDUE_AFTER):
-        said.append(gettext("Messages are overdue and are not polled. Run poll_dlrs every minute."))
+        texts.append(gettext("Messages are overdue and are not polled. Run poll_dlrs every minute."))
     updated_at = statistics.last_updated_at()
     if updated_at is None or elapsed(updated_at, now) > STATISTICS_MAX_AGE:
-        said.append(
+        texts.append(
             gettext("These figures are out of date. poll_dlrs updates them regularly; the button updates them now.")
         )
-    return said
+    return texts
 
 
 def _silence_warning(account: Account, bars: Sequence[Bucket]) -> str:

@@ -63,21 +63,23 @@ def erase_recipients(numbers: Collection[str], *, size: int = 500, dry_run: bool
         size: the number of rows in a batch.
         dry_run: whether to count the rows only.
     """
-    found: dict[type[models.Model], set[int]] = {}
+    erased: dict[type[models.Model], set[int]] = {}
 
     def erase(rows: models.QuerySet[Any], columns: tuple[str, ...], replace: Callable[[str], str]) -> set[int]:
         keys = {pk for batch in _batches(rows, columns, replace, size=size, dry_run=dry_run) for pk in batch}
-        found.setdefault(rows.model, set()).update(keys)
+        erased.setdefault(rows.model, set()).update(keys)
         return keys
 
     pseudonyms = {number: new_pseudonym() for number in numbers}
     for number, pseudonym in pseudonyms.items():
         replace = _replacer({number: pseudonym})
-        own = sorted(erase(_rows(SmsMessage).filter(recipient__in=spellings(number)), COLUMNS[SmsMessage], replace))
+        messages = sorted(
+            erase(_rows(SmsMessage).filter(recipient__in=spellings(number)), COLUMNS[SmsMessage], replace)
+        )
         # After the messages: a report that was recorded before is committed by now, because its transaction held a
         # lock on its message. A later one is recorded without its number.
-        for start in range(0, len(own), size):
-            reports = _rows(DeliveryReport).filter(message__in=own[start : start + size])
+        for start in range(0, len(messages), size):
+            reports = _rows(DeliveryReport).filter(message__in=messages[start : start + size])
             erase(reports, COLUMNS[DeliveryReport], replace)
     long = {number: value for number, value in pseudonyms.items() if len(NON_DIGITS.sub("", number)) >= MIN_DIGITS}
     replace = _replacer(long, min_national=MIN_DIGITS)
@@ -86,7 +88,7 @@ def erase_recipients(numbers: Collection[str], *, size: int = 500, dry_run: bool
     entries = set()
     if long and apps.is_installed("django.contrib.admin"):
         entries = erase(_log_entries(), LOG_ENTRY_COLUMNS, replace)
-    counts = {model: len(keys) for model, keys in found.items()}
+    counts = {model: len(keys) for model, keys in erased.items()}
     return ErasureResult(
         messages=counts[SmsMessage],
         reports=counts[DeliveryReport],
@@ -111,7 +113,7 @@ def _replacer(pseudonyms: dict[str, str], **options: int) -> Callable[[str], str
 
     def replace(text: str) -> str:
         for number, pseudonym in pseudonyms.items():
-            text = replace_number(text, number, lambda found, code, new=pseudonym: new, **options)  # type: ignore[misc]
+            text = replace_number(text, number, lambda spelling, code, new=pseudonym: new, **options)  # type: ignore[misc]
         return text
 
     return replace

@@ -42,7 +42,7 @@ def protections_of(model: type[Model]) -> list[Protection]:
     Args:
         model: the model whose rows are to be deleted.
     """
-    found = []
+    protections = []
     relations = deque((relation, relation.field.name) for relation in _relations(model))
     examined = set()
     while relations:
@@ -51,11 +51,11 @@ def protections_of(model: type[Model]) -> list[Protection]:
             continue
         examined.add(relation.field)
         if relation.on_delete in {PROTECT, RESTRICT}:
-            found.append(Protection(relation.related_model, path))
+            protections.append(Protection(relation.related_model, path))
         elif relation.on_delete is CASCADE:
             dependents = _relations(relation.related_model)
             relations.extend((dependent, f"{dependent.field.name}__{path}") for dependent in dependents)
-    return found
+    return protections
 
 
 def find_protected(protections: Iterable[Protection], keys: Collection[int], *, using: str) -> dict[int, set[str]]:

@@ -102,7 +102,7 @@ def _without_numbers(report: Report, pseudonym: str) -> Report:
     """
 
     def erase(text: str) -> str:
-        return text if text in ids else replace_numbers(text, lambda found, code: pseudonym)
+        return text if text in ids else replace_numbers(text, lambda spelling, code: pseudonym)
 
     ids = {report.sms_unique_id, report.omnimessage_id}
     payload = map_texts(dict(report.payload), erase)

@@ -68,14 +68,14 @@ def mask_in_json(value: Any, number: str = "", *, ids: Collection[str] = ()) -> 
     return map_texts(value, lambda text: text if text in ids else mask(text))
 
 
-def _hide(found: str, code: str) -> str:
+def _hide(spelling: str, code: str) -> str:
     """Return a number with only its calling code and its last three digits visible.
 
     Args:
-        found: the number as it is written.
+        spelling: the number as it is written.
         code: its beginning, up to the calling code; "" to hide that, too.
     """
-    start, end = len(code), max(len(found) - VISIBLE_DIGITS, 0)
+    start, end = len(code), max(len(spelling) - VISIBLE_DIGITS, 0)
     if end - start < VISIBLE_DIGITS:
         start = 0
-    return f"{found[:start]}{HIDDEN * (end - start)}{found[end:]}"
+    return f"{spelling[:start]}{HIDDEN * (end - start)}{spelling[end:]}"

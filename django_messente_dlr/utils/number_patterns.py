@@ -56,7 +56,7 @@ def replace_number(text: str, number: str, replacement: Replacement, *, min_nati
     if not required_digits or required_digits not in NON_DIGITS.sub("", plain):
         return text
     return _substitute(
-        pattern, plain, text, lambda match, found: replacement(found, found[: len(match["code"] or "")])
+        pattern, plain, text, lambda match, spelling: replacement(spelling, spelling[: len(match["code"] or "")])
     )
 
 
@@ -69,20 +69,20 @@ def replace_numbers(text: str, replacement: Replacement, *, international_only: 
         international_only: whether to replace only numbers with + or 00.
     """
 
-    def replace(match: re.Match[str], found: str) -> str:
+    def replace(match: re.Match[str], spelling: str) -> str:
         if match["other"] or (international_only and not match["prefix"]):
-            return found
+            return spelling
         digits = NON_DIGITS.sub("", match[0].removeprefix(match["prefix"] or ""))
         code = calling_code(digits).removeprefix("+") if match["prefix"] else ""
         start = match[0].find(code, len(match["prefix"] or "")) if code else -1
-        return replacement(found, found[: start + len(code)] if start >= 0 else "")
+        return replacement(spelling, spelling[: start + len(code)] if start >= 0 else "")
 
     return _substitute(LOOKS_LIKE_A_NUMBER, _with_ascii_digits(text), text, replace)
 
 
 def contains_number(value: Any) -> bool:
     """Return whether JSON contains something that looks like a phone number."""
-    return bool(map_texts(value, lambda text: replace_numbers(text, lambda found, code: "")) != value)
+    return bool(map_texts(value, lambda text: replace_numbers(text, lambda spelling, code: "")) != value)
 
 
 def map_texts(value: Any, function: Callable[[str], str]) -> Any:
