@@ -10,7 +10,7 @@ import requests
 from django_messente_dlr.sandbox import Sandbox
 from django_messente_dlr.sandbox.scenario import Scenario
 from django_messente_dlr.sandbox.scenarios import SCENARIOS
-from tests.unit.sandbox.conftest import CREDENTIALS, Start, call, poll, send
+from tests.integration.sandbox.conftest import CREDENTIALS, Start, call, poll, send
 
 MESSAGE = {"to": "+37255500000", "text": "Your parcel is here."}
 

@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from django_messente_dlr.sandbox import Sandbox
-from tests.unit.sandbox.conftest import call
+from tests.integration.sandbox.conftest import call
 
 
 def test_balance__put_changes_it_for_every_account(sandbox: Sandbox) -> None:

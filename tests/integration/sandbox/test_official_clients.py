@@ -22,8 +22,8 @@ from messente_api.models import DeliveryResult, OmnimessageMessagesInner
 
 from django_messente_dlr.sandbox import Sandbox
 from django_messente_dlr.sending import mark_sent, prepare_sms
-from tests.unit.sandbox.callback_server import CallbackServer
-from tests.unit.sandbox.conftest import ACCOUNTS, Start
+from tests.integration.sandbox.callback_server import CallbackServer
+from tests.integration.sandbox.conftest import ACCOUNTS, Start
 
 TEXT = "Your parcel is here."
 

@@ -11,7 +11,7 @@ from django_messente_dlr.messente.parsers import parse_status
 from django_messente_dlr.sandbox import Sandbox
 from django_messente_dlr.sandbox.scenario import Scenario
 from django_messente_dlr.sandbox.scenarios import SCENARIOS
-from tests.unit.sandbox.conftest import Start, omni, send_omni
+from tests.integration.sandbox.conftest import Start, omni, send_omni
 
 MESSAGE = {"to": "+37255500000", "messages": [{"channel": "sms", "sender": "Shop", "text": "Your parcel is here."}]}
 

@@ -17,8 +17,8 @@ from django_messente_dlr.messente.parsers import parse_callback, parse_omnichann
 from django_messente_dlr.messente.signatures import Signer, find_signer
 from django_messente_dlr.sandbox.scenario import Scenario
 from django_messente_dlr.sandbox.scenarios import SCENARIOS
-from tests.unit.sandbox.callback_server import CallbackServer
-from tests.unit.sandbox.conftest import CREDENTIALS, Start, call, omni, poll, send, send_omni
+from tests.integration.sandbox.callback_server import CallbackServer
+from tests.integration.sandbox.conftest import CREDENTIALS, Start, call, omni, poll, send, send_omni
 
 PASSWORDS = {"shop": ["a-password"], "news": ["another-password"]}
 WITH_REPORTS = [scenario for scenario in SCENARIOS.values() if not scenario.refusal and not scenario.times_out]

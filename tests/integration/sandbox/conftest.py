@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from django_messente_dlr.sandbox import Sandbox
-from tests.unit.sandbox.callback_server import CallbackServer
+from tests.integration.sandbox.callback_server import CallbackServer
 
 Start = Callable[..., Sandbox]
 
