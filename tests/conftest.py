@@ -17,7 +17,9 @@ from django_messente_dlr.receiving import fast_path
 
 pytest_plugins = ["django_messente_dlr.testing.plugin"]
 
-# HYPOTHESIS_PROFILE=long makes hypothesis try many more examples. It is too slow to run for every change.
+# The environment "unit" tries a few examples of each property test, all others the default number. Set
+# HYPOTHESIS_PROFILE=long to try many more, which is too slow to run for every change.
+hypothesis.settings.register_profile("quick", max_examples=15)
 hypothesis.settings.register_profile("long", max_examples=3000, print_blob=True)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 

@@ -81,13 +81,26 @@ def mariadb(folder: Path) -> Iterator[str]:
             server.terminate()
 
 
+@contextmanager
+def started(name: str) -> Iterator[str]:
+    """Yield the URL of a database: that in ``DATABASE_URL`` if it is one of this kind, otherwise of a new server.
+
+    Args:
+        name: postgres or mariadb.
+    """
+    url = os.environ.get("DATABASE_URL", "")
+    if url.startswith(SCHEMES[name]):
+        yield url
+        return
+    start = {"postgres": postgres, "mariadb": mariadb}[name]
+    with tempfile.TemporaryDirectory(prefix="dlr-") as folder, start(Path(folder)) as url:
+        yield url
+
+
 def main() -> int:
     """Run the command of the arguments with the database of the first argument, and return its exit status."""
     name, *command = sys.argv[1:]
-    if os.environ.get("DATABASE_URL", "").startswith(SCHEMES[name]):
-        return subprocess.call(command)
-    start = {"postgres": postgres, "mariadb": mariadb}[name]
-    with tempfile.TemporaryDirectory(prefix="dlr-") as folder, start(Path(folder)) as url:
+    with started(name) as url:
         return subprocess.call(command, env={**os.environ, "DATABASE_URL": url})
 
 

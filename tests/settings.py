@@ -73,6 +73,7 @@ MESSENTE_DLR: dict[str, Any] = {
         "default": {"USERNAME": "shop", "PASSWORD": "a-password", "PREVIOUS_PASSWORDS": ["an-older-password"]},
         "marketing": {"USERNAME": "news", "PASSWORD": "another-password"},
     },
+    "SEND_API": "sms",
     "CALLBACK_BASE_URL": "https://shop.example.com",
     # No process listens on this port. A test that sends requests to Messente sets the hosts.
     "API_HOSTS": ["http://127.0.0.1:9", "http://127.0.0.1:9"],
