@@ -5,10 +5,11 @@ The admin and the REST API both use these functions, so that they mask the same 
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from django_messente_dlr.messente.channel_values import WITHOUT_CONTENT
 from django_messente_dlr.utils.number_patterns import map_texts, replace_number, replace_numbers
 from django_messente_dlr.utils.phone_numbers import calling_code, is_pseudonym
 
@@ -66,6 +67,25 @@ def mask_in_json(value: Any, number: str = "", *, ids: Collection[str] = ()) -> 
     """
     mask = partial(mask_in_text, number=number)
     return map_texts(value, lambda text: text if text in ids else mask(text))
+
+
+def mask_channels(
+    channels: Sequence[Mapping[str, Any]], number: str, *, can_see_recipient: bool, can_see_text: bool
+) -> list[dict[str, Any]]:
+    """Return the channels of a message as a user may see them.
+
+    Args:
+        channels: the channels of the message's row.
+        number: the recipient of the message.
+        can_see_recipient: whether the user may see full recipients. If not, they are masked.
+        can_see_text: whether the user may see texts. If not, the content of each channel is missing.
+    """
+    shown = [
+        {name: value for name, value in channel.items() if can_see_text or name in WITHOUT_CONTENT}
+        for channel in channels
+    ]
+    ids = {str(channel.get("message_id", "")) for channel in channels}
+    return shown if can_see_recipient else [mask_in_json(channel, number, ids=ids) for channel in shown]
 
 
 def _hide(spelling: str, code: str) -> str:

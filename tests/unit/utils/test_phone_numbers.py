@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from django_messente_dlr.utils.phone_numbers import calling_code, spellings
+from django_messente_dlr.utils.phone_numbers import calling_code, spellings, with_plus
 
 
 @pytest.mark.parametrize(
@@ -37,3 +37,13 @@ def test_spellings__three_stored_formats(text: str) -> None:
 def test_spellings__not_a_phone_number(text: str) -> None:
     assert all(not any(char.isalpha() for char in number) for number in spellings(text))
     assert bool(spellings(text)) is (text == "0")
+
+
+@pytest.mark.parametrize("number", ["37255500000", "+37255500000", "0037255500000", "+372 5550-0000"])
+def test_with_plus__each_format(number: str) -> None:
+    assert with_plus(number) == "+37255500000"
+
+
+@pytest.mark.parametrize("recipient", ["erased-abcdefghijkl", "", "Shop"])
+def test_with_plus__no_number_is_unchanged(recipient: str) -> None:
+    assert with_plus(recipient) == recipient
