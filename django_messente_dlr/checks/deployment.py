@@ -22,6 +22,7 @@ from django_messente_dlr.checks.callback_url import split_base_url
 
 APP = "django_messente_dlr"
 MIN_KEY_LENGTH, MIN_DISTINCT_CHARACTERS = 32, 5
+LOCAL_BACKENDS = frozenset(f"{APP}.backends.{name}.Backend" for name in ("console", "locmem"))
 # A project sets one of these only behind a proxy.
 PROXY_SETTINGS = ("SECURE_PROXY_SSL_HEADER", "USE_X_FORWARDED_HOST", "USE_X_FORWARDED_PORT")
 
@@ -34,6 +35,7 @@ def check_deployment(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> 
     except ImproperlyConfigured:
         return []  # E001 reports it
     messages = [*_check_keys(config), *_check_hosts(config), *_check_allow_list(config), *_check_connections()]
+    messages += _check_sending(config)
     parts = split_base_url(config.callback_base_url)
     return [*(_check_base(parts) if parts else []), *messages]
 
@@ -106,6 +108,26 @@ def _check_allow_list(config: conf.Config) -> Iterator[CheckMessage]:
             hint="Set TRUSTED_PROXY_COUNT to the number of proxies that append to X-Forwarded-For.",
             id=f"{APP}.W011",
         )
+
+
+def _check_sending(config: conf.Config) -> Iterator[CheckMessage]:
+    """Check for settings that keep messages from their recipients. They are meant for development and staging."""
+    if config.backend in LOCAL_BACKENDS:
+        yield Warning(
+            f"BACKEND is {config.backend}, so no message is sent.",
+            hint="Remove BACKEND to send by Messente.",
+            id=f"{APP}.W016",
+        )
+    for name, value in (
+        ("ALLOWED_RECIPIENTS", config.allowed_recipients is not None),
+        ("OVERRIDE_RECIPIENT", bool(config.override_recipient)),
+    ):
+        if value:
+            yield Warning(
+                f"{name} is set, so messages do not reach all of their recipients.",
+                hint="Remove it where customers get messages. On a staging site, silence this check.",
+                id=f"{APP}.W017",
+            )
 
 
 def _check_connections() -> Iterator[CheckMessage]:

@@ -13,6 +13,8 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register  # n
 from django.core.exceptions import ImproperlyConfigured
 
 from django_messente_dlr import conf
+from django_messente_dlr.backends import get_backend
+from django_messente_dlr.messente.recipients import is_allowed
 
 ACCOUNT_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 APP = "django_messente_dlr"
@@ -52,6 +54,7 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
             )
         )
     messages += _check_timeouts(conf.get_config())
+    messages += _check_sending(accounts)
     for name, account in accounts.items():
         messages += _check_account(name, account)
     return messages + _check_shared_passwords(accounts)
@@ -86,6 +89,47 @@ def _check_timeouts(config: conf.Config) -> list[CheckMessage]:
         for name, seconds in (("CONNECT_TIMEOUT", config.connect_timeout), ("READ_TIMEOUT", config.read_timeout))
         if seconds > config.total_timeout
     ]
+
+
+def _check_sending(accounts: Mapping[str, conf.AccountSettings]) -> list[CheckMessage]:
+    """Return an error for a default account that does not exist, and for a backend that cannot be used."""
+    config, messages = conf.get_config(), list[CheckMessage]()
+    # A project with named accounts only may name the account in each call.
+    if "DEFAULT_ACCOUNT" in conf.raw_settings() and config.default_account not in accounts:
+        messages.append(
+            Error(
+                f"{conf.SETTING}: DEFAULT_ACCOUNT '{config.default_account}' is not an account.",
+                hint=f"The accounts are {', '.join(sorted(accounts)) or 'none'}.",
+                id=f"{APP}.E011",
+            )
+        )
+    if config.api_hosts and not config.omnichannel_url:
+        messages.append(
+            Warning(
+                f"{conf.SETTING} has API_HOSTS but no OMNICHANNEL_URL, so messages of the Omnichannel API go to "
+                "Messente's own host.",
+                hint="Set both, as for the sandbox or in tests, or neither.",
+                id=f"{APP}.W015",
+            )
+        )
+    if config.override_recipient and not _may_override(config):
+        messages.append(
+            Error(
+                f"{conf.SETTING}: ALLOWED_RECIPIENTS does not contain OVERRIDE_RECIPIENT, so nothing can be sent.",
+                hint="Add the number of OVERRIDE_RECIPIENT to ALLOWED_RECIPIENTS, or remove ALLOWED_RECIPIENTS.",
+                id=f"{APP}.E013",
+            )
+        )
+    try:
+        get_backend()
+    except ImproperlyConfigured as exc:
+        hint = "Correct the dotted path, or remove BACKEND to send by Messente."
+        messages.append(Error(str(exc), hint=hint, id=f"{APP}.E012"))
+    return messages
+
+
+def _may_override(config: conf.Config) -> bool:
+    return config.allowed_recipients is None or is_allowed(config.override_recipient, config.allowed_recipients)
 
 
 def _check_account(name: str, account: conf.AccountSettings) -> list[CheckMessage]:

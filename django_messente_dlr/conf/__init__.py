@@ -7,77 +7,41 @@ mistakes before the first request. Here an invalid value raises ImproperlyConfig
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import Field, dataclass, field, fields
-from decimal import Decimal
-from functools import cache
+from dataclasses import Field, fields
+from functools import partial
 from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from django.core.signals import setting_changed
 
-from django_messente_dlr.conf import account_settings, converters
+from django_messente_dlr.conf import account_settings, config, converters, resend_policy
+from django_messente_dlr.conf.caching import cached_until_changed
 
 SETTING = converters.SETTING
 DEFAULT_ACCOUNT = account_settings.DEFAULT_ACCOUNT
 ACCOUNT_KEYS = account_settings.ACCOUNT_KEYS
 AccountSettings = account_settings.AccountSettings
+Config = config.Config
+ResendPolicy = resend_policy.ResendPolicy
 # All other keys are converted to the type of their default.
 CONVERTERS: Mapping[str, Callable[[str, Any], Any]] = {
     "CALLBACK_ALLOWED_IPS": converters.to_networks,
     "API_HOSTS": converters.to_urls,
     "OMNICHANNEL_URL": converters.to_url,
     "CREDIT_FLOOR": converters.to_amount,
+    "SEND_API": partial(converters.to_choice, choices=converters.SEND_APIS),
+    "DEFAULT_ACCOUNT": converters.to_nonempty_str,
+    "BACKEND": converters.to_dotted_path,
+    "DISPATCH": partial(converters.to_choice, choices=("inline", "deferred")),
+    "DISPATCH_PUSH": converters.to_optional_dotted_path,
+    "QUEUE_PUSH": converters.to_optional_dotted_path,
+    "ALLOWED_RECIPIENTS": converters.to_recipients,
+    "OVERRIDE_RECIPIENT": converters.to_recipient,
+    "DEFAULT_REGION": converters.to_region,
+    "RESEND": resend_policy.to_resend_policy,
 }
 # Beginnings of the names of keys that may be 0.
 ZERO_ALLOWED_PREFIXES = ("POLL_GRACE", "TRUSTED_PROXY_COUNT")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Config:
-    """The settings. Each attribute is a key of ``MESSENTE_DLR`` in lower case.
-
-    Attributes:
-        accounts: the accounts by name.
-        callback_base_url: the scheme and host of this project for Messente; "" sends messages without a dlr-url.
-        callback_keys: the keys of callback URLs: the first signs, all verify. Empty for Django's secret keys.
-        callback_allowed_ips: the networks that may send callbacks; empty for any.
-        trusted_proxy_count: the number of proxies in front of this project that append to X-Forwarded-For.
-        store_text: whether the texts of messages are stored.
-        hold_on_credits_exhausted: whether ``send_sms`` and ``prepare_sms`` raise while an account is on credit hold.
-        credit_floor: the balance in EUR above which a balance check ends a credit hold.
-        api_hosts: the SMS API's hosts in order of preference; empty for Messente's own.
-        omnichannel_url: the Omnichannel API's base URL; empty for Messente's own.
-        connect_timeout: the limit in seconds for a connection to Messente.
-        read_timeout: the limit in seconds for each part of Messente's answer.
-        total_timeout: the limit in seconds for a request to one host, from the connection to the end of the answer.
-        poll_grace: seconds to wait for a callback before the first poll of a message.
-        poll_grace_without_callback: the same for messages without a callback URL.
-        poll_lease: seconds for which a poller's claim reserves a message.
-        poll_batch_size: the number of messages in one claim.
-        poll_concurrency: the number of threads that poll Messente at the same time.
-        poll_rate: requests that one process sends in a second; Messente's own limit is 150 for an IP address.
-    """
-
-    accounts: Mapping[str, AccountSettings] = field(default_factory=dict)
-    callback_base_url: str = ""
-    callback_keys: tuple[str, ...] = field(default=(), repr=False)
-    callback_allowed_ips: tuple[converters.Network, ...] = ()
-    trusted_proxy_count: int = 0
-    store_text: bool = False
-    hold_on_credits_exhausted: bool = True
-    credit_floor: Decimal = Decimal(0)
-    api_hosts: tuple[str, ...] = ()
-    omnichannel_url: str = ""
-    connect_timeout: float = 5.0
-    read_timeout: float = 10.0
-    total_timeout: float = 20.0
-    poll_grace: float = 600.0
-    poll_grace_without_callback: float = 30.0
-    poll_lease: float = 300.0
-    poll_batch_size: int = 100
-    poll_concurrency: int = 16
-    poll_rate: float = 100.0
 
 
 def known_keys() -> set[str]:
@@ -91,7 +55,7 @@ def raw_settings() -> dict[str, Any]:
     return values if isinstance(values, dict) else {}
 
 
-@cache
+@cached_until_changed
 def get_config() -> Config:
     """Return the current settings. A key with the value None is treated as missing.
 
@@ -112,12 +76,16 @@ def accounts() -> Mapping[str, AccountSettings]:
     return get_config().accounts
 
 
-def account(name: str) -> AccountSettings:
+def account(name: str | None) -> AccountSettings:
     """Return the account with a name.
+
+    Args:
+        name: the name; None for ``DEFAULT_ACCOUNT``.
 
     Raises:
         ImproperlyConfigured: no such account is configured. The message explains how to add it.
     """
+    name = get_config().default_account if name is None else name
     try:
         return accounts()[name]
     except KeyError:
@@ -151,11 +119,3 @@ def _convert(config_field: Field[Any], value: Any) -> Any:
     return converters.to_number(
         key, value, integer=isinstance(default, int), allow_zero=key.startswith(ZERO_ALLOWED_PREFIXES)
     )
-
-
-def _clear_cache(*, setting: str, **kwargs: Any) -> None:
-    if setting == SETTING:
-        get_config.cache_clear()
-
-
-setting_changed.connect(_clear_cache, dispatch_uid=f"{__name__}._clear_cache")

@@ -7,6 +7,8 @@ ImproperlyConfigured. The message names the key and never contains the value, wh
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Sequence
 from contextlib import suppress
 from decimal import Decimal
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -16,7 +18,11 @@ from urllib.parse import urlsplit
 from django.core.exceptions import ImproperlyConfigured
 
 SETTING = "MESSENTE_DLR"
+SEND_APIS = ("omnichannel", "sms")
 Network = IPv4Network | IPv6Network
+SEPARATORS = re.compile(r"[\s().+-]+")
+FULL_NUMBER = re.compile(r"[1-9][0-9]{3,14}", re.ASCII)
+RECIPIENT = re.compile(r"[1-9][0-9]{3,14}|[1-9][0-9]{0,14}\*", re.ASCII)
 
 
 def to_bool(key: str, value: Any) -> bool:
@@ -58,6 +64,62 @@ def to_str(key: str, value: Any) -> str:
     if not isinstance(value, str):
         raise ImproperlyConfigured(f"{SETTING}: {key} must be a string.")
     return value
+
+
+def to_nonempty_str(key: str, value: Any) -> str:
+    """Return a string that is not empty."""
+    if not to_str(key, value):
+        raise ImproperlyConfigured(f"{SETTING}: {key} is empty. Remove it, or give it a value.")
+    return str(value)
+
+
+def to_choice(key: str, value: Any, *, choices: Sequence[str]) -> str:
+    """Return one of the strings in ``choices``."""
+    if value not in choices:
+        raise ImproperlyConfigured(f"{SETTING}: {key} must be {' or '.join(f'{name!r}' for name in choices)}.")
+    return str(value)
+
+
+def to_dotted_path(key: str, value: Any) -> str:
+    """Return the dotted path of a class or a function. It is imported when it is first used."""
+    path = to_str(key, value)
+    if "." not in path or not all(part.isidentifier() for part in path.split(".")):
+        raise ImproperlyConfigured(f"{SETTING}: {key} must be a dotted path, such as 'shop.sms.Backend'.")
+    return path
+
+
+def to_recipients(key: str, value: Any) -> tuple[str, ...]:
+    """Return numbers as digits, and prefixes as digits that end with "*". An empty list allows no number."""
+    with suppress(ImproperlyConfigured):  # the error below has an example
+        patterns = tuple(SEPARATORS.sub("", entry) for entry in to_str_list(key, value))
+        if all(RECIPIENT.fullmatch(pattern) for pattern in patterns):
+            return patterns
+    raise ImproperlyConfigured(
+        f"{SETTING}: {key} must be a list of phone numbers in international format, such as '+37255500000', and of "
+        "prefixes that end with *, such as '+372555*'."
+    )
+
+
+def to_recipient(key: str, value: Any) -> str:
+    """Return one number in international format, or ""."""
+    if isinstance(value, str):
+        digits = SEPARATORS.sub("", value)
+        if not digits or FULL_NUMBER.fullmatch(digits):
+            return digits and f"+{digits}"
+    raise ImproperlyConfigured(f"{SETTING}: {key} must be one phone number, such as '+37255500000'.")
+
+
+def to_optional_dotted_path(key: str, value: Any) -> str:
+    """Return a dotted path, or ""."""
+    return to_dotted_path(key, value) if value != "" else ""
+
+
+def to_region(key: str, value: Any) -> str:
+    """Return the code of a country (ISO 3166-1 alpha-2) in upper case, or ""."""
+    region = to_str(key, value).upper()
+    if region and not (len(region) == 2 and region.isascii() and region.isalpha()):
+        raise ImproperlyConfigured(f'{SETTING}: {key} must be the code of a country in two letters, such as "EE".')
+    return region
 
 
 def to_str_list(key: str, value: Any) -> tuple[str, ...]:

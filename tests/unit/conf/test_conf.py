@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import traceback
+from datetime import timedelta
 from decimal import Decimal
 from ipaddress import ip_network
 from typing import Any
@@ -132,7 +133,14 @@ def test_get_config__every_key() -> None:
         "CALLBACK_KEYS": ["k"],
         "CALLBACK_ALLOWED_IPS": ["192.0.2.7", "2001:db8::/32"],
         "TRUSTED_PROXY_COUNT": 0,
+        "SEND_API": "sms",
+        "DEFAULT_ACCOUNT": "shop",
+        "BACKEND": "shop.sms.Backend",
+        "ALLOWED_RECIPIENTS": ["37255500000", "37256*"],
+        "OVERRIDE_RECIPIENT": "+37255500000",
         "STORE_TEXT": True,
+        "DEFAULT_REGION": "EE",
+        "MAX_PARTS": 3,
         "HOLD_ON_CREDITS_EXHAUSTED": False,
         "CREDIT_FLOOR": Decimal("0.07"),
         "API_HOSTS": ("http://127.0.0.1:8000",),
@@ -146,13 +154,59 @@ def test_get_config__every_key() -> None:
         "POLL_BATCH_SIZE": 1,
         "POLL_CONCURRENCY": 1,
         "POLL_RATE": 0.5,
+        "DISPATCH": "deferred",
+        "DISPATCH_PUSH": "django_messente_dlr.contrib.celery.push_dispatch",
+        "QUEUE_LEASE": 60,
+        "QUEUE_BATCH_SIZE": 1,
+        "QUEUE_CONCURRENCY": 1,
+        "QUEUE_RATE": 0.5,
+        "QUEUE_MAX_ATTEMPTS": 1,
+        "QUEUE_BULK": True,
+        "QUEUE_PUSH": "django_messente_dlr.contrib.celery.push_queue",
+        "RESEND": {"attempts": 3, "backoff": [60, 0.5]},
     }
     assert set(values) | {"ACCOUNTS", *conf.ACCOUNT_KEYS} == conf.known_keys()
     config = configure(**values)
     assert config.callback_allowed_ips == (ip_network("192.0.2.7/32"), ip_network("2001:db8::/32"))
-    del values["CALLBACK_ALLOWED_IPS"]
+    assert config.resend == conf.ResendPolicy(
+        attempts=3, backoff=(timedelta(seconds=60), timedelta(milliseconds=500))
+    )
+    del values["CALLBACK_ALLOWED_IPS"], values["RESEND"]
     for key, value in values.items():
         assert getattr(config, key.lower()) == (tuple(value) if isinstance(value, list) else value)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "text"),
+    [
+        ("SEND_API", "SMS", "SEND_API must be 'omnichannel' or 'sms'"),
+        ("SEND_API", "", "SEND_API must be 'omnichannel' or 'sms'"),
+        ("SEND_API", ["sms"], "SEND_API must be 'omnichannel' or 'sms'"),
+        ("DEFAULT_ACCOUNT", "", "DEFAULT_ACCOUNT is empty"),
+        ("DEFAULT_ACCOUNT", 4, "DEFAULT_ACCOUNT must be a string"),
+        ("BACKEND", "Backend", "BACKEND must be a dotted path"),
+        ("BACKEND", "shop sms.Backend", "BACKEND must be a dotted path"),
+        ("BACKEND", type, "BACKEND must be a string"),
+        ("DEFAULT_REGION", "EST", 'DEFAULT_REGION must be the code of a country in two letters, such as "EE"'),
+        ("DEFAULT_REGION", "+372", "DEFAULT_REGION must be the code"),
+        ("DEFAULT_REGION", 372, "DEFAULT_REGION must be a string"),
+        ("MAX_PARTS", 0, "MAX_PARTS must be a whole number above 0"),
+        ("MAX_PARTS", 2.5, "MAX_PARTS must be a whole number"),
+    ],
+)
+def test_get_config__invalid_way_to_send(key: str, value: Any, text: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match=text):
+        configure(**{key: value})
+
+
+@pytest.mark.parametrize("region", ["EE", "ee"])
+def test_get_config__region_in_upper_case(region: str) -> None:
+    assert configure(DEFAULT_REGION=region).default_region == "EE"
+
+
+def test_get_config__sends_by_the_recommended_api() -> None:
+    config = configure()
+    assert (config.send_api, config.default_account) == ("omnichannel", "default")
 
 
 @pytest.mark.parametrize("floor", [2, 0.1, Decimal("0.1"), 0])
@@ -185,6 +239,8 @@ INVALID_VALUES: list[tuple[tuple[str, ...], list[Any]]] = [
     (("CALLBACK_KEYS", "API_HOSTS"), [*INVALID_LISTS, [""], ["a", ""]]),
     (("API_HOSTS",), [["https://x", url] for url in INVALID_URLS]),
     (("OMNICHANNEL_URL",), INVALID_URLS),
+    (("ALLOWED_RECIPIENTS",), [*INVALID_LISTS, [""], ["*"], ["0555"], ["+372*555"], ["+37255500000 Mari"]]),
+    (("OVERRIDE_RECIPIENT",), [4, ["+37255500000"], "+372*", "Mari", "+0555", "+3725550000011111"]),
     (("PREVIOUS_PASSWORDS",), INVALID_LISTS),
     (("CALLBACK_BASE_URL", "OMNICHANNEL_URL", "USERNAME", "PASSWORD"), [4, b"https://x", ["https://x"]]),
     (("STORE_TEXT", "HOLD_ON_CREDITS_EXHAUSTED"), [0, 1, "False", []]),
@@ -232,3 +288,32 @@ def test_get_config__error_is_not_cached(settings: Any) -> None:
             conf.get_config()
     settings.MESSENTE_DLR = {"ACCOUNTS": {}}
     assert conf.get_config() == conf.Config()
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (True, "RESEND must be a dict with the keys attempts and backoff, such as"),
+        ({}, "RESEND must be a dict with the keys"),
+        ({"attempts": 3}, "RESEND must be a dict with the keys"),
+        ({"attempts": 3, "backoff": [60], "jitter": 1}, "RESEND must be a dict with the keys"),
+        ({"attempts": 0, "backoff": [60]}, "attempts of RESEND must be a whole number above 0"),
+        ({"attempts": 101, "backoff": [60]}, "attempts of RESEND must be at most 100"),
+        ({"attempts": "3", "backoff": [60]}, "attempts of RESEND must be a whole number"),
+        ({"attempts": 3, "backoff": 60}, "backoff of RESEND must be a list of seconds"),
+        ({"attempts": 3, "backoff": []}, "backoff of RESEND must be a list of seconds"),
+        ({"attempts": 3, "backoff": [60, 0]}, "each backoff of RESEND must be a number above 0"),
+        ({"attempts": 3, "backoff": ["60"]}, "each backoff of RESEND must be a number"),
+        ({"attempts": 3, "backoff": [1e300]}, "each backoff of RESEND must be at most a year"),
+    ],
+)
+def test_get_config__invalid_resend(value: Any, text: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match=text):
+        configure(RESEND=value)
+
+
+@pytest.mark.parametrize(("attempt", "seconds"), [(1, 60), (2, 300), (3, 300), (9, 300)])
+def test_resend_policy__delay_before(attempt: int, seconds: int) -> None:
+    policy = configure(RESEND={"attempts": 9, "backoff": [60, 300]}).resend
+    assert policy is not None
+    assert policy.delay_before(attempt) == timedelta(seconds=seconds)
