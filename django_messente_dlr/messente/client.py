@@ -1,4 +1,4 @@
-"""`MessenteClient`: send and cancel SMS, get reports and the balance.
+"""`MessenteClient`: both APIs of Messente for one account. The SMS API is here: sending, reports and the balance.
 
 Credentials are sent in the body or in the Authorization header, never in a URL. URLs are often logged.
 """
@@ -6,18 +6,16 @@ Credentials are sent in the body or in the Authorization header, never in a URL.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from decimal import Decimal
-from typing import NoReturn
-from urllib.parse import quote, quote_plus
-
-from requests.auth import HTTPBasicAuth
+from typing import Any, NoReturn
 
 from django_messente_dlr.messente import errors, field_parsers
-from django_messente_dlr.messente.http_errors import check_http
 from django_messente_dlr.messente.http_session import Body
-from django_messente_dlr.messente.log_text import one_line
-from django_messente_dlr.messente.parsers import parse_answer, parse_status
+from django_messente_dlr.messente.log_text import mask_password, one_line
+from django_messente_dlr.messente.omnichannel import OmnichannelCalls
+from django_messente_dlr.messente.parsers import parse_answer
+from django_messente_dlr.messente.recipients import require_allowed
 from django_messente_dlr.messente.reports import Report
 from django_messente_dlr.messente.response_codes import ResponseCode
 from django_messente_dlr.messente.send_options import check_options
@@ -28,8 +26,6 @@ API_HOSTS = ("https://api2.messente.com", "https://api3.messente.com")
 OMNICHANNEL_URL = "https://api.messente.com/v1"
 # The column of the balance has six decimal places. Further digits, which a formatted float can have, are dropped.
 BALANCE_PATTERN = re.compile(r"(-?[0-9]{1,12}(?:\.[0-9]{1,6})?)(?:(?<=\.[0-9]{6})[0-9]{1,30})?", re.ASCII)
-# A shorter password could occur in an ID, which must not be changed.
-MIN_MASKED_PASSWORD_LENGTH = 6
 
 _REFUSAL_CLASSES: Mapping[ResponseCode | None, type[errors.RequestRefused]] = {
     ResponseCode.WRONG_CREDENTIALS: errors.CredentialsRefused,
@@ -37,7 +33,7 @@ _REFUSAL_CLASSES: Mapping[ResponseCode | None, type[errors.RequestRefused]] = {
 }
 
 
-class MessenteClient:
+class MessenteClient(OmnichannelCalls):
     """Call Messente's APIs for one account. Threads may share an instance.
 
     Args:
@@ -48,6 +44,8 @@ class MessenteClient:
         connect_timeout: the seconds to wait for a connection.
         read_timeout: the seconds to wait for each part of a response.
         total_timeout: the seconds for one exchange with a host, which then fails as after a read time-out.
+        allowed_recipients: the numbers that messages may be sent to, as digits; a prefix ends with "*". None allows
+            every number.
     """
 
     def __init__(
@@ -60,11 +58,17 @@ class MessenteClient:
         connect_timeout: float = 5.0,
         read_timeout: float = 10.0,
         total_timeout: float = 20.0,
+        allowed_recipients: Collection[str] | None = None,
     ) -> None:
-        self._credentials = {"username": username, "password": password}
-        self._omnichannel_url = omnichannel_url.rstrip("/")
-        self._transport = Transport(
+        transport = Transport(
             hosts, connect_timeout=connect_timeout, read_timeout=read_timeout, total_timeout=total_timeout
+        )
+        super().__init__(
+            transport,
+            omnichannel_url,
+            username=username,
+            password=password,
+            allowed_recipients=allowed_recipients,
         )
 
     def send(self, to: str, text: str, *, dlr_url: str = "", sender: str = "", **options: str | int) -> str:
@@ -84,8 +88,10 @@ class MessenteClient:
         Raises:
             ValueError: see `check_options`.
             OutcomeUnknown: the message may have been sent. Do not send it again.
+            RecipientForbidden: the recipient is not allowed. No request was made.
             MessenteError: the message was not sent.
         """
+        require_allowed(to, self._allowed_recipients)
         check_options(options)
         # requests would send each character of a gettext_lazy string as a separate value.
         parameters = {"to": to, "text": str(text), "from": str(sender), "dlr-url": dlr_url}
@@ -119,33 +125,6 @@ class MessenteClient:
         except errors.MalformedReport:
             _raise_refusal(answer)
 
-    def get_omnimessage_status(self, omnimessage_id: str) -> list[Report | None]:
-        """Return the reports about an omnimessage, one for each channel's message. None stands for no report yet.
-
-        Args:
-            omnimessage_id: the ID that the Omnichannel API returned for the omnimessage.
-
-        Raises:
-            UnknownMessage: Messente does not know the ID.
-            HostUnavailable: the host failed recently. Try again later.
-            MessenteError: the request failed.
-        """
-        response = self._transport.get(
-            f"{self._omnichannel_url}/omnimessage/{quote(omnimessage_id, safe='')}/status",
-            base=self._omnichannel_url,
-            # Encoded here, because requests encodes str as latin-1, which cannot represent every password.
-            auth=HTTPBasicAuth(self._credentials["username"].encode(), self._credentials["password"].encode()),
-        )
-        if response.status_code == 401:
-            raise errors.CredentialsRefused("HTTP 401")
-        if response.status_code == 404:
-            raise errors.UnknownMessage("HTTP 404")
-        check_http(response, where=self._omnichannel_url)
-        try:
-            return parse_status(response.content)
-        except errors.MalformedReport as exc:
-            raise errors.UnreadableResponse(f"Messente's status of an omnimessage is not valid: {exc}.") from exc
-
     def get_balance(self) -> Decimal:
         """Return the account's credit in EUR (documentation: ``get_balance``).
 
@@ -161,11 +140,27 @@ class MessenteClient:
     def cancel(self, sms_unique_id: str) -> None:
         """Cancel an SMS that is scheduled with ``time_to_send`` (documentation: ``cancel_sms``).
 
+        If a host's answer is lost, the request is repeated at the next host, which may not know an SMS that the first
+        one has cancelled. So only "OK" of that host counts.
+
         Raises:
             UnknownMessage: Messente does not know the ID.
+            NoResponse, ServerFailure: the SMS may be cancelled.
             MessenteError: the SMS was not cancelled.
         """
-        answer = self._call("cancel_sms", {"sms_unique_id": sms_unique_id})
+        lost: list[errors.MessenteError] = []
+        try:
+            self._cancel(sms_unique_id, on_lost=lost.append)
+        except errors.MessenteError as exc:
+            if not lost or exc is lost[-1]:
+                raise
+            raise errors.NoResponse(
+                f"{lost[0]} The first request may have cancelled the message, so this answer of the next host does "
+                f"not count: {exc}"
+            ) from exc
+
+    def _cancel(self, sms_unique_id: str, *, on_lost: Callable[[errors.MessenteError], object]) -> None:
+        answer = self._call("cancel_sms", {"sms_unique_id": sms_unique_id}, on_lost=on_lost)
         if ResponseCode.from_code(answer) is ResponseCode.CREDIT_OR_UNKNOWN_ID:
             raise errors.UnknownMessage(answer)
         if answer.split()[0].upper() != "OK":
@@ -175,19 +170,10 @@ class MessenteClient:
         """Close the connections of the calling thread."""
         self._transport.close()
 
-    def _call(
-        self, endpoint: str, parameters: Mapping[str, str], *, idempotent: bool = True, can_wait: bool = False
-    ) -> str:
+    def _call(self, endpoint: str, parameters: Mapping[str, str], *, idempotent: bool = True, **options: Any) -> str:
         body = Body({**self._credentials, **parameters})
-        return self._mask_password(self._transport.call(endpoint, body, idempotent=idempotent, can_wait=can_wait))
-
-    def _mask_password(self, answer: str) -> str:
-        """Return a response without the password, which the error page of a proxy can quote."""
-        password = self._credentials["password"]
-        if len(password) >= MIN_MASKED_PASSWORD_LENGTH:
-            for spelling in (password, quote(password, safe=""), quote_plus(password)):
-                answer = answer.replace(spelling, "•••")
-        return answer
+        answer = self._transport.call(endpoint, body, idempotent=idempotent, **options)
+        return mask_password(answer, self._credentials["password"])
 
 
 def _raise_refusal(answer: str) -> NoReturn:

@@ -5,6 +5,7 @@ Projects import them from `django_messente_dlr.exceptions`.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from django.utils.translation import gettext
@@ -12,15 +13,15 @@ from django.utils.translation import gettext
 from django_messente_dlr.messente.log_text import one_line
 from django_messente_dlr.messente.response_codes import ResponseCode
 
+# The beginning of a refusal by the SMS API.
+RESPONSE_CODE = re.compile(r"ERROR|FAILED", re.IGNORECASE)
+
 
 class MessenteError(Exception):
-    """The base class of all errors of the Messente client.
+    """The base class of the errors of the Messente client, except `OutcomeUnknown`.
 
-    Attributes:
-        sms_message: the row of the message if ``send_sms`` raised the error, else None.
+    `send_sms` and `send_message` raise `MessageNotSent` instead. The error is its ``__cause__``.
     """
-
-    sms_message: Any = None
 
 
 class MalformedReport(MessenteError, ValueError):
@@ -43,8 +44,20 @@ class HostUnavailable(ConnectionFailed):
         self.retry_after = retry_after
 
 
-class OutcomeUnknown(MessenteError):
-    """The request may have arrived, but no usable response came back. Sending again could send the SMS twice."""
+class NoResponse(MessenteError):
+    """The request may have arrived, but no response came back. It sends nothing, so it can be repeated."""
+
+
+class OutcomeUnknown(Exception):
+    """Messente may have sent the message: no usable response came back. Sending again could send it twice.
+
+    It is not a `MessenteError`, so that a handler that sends again after one of these does not catch it by mistake.
+
+    Attributes:
+        sms_message: the row of the message if ``send_sms`` or ``send_message`` raised the error, else None.
+    """
+
+    sms_message: Any = None
 
 
 class ServerFailure(MessenteError):
@@ -61,6 +74,10 @@ class RateLimited(MessenteError):
     def __init__(self, message: str, *, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class RecipientForbidden(MessenteError):
+    """``ALLOWED_RECIPIENTS`` does not contain the recipient. No request was made."""
 
 
 class UnreadableResponse(MessenteError):
@@ -82,8 +99,11 @@ class RequestRefused(MessenteError):
         self.code = ResponseCode.from_code(answer)
 
     def __str__(self) -> str:
-        explanation = f"{self.code.meaning} {self.code.advice}" if self.code else gettext("The code is unknown.")
-        return gettext('Messente answered "%(answer)s".') % {"answer": one_line(self.answer)} + f" {explanation}"
+        text = gettext('Messente answered "%(answer)s".') % {"answer": one_line(self.answer)}
+        if self.code:
+            return f"{text} {self.code.meaning} {self.code.advice}"
+        # The titles of the Omnichannel API explain themselves.
+        return f"{text} {gettext('The code is unknown.')}" if RESPONSE_CODE.match(self.answer) else text
 
 
 class CredentialsRefused(RequestRefused):

@@ -33,7 +33,7 @@ MIN_RETRY_AFTER = 1.0
 
 
 class AmbiguousResponse(errors.UnreadableResponse):
-    """The response reports success without a result. Messente may have processed the request."""
+    """The response reports neither a result nor an error. Messente may have processed the request."""
 
 
 def check_http(response: requests.Response, *, where: str) -> None:
@@ -46,7 +46,7 @@ def check_http(response: requests.Response, *, where: str) -> None:
     Raises:
         RateLimited: HTTP 429.
         ServerFailure: HTTP 5xx.
-        AmbiguousResponse: HTTP 2xx other than 200.
+        AmbiguousResponse: HTTP 2xx other than 200, or a redirect: another server may have processed the request.
         UnreadableResponse: any other status than 200.
     """
     status = response.status_code
@@ -58,7 +58,7 @@ def check_http(response: requests.Response, *, where: str) -> None:
     if status >= 500:
         raise errors.ServerFailure(f"{where} answered HTTP {status}.")
     if status != 200:
-        error_class = AmbiguousResponse if status < 300 else errors.UnreadableResponse
+        error_class = AmbiguousResponse if status < 400 else errors.UnreadableResponse
         raise error_class(f"{where} answered HTTP {status}.")
 
 

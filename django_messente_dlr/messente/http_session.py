@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -29,6 +30,22 @@ class Body:
 
     def __repr__(self) -> str:
         return f"<{', '.join(self.fields)}>"
+
+
+class JsonBody:
+    """The JSON of a request. Its ``repr()`` hides it: it contains the recipient, the text and the callback URL.
+
+    Args:
+        value: the JSON's value.
+    """
+
+    __slots__ = ("content",)
+
+    def __init__(self, value: Any) -> None:
+        self.content = json.dumps(value, allow_nan=False).encode()
+
+    def __repr__(self) -> str:
+        return f"<{len(self.content)} bytes of JSON>"
 
 
 class _LimitedResponse:
@@ -96,5 +113,10 @@ class Session(requests.Session):
             self._post_templates[request.url] = super().prepare_request(requests.Request("POST", request.url))
         prepared = self._post_templates[request.url].copy()
         body: Any = request.data
-        prepared.prepare_body(body.fields, None)
+        if isinstance(body, JsonBody):
+            prepared.prepare_body(body.content, None)
+            prepared.headers["Content-Type"] = "application/json"
+            prepared.prepare_auth(request.auth, str(request.url))
+        else:
+            prepared.prepare_body(body.fields, None)
         return prepared

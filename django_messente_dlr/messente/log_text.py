@@ -5,7 +5,11 @@ A line end in a log starts a line that looks like another entry, and control cha
 
 from __future__ import annotations
 
+from urllib.parse import quote, quote_plus
+
 MAX_LENGTH = 80  # characters
+# A shorter password could occur in an ID, which must not be changed.
+MIN_MASKED_PASSWORD_LENGTH = 6
 CUT = "…"
 
 
@@ -19,6 +23,19 @@ def one_line(value: object, *, limit: int = MAX_LENGTH) -> str:
     text = str(value)
     shown = "".join(char if char.isprintable() else _escape(char) for char in text[:limit])
     return shown + CUT if len(text) > limit else shown
+
+
+def mask_password(text: str, password: str) -> str:
+    """Return a received text without the password, which the error page of a proxy can quote.
+
+    Args:
+        text: what was received.
+        password: the password of the request.
+    """
+    if len(password) >= MIN_MASKED_PASSWORD_LENGTH:
+        for spelling in (password, quote(password, safe=""), quote_plus(password)):
+            text = text.replace(spelling, "•••")
+    return text
 
 
 def _escape(char: str) -> str:

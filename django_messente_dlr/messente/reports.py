@@ -17,12 +17,13 @@ CALLBACK_TIMEOUTS = (1.0, 10.0)
 
 
 class Source(enum.StrEnum):
-    """The source of a report: a GET callback, an Omnichannel callback, a poll, or the response to a send."""
+    """The source of a report: a GET or Omnichannel callback, a poll, or the response to sending or cancelling."""
 
     CALLBACK = "callback"
     OMNICHANNEL = "omnichannel"
     POLL = "poll"
     SEND = "send"
+    CANCEL = "cancel"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

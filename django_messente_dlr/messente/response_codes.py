@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 # HTTP statuses with which the Omnichannel API refuses a request, and the response codes that have the same meaning.
-HTTP_STATUSES = {"HTTP 401": "ERROR 101", "HTTP 404": "ERROR 107"}
+HTTP_STATUSES = {"HTTP 400": "ERROR 102", "HTTP 401": "ERROR 101", "HTTP 404": "ERROR 107"}
 
 
 class ResponseCode(enum.StrEnum):

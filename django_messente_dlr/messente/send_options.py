@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 # Parameters of send_sms that are not options, each with the way to set it.
@@ -38,17 +37,3 @@ def check_options(options: Mapping[str, Any]) -> None:
 
 def _is_plain(value: Any) -> bool:
     return isinstance(value, str | int) and not isinstance(value, bool)
-
-
-def time_to_send(options: Mapping[str, str | int]) -> datetime | None:
-    """Return the scheduled sending time in UTC, or None if ``time_to_send`` is missing or invalid.
-
-    An invalid value is not an error here, because Messente refuses it.
-
-    Args:
-        options: the options by name.
-    """
-    try:
-        return datetime.fromtimestamp(int(options["time_to_send"]), UTC)
-    except (KeyError, ValueError, OverflowError, OSError):
-        return None

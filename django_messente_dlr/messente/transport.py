@@ -6,7 +6,7 @@ The client interprets the text.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -43,7 +43,15 @@ class Transport:
         self._exchanges = Exchanges(_create_session, total_timeout=total_timeout)
         self._circuit_breaker = CircuitBreaker()
 
-    def call(self, endpoint: str, parameters: Body, *, idempotent: bool, can_wait: bool = False) -> str:
+    def call(
+        self,
+        endpoint: str,
+        parameters: Body,
+        *,
+        idempotent: bool,
+        can_wait: bool = False,
+        on_lost: Callable[[errors.MessenteError], object] | None = None,
+    ) -> str:
         """POST to the hosts, one after the other, until one responds. Return the text of its response.
 
         Hosts that failed recently are skipped. If all hosts failed recently, all are tried.
@@ -53,6 +61,7 @@ class Transport:
             parameters: the form fields, including the credentials.
             idempotent: whether the call may be repeated although an earlier request may have arrived.
             can_wait: whether to raise `HostUnavailable` instead of trying hosts that failed recently.
+            on_lost: is called with the error of each host that may have processed the request, before the next host.
 
         Raises:
             OutcomeUnknown: a call that must not be repeated may have arrived.
@@ -70,9 +79,11 @@ class Transport:
                     return self._post(host, endpoint, parameters)
             except (errors.ConnectionFailed, _RequestNotProcessed) as exc:
                 error = exc
-            except (errors.OutcomeUnknown, errors.ServerFailure) as exc:
+            except (errors.NoResponse, errors.ServerFailure) as exc:
                 if not idempotent:
                     raise errors.OutcomeUnknown(f"{exc} The request may have arrived.") from exc
+                if on_lost is not None:
+                    on_lost(exc)
                 error = exc
             except AmbiguousResponse as exc:
                 if not idempotent:
@@ -80,22 +91,26 @@ class Transport:
                 raise
         raise error
 
-    def get(self, url: str, *, base: str, **arguments: Any) -> requests.Response:
-        """GET from an API with a single host. Return the response, which can have any HTTP status below 500.
+    def request(self, method: str, url: str, *, base: str, can_wait: bool, **arguments: Any) -> requests.Response:
+        """Make a request to an API with a single host. Return the response, with any HTTP status below 500.
 
         Args:
+            method: the HTTP method.
             url: the URL.
             base: the API's base URL, which identifies the host in the circuit breaker and in errors.
+            can_wait: whether to raise `HostUnavailable` instead of trying a host that failed recently.
             arguments: further arguments of ``Session.request``.
 
         Raises:
-            HostUnavailable: the host failed recently. No request was made.
+            HostUnavailable: the host failed recently, and ``can_wait`` is true. No request was made.
+            ConnectionFailed: the request has not arrived.
+            NoResponse: the request may have arrived.
             MessenteError: the request failed, or the response has an HTTP status of 500 or above.
         """
-        if delay := self._circuit_breaker.seconds_until_retry(base):
+        if can_wait and (delay := self._circuit_breaker.seconds_until_retry(base)):
             raise _host_unavailable(delay)
         with self._record_outcome(base):
-            response = self.send_request("GET", url, where=base, **arguments)
+            response = self.send_request(method, url, where=base, **arguments)
             if response.status_code >= 500:
                 check_http(response, where=base)
         return response
@@ -108,7 +123,7 @@ class Transport:
         except errors.ConnectionFailed:
             self._circuit_breaker.record_failure(host, connected=False)
             raise
-        except (errors.OutcomeUnknown, errors.ServerFailure):
+        except (errors.NoResponse, errors.ServerFailure):
             self._circuit_breaker.record_failure(host, connected=True)
             raise
         except errors.MessenteError:
@@ -127,7 +142,7 @@ class Transport:
 
         Raises:
             ConnectionFailed: the request has not arrived.
-            OutcomeUnknown: the request may have arrived.
+            NoResponse: the request may have arrived.
         """
         try:
             return self._exchanges.request(
@@ -137,7 +152,7 @@ class Transport:
             may_have_arrived, reason = not was_never_sent(exc), type(exc).__name__
         # Raised outside the except block: chaining would keep the request, whose body holds the password.
         if may_have_arrived:
-            raise errors.OutcomeUnknown(f"{where} did not answer ({reason}).")
+            raise errors.NoResponse(f"{where} did not answer ({reason}).")
         raise errors.ConnectionFailed(f"{where} could not be reached ({reason}).")
 
     def close(self) -> None:

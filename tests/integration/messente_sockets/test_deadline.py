@@ -20,12 +20,12 @@ from django.core.management import call_command
 
 from django_messente_dlr import polling
 from django_messente_dlr.doctor.checks import callbacks as callback_checks
-from django_messente_dlr.exceptions import OutcomeUnknown
+from django_messente_dlr.exceptions import NoResponse, OutcomeUnknown
 from django_messente_dlr.maintenance.sweep import sweep
 from django_messente_dlr.messente.client import MessenteClient
 from django_messente_dlr.models import Account, SmsMessage
 from django_messente_dlr.polling import Poller, PollOutcome
-from django_messente_dlr.sending import send_sms
+from django_messente_dlr.sending import Sms, Viber, send_message, send_sms
 from django_messente_dlr.testing.factories import AccountFactory
 from tests.integration.messente_sockets.wire import (
     DRIPS_IN_BODY,
@@ -89,7 +89,7 @@ class TestClient:
     @pytest.mark.parametrize("behave", DRIPS_IN_HEAD.values(), ids=DRIPS_IN_HEAD)
     def test_omnimessage_status__drip_in_head(self, stack: ExitStack, behave: Behaviour) -> None:
         wire = start(stack, behave)
-        with pytest.raises(OutcomeUnknown, match="TotalTimeout"):
+        with pytest.raises(NoResponse, match="TotalTimeout"):
             connect(stack, omnichannel_url=wire.host, total_timeout=SHORT).get_omnimessage_status("1")
         assert not wire.exhausted.is_set()
 
@@ -97,7 +97,7 @@ class TestClient:
     def test_omnimessage_status__drip_in_body(self, stack: ExitStack, behave: Behaviour) -> None:
         """The connection is ended, and with it the abandoned thread."""
         wire = start(stack, behave)
-        with pytest.raises(OutcomeUnknown, match="TotalTimeout"):
+        with pytest.raises(NoResponse, match="TotalTimeout"):
             connect(stack, omnichannel_url=wire.host, total_timeout=SHORT).get_omnimessage_status("1")
         assert wire.closed.wait(PATIENCE)
         assert not wire.exhausted.is_set()
@@ -166,6 +166,7 @@ class TestProject:
     def use(self, settings: Any, *hosts: Wire, seconds: float = SHORT) -> None:
         settings.MESSENTE_DLR = {
             **settings.MESSENTE_DLR,
+            "SEND_API": "sms",
             "API_HOSTS": [wire.host for wire in hosts],
             "OMNICHANNEL_URL": f"{hosts[0].host}/v1",
             "TOTAL_TIMEOUT": seconds,
@@ -179,6 +180,16 @@ class TestProject:
         assert (first.accepted, backup.accepted) == (1, 0)
         assert not first.exhausted.is_set()
         assert raised.value.sms_message == SmsMessage.objects.get(status="queued")
+
+    @every_drip
+    def test_send_message__outcome_unknown(self, stack: ExitStack, settings: Any, behave: Behaviour) -> None:
+        """A time-out of the Omnichannel API never sends twice."""
+        wire, other = start(stack, behave), start(stack, answering())
+        self.use(settings, wire, other)
+        with pytest.raises(OutcomeUnknown, match="TotalTimeout") as raised:
+            send_message("+37255500000", [Viber("Your parcel is here"), Sms("Your parcel is here")])
+        assert (wire.accepted, other.accepted) == (1, 0)
+        assert raised.value.sms_message == SmsMessage.objects.get(status="queued", omnimessage_id="")
 
     def test_poller__uses_backup(self, stack: ExitStack, settings: Any) -> None:
         first, backup = start(stack, drip), start(stack, answering(b"OK DELIVERED"))

@@ -122,17 +122,15 @@ class TestRequestsThatMayHaveArrived:
         assert (first.accepted, backup.accepted) == (1, 1)
 
     @every_breakdown
-    def test_omnimessage_status__broken_response_is_outcome_unknown(
-        self, stack: ExitStack, behave: Behaviour
-    ) -> None:
+    def test_omnimessage_status__broken_response_is_no_response(self, stack: ExitStack, behave: Behaviour) -> None:
         wire = start(stack, behave)
-        with pytest.raises(errors.OutcomeUnknown):
+        with pytest.raises(errors.NoResponse):
             connect(stack, omnichannel_url=wire.host).get_omnimessage_status("1")
 
 
 def test_response__is_read_up_to_limit(stack: ExitStack, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http_session, "MAX_RESPONSE_BYTES", 30_000)
-    for size, error in ((30_000, errors.UnreadableResponse), (30_001, errors.OutcomeUnknown)):
+    for size, error in ((30_000, errors.UnreadableResponse), (30_001, errors.NoResponse)):
         wire = start(stack, answering(b"1" * size))
         with pytest.raises(error):
             connect(stack, wire.host).get_balance()
@@ -291,7 +289,7 @@ class TestProxies:
     ) -> None:
         proxy = start(stack, raw(answer))
         self.set_proxy(proxy.host.replace("//", "//me:a-proxys-password@"), monkeypatch)
-        with pytest.raises(errors.MessenteError) as raised:
+        with pytest.raises((errors.MessenteError, errors.OutcomeUnknown)) as raised:
             connect(stack, "https://api2.invalid").send("+37255500000", "Your parcel is here")
         assert "a-proxys-password" not in str(raised.value)
         assert [request.split()[0] for request in proxy.requests] == [b"CONNECT"]

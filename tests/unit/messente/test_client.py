@@ -372,7 +372,10 @@ class TestHttpStatuses:
     @pytest.mark.parametrize("status", [301, 302, 303, 307, 308, 400, 401, 403, 404, 405, 418])
     def test_call__unexpected_status_is_unreadable(self, messente: Messente, endpoint: str, status: int) -> None:
         messente.answer(FIRST, endpoint, "OK 1", status=status, headers={"Location": f"{BACKUP}/{endpoint}/"})
-        with pytest.raises(errors.UnreadableResponse, match=f"HTTP {status}"):
+        # A server that redirects the request may have processed it.
+        may_be_sent = endpoint == "send_sms" and status < 400
+        error = errors.OutcomeUnknown if may_be_sent else errors.UnreadableResponse
+        with pytest.raises(error, match=f"HTTP {status}"):
             call(endpoint)
         assert messente.hosts_asked() == [FIRST]
 
@@ -380,7 +383,7 @@ class TestHttpStatuses:
     def test_call__ignores_redirect_location(self, messente: Messente, location: str) -> None:
         messente.answer(FIRST, "send_sms", status=302, headers={"Location": location})
         messente.add(responses.GET, STATUS_URL, status=302, headers={"Location": location})
-        with pytest.raises(errors.UnreadableResponse):
+        with pytest.raises(errors.OutcomeUnknown):
             call("send_sms")
         with pytest.raises(errors.UnreadableResponse):
             client().get_omnimessage_status(OMNIMESSAGE)
@@ -444,7 +447,7 @@ class TestGetOmnimessageStatus:
         body = json.dumps({"errors": [{"title": "…", "detail": "…", "code": "101", "source": "…"}]})
         with pytest.raises(errors.MessenteError) as raised:
             self.get_report(messente, status=status, body=body, headers={"Location": "https://elsewhere.example"})
-        assert type(raised.value) is error
+        assert isinstance(raised.value, error)
 
     @pytest.mark.parametrize("body", [b"", b"OK", b"[]", b"{}", b"\xff", b'{"statuses": null}'])
     def test_omnimessage_status__invalid_body_is_unreadable(self, messente: Messente, body: bytes) -> None:

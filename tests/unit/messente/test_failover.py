@@ -77,7 +77,7 @@ class TestBackupNotUsed:
     @pytest.mark.parametrize("text", ANSWERS)
     def test_call__answer_skips_backup(self, messente: Messente, endpoint: str, text: str) -> None:
         messente.answer(FIRST, endpoint, text)
-        with suppress(errors.MessenteError):
+        with suppress(errors.MessenteError, errors.OutcomeUnknown):
             call(endpoint)
         assert messente.hosts_asked() == [FIRST]
 
@@ -132,12 +132,48 @@ class TestBothHostsFail:
             call("send_sms")
         assert messente.hosts_asked() == [FIRST, BACKUP]
 
-    @every_idempotent_call
+    @pytest.mark.parametrize("endpoint", ["get_dlr_response", "get_balance"])
     def test_idempotent_call__raises_error_of_last_host(self, messente: Messente, endpoint: str) -> None:
         messente.answer(FIRST, endpoint, status=500)
         messente.answer(BACKUP, endpoint, "ERROR 101")
         with pytest.raises(errors.CredentialsRefused):
             call(endpoint)
+
+
+class TestCancelRepeated:
+    """The first host may have cancelled the SMS although its answer is lost. The backup host may then not know it."""
+
+    @pytest.mark.parametrize("second", ["ERROR 107", "ERROR 101", "FAILED 209", "nonsense", "", NEVER_LEFT[0]])
+    @may_have_been_sent
+    def test_cancel__other_answer_of_backup_does_not_count(
+        self, messente: Messente, failure: Failure, second: str | Failure
+    ) -> None:
+        messente.answer(FIRST, "cancel_sms", failure())
+        messente.answer(BACKUP, "cancel_sms", second if isinstance(second, str) else second())
+        with pytest.raises(errors.NoResponse, match="The first request may have cancelled the message") as raised:
+            call("cancel_sms")
+        assert FIRST in str(raised.value)
+        assert messente.hosts_asked() == [FIRST, BACKUP]
+
+    @server_errors
+    def test_cancel__http_5xx_may_have_cancelled(self, messente: Messente, status: int) -> None:
+        messente.answer(FIRST, "cancel_sms", status=status)
+        messente.answer(BACKUP, "cancel_sms", "ERROR 107")
+        with pytest.raises(errors.NoResponse, match='does not count: Messente answered "ERROR 107"'):
+            call("cancel_sms")
+
+    @pytest.mark.parametrize("first", ["FAILED 209", NEVER_LEFT[0]])
+    def test_cancel__first_host_did_nothing(self, messente: Messente, first: str | Failure) -> None:
+        messente.answer(FIRST, "cancel_sms", first if isinstance(first, str) else first())
+        messente.answer(BACKUP, "cancel_sms", "ERROR 107")
+        with pytest.raises(errors.UnknownMessage):
+            call("cancel_sms")
+
+    def test_cancel__both_answers_lost(self, messente: Messente) -> None:
+        messente.answer(FIRST, "cancel_sms", MAY_HAVE_ARRIVED[0]())
+        messente.answer(BACKUP, "cancel_sms", status=500)
+        with pytest.raises(errors.ServerFailure, match=r"api3\.messente\.com answered HTTP 500"):
+            call("cancel_sms")
 
 
 @every_call
