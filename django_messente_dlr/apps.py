@@ -16,3 +16,6 @@ class MessenteDlrConfig(AppConfig):
 
     def ready(self) -> None:
         from django_messente_dlr import checks  # noqa: F401, PLC0415 - registers the checks; needs loaded apps
+        from django_messente_dlr.sending import resend_policy  # noqa: PLC0415
+
+        resend_policy.register()

@@ -21,6 +21,8 @@ from django.dispatch import Signal
 __all__ = [
     "credits_exhausted",
     "credits_restored",
+    "dlr_cancelled",
+    "dlr_channel_failed",
     "dlr_delivered",
     "dlr_failed",
     "dlr_received",
@@ -75,10 +77,17 @@ dlr_status_changed = _Signal()
 dlr_delivered = _Signal()
 #: A recipient has opened a message. Arguments: message, report.
 dlr_seen = _Signal()
+#: One channel of a message with several channels has failed; another may still deliver the message. Arguments:
+#: message, report (its ``sms_unique_id`` is the id of the channel's message), channel (its name, or "" if unknown).
+dlr_channel_failed = _Signal()
 #: A message has failed or was rejected, for any cause. Sent once for each message. Arguments: message, report,
-#: temporary (whether Messente advises to send the message again).
+#: temporary (whether Messente advises to send the message again), will_resend (whether the setting ``RESEND`` sends
+#: it again, as another message, which has signals of its own: the failure is final only if this is false).
 dlr_failed = _Signal()
-#: Messente reported nothing final within 48 hours. A late report may still arrive. Arguments: message, report.
+#: A scheduled message was cancelled with `sending.cancel`, and not delivered since. Arguments: message, report.
+dlr_cancelled = _Signal()
+#: Messente reported nothing final until 48 hours after the message's validity. A late report may still arrive.
+#: Arguments: message, report.
 dlr_unresolved = _Signal()
 #: err 999: the cause is temporary; the message can be sent again. Arguments: message, report.
 temporary_failure = _Signal()
@@ -99,7 +108,9 @@ BY_NAME: dict[str, Signal] = {
     "dlr_status_changed": dlr_status_changed,
     "dlr_delivered": dlr_delivered,
     "dlr_seen": dlr_seen,
+    "dlr_channel_failed": dlr_channel_failed,
     "dlr_failed": dlr_failed,
+    "dlr_cancelled": dlr_cancelled,
     "dlr_unresolved": dlr_unresolved,
     "temporary_failure": temporary_failure,
     "identical_messages_blocked": identical_messages_blocked,

@@ -8,10 +8,11 @@ from __future__ import annotations
 from django.utils import translation
 from django.utils.translation import gettext_noop
 
-from django_messente_dlr.messente.errors import MessenteError, RequestRefused
+from django_messente_dlr.messente.errors import RequestRefused
 from django_messente_dlr.messente.log_text import one_line
 from django_messente_dlr.messente.response_codes import ResponseCode
 
+MAX_ANSWER = 250  # characters
 NO_REPORT = gettext_noop("Messente reported no final status within 48 hours.")
 NO_ID = gettext_noop(
     "No final report came within 48 hours, and polling was not possible: the message has no id of Messente's. The "
@@ -23,13 +24,14 @@ NO_ACCOUNT = gettext_noop(
 TRANSLATABLE = frozenset({NO_REPORT, NO_ID, NO_ACCOUNT})
 
 
-def untranslated(error: MessenteError) -> str:
+def untranslated(error: Exception) -> str:
     """Return the text of an error to store: Messente's answer such as ``ERROR 111``, or the English text.
 
     Args:
-        error: the error.
+        error: the error, or a `MessageNotSent` that it is the cause of.
     """
-    return one_line(error.answer) if isinstance(error, RequestRefused) else str(error)
+    cause = error if isinstance(error, RequestRefused) else error.__cause__
+    return one_line(cause.answer, limit=MAX_ANSWER) if isinstance(cause, RequestRefused) else str(error)
 
 
 def translated(text: str) -> str:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from functools import reduce
-from operator import or_
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import models
-from django.db.models import Case, F, Q, When
+from django.db.models import Case, F, Q, Value, When
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -19,11 +17,11 @@ from django_messente_dlr.messente.codes import ErrorCode
 from django_messente_dlr.messente.field_parsers import MAX_ID, MAX_WORD
 from django_messente_dlr.models.error_texts import translated
 from django_messente_dlr.models.fields import CaseSensitiveCharField
-from django_messente_dlr.models.indexes import PartialIndexIfSupported
-from django_messente_dlr.models.querysets import PENDING_STATUSES, SmsMessageQuerySet, is_uncommon
+from django_messente_dlr.models.message_indexes import MESSAGE_CONSTRAINTS, MESSAGE_INDEXES
+from django_messente_dlr.models.querysets import PENDING_STATUSES, SmsMessageQuerySet
 from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.utils.phone_numbers import is_pseudonym
-from django_messente_dlr.utils.poll_schedule import REPORT_RETENTION
+from django_messente_dlr.utils.poll_schedule import DEFAULT_VALIDITY, REPORT_RETENTION
 from django_messente_dlr.utils.times import shift
 
 # The columns of the delivery state and of the ids at Messente. `SmsMessage.save` does not write them by default.
@@ -31,6 +29,7 @@ WRITTEN_BY_REPORTS = frozenset(
     {
         *("status", "rank", "stat", "err", "error_text", "parts", "price", "channel", "finalised_at"),
         *("sms_unique_id", "omnimessage_id", "sent_at", "resent_at", "poll_count", "may_lack_poll"),
+        *("send_at", "validity", "channels", "channel_count"),
     }
 )
 # What is read again when a report may have changed the row: also the generated columns and the row of the next poll.
@@ -47,6 +46,8 @@ class SmsMessage(models.Model):
     omnimessage_id = CaseSensitiveCharField(_("omnimessage ID"), max_length=MAX_ID, blank=True, default="")
     account = models.CharField(_("account"), max_length=64, default=DEFAULT_ACCOUNT)
     recipient = models.CharField(_("recipient"), max_length=32, blank=True, default="")
+    # OVERRIDE_RECIPIENT got the message instead of its recipient.
+    overridden = models.BooleanField(_("recipient overridden"), default=False, db_default=False, editable=False)
     sender = models.CharField(_("sender"), max_length=32, blank=True, default="")
     text = models.TextField(_("text"), blank=True, default="", help_text=_("Stored only if STORE_TEXT is set."))
     channel = models.CharField(_("channel"), max_length=16, blank=True, default="sms")
@@ -58,7 +59,24 @@ class SmsMessage(models.Model):
     parts = models.PositiveSmallIntegerField(_("parts"), null=True, blank=True)
     price = models.DecimalField(_("price"), max_digits=14, decimal_places=6, null=True, blank=True)
     metadata = models.JSONField(_("metadata"), default=dict, blank=True)
+    reference = CaseSensitiveCharField(_("reference"), max_length=128, blank=True, default="", db_default="")
+    # What `resend` needs besides the text: the options of the send functions, by name.
+    options = models.JSONField(_("options"), blank=True, default=dict, db_default=Value({}, models.JSONField()))
+    # The channels in the order of preference: objects of the Omnichannel API, with their message_id once it is known.
+    # Texts are stored only if STORE_TEXT is set. Empty for a message of one SMS.
+    channels = models.JSONField(_("channels"), blank=True, default=list, db_default=Value([], models.JSONField()))
+    channel_count = models.PositiveSmallIntegerField(_("number of channels"), null=True, blank=True)
+    # Meta.indexes has an index that excludes the messages that are no resend.
+    resend_of = models.ForeignKey(
+        "self", models.SET_NULL, "resends", verbose_name=_("resend of"), null=True, blank=True, db_index=False
+    )
+    attempt = models.PositiveSmallIntegerField(_("resend attempt"), null=True, blank=True)  # None: not by RESEND
     created_at = models.DateTimeField(_("created at"), default=timezone.now)
+    # When Messente is to send the message: the scheduled time, or that of the request. Unlike ``sent_at``, it is
+    # stored before the request. None until the message is sent, for one of `prepare_sms`.
+    send_at = models.DateTimeField(_("to be sent at"), null=True, blank=True)
+    # How long Messente tries to deliver the message, in seconds: the sum of its channels. None: Messente's default.
+    validity = models.PositiveIntegerField(_("validity in seconds"), null=True, blank=True)
     sent_at = models.DateTimeField(_("sent at"), null=True, blank=True)
     resent_at = models.DateTimeField(_("resent at"), null=True, blank=True)
     finalised_at = models.DateTimeField(_("final at"), null=True, blank=True)
@@ -88,47 +106,13 @@ class SmsMessage(models.Model):
     class Meta:
         verbose_name = _("SMS message")
         verbose_name_plural = _("SMS messages")
-        constraints = [
-            # unique=True would create a second index for LIKE on PostgreSQL, which no query uses.
-            models.UniqueConstraint(fields=["sms_unique_id"], name="messente_dlr_sms_unique_id"),
-            # Reports are compared by rank, and people read the status. If they differed in a row, no report would
-            # correct it.
-            models.CheckConstraint(
-                condition=reduce(or_, (Q(status=status.value, rank=status.rank) for status in Status)),
-                name="messente_dlr_status_rank",
-            ),
-        ]
-        indexes = [
-            models.Index(fields=["recipient"], name="messente_dlr_recipient"),  # search for a recipient
-            models.Index(fields=["created_at"], name="messente_dlr_created"),  # statistics of an hour; pruning by age
-            # A message that is sent and delivered is in none of the partial indexes below. A search for such messages
-            # matches most rows and needs no index. No index contains a column that a delivery changes.
-            PartialIndexIfSupported(
-                fields=["omnimessage_id"], condition=Q(omnimessage_id__gt=""), name="messente_dlr_omnimessage"
-            ),
-            PartialIndexIfSupported(
-                fields=["may_lack_poll", "id"], condition=Q(may_lack_poll=True), name="messente_dlr_lacks_poll"
-            ),  # used by the sweep
-            # The filters of the admin's list, in the list's order: they find few rows without reading all of them.
-            PartialIndexIfSupported(
-                fields=["uncommon_status", "id"],
-                condition=Q(uncommon_status__isnull=False),
-                name="messente_dlr_by_status",
-            ),
-            PartialIndexIfSupported(
-                fields=["uncommon_err", "id"], condition=Q(uncommon_err__isnull=False), name="messente_dlr_by_err"
-            ),
-            PartialIndexIfSupported(
-                fields=["account", "id"], condition=is_uncommon("account"), name="messente_dlr_by_account"
-            ),
-            PartialIndexIfSupported(
-                fields=["channel", "id"], condition=is_uncommon("channel"), name="messente_dlr_by_channel"
-            ),
-        ]
+        constraints = MESSAGE_CONSTRAINTS
+        indexes = MESSAGE_INDEXES
         permissions = [
             ("view_recipient", "Can see recipients' numbers in full"),
             ("view_text", "Can see the texts of messages"),
             ("resend_smsmessage", "Can resend messages"),
+            ("cancel_smsmessage", "Can cancel messages"),
             ("export_smsmessage", "Can export messages"),
             ("erase_recipient", "Can erase recipients' numbers"),
         ]
@@ -184,9 +168,26 @@ class SmsMessage(models.Model):
             return None
 
     @property
-    def report_expires_at(self) -> datetime:
-        """Return when Messente deletes its reports: 48 hours after it was sent, or created if that is unknown."""
-        return shift(self.sent_at or self.created_at, REPORT_RETENTION)
+    def effective_send_at(self) -> datetime | None:
+        """Return when Messente sends the message: ``send_at`` until Messente's answer sets ``sent_at``; or None."""
+        return self.sent_at or self.send_at
+
+    @property
+    def is_prepared(self) -> bool:
+        """Return whether the message of `prepare_sms` has not been sent yet, as far as this app knows."""
+        known = self.effective_send_at or self.sms_unique_id or self.omnimessage_id
+        return not known and self.rank == Status.QUEUED.rank
+
+    @property
+    def report_expires_at(self) -> datetime | None:
+        """Return when Messente deletes its reports: 48 hours after the validity. None for a message not sent yet.
+
+        An SMS without a validity has 6 hours (documentation of ``send_sms``); this is assumed for other channels.
+        """
+        if self.is_prepared:
+            return None
+        validity = DEFAULT_VALIDITY if self.validity is None else timedelta(seconds=self.validity)
+        return shift(self.effective_send_at or self.created_at, validity + REPORT_RETENTION)
 
     @property
     def error_description(self) -> str:

@@ -1,31 +1,31 @@
-"""QuerySets with methods for the states of messages, pending polls and reports, and claims of rows that are due.
-
-A claim is a short transaction. Until its lease ends no other process can claim the same rows.
-"""
+"""QuerySets with methods for the states of messages, pending polls and reports."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from django.db import connections, models, router, transaction
+from django.db import models, router
 
 from django_messente_dlr.conf import DEFAULT_ACCOUNT
+from django_messente_dlr.models.claims import claim_rows
+from django_messente_dlr.models.recipients import recipient_spellings
 from django_messente_dlr.models.statuses import Status
-from django_messente_dlr.utils import db_retry
 from django_messente_dlr.utils.poll_schedule import OVERDUE_AFTER
 from django_messente_dlr.utils.times import shift
 
 if TYPE_CHECKING:
     from django_messente_dlr.models import DeliveryReport, PendingPoll, SmsMessage
 
-Row = TypeVar("Row", bound=models.Model)
 Rows = TypeVar("Rows", bound="models.QuerySet[Any]")
 
 # The values that nearly every row has. They are not searched for, and the partial indexes exclude them.
 COMMON_VALUES = {"account": DEFAULT_ACCOUNT, "channel": "sms", "outcome": "advanced"}
 # The statuses of messages that are polled.
 PENDING_STATUSES = tuple(status.value for status in Status if status.rank < Status.UNRESOLVED.rank)
+
+# A message of `prepare_sms` that is not sent yet: no report and no poll ends it. See `SmsMessage.is_prepared`.
+IS_PREPARED = models.Q(status=Status.QUEUED.value, sent_at=None, send_at=None, sms_unique_id=None, omnimessage_id="")
 
 
 class SmsMessageQuerySet(models.QuerySet["SmsMessage"]):
@@ -43,17 +43,28 @@ class SmsMessageQuerySet(models.QuerySet["SmsMessage"]):
         """Return the messages that failed or were rejected."""
         return self.with_status(*(status for status in Status if status.is_failure))
 
+    def cancelled(self) -> SmsMessageQuerySet:
+        """Return the messages that were cancelled at Messente before they were sent."""
+        return self.with_status(Status.CANCELLED)
+
     def unresolved(self) -> SmsMessageQuerySet:
-        """Return the messages for which Messente reported nothing final within 48 hours."""
+        """Return the messages for which Messente reported nothing final until 48 hours after their validity."""
         return self.with_status(Status.UNRESOLVED)
 
     def with_status(self, *statuses: str) -> SmsMessageQuerySet:
         """Return the messages with one of these statuses. An index is used unless most messages have the status."""
         if all(status in PENDING_STATUSES for status in statuses):
-            return self.pending().filter(status__in=statuses)
+            unsettled = self._unsettled() if Status.QUEUED in statuses else self.pending()
+            return unsettled.filter(status__in=statuses)
         if any(status in {*PENDING_STATUSES, Status.DELIVERED} for status in statuses):
             return self.filter(status__in=statuses)
         return self.filter(uncommon_status__in=statuses)
+
+    def _unsettled(self) -> SmsMessageQuerySet:
+        """Return the messages that are polled or in the send queue. Two small tables have their keys."""
+        rows: list[Any] = [self.model._meta.get_field(name).related_model for name in ("pending", "queued")]  # noqa: SLF001 - documented
+        pending, queued = (model.objects.values("pk") for model in rows)
+        return self.filter(pk__in=pending.union(queued))
 
     def caused_by(self, err: int) -> SmsMessageQuerySet:
         """Return the messages with this ``err``."""
@@ -64,6 +75,19 @@ class SmsMessageQuerySet(models.QuerySet["SmsMessage"]):
         """Return the messages of an omnimessage."""
         # The second condition repeats the condition of the partial index. SQLite does not use the index without it.
         return self.filter(omnimessage_id=omnimessage_id, omnimessage_id__gt="")
+
+    def for_recipient(self, number: str) -> SmsMessageQuerySet:
+        """Return the messages to a number, in any of the spellings in which it may be stored.
+
+        Args:
+            number: a number in international format, or a national one if ``DEFAULT_REGION`` is set.
+        """
+        return self.filter(recipient__in=recipient_spellings(number))
+
+    def for_reference(self, reference: str) -> SmsMessageQuerySet:
+        """Return the messages with the project's own key, such as an order number."""
+        # The second condition repeats the condition of the partial index. SQLite does not use the index without it.
+        return self.filter(reference=reference, reference__gt="")
 
     def due(self, now: datetime) -> SmsMessageQuerySet:
         """Return the messages that are due for a poll at ``now``, the longest overdue first."""
@@ -94,7 +118,8 @@ class PendingPollQuerySet(models.QuerySet["PendingPoll"]):
         message: Any = self.model._meta.get_field("message").related_model  # noqa: SLF001 - documented as public
         messages = message._base_manager.using(router.db_for_write(self.model))  # noqa: SLF001 - documented as public
         by_pk = messages.only(
-            "account", "sms_unique_id", "omnimessage_id", "created_at", "sent_at", "poll_count"
+            *("account", "sms_unique_id", "omnimessage_id", "rank", "poll_count"),
+            *("created_at", "sent_at", "send_at", "validity"),
         ).in_bulk([row.pk for row in claimed])
         existing = [row for row in claimed if row.pk in by_pk]  # a message may have been deleted after the claim
         for row in existing:
@@ -168,32 +193,3 @@ def capped_count(rows: models.QuerySet[Any], *, cap: int = 1000) -> CappedCount:
     capped = CappedCount(min(number, cap))
     capped.is_capped = number > cap
     return capped
-
-
-def claim_rows(due: models.QuerySet[Row], field: str, *, count: int, until: datetime) -> list[Row]:
-    """Set ``field``, a time, of up to ``count`` due rows to ``until``; return those that no other process claimed."""
-    using = router.db_for_write(due.model)
-    due = due.using(using)
-    all_rows = due.model._base_manager.using(using)  # noqa: SLF001 - documented as public
-
-    def lock_and_update() -> list[Row]:
-        with transaction.atomic(using=using):
-            rows = list(due.select_for_update(skip_locked=True)[:count])
-            all_rows.filter(pk__in=[row.pk for row in rows]).update(**{field: until})
-            return rows
-
-    if connections[using].features.has_select_for_update_skip_locked:
-        rows = db_retry.retry_on_contention(lock_and_update, using=using)
-    else:
-        # Each UPDATE is a transaction. A transaction that begins with a read cannot write on SQLite once another
-        # connection has written.
-        rows = [row for row in due[:count] if _compare_and_swap(all_rows, row, field, until)]
-    for row in rows:
-        setattr(row, field, until)
-    return rows
-
-
-def _compare_and_swap(all_rows: models.QuerySet[Row], row: Row, field: str, until: datetime) -> bool:
-    """Update a time if it still has the value that was read; return whether it had, which one process gets."""
-    rows = all_rows.filter(**{"pk": row.pk, field: getattr(row, field)})
-    return bool(db_retry.retry_on_contention(lambda: rows.update(**{field: until}), using=rows.db))

@@ -29,6 +29,7 @@ class ReportOutcome(models.TextChoices):
 
     ADVANCED = "advanced", _("Status changed")
     ENRICHED = "enriched", _("Details added")
+    CHANNEL_FAILED = "channel_failed", _("One channel failed")
     STALE = "stale", _("No change")
     ORPHAN = "orphan", _("No matching message (orphan)")
     UNREADABLE = "unreadable", _("Unrecognised status")
@@ -49,6 +50,7 @@ class DeliveryReport(models.Model):
         (Source.OMNICHANNEL.value, _("Omnichannel callback")),
         (Source.POLL.value, _("Poll")),
         (Source.SEND.value, _("Response to sending")),
+        (Source.CANCEL.value, _("Response to cancelling")),
     ]
 
     message = models.ForeignKey(

@@ -21,6 +21,7 @@ class Status(TextChoices):
     UNRESOLVED = "unresolved", _("Unresolved")
     FAILED = "failed", _("Failed")
     REJECTED = "rejected", _("Rejected")
+    CANCELLED = "cancelled", _("Cancelled")
     DELIVERED = "delivered", _("Delivered")
     SEEN = "seen", _("Seen")
 
@@ -76,4 +77,13 @@ class Status(TextChoices):
 
 
 # The gaps leave room for more statuses.
-RANKS = {status: 10 * position for position, status in enumerate(Status)}
+RANKS = {
+    Status.QUEUED: 0,
+    Status.SENT: 10,
+    Status.UNRESOLVED: 20,
+    Status.FAILED: 30,
+    Status.REJECTED: 40,
+    Status.CANCELLED: 45,
+    Status.DELIVERED: 50,
+    Status.SEEN: 60,
+}

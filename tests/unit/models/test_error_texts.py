@@ -9,15 +9,15 @@ import responses
 from django.test import Client
 from django.utils import timezone, translation
 
-from django_messente_dlr.exceptions import MessenteError, RequestRefused
+from django_messente_dlr.exceptions import MessageNotSent, RequestRefused
 from django_messente_dlr.messente.response_codes import ResponseCode
 from django_messente_dlr.models import Account, SmsMessage
 from django_messente_dlr.models.error_texts import NO_ACCOUNT, NO_ID, NO_REPORT
 from django_messente_dlr.polling import Poller
 from django_messente_dlr.sending import send_sms
 from django_messente_dlr.testing.factories import AccountFactory, SmsMessageFactory
-from django_messente_dlr.utils.poll_schedule import REPORT_RETENTION
 from tests.unit.admin.pages import act, html, list_url, page_url
+from tests.unit.polling.rows import WINDOW
 
 pytestmark = pytest.mark.django_db(transaction=True)
 LANGUAGES = ["en", "et", "lv", "ru", "de", "fr"]
@@ -39,7 +39,7 @@ def send_and_fail(language: str, answer: str = "ERROR 111") -> Any:
     """Send a message as a visitor with this language, and return the row that stores the failure."""
     with translation.override(language), responses.RequestsMock() as mock:
         mock.post(f"{HOST}/send_sms/", answer)
-        with pytest.raises(MessenteError) as raised:
+        with pytest.raises(MessageNotSent) as raised:
             send_sms("+37255500000", "Hello", sender="Shop")
     return raised.value.sms_message
 
@@ -68,7 +68,7 @@ def test_poll__stores_the_same_error_in_every_language() -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_unresolved__text_is_stored_in_english(language: str) -> None:
     message = SmsMessageFactory.create(queued=True, next_poll_at=timezone.now())
-    SmsMessage.objects.update(created_at=message.created_at - REPORT_RETENTION)
+    SmsMessage.objects.update(send_at=message.created_at - WINDOW)
     with translation.override(language):
         Poller().run()
     message.refresh_from_db()

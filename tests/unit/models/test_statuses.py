@@ -59,6 +59,7 @@ def test_rank__of_each_status() -> None:
         "unresolved": 20,
         "failed": 30,
         "rejected": 40,
+        "cancelled": 45,
         "delivered": 50,
         "seen": 60,
     }
@@ -73,6 +74,7 @@ def test_rank__of_each_status() -> None:
         (Status.UNRESOLVED, False, False, False),
         (Status.FAILED, True, True, False),
         (Status.REJECTED, True, True, False),
+        (Status.CANCELLED, True, False, False),
         (Status.DELIVERED, True, False, True),
         (Status.SEEN, True, False, True),
     ],
