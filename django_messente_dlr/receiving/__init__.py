@@ -12,10 +12,13 @@ after the commit.
 
 from __future__ import annotations
 
+from django_messente_dlr.receiving.apply import leave_queue
 from django_messente_dlr.receiving.batch import atomic_batch
-from django_messente_dlr.receiving.confirmation import confirm_sent
+from django_messente_dlr.receiving.channels import settle_channels
+from django_messente_dlr.receiving.confirmation import claim_prepared, confirm_sent
+from django_messente_dlr.receiving.confirmation_batch import confirm_sent_batch
 from django_messente_dlr.receiving.lookup import ReportNotForMessage, reload
-from django_messente_dlr.receiving.orphans import match_orphans, match_orphans_of
+from django_messente_dlr.receiving.orphans import match_orphan, match_orphans, match_orphans_of
 from django_messente_dlr.receiving.record import RecordResult, WriteConflict, record, record_final
 
 __all__ = [
@@ -23,10 +26,15 @@ __all__ = [
     "ReportNotForMessage",
     "WriteConflict",
     "atomic_batch",
+    "claim_prepared",
     "confirm_sent",
+    "confirm_sent_batch",
+    "leave_queue",
+    "match_orphan",
     "match_orphans",
     "match_orphans_of",
     "record",
     "record_final",
     "reload",
+    "settle_channels",
 ]

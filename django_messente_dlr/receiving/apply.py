@@ -7,13 +7,16 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from django.db import router
+
 from django_messente_dlr import accounts
 from django_messente_dlr.messente.codes import ErrorCode
-from django_messente_dlr.messente.reports import Report
-from django_messente_dlr.models import DeliveryReport, ReportOutcome, SmsMessage
+from django_messente_dlr.messente.reports import Report, Source
+from django_messente_dlr.models import DeliveryReport, QueuedMessage, ReportOutcome, SmsMessage
 from django_messente_dlr.models.statuses import Status
+from django_messente_dlr.receiving import channels
 from django_messente_dlr.receiving.lookup import ReportTarget, messages, missing_ids, pending, reports
-from django_messente_dlr.receiving.transitions import decide, is_out_of_credits
+from django_messente_dlr.receiving.transitions import Transition, decide, is_out_of_credits
 from django_messente_dlr.utils.number_patterns import contains_number, map_texts, replace_numbers
 from django_messente_dlr.utils.poll_schedule import first_poll_at
 
@@ -26,11 +29,11 @@ def apply_report(row: DeliveryReport, message: SmsMessage, report: Report, *, no
     """Apply a report to its message, set the result on the report's row, and return the names of its signals.
 
     Call it inside a transaction that is rolled back if it raises. If the number of the message was erased, the report
-    is stored without numbers.
+    is stored without numbers. After the failure of one channel, call `channels.end_if_all_failed` for the saved row.
 
     Args:
         row: the report's row, saved or not. The caller saves it.
-        message: the message as `lookup.find_message` returned it.
+        message: the message as `lookup.find_message` returned it, with its lock if it has several channels.
         report: the report.
         now: the current time.
 
@@ -42,10 +45,12 @@ def apply_report(row: DeliveryReport, message: SmsMessage, report: Report, *, no
         report = _without_numbers(report, message.recipient)
         row.payload = dict(report.payload)
     status = Status(row.status) if row.status else None
-    transition = decide(message, report, status, now=now)
+    transition = _decide(message, report, status, now=now)
     ids = missing_ids(message, report)
     changes = {**transition.changes, **ids}
     expected = {**transition.expected, **{name: getattr(message, name) for name in ids}}
+    if changes and message.is_prepared and report.source is not Source.SEND:
+        changes["send_at"] = now  # another client has sent it and has not called mark_sent yet
     expected["recipient"] = message.recipient  # it may have been erased meanwhile, and the report contain it
     unchanged = messages().filter(pk=message.pk, **_lookups(expected))
     if changes and not unchanged.update(**changes):
@@ -53,10 +58,13 @@ def apply_report(row: DeliveryReport, message: SmsMessage, report: Report, *, no
     # Without the lock, the number could be erased between this read and the commit of the report.
     if not changes and contains_number(row.payload) and unchanged.select_for_update().only("pk").first() is None:
         raise ConcurrentUpdate
+    if changes and message.rank == Status.QUEUED.rank and leave_queue(message.pk) and not transition.ends_polling:
+        first_poll = {"account": message.account, "due_at": first_poll_at(now)}
+        pending().get_or_create(pk=message.pk, defaults=first_poll)
     if transition.ends_polling:
         pending().filter(pk=message.pk).delete()
     elif ids:
-        poll_no_later_than(message.pk, first_poll_at(now))
+        poll_no_later_than(message.pk, first_poll_at(max(now, message.send_at or now)))
     row.message = message
     row.outcome = transition.outcome
     row.previous = transition.previous.value if transition.previous else ""
@@ -93,6 +101,27 @@ def poll_no_later_than(pk: int, at: datetime) -> None:
         at: the latest time of the next poll.
     """
     pending().filter(pk=pk, due_at__gt=at).update(due_at=at)
+
+
+def leave_queue(pk: int) -> bool:
+    """Delete the row of a message in the send queue, and return whether it had one.
+
+    Whatever a report or a response states about the message, the queue must not send it any more: Messente has it, or
+    it is refused or cancelled.
+
+    Args:
+        pk: the message's primary key.
+    """
+    queued = QueuedMessage.objects.using(router.db_for_write(QueuedMessage)).filter(pk=pk)
+    return bool(queued.delete()[0])
+
+
+def _decide(message: SmsMessage, report: Report, status: Status | None, *, now: datetime) -> Transition:
+    if status is None or not channels.has_several(message, report):
+        return decide(message, report, status, now=now)
+    if status.is_failure:
+        return channels.decide_failure(message, report)
+    return channels.with_own_details(message, report, decide(message, report, status, now=now))
 
 
 def _without_numbers(report: Report, pseudonym: str) -> Report:

@@ -79,7 +79,7 @@ def try_write(
         status,
         signals,
         by_primary_key=address.message_key is not None,
-        returning_message=has_receivers,
+        returning_message=has_receivers and not dispatch.is_deferred(),
     )
     is_alone = len(statements) == 1 and not connection.in_atomic_block
     try:
@@ -90,7 +90,9 @@ def try_write(
             raise  # the transaction around this one is lost with it
         _log_once(exc)
         return False
-    if row and has_receivers:
+    if row and has_receivers and dispatch.is_deferred():
+        dispatch.push_on_commit(row[0], using=connection.alias)
+    elif row and has_receivers:
         values |= {"outcome": ReportOutcome.ADVANCED.value, "previous": sql.EXPECTED.value, "signals": list(signals)}
         _dispatch(connection, row, values)
     return row is not None

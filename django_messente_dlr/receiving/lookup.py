@@ -13,6 +13,7 @@ from django.db import router
 from django.db.models import Exists, OuterRef, Q, Subquery
 
 from django_messente_dlr.callbacks import MessageKey
+from django_messente_dlr.messente.parsers import restore_report
 from django_messente_dlr.messente.reports import Report, Source
 from django_messente_dlr.models import Account, DeliveryReport, PendingPoll, SmsMessage
 from django_messente_dlr.models.messages import DELIVERY_STATE
@@ -122,15 +123,31 @@ def missing_ids(message: SmsMessage, report: Report) -> dict[str, Any]:
     """
     if message.sms_unique_id is not None or message.omnimessage_id:
         return {}
+    ids: dict[str, Any] = {}
     if report.source is Source.OMNICHANNEL:
-        # The report may be about one of several channels, so its message id is not stored: the row represents the
-        # omnimessage until mark_sent gives it the id of one channel.
-        return {"omnimessage_id": report.omnimessage_id} if report.omnimessage_id else {}
+        ids = {"omnimessage_id": report.omnimessage_id} if report.omnimessage_id else {}
+        if message.channel_count != 1:
+            # The report may be about one of several channels, so its message id is not stored: the row represents
+            # the omnimessage until mark_sent gives it the id of one channel.
+            return ids
     if not report.sms_unique_id:
-        return {}
+        return ids
     if messages().filter(sms_unique_id=report.sms_unique_id).exists():
         raise ReportNotForMessage(f"The report for message {message.pk} has the id of another message.")
-    return {"sms_unique_id": report.sms_unique_id}
+    return {**ids, "sms_unique_id": report.sms_unique_id}
+
+
+def restored_report(row: DeliveryReport) -> Report:
+    """Return the report that a row stores, as it was received."""
+    return restore_report(
+        Source(row.source),
+        row.payload,
+        sms_unique_id=row.sms_unique_id,
+        omnimessage_id=row.omnimessage_id,
+        stat=row.stat,
+        err=row.err,
+        occurred_at=row.occurred_at,
+    )
 
 
 def orphans_of(message: SmsMessage) -> DeliveryReportQuerySet:

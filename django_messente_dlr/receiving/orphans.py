@@ -15,11 +15,11 @@ from django.utils import timezone
 
 from django_messente_dlr import dispatch
 from django_messente_dlr.callbacks import MessageKey
-from django_messente_dlr.messente.parsers import restore_report
-from django_messente_dlr.messente.reports import Report, Source
-from django_messente_dlr.models import DeliveryReport, SmsMessage
+from django_messente_dlr.messente.reports import Report
+from django_messente_dlr.models import DeliveryReport, ReportOutcome, SmsMessage
 from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.receiving.apply import ConcurrentUpdate, apply_report
+from django_messente_dlr.receiving.channels import dispatch_end
 from django_messente_dlr.receiving.lookup import (
     ReportNotForMessage,
     ReportTarget,
@@ -28,9 +28,9 @@ from django_messente_dlr.receiving.lookup import (
     orphans_with_message,
     reload,
     reports,
+    restored_report,
 )
 from django_messente_dlr.utils import db_retry
-from django_messente_dlr.utils.times import shift
 
 logger = logging.getLogger(__name__)
 
@@ -102,15 +102,7 @@ def match_orphan(orphan: DeliveryReport) -> bool:
     Args:
         orphan: the report's row as it was read.
     """
-    report = restore_report(
-        Source(orphan.source),
-        orphan.payload,
-        sms_unique_id=orphan.sms_unique_id,
-        omnimessage_id=orphan.omnimessage_id,
-        stat=orphan.stat,
-        err=orphan.err,
-        occurred_at=orphan.occurred_at,
-    )
+    report = restored_report(orphan)
     message_key = None
     if orphan.token_message_id is not None and orphan.token_created_at is not None:
         message_key = MessageKey(orphan.token_message_id, orphan.token_created_at)
@@ -143,10 +135,12 @@ def _match(orphan: DeliveryReport, report: Report, target: ReportTarget, *, usin
             return False
         # Those that were sent when the orphan arrived begin with dlr_received. Dispatch sends only the ones before.
         row.signals = [*signals, *row.signals]
-        row.dispatch_due_at = shift(now, dispatch.DISPATCH_LEASE)
+        row.dispatch_due_at = dispatch.due_at(now)
         row.token_message_id = row.token_created_at = None
         token = ["token_message_id", "token_created_at"]
         fields = ["message", *token, "outcome", "previous", "signals", "dispatch_due_at", "payload"]
         row.save(update_fields=fields)
         dispatch.dispatch_on_commit(row)
+        if row.outcome == ReportOutcome.CHANNEL_FAILED:
+            dispatch_end(message, row, now=now)
     return True

@@ -14,10 +14,11 @@ from django_messente_dlr import dispatch
 from django_messente_dlr.callbacks import MessageKey
 from django_messente_dlr.callbacks.key_fingerprints import NO_KEYS, KeyFingerprints
 from django_messente_dlr.messente.reports import Report
-from django_messente_dlr.models import DeliveryReport, SmsMessage
+from django_messente_dlr.models import DeliveryReport, ReportOutcome, SmsMessage
 from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.receiving import fast_path
 from django_messente_dlr.receiving.apply import ConcurrentUpdate, apply_orphan, apply_report
+from django_messente_dlr.receiving.channels import dispatch_end, has_several
 from django_messente_dlr.receiving.lookup import ReportNotForMessage, ReportTarget, find_message
 from django_messente_dlr.receiving.orphans import count_duplicate, match_orphan
 from django_messente_dlr.utils import db_retry
@@ -79,7 +80,7 @@ def record(
 
 
 def record_final(message: SmsMessage, report: Report, status: Status) -> RecordResult:
-    """Record a status without a report: Messente rejected the request, or reported nothing final within 48 hours.
+    """Record a status without a report: such as a refusal of Messente, or no final report in time.
 
     Args:
         message: the message.
@@ -132,6 +133,8 @@ def _insert_with_orm(unsaved: _UnsavedReport, *, lock: bool) -> None:
     # The first attempt reads the message without a lock, before the transaction. The conditional UPDATE inside it
     # detects a change of the message.
     message = None if lock else find_message(unsaved.target)
+    # The failures of several channels are counted, which takes the lock. See `channels`.
+    lock = lock or (message is not None and has_several(message, unsaved.report))
     using = router.db_for_write(DeliveryReport)
     with db_retry.bounded_transaction(using):
         if lock:
@@ -142,12 +145,14 @@ def _insert_with_orm(unsaved: _UnsavedReport, *, lock: bool) -> None:
         else:
             signals = apply_report(row, message, unsaved.report, now=unsaved.now)
         row.signals = ["dlr_received", *signals]
-        has_receivers = dispatch.has_receivers(row.signals)
+        has_receivers = dispatch.has_receivers(row.signals, message=message)
         for name, value in dispatch.dispatch_fields(now=unsaved.now, has_receivers=has_receivers).items():
             setattr(row, name, value)
         row.save(using=using, force_insert=True)
         if has_receivers:
             dispatch.dispatch_on_commit(row)
+        if message is not None and row.outcome == ReportOutcome.CHANNEL_FAILED:
+            dispatch_end(message, row, now=unsaved.now)
         if message is None:
             # The message may have been committed after the read above and before the commit of the report.
             transaction.on_commit(lambda: match_orphan(row), using=using, robust=True)

@@ -80,7 +80,7 @@ def _advance(message: SmsMessage, report: Report, status: Status, *, now: dateti
         "rank": status.rank,
         "stat": report.stat or message.stat,
         "err": _err_after(message, report, status),
-        "error_text": report.error_text or ("" if status.is_delivery else message.error_text),
+        "error_text": report.error_text or (message.error_text if status.is_failure else ""),
         **_missing_price_and_parts(message, report),
     }
     if report.channel:
@@ -93,7 +93,7 @@ def _advance(message: SmsMessage, report: Report, status: Status, *, now: dateti
         previous=previous,
         changes=changes,
         expected={"rank": message.rank},
-        ends_polling=_ends_polling(message, report, status, previous=previous),
+        ends_polling=status.rank >= Status.UNRESOLVED.rank and not previous.is_delivery,
         signals=("dlr_status_changed", *_status_signals(previous, status), *_cause_signals(cause)),
     )
 
@@ -119,15 +119,6 @@ def _enrich(message: SmsMessage, report: Report, status: Status) -> Transition:
     )
 
 
-def _ends_polling(message: SmsMessage, report: Report, status: Status, *, previous: Status) -> bool:
-    """Return whether polling for a message ends with this report."""
-    if status.is_failure and message.sms_unique_id is None and (message.omnimessage_id or report.omnimessage_id):
-        # One channel of an omnimessage has failed. Another channel may still deliver it, and a poll returns the
-        # status of all channels.
-        return False
-    return status.rank >= Status.UNRESOLVED.rank and not previous.is_delivery
-
-
 def _err_after(message: SmsMessage, report: Report, status: Status) -> int | None:
     """Return the error code of a message: of a delivery only one that is no failure, else the last that is known."""
     if status.is_delivery:
@@ -150,6 +141,8 @@ def _status_signals(previous: Status, status: Status) -> list[str]:
         names.append("dlr_seen")
     if status.is_failure and not previous.is_failure:
         names.append("dlr_failed")
+    if status is Status.CANCELLED:
+        names.append("dlr_cancelled")
     if status is Status.UNRESOLVED:
         names.append("dlr_unresolved")
     return names

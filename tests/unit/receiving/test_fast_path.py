@@ -106,7 +106,7 @@ def test_try_write__ignores_receivers_of_other_signals(message: SmsMessage) -> N
 
 def rows(message: SmsMessage) -> tuple[dict[str, Any], bool, list[dict[str, Any]]]:
     """What is written about a message, whether more is waited for, and its reports, as far as two can be the same."""
-    own = {"id", "sms_unique_id", "recipient", "created_at", "sent_at", "finalised_at", "message_id"}
+    own = {"id", "sms_unique_id", "recipient", "created_at", "send_at", "sent_at", "finalised_at", "message_id"}
     own |= {"received_at", "dispatched_at", "fingerprint", "payload", "dispatch_due_at"}
     values = SmsMessage.objects.filter(pk=message.pk).values().get()
     return (

@@ -339,7 +339,7 @@ def test_orphan__is_matched_after_its_receivers_return(dlr_signals: SignalLog) -
 
 
 def test_sweep__matches_an_orphan_whose_process_died(dlr_signals: SignalLog) -> None:
-    with mock.patch("django_messente_dlr.dispatch.dispatch_report"):
+    with mock.patch("django_messente_dlr.dispatch.send.dispatch_report"):
         receive_report()
     message = track()
     assert receiving.match_orphans() == 0  # its process may still be sending the signals
@@ -354,7 +354,7 @@ def test_sweep__matches_an_orphan_whose_process_died(dlr_signals: SignalLog) -> 
 def test_sweep__sends_the_signals_of_an_earlier_match(dlr_signals: SignalLog) -> None:
     receive_report()
     dlr_signals.clear()
-    with mock.patch("django_messente_dlr.dispatch.dispatch_report"):
+    with mock.patch("django_messente_dlr.dispatch.send.dispatch_report"):
         track()
     assert dispatch.dispatch_overdue() == 0  # the process may still be sending the signals
     assert dispatch.dispatch_overdue(timezone.now() + dispatch.DISPATCH_LEASE) == 1
@@ -415,7 +415,7 @@ def test_orphan__receiver_that_raised_is_not_called_again_by_the_sweep(dlr_signa
 
     dlr_received.connect(receiver)
     receive_report()
-    with mock.patch("django_messente_dlr.dispatch.dispatch_report"):
+    with mock.patch("django_messente_dlr.dispatch.send.dispatch_report"):
         track()
     assert dispatch.dispatch_overdue(timezone.now() + dispatch.DISPATCH_LEASE) == 1
     assert dlr_signals.names == ["dlr_received", "dlr_status_changed", "dlr_delivered"]
@@ -454,11 +454,11 @@ def test_match_orphans__ignores_orphans_of_other_channels() -> None:
 
 
 def test_match_orphans__matches_an_omnimessage() -> None:
-    receive_omnichannel_report("viber-id", "UNDELIV")
+    receive_omnichannel_report("viber-id", "DELIVRD")
     message = SmsMessageFactory.create(sms_unique_id=None, omnimessage_id="an-omni-id")
     assert receiving.match_orphans() == 1
     message.refresh_from_db()
-    assert message.status == "failed"
+    assert message.status == "delivered"
 
 
 def test_track_sms__matches_orphans_of_an_omnimessage() -> None:
