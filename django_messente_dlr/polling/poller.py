@@ -15,6 +15,7 @@ from django.db import Error, IntegrityError, router, transaction
 from django.utils import timezone
 
 from django_messente_dlr import accounts, conf, receiving
+from django_messente_dlr.accounts.clients import REFUSED_ACCOUNT_PAUSE
 from django_messente_dlr.maintenance.sweep import sweep
 from django_messente_dlr.messente.reports import Report
 from django_messente_dlr.models import SmsMessage
@@ -25,12 +26,10 @@ from django_messente_dlr.polling.status_responses import process_response
 from django_messente_dlr.polling.summary import Summary
 from django_messente_dlr.receiving import lookup
 from django_messente_dlr.utils import db_retry
-from django_messente_dlr.utils.rate_limiter import PollSkipped, RateLimiter
+from django_messente_dlr.utils.rate_limiter import RateLimiter, RequestSkipped
 
 # Seconds between the sweeps of one run.
 SWEEP_INTERVAL = 60.0
-# Seconds for which the later runs of a Poller send no requests for an account that Messente refused.
-REFUSED_ACCOUNT_PAUSE = 300.0
 # The greatest number of responses in one transaction: other writers wait for its rows.
 MAX_BATCH = 50
 
@@ -74,7 +73,8 @@ class Poller:
         self._lease = timedelta(seconds=config.poll_lease)
         self._progress = progress
         # Kept between runs: a pause that Messente requested may last longer than the run that received it.
-        self._rate_limiter = RateLimiter(rate or config.poll_rate, stop=stop or threading.Event())
+        self._stop = stop or threading.Event()
+        self._rate_limiter = RateLimiter(rate or config.poll_rate, stop=self._stop)
         # Accounts that Messente refused, also kept between runs: until when they are not polled, and why.
         self._refused: dict[str, tuple[float, str]] = {}
         self.summary = Summary()
@@ -138,7 +138,7 @@ class Poller:
                     sweep_at = time.monotonic() + SWEEP_INTERVAL
         finally:
             pool.shutdown(cancel_futures=True)
-        stopped = PollSkipped("The run was stopped.", again_in=0.0)
+        stopped = RequestSkipped("The run was stopped.", again_in=0.0)
         unpolled = [message for request in claims.discard() for message in request.messages]
         self.summary.count(postpone(unpolled, stopped, now=timezone.now()))
 
@@ -165,13 +165,14 @@ class Poller:
                     fetcher.served.add(request.account)
                 if result.outcome is PollOutcome.REFUSED:
                     self.summary.stopped.setdefault(request.account, result.error)
-                    self._refused[request.account] = (time.monotonic() + REFUSED_ACCOUNT_PAUSE, result.error)
+                    refused_until = time.monotonic() + REFUSED_ACCOUNT_PAUSE.total_seconds()
+                    self._refused[request.account] = (refused_until, result.error)
             if self._progress:
                 self._progress(len(request.messages))
         return any(result.outcome is not PollOutcome.NOT_ASKED for group in results for result in group)
 
     def _sweep(self) -> None:
-        self.summary.add_sweep(sweep(self._accounts))
+        self.summary.add_sweep(sweep(self._accounts, stop=self._stop))
 
 
 def _write_one(responses: list[Response], *, using: str, fetcher: StatusFetcher) -> list[list[PollResult]]:

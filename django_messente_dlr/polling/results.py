@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from django_messente_dlr.models import SmsMessage
 from django_messente_dlr.receiving import lookup
-from django_messente_dlr.utils.rate_limiter import PollSkipped
+from django_messente_dlr.utils.rate_limiter import RequestSkipped
 from django_messente_dlr.utils.times import shift
 
 
@@ -75,7 +75,7 @@ def save_schedule(results: Iterable[PollResult]) -> None:
             lookup.pending().filter(pk__in=ended, due_at=claimed_until).delete()
 
 
-def postpone(messages: Collection[SmsMessage], reason: PollSkipped, *, now: datetime) -> list[PollResult]:
+def postpone(messages: Collection[SmsMessage], reason: RequestSkipped, *, now: datetime) -> list[PollResult]:
     """Make claimed messages that were not polled due again, and return their results.
 
     Args:

@@ -12,15 +12,10 @@ from django_messente_dlr.accounts.clients import client_for
 from django_messente_dlr.messente import errors
 from django_messente_dlr.messente.reports import Report
 from django_messente_dlr.models import SmsMessage
-from django_messente_dlr.utils.rate_limiter import PollSkipped, RateLimiter
+from django_messente_dlr.utils.rate_limiter import RateLimiter, RequestSkipped
 
 # How often a request is sent that Messente answers with HTTP 429.
 ATTEMPTS = 3
-# Seconds between them if the response has no Retry-After.
-PAUSE = 1.0
-# The longest pause in seconds, whatever Retry-After is. Messente deletes reports after 48 hours, and a request after
-# an hour shows whether the pause is over.
-MAX_PAUSE = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +68,15 @@ class StatusFetcher:
         """Wait for the rate limiter, send a request, and return Messente's reports; None for each pending one.
 
         Raises:
-            PollSkipped: the request was not sent, for a reason that does not concern the message.
+            RequestSkipped: the request was not sent, for a reason that does not concern the message.
             MessenteError: the request failed, or the response was not understood.
         """
         for attempts_left in reversed(range(ATTEMPTS)):
             self.rate_limiter.wait()
             if request.account in self.refused:
-                raise PollSkipped(f"Messente refuses the account {request.account}.")
+                raise RequestSkipped(f"Messente refuses the account {request.account}.")
             if request.deadline and timezone.now() >= request.deadline:
-                raise PollSkipped("The claim of the message has expired.")
+                raise RequestSkipped("The claim of the message has expired.")
             try:
                 return _fetch(request.messages[0])
             except (errors.CredentialsRefused, errors.IpAddressRefused):
@@ -89,9 +84,9 @@ class StatusFetcher:
                 self.refused.add(request.account)
                 raise
             except errors.HostUnavailable as exc:
-                raise PollSkipped(str(exc), again_in=exc.retry_after) from None
+                raise RequestSkipped(str(exc), again_in=exc.retry_after) from None
             except errors.RateLimited as exc:
-                self.rate_limiter.pause(PAUSE if exc.retry_after is None else min(exc.retry_after, MAX_PAUSE))
+                self.rate_limiter.pause_as_requested(exc.retry_after)
                 if not attempts_left or self.rate_limiter.is_closed:
                     raise
         raise AssertionError("unreachable")  # pragma: no cover

@@ -19,8 +19,8 @@ from django_messente_dlr.polling.results import PollOutcome, PollResult, postpon
 from django_messente_dlr.polling.status_requests import StatusFetcher, StatusRequest
 from django_messente_dlr.receiving import lookup
 from django_messente_dlr.utils import db_retry, masking
-from django_messente_dlr.utils.poll_schedule import next_poll_at
-from django_messente_dlr.utils.rate_limiter import PollSkipped
+from django_messente_dlr.utils.poll_schedule import PREPARED_INTERVAL, next_poll_at
+from django_messente_dlr.utils.rate_limiter import RequestSkipped
 from django_messente_dlr.utils.times import shift
 
 logger = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ def process_response(
     now = timezone.now()
     try:
         reports = response()
-    except PollSkipped as exc:
+    except RequestSkipped as exc:
         return postpone(request.messages, exc, now=now)
     except (errors.CredentialsRefused, errors.IpAddressRefused) as exc:
         _record_refusal(request.account, exc, fetcher=fetcher, now=now)
@@ -64,17 +64,26 @@ def process_response(
 
 
 def reschedule(message: SmsMessage, *, now: datetime, error: str = "") -> PollResult:
-    """Return when to poll a message again that was polled or, after 48 hours, mark it unresolved."""
+    """Return when to poll a message again that was polled or, if its report has expired, mark it unresolved."""
     expires_at = message.report_expires_at
+    if expires_at is None:
+        return reschedule_unpollable(message, now=now)
     if now >= expires_at:
         return _mark_unresolved(message, NO_REPORT, polls=message.poll_count + 1, error=error)
-    poll_at = next_poll_at(now=now, expires_at=expires_at, polls=message.poll_count)
+    # A user may poll a scheduled message before Messente sends it.
+    starts_at = max(now, message.effective_send_at or now)
+    poll_at = next_poll_at(now=starts_at, expires_at=expires_at, polls=message.poll_count)
     return PollResult(message, PollOutcome.STILL_PENDING, error, next_poll_at=poll_at)
 
 
 def reschedule_unpollable(message: SmsMessage, *, now: datetime) -> PollResult:
-    """Return when to check a message again that has no id or no account or, after 48 hours, mark it unresolved."""
+    """Return when to check a message again that has no id or no account, or mark it unresolved.
+
+    A message that is not sent yet is checked again, however old it is: it has no report that could expire.
+    """
     expires_at = message.report_expires_at
+    if expires_at is None:
+        return PollResult(message, PollOutcome.NOT_ASKED, next_poll_at=shift(now, PREPARED_INTERVAL))
     is_configured = message.account in conf.accounts()
     if now >= expires_at:
         return _mark_unresolved(message, NO_ID if is_configured else NO_ACCOUNT, polls=message.poll_count)
@@ -89,10 +98,14 @@ def _mark_unresolved(message: SmsMessage, reason: str, *, polls: int, error: str
 
     def write() -> PollOutcome:
         with transaction.atomic(using=using):
-            rows = lookup.messages().select_for_update().only("created_at", "sent_at", "rank")
+            rows = (
+                lookup.messages()
+                .select_for_update()
+                .only(*("sms_unique_id", "omnimessage_id", "rank", "created_at", "sent_at", "send_at", "validity"))
+            )
             row = rows.filter(pk=message.pk).first()
-            # It may have been sent since it was claimed: then its 48 hours began with that.
-            if row is None or timezone.now() < row.report_expires_at:
+            # It may have been sent since it was claimed: then its time began with that.
+            if row is None or row.report_expires_at is None or timezone.now() < row.report_expires_at:
                 return PollOutcome.STILL_PENDING
             if row.rank > Status.UNRESOLVED.rank:  # failed on one channel, and no other is final
                 return PollOutcome.FINAL
@@ -143,7 +156,16 @@ def record_reports(request: StatusRequest, reports: list[Report | None]) -> dict
                 # The first may be another row's, or changed nothing in an older release that did not know the word.
                 is_applied = lookup.messages().filter(pk=message.pk, rank__gte=Status.UNRESOLVED.rank).exists()
             statuses.setdefault(message, []).append(status if is_applied else None)
-    return {message: _is_final(channels) for message, channels in statuses.items()}
+    is_final = {message: _is_final(channels) for message, channels in statuses.items()}
+    if all(status is not None and status.is_failure for status, report in pairs):
+        # The failures of channels end a message only if no other channel can deliver it.
+        listed = [report.sms_unique_id for report in reports if report is not None]
+        is_final |= {
+            message: receiving.settle_channels(message, listed=listed)
+            for message in _without_id(request)
+            if message in is_final
+        }
+    return is_final
 
 
 def _is_final(channels: list[Status | None]) -> bool:

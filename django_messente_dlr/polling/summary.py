@@ -17,12 +17,12 @@ class Summary:
         asked: requests that were sent.
         final: messages that became final.
         open: messages that will be polled again.
-        unresolved: messages without a final report after 48 hours.
+        unresolved: messages whose report has expired without a final one.
         failed: requests without a response, or with one that was not understood.
         postponed: messages that were due and not polled. Messente was not reachable or limited the rate, the run was
             stopped, or the message has no id or its account is not configured.
         matched: orphan reports that were matched to a message.
-        dispatched: overdue reports whose signals were sent, because the process that recorded them died.
+        dispatched: reports whose signals were due: deferred ones, and those of a process that died.
         scheduled: messages that the project had inserted without a pending poll, and that have one now.
         stopped: the errors of the accounts that Messente refused, by account name.
         held: by name, the accounts that are on credit hold after the last sweep, with a description of the hold.

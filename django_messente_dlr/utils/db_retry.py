@@ -30,7 +30,7 @@ SQLITE = frozenset({5, 6})  # busy, locked
 LOCK_TIMEOUTS = frozenset({"55P03", 1205})
 
 
-def retry_on_contention(work: Callable[[], Result], *, using: str) -> Result:
+def retry_on_contention(work: Callable[[], Result], *, using: str, lost_connection: bool = True) -> Result:
     """Call ``work``, and call it again after contention with other writers or a lost connection.
 
     Inside a transaction of the caller it is called once, because the error has ended that transaction too.
@@ -38,6 +38,7 @@ def retry_on_contention(work: Callable[[], Result], *, using: str) -> Result:
     Args:
         work: the function; when it raises, its changes must be rolled back, or be harmless to repeat.
         using: the database alias.
+        lost_connection: whether to repeat the work also after a lost connection. Its commit may have succeeded.
 
     Raises:
         Error: another error of the database, or contention that lasts longer than ``MAX_RETRY_TIME``.
@@ -57,7 +58,9 @@ def retry_on_contention(work: Callable[[], Result], *, using: str) -> Result:
                 raise
             if not is_contention(exc):
                 # A connection that was opened by this attempt is not stale: the database is not available.
-                if driver_connection is None or (connection.connection is not None and connection.is_usable()):
+                if not lost_connection or driver_connection is None:
+                    raise
+                if connection.connection is not None and connection.is_usable():
                     raise
                 connection.close()
         time.sleep(PAUSE * attempt * random.random())  # noqa: S311 - so that two writers do not collide again

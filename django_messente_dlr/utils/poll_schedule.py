@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import random
 from datetime import datetime, timedelta
 
 from django_messente_dlr import conf
-from django_messente_dlr.utils.times import shift
+from django_messente_dlr.utils.times import growing_interval, shift
 
 # Messente keeps reports for 48 hours (documentation: "Delivery Report", get_dlr_response). How long it keeps the
 # status of an omnimessage is not documented; the same time is assumed.
 REPORT_RETENTION = timedelta(hours=48)
+# How long Messente tries to deliver an SMS without ``validity`` (documentation of ``send_sms``: 360 minutes). The
+# default of the other channels is not documented; the same time is assumed.
+DEFAULT_VALIDITY = timedelta(hours=6)
+# How often a message of `prepare_sms` that is not sent yet is checked. `mark_sent`, or a report that contains its id,
+# makes it due earlier.
+PREPARED_INTERVAL = timedelta(days=1)
 FINAL_POLL_MARGIN = timedelta(minutes=5)  # how long before the report expires the last poll is
 FIRST_INTERVAL = timedelta(minutes=1)
 SHORTEST_INTERVAL = timedelta(seconds=5)  # documentation: get_dlr_response, "FAILED 102"
 LONGEST_INTERVAL = timedelta(hours=4)
-JITTER = 0.1
 # A poll that is overdue for this long means that no poller runs. It is longer than one late run of a cron job, and
 # short enough to report an outage in time.
 OVERDUE_AFTER = timedelta(minutes=10)
@@ -40,9 +44,7 @@ def next_poll_at(*, now: datetime, expires_at: datetime, polls: int) -> datetime
         expires_at: when Messente deletes the report.
         polls: the number of earlier polls.
     """
-    interval = min(FIRST_INTERVAL * (1 << min(polls, 10)), LONGEST_INTERVAL)
-    # Jitter spreads the polls of messages that were sent together. It needs no cryptographic randomness.
-    poll_at = shift(now, interval * random.uniform(1 - JITTER, 1 + JITTER))  # noqa: S311
+    poll_at = shift(now, growing_interval(FIRST_INTERVAL, repetitions=polls, longest=LONGEST_INTERVAL))
     last = shift(expires_at, -FINAL_POLL_MARGIN)
     if poll_at < last:
         return poll_at

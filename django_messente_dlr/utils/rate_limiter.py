@@ -9,13 +9,18 @@ from __future__ import annotations
 import threading
 import time
 
+# Seconds without requests after HTTP 429 if the response has no Retry-After.
+PAUSE = 1.0
+# The longest pause in seconds, whatever Retry-After is. Messente deletes reports after 48 hours, and a request after
+# an hour shows whether the pause is over.
+MAX_PAUSE = 3600.0
 # Seconds. Threads do not wait for the end of a longer pause, because the claims of their messages would expire: the
 # messages are rescheduled.
 MAX_WAIT = 30.0
 
 
-class PollSkipped(Exception):
-    """The request for a message was not sent.
+class RequestSkipped(Exception):
+    """The request about a message was not made, for a reason that does not concern the message.
 
     Attributes:
         again_in: the seconds until the message is due again; None to leave it claimed until the claim expires.
@@ -45,14 +50,14 @@ class RateLimiter:
         """Wait until a request may be sent.
 
         Raises:
-            PollSkipped: the run was stopped, or the rest of a pause is longer than ``MAX_WAIT``.
+            RequestSkipped: the run was stopped, or the rest of a pause is longer than ``MAX_WAIT``.
         """
         while not self._stop.is_set():
             with self._lock:
                 now = time.monotonic()
                 pause = self._paused_until - now
                 if pause > MAX_WAIT:
-                    raise PollSkipped(f"Messente accepts no requests for {pause:.0f} seconds.", again_in=pause)
+                    raise RequestSkipped(f"Messente accepts no requests for {pause:.0f} seconds.", again_in=pause)
                 slot = max(now, self._next_slot, self._paused_until)
                 self._next_slot = slot + 1 / self.rate
             if slot > now:
@@ -60,13 +65,26 @@ class RateLimiter:
             if self._paused_until <= slot:  # else a pause began during the wait: wait for another slot
                 break
         if self._stop.is_set():
-            raise PollSkipped("The run was stopped.", again_in=0.0)
+            raise RequestSkipped("The run was stopped.", again_in=0.0)
 
     def pause(self, seconds: float) -> None:
         """Let no thread send a request for ``seconds``."""
         with self._lock:
             self._paused_until = max(self._paused_until, time.monotonic() + seconds)
             self._next_slot = max(self._next_slot, self._paused_until)
+
+    def pause_as_requested(self, retry_after: float | None) -> None:
+        """Let no thread send a request for as long as Messente requires, at most ``MAX_PAUSE``.
+
+        Args:
+            retry_after: the seconds in Messente's response, or None.
+        """
+        self.pause(PAUSE if retry_after is None else min(retry_after, MAX_PAUSE))
+
+    @property
+    def pause_left(self) -> float:
+        """The seconds until the current pause ends; 0 if there is none."""
+        return max(0.0, self._paused_until - time.monotonic())
 
     @property
     def is_closed(self) -> bool:

@@ -9,10 +9,26 @@ for an hour earlier or later. `shift` chooses the later, so that no lease ends e
 
 from __future__ import annotations
 
+import random
 from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
 from django.utils import timezone
+
+JITTER = 0.1
+
+
+def growing_interval(first: timedelta, *, repetitions: int, longest: timedelta) -> timedelta:
+    """Return an interval that doubles with each repetition, with a random tenth more or less.
+
+    The jitter spreads what began together. It needs no cryptographic randomness.
+
+    Args:
+        first: the interval without a repetition.
+        repetitions: how often it doubles.
+        longest: the limit before the jitter.
+    """
+    return min(first * (1 << min(repetitions, 10)), longest) * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311
 
 
 def to_utc(moment: datetime) -> datetime:

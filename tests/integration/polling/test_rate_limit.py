@@ -14,7 +14,7 @@ from django.utils import timezone
 from django_messente_dlr.models import PendingPoll
 from django_messente_dlr.polling import Poller
 from django_messente_dlr.utils import rate_limiter
-from django_messente_dlr.utils.rate_limiter import PollSkipped, RateLimiter
+from django_messente_dlr.utils.rate_limiter import RateLimiter, RequestSkipped
 from tests.unit.messente.answering import FIRST, Messente
 from tests.unit.polling.rows import REPORT, due, make_due, seen
 
@@ -102,7 +102,7 @@ def test_pause__during_a_wait(clock: Clock) -> None:
 def test_wait__long_pause_raises(clock: Clock) -> None:
     limiter = rate_limiter_for(10, clock)
     limiter.pause(3600)
-    with pytest.raises(PollSkipped, match="no requests for 3600 seconds") as raised:
+    with pytest.raises(RequestSkipped, match="no requests for 3600 seconds") as raised:
         limiter.wait()
     assert raised.value.again_in == 3600
     assert limiter.is_closed
@@ -119,7 +119,7 @@ def test_wait__after_a_long_pause(clock: Clock) -> None:
 def test_wait__stopped_run_raises(clock: Clock) -> None:
     limiter = rate_limiter_for(10, clock)
     clock.stopped = True
-    with pytest.raises(PollSkipped) as raised:
+    with pytest.raises(RequestSkipped) as raised:
         limiter.wait()
     assert raised.value.again_in == 0
     assert limiter.is_closed
@@ -132,7 +132,7 @@ def test_wait__stop_wakes_waiting_threads() -> None:
     with ThreadPoolExecutor(4) as pool:
         waiting = [pool.submit(limiter.wait) for _ in range(4)]
         stop.set()
-        assert [type(done.exception(timeout=60)) for done in waiting] == [PollSkipped] * 4
+        assert [type(done.exception(timeout=60)) for done in waiting] == [RequestSkipped] * 4
 
 
 @pytest.mark.django_db(transaction=True)

@@ -9,7 +9,10 @@ from django.utils import timezone
 
 from django_messente_dlr.models import PendingPoll, SmsMessage
 from django_messente_dlr.testing.factories import SmsMessageFactory
+from django_messente_dlr.utils.poll_schedule import DEFAULT_VALIDITY, REPORT_RETENTION
 
+# Without a validity, Messente tries for 6 hours, and keeps the report for 48 hours after that.
+WINDOW = DEFAULT_VALIDITY + REPORT_RETENTION
 REPORT = "get_dlr_response"
 
 

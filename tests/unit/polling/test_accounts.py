@@ -19,9 +19,8 @@ from django_messente_dlr.sandbox import Sandbox
 from django_messente_dlr.testing.callbacks import simulate_callback
 from django_messente_dlr.testing.factories import AccountFactory, SmsMessageFactory
 from django_messente_dlr.testing.signals import SignalLog
-from django_messente_dlr.utils.poll_schedule import REPORT_RETENTION
 from tests.unit.messente.answering import FIRST, OMNICHANNEL, Messente
-from tests.unit.polling.rows import REPORT, due, make_due, seen
+from tests.unit.polling.rows import REPORT, WINDOW, due, make_due, seen
 
 pytestmark = pytest.mark.django_db(transaction=True)
 HALF_AN_HOUR = timedelta(minutes=30)
@@ -106,8 +105,7 @@ def test_run__polls_given_accounts_only(messente: Messente) -> None:
 def test_run__account_is_not_configured(messente: Messente, caplog: pytest.LogCaptureFixture) -> None:
     now = timezone.now()
     pending, expiring, expired = (
-        due(account="former", ago=ago)
-        for ago in (REPORT_RETENTION / 2, REPORT_RETENTION - HALF_AN_HOUR, REPORT_RETENTION)
+        due(account="former", ago=ago) for ago in (WINDOW / 2, WINDOW - HALF_AN_HOUR, WINDOW)
     )
     with caplog.at_level(logging.WARNING, "django_messente_dlr"):
         summary = Poller().run()
@@ -122,7 +120,7 @@ def test_run__account_is_not_configured(messente: Messente, caplog: pytest.LogCa
     next_poll_at = seen(pending).next_poll_at
     assert next_poll_at is not None
     assert timedelta(minutes=55) < next_poll_at - now < timedelta(minutes=65)
-    assert seen(expiring).next_poll_at == expiring.created_at + REPORT_RETENTION
+    assert seen(expiring).next_poll_at == expiring.created_at + WINDOW
     assert seen(expired).error_text.endswith("polling was not possible: its account is not configured.")
     assert {seen(message).poll_count for message in (pending, expiring, expired)} == {0}
     assert expired.reports.get().payload == {"polls": 0}

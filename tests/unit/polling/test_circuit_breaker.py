@@ -12,7 +12,7 @@ from django.utils import timezone
 from django_messente_dlr.models import SmsMessage
 from django_messente_dlr.polling import Poller, PollOutcome, poll_now
 from tests.unit.messente.answering import BACKUP, FIRST, OMNICHANNEL, Messente, no_connection_in_time
-from tests.unit.polling.rows import REPORT, due, seen
+from tests.unit.polling.rows import REPORT, WINDOW, due, seen
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -34,7 +34,7 @@ def test_run__first_host_is_down(messente: Messente) -> None:
 
 
 def test_run__all_hosts_down_postpones_messages(messente: Messente) -> None:
-    messages = [due(ago=timedelta(hours=49)) for _ in range(3)]
+    messages = [due(ago=WINDOW + timedelta(hours=1)) for _ in range(3)]
     for host in (FIRST, BACKUP):
         messente.answer(host, REPORT, no_connection_in_time())
     before = timezone.now()

@@ -54,16 +54,16 @@ def test_claim__filtered_queryset() -> None:
 def test_claim__two_pollers_read_the_same_row() -> None:
     message = due()
     now = timezone.now()
-    from django_messente_dlr.models import querysets
+    from django_messente_dlr.models import claims
 
-    compare_and_swap = querysets._compare_and_swap
+    compare_and_swap = claims._compare_and_swap
 
     def after_another_claim(rows: Any, row: Any, field: str, until: Any) -> bool:
         PendingPoll.objects.filter(pk=row.pk).update(due_at=now + LEASE)
         return compare_and_swap(rows, row, field, until)
 
     with (
-        mock.patch.object(querysets, "_compare_and_swap", after_another_claim),
+        mock.patch.object(claims, "_compare_and_swap", after_another_claim),
         mock.patch.object(connection.features, "has_select_for_update_skip_locked", new=False),
     ):
         assert claim() == []

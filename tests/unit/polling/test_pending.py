@@ -17,9 +17,8 @@ from django_messente_dlr.polling.results import PollResult
 from django_messente_dlr.sending import mark_sent, prepare_sms, track_sms
 from django_messente_dlr.testing.callbacks import simulate_callback, simulate_omnichannel_callback
 from django_messente_dlr.testing.signals import SignalLog
-from django_messente_dlr.utils.poll_schedule import REPORT_RETENTION
 from tests.unit.messente.answering import FIRST, OMNICHANNEL, Messente
-from tests.unit.polling.rows import REPORT, due, make_due, seen
+from tests.unit.polling.rows import REPORT, WINDOW, due, make_due, seen
 
 pytestmark = pytest.mark.django_db(transaction=True)
 NUMBER = "+37255500000"
@@ -78,7 +77,7 @@ def test_run__omnimessage_pending_after_channel_failure(first: str, messente: Me
     make_due(whole)
     add_response(messente, ("V", "UNDELIV"), ("S", "ACK"))
     assert Poller().run().open == 1
-    assert (seen(whole).status, seen(whole).next_poll_at is None) == ("failed", False)
+    assert (seen(whole).status, seen(whole).next_poll_at is None) == ("sent", False)
     make_due(whole)
     add_response(messente, ("V", "UNDELIV"), ("S", "DELIVRD"))
     assert Poller().run().final == 1
@@ -88,7 +87,7 @@ def test_run__omnimessage_pending_after_channel_failure(first: str, messente: Me
 def test_callback__failure_without_omnimessage_id() -> None:
     whole = mark_sent(prepare_sms(NUMBER), omnimessage_id="X")
     assert simulate_callback(whole, "UNDELIV", "1", sms_unique_id="V").status_code == 200
-    assert (seen(whole).status, seen(whole).next_poll_at is None) == ("failed", False)
+    assert (seen(whole).status, seen(whole).next_poll_at is None) == ("sent", False)
 
 
 @pytest.mark.usefixtures("each_path")
@@ -108,11 +107,11 @@ def test_run__all_channels_failed(messente: Messente) -> None:
 
 
 def test_run__last_channel_pending_after_48_hours(messente: Messente, dlr_signals: SignalLog) -> None:
-    whole = due(sms_unique_id=None, omnimessage_id="X", ago=REPORT_RETENTION)
+    whole = due(sms_unique_id=None, omnimessage_id="X", ago=WINDOW)
     add_response(messente, ("V", "UNDELIV"), ("S", "ACK"))
-    assert Poller().run().final == 1
-    assert (seen(whole).status, seen(whole).next_poll_at) == ("failed", None)
-    assert "dlr_unresolved" not in dlr_signals.names
+    assert Poller().run().unresolved == 1
+    assert (seen(whole).status, seen(whole).next_poll_at) == ("unresolved", None)
+    assert [name for name in dlr_signals.names if name in {"dlr_failed", "dlr_unresolved"}] == ["dlr_unresolved"]
 
 
 def test_callback__delivery_on_second_channel(messente: Messente) -> None:
@@ -142,7 +141,7 @@ def test_run__message_without_id_gets_one(by: str, messente: Messente) -> None:
     message = prepare_sms(NUMBER)
     make_due(message)
     Poller().run()
-    assert due_at(message) == message.created_at + REPORT_RETENTION
+    assert due_at(message) > timezone.now() + timedelta(hours=23)
     if by != "mark_sent":
         sms_unique_id = "" if by.endswith("without an id") else "an-id"
         assert simulate_callback(message, "ACCEPTD", sms_unique_id=sms_unique_id).status_code == 200
@@ -174,9 +173,7 @@ def test_callback__id_keeps_next_poll_of_others() -> None:
 
 
 def test_mark_sent__unresolved_message_is_pending_again(messente: Messente) -> None:
-    message = prepare_sms(NUMBER)
-    SmsMessage.objects.filter(pk=message.pk).update(created_at=timezone.now() - REPORT_RETENTION)
-    make_due(message)
+    message = due(queued=True, ago=WINDOW)
     Poller().run()
     assert (seen(message).status, seen(message).next_poll_at) == ("unresolved", None)
     mark_sent(message, "an-id")
@@ -189,16 +186,41 @@ def test_mark_sent__unresolved_message_is_pending_again(messente: Messente) -> N
 
 
 def test_run__unresolved_twice(messente: Messente) -> None:
-    message = due(status="unresolved", ago=REPORT_RETENTION)
+    message = due(status="unresolved", ago=WINDOW)
     SmsMessage.objects.filter(pk=message.pk).update(sent_at=None)  # polling ended before mark_sent was called
-    mark_sent(message, str(message.sms_unique_id), sent_at=timezone.now() - REPORT_RETENTION)
+    mark_sent(message, str(message.sms_unique_id), sent_at=timezone.now() - WINDOW)
     make_due(message)
     messente.answer(FIRST, REPORT, "FAILED 102")
     assert Poller().run().unresolved == 1
     assert (seen(message).status, seen(message).next_poll_at) == ("unresolved", None)
 
 
-@pytest.mark.parametrize("ago", [timedelta(hours=1), REPORT_RETENTION])
+def test_run__prepared_message_waits_however_old_it_is(messente: Messente, dlr_signals: SignalLog) -> None:
+    message = prepare_sms(NUMBER)
+    SmsMessage.objects.filter(pk=message.pk).update(created_at=timezone.now() - 10 * WINDOW)
+    for _ in range(2):
+        make_due(message)
+        assert Poller().run().unresolved == 0
+        assert due_at(message) > timezone.now() + timedelta(hours=23)
+    assert (seen(message).status, seen(message).report_expires_at) == ("queued", None)
+    mark_sent(message, "an-id")
+    assert due_at(message) < timezone.now() + SOON
+    assert (seen(message).report_expires_at or timezone.now()) > timezone.now() + WINDOW - SOON
+    assert dlr_signals.names == []
+
+
+def test_run__report_begins_the_window_of_a_prepared_message(messente: Messente) -> None:
+    message = prepare_sms(NUMBER)
+    SmsMessage.objects.filter(pk=message.pk).update(created_at=timezone.now() - 10 * WINDOW)
+    assert simulate_callback(seen(message), "ACCEPTD", sms_unique_id="an-id").status_code == 200
+    assert seen(message).report_expires_at == message.reports.get().received_at + WINDOW
+    make_due(message)
+    messente.answer(FIRST, REPORT, "FAILED 102")
+    assert Poller().run().unresolved == 0
+    assert seen(message).status == "sent"
+
+
+@pytest.mark.parametrize("ago", [timedelta(hours=1), WINDOW])
 def test_run__message_is_sent_meanwhile(ago: timedelta, messente: Messente, monkeypatch: pytest.MonkeyPatch) -> None:
     message = prepare_sms(NUMBER)
     SmsMessage.objects.filter(pk=message.pk).update(created_at=timezone.now() - ago)

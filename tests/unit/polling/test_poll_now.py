@@ -14,9 +14,8 @@ from django_messente_dlr.models import SmsMessage
 from django_messente_dlr.polling import PollOutcome, poll_now
 from django_messente_dlr.polling.status_requests import StatusRequest, status_requests_for
 from django_messente_dlr.testing.factories import SmsMessageFactory
-from django_messente_dlr.utils.poll_schedule import REPORT_RETENTION
 from tests.unit.messente.answering import FIRST, OMNICHANNEL, Messente
-from tests.unit.polling.rows import REPORT, seen
+from tests.unit.polling.rows import REPORT, WINDOW, seen
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -70,14 +69,14 @@ def test_poll_now__refused_account(messente: Messente, settings: Any) -> None:
 
 
 def test_poll_now__unresolved_message(messente: Messente) -> None:
-    message = SmsMessageFactory.create(status="unresolved", created_at=timezone.now() - REPORT_RETENTION)
+    message = SmsMessageFactory.create(status="unresolved", created_at=timezone.now() - WINDOW)
     messente.answer(FIRST, REPORT, "OK DELIVERED")
     (result,) = poll_now([message])
     assert (result.outcome, seen(message).status) == (PollOutcome.FINAL, "delivered")
 
 
 def test_poll_now__unresolved_message_stays_unresolved(messente: Messente) -> None:
-    message = SmsMessageFactory.create(status="unresolved", created_at=timezone.now() - REPORT_RETENTION)
+    message = SmsMessageFactory.create(status="unresolved", created_at=timezone.now() - WINDOW)
     messente.answer(FIRST, REPORT, "ERROR 107")
     (result,) = poll_now([message])
     assert (result.outcome, seen(message).status) == (PollOutcome.UNRESOLVED, "unresolved")

@@ -15,7 +15,7 @@ from django_messente_dlr.testing.callbacks import simulate_callback
 from django_messente_dlr.testing.signals import SignalLog
 from django_messente_dlr.utils.poll_schedule import REPORT_RETENTION
 from tests.unit.messente.answering import BACKUP, FIRST, Messente
-from tests.unit.polling.rows import REPORT, due, seen
+from tests.unit.polling.rows import REPORT, WINDOW, due, seen
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -57,16 +57,38 @@ def test_run__grace_period_for_callback(messente: Messente) -> None:
 
 
 def test_run__last_poll_before_48_hours(messente: Messente) -> None:
-    message = due(ago=REPORT_RETENTION - timedelta(minutes=10), poll_count=20)
+    message = due(ago=WINDOW - timedelta(minutes=10), poll_count=20)
     messente.answer(FIRST, REPORT, "FAILED 102")
     Poller().run()
-    assert seen(message).next_poll_at == message.created_at + REPORT_RETENTION - timedelta(minutes=5)
+    assert seen(message).next_poll_at == message.created_at + WINDOW - timedelta(minutes=5)
     assert seen(message).status == "sent"
+
+
+@pytest.mark.parametrize("validity", [60, 3 * 86400])
+def test_run__window_begins_after_the_validity(validity: int, messente: Messente) -> None:
+    seconds = timedelta(seconds=validity)
+    pending = due(ago=REPORT_RETENTION + seconds - timedelta(minutes=10), validity=validity)
+    messente.answer(FIRST, REPORT, "FAILED 102")
+    assert Poller().run().unresolved == 0
+    expired = due(ago=REPORT_RETENTION + seconds, validity=validity, omnimessage_id="")
+    messente.answer(FIRST, REPORT, "FAILED 102")
+    assert Poller().run().unresolved == 1
+    assert (seen(pending).status, seen(expired).status) == ("sent", "unresolved")
+
+
+@pytest.mark.parametrize("sent", [True, False])
+def test_run__scheduled_message_is_polled_after_its_time(messente: Messente, *, sent: bool) -> None:
+    at = timezone.now() + timedelta(days=3)
+    message = due(send_at=at, sent_at=at if sent else None, ago=WINDOW)
+    messente.answer(FIRST, REPORT, "FAILED 102")
+    assert Poller().run().unresolved == 0
+    assert (seen(message).next_poll_at or at) > at
+    assert seen(message).report_expires_at == at + WINDOW
 
 
 @pytest.mark.parametrize("answer", ["FAILED 102", "OK SENT", "ERROR 107", "rubbish"])
 def test_run__unresolved_after_48_hours(answer: str, messente: Messente, dlr_signals: SignalLog) -> None:
-    message = due(ago=REPORT_RETENTION)
+    message = due(ago=WINDOW)
     messente.answer(FIRST, REPORT, answer)
     assert Poller().run().unresolved == 1
     assert (seen(message).status, seen(message).next_poll_at) == ("unresolved", None)
@@ -78,7 +100,7 @@ def test_run__unresolved_after_48_hours(answer: str, messente: Messente, dlr_sig
 
 
 def test_run__final_status_after_48_hours(messente: Messente) -> None:
-    message = due(ago=REPORT_RETENTION)
+    message = due(ago=WINDOW)
     messente.answer(FIRST, REPORT, "OK DELIVERED")
     summary = Poller().run()
     assert (summary.final, summary.unresolved) == (1, 0)
@@ -89,7 +111,7 @@ def test_run__final_status_after_48_hours(messente: Messente) -> None:
 def test_callback__corrects_unresolved_message(
     stat: str, err: str, status: str, messente: Messente, dlr_signals: SignalLog
 ) -> None:
-    message = due(ago=REPORT_RETENTION)
+    message = due(ago=WINDOW)
     messente.answer(FIRST, REPORT, "FAILED 102")
     Poller().run()
     dlr_signals.clear()
@@ -117,9 +139,9 @@ def test_run__callback_during_request(messente: Messente) -> None:
 def test_run__message_without_id(messente: Messente, dlr_signals: SignalLog) -> None:
     message = due(queued=True)
     assert Poller().run().asked == 0
-    assert seen(message).next_poll_at == message.created_at + REPORT_RETENTION
+    assert seen(message).next_poll_at == message.created_at + WINDOW
     assert seen(message).poll_count == 0
-    lost = due(queued=True, ago=REPORT_RETENTION)
+    lost = due(queued=True, ago=WINDOW)
     assert Poller().run().unresolved == 1
     assert seen(lost).status == "unresolved"
     assert "polling was not possible: the message has no id of Messente's" in seen(lost).error_text
