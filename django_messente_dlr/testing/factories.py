@@ -24,13 +24,30 @@ __all__ = ["AccountFactory", "DeliveryReportFactory", "SmsMessageFactory"]
 
 
 class SmsMessageFactory(DjangoModelFactory[SmsMessage]):
-    """Create a message that Messente has accepted, without a report; ``queued=True`` creates an unsent message."""
+    """Create a message that Messente has accepted, without a report.
+
+    ``queued=True`` creates a message whose request has no response yet, ``prepared=True`` one of `prepare_sms`, and
+    ``several_channels=True`` a message of Viber and then SMS, whose channels' messages have the ids "viber-…" and
+    "sms-…".
+    """
 
     class Meta:
         model = SmsMessage
 
     class Params:
         queued = factory.Trait(status=Status.QUEUED, sms_unique_id=None, sent_at=None)
+        prepared = factory.Trait(queued=True, send_at=None)
+        several_channels = factory.Trait(
+            sms_unique_id=None,
+            omnimessage_id=factory.Faker("uuid4"),
+            channel="viber",
+            channel_count=2,
+            channels=factory.LazyAttribute(
+                lambda message: [
+                    {"channel": name, "message_id": f"{name}-{message.omnimessage_id}"} for name in ("viber", "sms")
+                ]
+            ),
+        )
 
     sms_unique_id: Any = factory.Faker("hexify", text="^" * 32)
     account: Any = DEFAULT_ACCOUNT
@@ -39,7 +56,8 @@ class SmsMessageFactory(DjangoModelFactory[SmsMessage]):
     status: Any = Status.SENT
     rank: Any = factory.LazyAttribute(lambda message: Status(message.status).rank)
     created_at: Any = factory.LazyAttribute(lambda row: timezone.now())
-    sent_at: Any = factory.SelfAttribute("created_at")
+    send_at: Any = factory.SelfAttribute("created_at")
+    sent_at: Any = factory.SelfAttribute("send_at")
     next_poll_at: Any = factory.LazyAttribute(
         lambda message: message.created_at + timedelta(minutes=10) if message.rank <= Status.SENT.rank else None
     )

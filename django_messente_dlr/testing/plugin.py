@@ -7,10 +7,13 @@ from typing import Any
 
 import pytest
 
+from django_messente_dlr.backends.base import OutgoingMessage
+from django_messente_dlr.backends.locmem import outbox
 from django_messente_dlr.sandbox import Sandbox
+from django_messente_dlr.testing.mixins import locmem_settings
 from django_messente_dlr.testing.signals import SignalLog, record_signals
 
-__all__ = ["dlr_signals", "messente_sandbox"]
+__all__ = ["dlr_signals", "messente_sandbox", "sms_outbox"]
 
 
 @pytest.fixture
@@ -18,6 +21,14 @@ def dlr_signals() -> Iterator[SignalLog]:
     """Record every signal of the app while the test runs."""
     with record_signals() as log:
         yield log
+
+
+@pytest.fixture
+def sms_outbox(settings: Any) -> list[OutgoingMessage]:
+    """Send nothing while the test runs; return the list that collects the messages, empty at its start."""
+    settings.MESSENTE_DLR = locmem_settings()
+    outbox.clear()
+    return outbox
 
 
 @pytest.fixture

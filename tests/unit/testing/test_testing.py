@@ -60,7 +60,7 @@ class WithoutPytestTests(TestCase):
 
     def test_sandbox__messages(self) -> None:
         with Sandbox({"shop": "a-password"}) as sandbox:
-            account = {"USERNAME": "shop", "PASSWORD": "a-password", "API_HOSTS": [sandbox.url]}
+            account = {"USERNAME": "shop", "PASSWORD": "a-password", "OMNICHANNEL_URL": f"{sandbox.url}/v1"}
             with self.settings(MESSENTE_DLR=account):
                 send_sms("+37255500000", "Your parcel is here")
         assert sandbox.messages[0].text == "Your parcel is here"
