@@ -1,4 +1,4 @@
-"""The checks of ``messente_doctor``: whether delivery reports can arrive, and whether their signals are sent.
+"""The checks of ``messente_doctor``: whether reports arrive, their signals are sent, and the queue is sent.
 
 Each finding is a `django.core.checks.CheckMessage`: ``obj`` is the topic, and ``id`` is stable. A finding holds no
 secret, so it can be logged. The secret callback URLs come from `dashboard_urls` alone. `run_checks` changes no row;
@@ -16,6 +16,7 @@ from django_messente_dlr.doctor.checks.callbacks import check_callbacks
 from django_messente_dlr.doctor.checks.database import check_database
 from django_messente_dlr.doctor.checks.keys import check_keys
 from django_messente_dlr.doctor.checks.messente import check_messente, send_one
+from django_messente_dlr.doctor.checks.queue import check_queue
 from django_messente_dlr.doctor.checks.records import check_records
 from django_messente_dlr.doctor.checks.settings import TOPIC as SETTINGS
 from django_messente_dlr.doctor.checks.settings import run_system_checks
@@ -42,6 +43,7 @@ def run_checks() -> Iterator[CheckMessage]:
     yield from database
     if max_level(database) < ERROR:
         yield from check_records()
+        yield from check_queue()
         yield from check_keys()
 
 

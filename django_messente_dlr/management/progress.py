@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Protocol
+
+from django.utils import timezone
+
+
+class RowsWithDueTime(Protocol):
+    """A queryset with the method ``due``."""
+
+    def due(self, now: Any) -> Any:
+        """Return the rows that are due at ``now``."""
 
 
 @contextmanager
@@ -26,6 +36,21 @@ def progress(*, total: Callable[[], int], shown: bool) -> Iterator[Callable[[int
         if not bar.disable:
             bar.reset(total())
         yield bar.update
+
+
+def run_progress(
+    rows: RowsWithDueTime, options: dict[str, Any]
+) -> AbstractContextManager[Callable[[int], object] | None]:
+    """Show the progress of one run of a command that handles what is due, unless its output is for scripts.
+
+    Args:
+        rows: the rows that the run may handle.
+        options: the options of the command line.
+    """
+    return progress(
+        total=lambda: min(rows.due(timezone.now()).count(), options["limit"] or 10**9),
+        shown=not options["json"] and options["watch"] is None and options["verbosity"] > 0,
+    )
 
 
 def _import_tqdm() -> type | None:

@@ -10,6 +10,7 @@ from django.db import Error as DatabaseError
 
 from django_messente_dlr import conf
 from django_messente_dlr.accounts.clients import client_for
+from django_messente_dlr.exceptions import MessageNotSent, OutcomeUnknown
 from django_messente_dlr.messente.errors import MessenteError
 from django_messente_dlr.sending import send_sms
 
@@ -57,8 +58,17 @@ def send_one(to: str, *, account: str) -> CheckMessage:
     topic = f"sending from {account}"
     try:
         message = send_sms(to, TEXT, account=account)
-    except (MessenteError, ValueError, ImproperlyConfigured) as exc:
-        return Error(str(exc), hint="The SMS was not sent.", obj=topic, id="django_messente_dlr.doctor.D014")
+    except (MessageNotSent, ValueError, ImproperlyConfigured) as exc:
+        later = " Try again later." if isinstance(exc, MessageNotSent) and exc.temporary else ""
+        return Error(str(exc), hint=f"The SMS was not sent.{later}", obj=topic, id="django_messente_dlr.doctor.D014")
+    except OutcomeUnknown as exc:
+        return Error(
+            str(exc),
+            hint=f"The SMS may have been sent, so do not send it again at once. Its row is {exc.sms_message.pk}: its "
+            "page in the admin shows a report as soon as it arrives.",
+            obj=topic,
+            id="django_messente_dlr.doctor.D034",
+        )
     except DatabaseError as exc:
         # The exception's text may contain hosts and users, so only its class is shown.
         return Error(
@@ -68,7 +78,7 @@ def send_one(to: str, *, account: str) -> CheckMessage:
             id="django_messente_dlr.doctor.D015",
         )
     return Info(
-        f"Messente accepted the SMS with the ID {message.sms_unique_id}; its row is {message.pk}. "
+        f"Messente accepted the SMS with the ID {message}; its row is {message.pk}. "
         "The message's page in the admin shows its status.",
         obj=topic,
         id="django_messente_dlr.doctor.D016",

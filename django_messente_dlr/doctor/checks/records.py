@@ -10,9 +10,9 @@ from django.core.checks import CheckMessage, Error, Info, Warning  # noqa: A004 
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from django_messente_dlr import accounts, conf
+from django_messente_dlr import accounts, conf, dispatch
 from django_messente_dlr.models import Account
-from django_messente_dlr.models.querysets import capped_count
+from django_messente_dlr.models.querysets import IS_PREPARED, capped_count
 from django_messente_dlr.receiving import lookup
 from django_messente_dlr.utils.poll_schedule import OVERDUE_AFTER
 from django_messente_dlr.utils.times import elapsed, shift
@@ -61,7 +61,9 @@ def _check_messages() -> Iterator[CheckMessage]:
 
 
 def _check_reports() -> Iterator[CheckMessage]:
-    topic = "reports"
+    topic, now = "reports", timezone.now()
+    # Deferred signals are due at once. The process that sends them is late only after a while.
+    overdue_at = shift(now, -dispatch.DISPATCH_LEASE) if dispatch.is_deferred() else now
     problems: list[tuple[QuerySet[Any], str, str, str]] = [
         (
             lookup.reports().orphans(),
@@ -70,9 +72,9 @@ def _check_reports() -> Iterator[CheckMessage]:
             "D044",
         ),
         (
-            lookup.reports().dispatch_due(timezone.now()),
+            lookup.reports().dispatch_due(overdue_at),
             "have signals that a process did not send",
-            "Run poll_dlrs every minute: it sends them.",
+            "Run poll_dlrs every minute, or dispatch_dlrs: they send them.",
             "D045",
         ),
         (
@@ -142,7 +144,8 @@ def _check_account_callbacks(account: Account) -> Iterator[CheckMessage]:
         )
         return
     # A younger message may still wait for its report; an older one proves nothing about the last day.
-    sent = lookup.messages().filter(
+    sent = lookup.messages().exclude(IS_PREPARED)
+    sent = sent.filter(
         account=account.name,
         created_at__gt=shift(now, -CALLBACK_EXPECTED_WITHIN),
         created_at__lt=shift(now, -OVERDUE_AFTER),

@@ -17,7 +17,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django_messente_dlr import conf
 from django_messente_dlr.management.shutdown import until_signalled
 from django_messente_dlr.sandbox import Sandbox
-from django_messente_dlr.sandbox.control import BALANCE_PATH, parse_amount
+from django_messente_dlr.sandbox.control import ACCEPTED_PATH, BALANCE_PATH, CHANNELS_PATH, parse_amount
 from django_messente_dlr.sandbox.scenarios import table
 
 DELAY_HELP = "Seconds before a message's first report, and between reports (default: %(default)s)."
@@ -44,11 +44,23 @@ The recipient's last three digits choose the scenario of a message; --help lists
 
     curl -X PUT --data 0 {url}{balance_path}
 
+To let every message over Viber fail, so that the next channel is tried:
+
+    curl -X PUT --data viber=001 {url}{channels_path}
+
+The number of accepted messages by recipient:
+
+    curl {url}{accepted_path}
+
 Press Ctrl-C to stop.
 """
 
 EPILOG = """The recipient's last three digits choose the scenario of a message: one to +37255500004 is rejected,
 because the account is out of credits. With any other digits it is delivered. The second column is the final status.
+
+In an omnimessage of several channels each one has these reports, and the next one is tried when one has failed: with
+001 all of them fail. 401 to 413 have other reports for the first channels. A PUT of lines such as viber=001 to
+{channels_path} selects the scenario by the channel instead.
 
 {table}
 """
@@ -71,7 +83,7 @@ class Command(BaseCommand):
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
         """Return the parser, whose help ends with the table of scenarios."""
-        epilog = EPILOG.format(table=table())
+        epilog = EPILOG.format(table=table(), channels_path=CHANNELS_PATH)
         return super().create_parser(prog_name, subcommand, formatter_class=HelpFormatter, epilog=epilog, **kwargs)
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -124,6 +136,8 @@ class Command(BaseCommand):
                         omnichannel_url=sandbox.omnichannel_url,
                         usernames=usernames,
                         balance_path=BALANCE_PATH,
+                        channels_path=CHANNELS_PATH,
+                        accepted_path=ACCEPTED_PATH,
                     ),
                     stop,
                 )

@@ -41,6 +41,7 @@ def messente(settings: Any, live_server: Any) -> Any:
             "PASSWORD": PASSWORD,
             "CALLBACK_BASE_URL": live_server.url,
             "API_HOSTS": [sandbox.url],
+            "OMNICHANNEL_URL": f"{sandbox.url}/v1",
         }
         AccountFactory.create(last_poll_at=timezone.now(), last_callback_at=timezone.now())
         yield sandbox
@@ -257,6 +258,14 @@ def test_messente_doctor__rows_that_need_attention(arrange: Callable[[], None], 
     assert any(sentence in line for line in lines(output, "warning") + lines(output, "error")), output
 
 
+def test_messente_doctor__prepared_message_expects_no_callback() -> None:
+    remove_last_callback()
+    SmsMessage.objects.update(status="queued", rank=0, sms_unique_id=None, sent_at=None, send_at=None)
+    exit_status, output = run_doctor()
+    assert exit_status == 0, output
+    assert "No callback is expected." in output
+
+
 def test_messente_doctor__renamed_account() -> None:
     add_unconfigured_account()
     _, output = run_doctor()
@@ -335,3 +344,13 @@ def test_messente_doctor__send_without_database(messente: Sandbox) -> None:
     assert "The message's row could not be stored (OperationalError)." in output
     assert "host and" not in output
     assert not messente.messages
+
+
+@pytest.mark.parametrize(("minutes", "is_late"), [(1, False), (3, True)])
+def test_messente_doctor__deferred_signals(settings: Any, minutes: int, is_late: bool) -> None:
+    """Deferred signals are due at once, so the doctor reports them only after the lease."""
+    settings.MESSENTE_DLR = {**settings.MESSENTE_DLR, "DISPATCH": "deferred"}
+    due_at = timezone.now() - timedelta(minutes=minutes)
+    DeliveryReportFactory.create(dispatch_due_at=due_at, dispatched_at=None)
+    _, output = run_doctor()
+    assert ("have signals that a process did not send" in output) is is_late

@@ -46,6 +46,7 @@ def prune(*arguments: str) -> str:
         (Status.UNRESOLVED, False),
         (Status.FAILED, False),
         (Status.REJECTED, False),
+        (Status.CANCELLED, False),
         (Status.DELIVERED, False),
         (Status.SEEN, False),
     ],
@@ -55,6 +56,16 @@ def test_prune_dlrs__statuses(status: Status, *, is_kept: bool) -> None:
     prune()
     assert SmsMessage.objects.exists() is is_kept
     assert DeliveryReport.objects.filter(pk=report.pk).exists() is is_kept
+
+
+@pytest.mark.parametrize(
+    ("values", "is_kept"),
+    [({}, False), ({"created_at": RECENT}, True), ({"send_at": OLD}, True), ({"omnimessage_id": "X"}, True)],
+)
+def test_prune_dlrs__message_that_was_never_sent(values: dict[str, Any], *, is_kept: bool) -> None:
+    SmsMessageFactory.create(**{"prepared": True, "created_at": OLD, **values})
+    prune()
+    assert SmsMessage.objects.exists() is is_kept
 
 
 def test_prune_dlrs__recent_message() -> None:
