@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from decimal import Decimal
-from fractions import Fraction
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from django.db import router, transaction
 from django.utils import timezone
@@ -15,14 +12,19 @@ from django_messente_dlr import conf, receiving
 from django_messente_dlr.exceptions import SendInsideTransaction
 from django_messente_dlr.messente import field_parsers
 from django_messente_dlr.messente.errors import MalformedReport
-from django_messente_dlr.messente.log_text import one_line
 from django_messente_dlr.models import PendingPoll, SmsMessage
+from django_messente_dlr.models.recipients import recipient_number
+from django_messente_dlr.sending.storable import storable_json, storable_text
+from django_messente_dlr.utils import db_retry
 from django_messente_dlr.utils.poll_schedule import first_poll_at
 
-PHONE_NUMBER = re.compile(r"\+?[0-9]{4,20}", re.ASCII)
-FRACTION = re.compile(r"\+?[0-9]+[.,][0-9]{1,2}")
-NATIONAL_PREFIX = re.compile(r"\([\s\u00a0]*0[\s\u00a0]*\)")
-SEPARATORS = str.maketrans("", "", " -.()\t\u00a0")
+Result = TypeVar("Result")
+
+IN_TRANSACTION = (
+    "send_sms was called inside a transaction, so nothing was sent: a rollback would delete the row of a message "
+    "that was sent. Call it after the commit, with transaction.on_commit(lambda: send_sms(…)), or from a view that "
+    "is exempt from ATOMIC_REQUESTS."
+)
 
 
 def find_existing(sms_unique_id: str, omnimessage_id: str, account: str, *, lock: bool = False) -> SmsMessage | None:
@@ -50,30 +52,6 @@ def find_existing(sms_unique_id: str, omnimessage_id: str, account: str, *, lock
     return message
 
 
-def clean_recipient(to: Any) -> str:
-    """Return a number without separators.
-
-    Args:
-        to: the number: a text, an integer, or an object such as phonenumbers' PhoneNumber.
-
-    Raises:
-        ValueError: the digits could be another number's: a value that is not a text, a fraction, or "(0)".
-    """
-    if isinstance(to, bool | float | complex | Decimal | Fraction | bytes | bytearray):
-        raise ValueError(  # noqa: TRY004 - every number that is refused is a ValueError
-            f"{one_line(repr(to))} is not a phone number but a {type(to).__name__}, as spreadsheets return it. "
-            'Pass the number as text, such as "+37255500000".'
-        )
-    text = str(to).strip()
-    if FRACTION.fullmatch(text):
-        raise ValueError(
-            f'"{one_line(to)}" is a number with a fraction. Pass the phone number as text, such as "+37255500000".'
-        )
-    if NATIONAL_PREFIX.search(text):
-        raise ValueError(f'"{one_line(to)}" contains "(0)", which is not dialled after a country code. Remove it.')
-    return text.translate(SEPARATORS)
-
-
 def build_message(
     to: str,
     *,
@@ -83,35 +61,39 @@ def build_message(
     metadata: Mapping[str, Any] | None,
     channel: str = "sms",
     optional: bool = False,
+    reference: str = "",
+    **columns: Any,
 ) -> SmsMessage:
     """Return an unsaved message.
 
     Args:
-        to: the recipient's number in international format. Spaces, dashes, dots and brackets are removed.
+        to: the recipient's number; see `parse_number`.
         text: the text. It is stored only if ``STORE_TEXT`` is set.
         sender: the sender's name, at most 32 characters.
         account: the account's name. The caller checks that it is configured.
         metadata: data of the project, stored as JSON.
         channel: the channel, such as sms, viber, whatsapp or rcs; at most 16 characters.
         optional: whether the number may be missing.
+        reference: the project's own key, at most 128 characters.
+        columns: further columns of the row.
 
     Raises:
-        ValueError: the number is not a phone number, or the sender or the channel is too long.
+        ValueError: the number is not a phone number, a text is too long, or a value cannot be stored.
+        TypeError: the text, the sender, the channel or the reference is not a text.
     """
-    recipient = clean_recipient(to)
-    if not PHONE_NUMBER.fullmatch(recipient) and not (optional and not recipient):
-        raise ValueError(f'"{one_line(to)}" is not a phone number in international format, such as +37255500000.')
-    for name, value, limit in (("sender", sender, 32), ("channel", channel, 16)):
-        if len(value) > limit:
-            raise ValueError(f'The {name} "{one_line(value)}" is longer than {limit} characters.')
+    # A number is optional only if it is missing: one that is malformed is a mistake of the caller.
+    is_missing = optional and not str(to).strip()
+    text = storable_text("text", text)
     return SmsMessage(
-        recipient=recipient,
-        sender=sender,
+        recipient="" if is_missing else recipient_number(to),
+        sender=storable_text("sender", sender, limit=32),
         text=text if conf.get_config().store_text else "",
         account=account,
-        channel=channel,
-        metadata=dict(metadata or {}),
+        channel=storable_text("channel", channel, limit=16),
+        metadata=storable_json("metadata", metadata),
         created_at=timezone.now(),
+        reference=storable_text("reference", reference, limit=128),
+        **columns,
     )
 
 
@@ -125,7 +107,7 @@ def insert(message: SmsMessage, *, using: str) -> None:
     message.may_lack_poll = False
     message.save(using=using, force_insert=True)
     message.pending = PendingPoll.objects.using(using).create(
-        message=message, account=message.account, due_at=first_poll_at(message.created_at)
+        message=message, account=message.account, due_at=first_poll_at(message.send_at or message.created_at)
     )
 
 
@@ -142,29 +124,47 @@ def insert_with_matching(message: SmsMessage) -> SmsMessage:
     return message
 
 
-def insert_durably(to: str, **attributes: Any) -> SmsMessage:
-    """Create a message and commit it immediately.
+def insert_durably(message: SmsMessage) -> SmsMessage:
+    """Insert a message, and commit it immediately.
 
     Args:
-        to: the recipient's number in international format.
-        attributes: the keyword arguments of `build_message`.
+        message: the unsaved message.
 
     Raises:
-        ValueError: `build_message` rejects a value.
         SendInsideTransaction: a transaction is open, so the row cannot be committed.
     """
-    message = build_message(to, **attributes)
-    using = router.db_for_write(SmsMessage)
-    try:
-        with transaction.atomic(using=using, durable=True):
-            insert(message, using=using)
-    except RuntimeError:
-        raise SendInsideTransaction(
-            "send_sms was called inside a transaction, so nothing was sent: a rollback would delete the row of a "
-            "message that was sent. Call it after the commit, with transaction.on_commit(lambda: send_sms(…)), or "
-            "from a view that is exempt from ATOMIC_REQUESTS."
-        ) from None
+
+    def insert_again(using: str) -> None:
+        message.pk = None  # a rolled-back attempt set a primary key that another row may have by now
+        insert(message, using=using)
+
+    write_durably(insert_again)
     return message
+
+
+def write_durably(write: Callable[[str], Result], *, in_transaction: str = IN_TRANSACTION) -> Result:
+    """Write to the database, commit immediately, and return the result.
+
+    The write is repeated after a conflict with another writer, but not after a lost connection, whose commit may have
+    succeeded: a second row would stand for a message that is never sent.
+
+    Args:
+        write: gets the alias of the database.
+        in_transaction: the text of the exception if a transaction is open.
+
+    Raises:
+        SendInsideTransaction: a transaction is open, so nothing can be committed.
+    """
+    using = router.db_for_write(SmsMessage)
+
+    def write_and_commit() -> Result:
+        with transaction.atomic(using=using, durable=True):
+            return write(using)
+
+    try:
+        return db_retry.retry_on_contention(write_and_commit, using=using, lost_connection=False)
+    except RuntimeError:
+        raise SendInsideTransaction(in_transaction) from None
 
 
 def validate_ids(sms_unique_id: str, omnimessage_id: str) -> dict[str, str]:

@@ -1,166 +1,185 @@
-"""Send a message with `send_sms`, or record a message that another client is going to send with `prepare_sms`.
+"""Send messages with `send_sms` and `send_message`, or record one that another client sends with `prepare_sms`.
 
-`send_sms` commits the message's row before it calls Messente, and the ``dlr-url`` contains the row's primary key. A
-report therefore matches its message even if the report arrives before Messente's response to the request.
+The message's row is committed before Messente is called, and the ``dlr-url`` contains the row's primary key. A report
+therefore matches its message even if the report arrives before Messente's response to the request.
 
-A message is marked as sent or failed only if Messente's response proves it. Otherwise `send_sms` raises
-`OutcomeUnknown`, and a report or a poll decides.
+A message is marked as sent or failed only if Messente's response proves it. Otherwise `OutcomeUnknown` is raised, and
+a report or a poll decides.
 """
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import Error as DatabaseFailure
-from django.utils import timezone
+from asgiref.sync import sync_to_async
 
-from django_messente_dlr import accounts, conf, receiving
-from django_messente_dlr.accounts.clients import client_for
-from django_messente_dlr.messente.errors import MessenteError, OutcomeUnknown, RequestRefused
-from django_messente_dlr.messente.reports import Report, Source
-from django_messente_dlr.messente.send_options import check_options, time_to_send
+from django_messente_dlr import accounts, conf
+from django_messente_dlr.backends.base import OutgoingMessage
+from django_messente_dlr.backends.recipients import check_prepared
 from django_messente_dlr.models import SmsMessage
-from django_messente_dlr.models.error_texts import untranslated
-from django_messente_dlr.models.statuses import Status
-from django_messente_dlr.sending import rows
-from django_messente_dlr.sending.mark import mark_sent
-from django_messente_dlr.utils.times import to_utc
-
-logger = logging.getLogger(__name__)
-
-# A ``time_to_send`` beyond this limit is a mistake of the caller. Ignoring it also avoids an OverflowError when an
-# interval is added to a time near `datetime.max`.
-MAX_SEND_DELAY = timedelta(days=366)
+from django_messente_dlr.sending import columns, outgoing, rows
+from django_messente_dlr.sending.option_names import suggest_names
+from django_messente_dlr.sending.texts import check_parts
+from django_messente_dlr.sending.transmit import transmit
 
 
+@suggest_names
 def send_sms(
     to: str,
     text: str,
     *,
     sender: str = "",
-    account: str = conf.DEFAULT_ACCOUNT,
+    account: str | None = None,
     metadata: Mapping[str, Any] | None = None,
-    **options: str | int,
+    reference: str = "",
+    validity: int | timedelta | None = None,
+    send_at: datetime | None = None,
+    autoconvert: str | None = None,
+    charset: str | None = None,
+    udh: str | None = None,
+    text_store: str | None = None,
 ) -> SmsMessage:
     """Send one SMS through Messente and return its message.
 
-    Messente sends the delivery reports to the message's callback URL, and `poll_dlrs` polls for missing ones.
+    Messente sends the delivery reports to the message's callback URL, and `poll_dlrs` polls for missing ones. The
+    setting ``SEND_API`` selects Messente's API.
 
     Args:
-        to: the recipient's number in international format. Spaces, dashes, dots and brackets are removed.
-        text: the text to send. It is stored only if ``STORE_TEXT`` is set.
+        to: the recipient's number in international format, such as "+37255500000". Blanks, hyphens, dots and
+            brackets are removed. With ``DEFAULT_REGION``, also a national number.
+        text: the text to send, in at most ``MAX_PARTS`` parts. It is stored only if ``STORE_TEXT`` is set.
         sender: the sender's name, verified by Messente; "" for the account's default.
-        account: the account's name in ``MESSENTE_DLR``.
+        account: the account's name in ``MESSENTE_DLR``; None for ``DEFAULT_ACCOUNT``.
         metadata: data of your project to store with the message; must be serializable as JSON.
-        options: further parameters of Messente's ``send_sms``: ``validity`` (minutes), ``time_to_send`` (Unix
-            seconds), ``autoconvert``, ``charset``, ``udh``, ``text_store``.
+        reference: your own key for the message, such as an order number: see ``SmsMessage.objects.for_reference``.
+        validity: how long Messente tries to deliver the SMS: whole minutes, or a timedelta; None for 6 hours.
+        send_at: when Messente sends the SMS: an aware datetime, at most a year ahead. A time in the past is now.
+        autoconvert: what Messente does with characters that are not in the GSM alphabet: "on", "full" or "off".
+        charset: the character set of the text, only with ``SEND_API = "sms"``.
+        udh: the user data header in hexadecimal digits.
+        text_store: how Messente stores the text: "plaintext", "sha256" or "nostore".
 
     Raises:
-        ValueError: the number, the text or an option cannot be sent.
+        ValueError, TypeError: a value cannot be sent. Nothing is sent or stored.
         SendInsideTransaction: a transaction is open. Call ``send_sms`` from ``transaction.on_commit``.
         CreditsExhausted: the account is on hold; see ``HOLD_ON_CREDITS_EXHAUSTED``. Nothing is sent or stored.
         OutcomeUnknown: Messente may have sent the message, or not. The message (``sms_message`` of the exception)
-            stays queued until a report arrives, and becomes unresolved after 48 hours. Do not send it again.
-        MessenteError: the message was not sent. Its row (``sms_message`` of the exception) stores the reason, and
+            stays queued until a report arrives, and becomes unresolved 48 hours after its validity. Do not send
+            it again.
+        MessageNotSent: the message was not sent. Its row (``sms_message`` of the exception) stores the reason, and
             the signal ``dlr_failed`` is sent for it.
-        ImproperlyConfigured: the account is not configured.
+        ImproperlyConfigured: the account is not configured, or the project's URLs do not include this app's.
     """
-    client = client_for(account)
-    check_options(options)
-    _check_text(text)
-    accounts.refuse_if_held(account)
-    message = rows.insert_durably(to, text=text, sender=sender, account=account, metadata=metadata)
-    dlr_url = message.callback_url if conf.get_config().callback_base_url else ""
-    try:
-        sms_unique_id = client.send(message.recipient, text, dlr_url=dlr_url, sender=sender, **options)
-    except MessenteError as exc:
-        exc.sms_message = message
-        if not isinstance(exc, OutcomeUnknown):
-            _record_failure(message, exc)
-        _reload(message)
-        raise
-    try:
-        return mark_sent(message, sms_unique_id, sent_at=_scheduled_time(options))
-    except ValueError as exc:
-        error = OutcomeUnknown(f"Messente accepted the message, but the id in its response is not usable. {exc}")
-        error.sms_message = message
-        _reload(message)
-        raise error from None
-    except DatabaseFailure:
-        # A report to the message's callback URL contains the id again. Until it arrives, only this log entry does.
-        logger.exception("Message %s was sent, but its id %s could not be stored.", message.pk, sms_unique_id)
-        raise
+    message = outgoing.from_text(
+        to,
+        text,
+        sender=sender,
+        account=account,
+        validity=validity,
+        send_at=send_at,
+        autoconvert=autoconvert,
+        charset=charset,
+        udh=udh,
+        text_store=text_store,
+    )
+    return _send(message, is_text=True, metadata=metadata, reference=reference)
 
 
+@suggest_names
+def send_message(
+    to: str,
+    channels: Sequence[Any],
+    *,
+    account: str | None = None,
+    metadata: Mapping[str, Any] | None = None,
+    reference: str = "",
+    send_at: datetime | None = None,
+    priority: str | None = None,
+    text_store: str | None = None,
+) -> SmsMessage:
+    """Send one message through Messente's Omnichannel API, by the first of several channels that delivers it.
+
+    Args:
+        to: the recipient's number, as for `send_sms`.
+        channels: the channels in the order of preference, such as ``[Viber("Tere", ttl=60), Sms("Tere")]``. Objects
+            of the official package messente-api are sent as they are.
+        account: the account's name in ``MESSENTE_DLR``; None for ``DEFAULT_ACCOUNT``.
+        metadata: data of your project to store with the message; must be serializable as JSON.
+        reference: your own key for the message, such as an order number.
+        send_at: when Messente sends the message: an aware datetime, at most a year ahead. A time in the past is now.
+        priority: "low", "regular" or "high".
+        text_store: how Messente stores the text: "plaintext", "sha256" or "nostore".
+
+    Raises:
+        Exception: the same as `send_sms`.
+    """
+    message = outgoing.from_channels(
+        to, channels, account=account, send_at=send_at, priority=priority, text_store=text_store
+    )
+    return _send(message, is_text=False, metadata=metadata, reference=reference)
+
+
+async def asend_sms(to: str, text: str, **options: Any) -> SmsMessage:
+    """Do what `send_sms` does, without blocking the event loop. It takes the same arguments."""
+    return await sync_to_async(send_sms, thread_sensitive=True)(to, text, **options)
+
+
+async def asend_message(to: str, channels: Sequence[Any], **options: Any) -> SmsMessage:
+    """Do what `send_message` does, without blocking the event loop. It takes the same arguments."""
+    return await sync_to_async(send_message, thread_sensitive=True)(to, channels, **options)
+
+
+@suggest_names
 def prepare_sms(
     to: str,
     *,
     sender: str = "",
-    account: str = conf.DEFAULT_ACCOUNT,
+    account: str | None = None,
     metadata: Mapping[str, Any] | None = None,
     text: str = "",
     channel: str = "sms",
+    reference: str = "",
 ) -> SmsMessage:
-    """Record a message that another client is going to send, and return it. Its URL is ``callback_url``.
+    """Record a message that is going to be sent, and return it. Its URL is ``callback_url``.
 
-    Pass the URL to Messente as ``dlr-url`` (SMS API) or ``dlr_url`` (Omnichannel), and the id that Messente returns
-    to `mark_sent`. If a transaction is open, call Messente after its commit. After a rollback the URL belongs to no
-    message or, on SQLite, to the next message, because SQLite uses the primary key again.
+    Send it with `send_prepared`, or with another client. For that client, pass the URL to Messente as ``dlr-url``
+    (SMS API) or ``dlr_url`` (Omnichannel), and the id that Messente returns to `mark_sent`. If a transaction is open,
+    call Messente after its commit. After a rollback the URL belongs to no message or, on SQLite, to the next message,
+    because SQLite uses the primary key again.
 
     Args:
-        to: the recipient's number in international format.
+        to: the recipient's number, as for `send_sms`.
         sender: the sender's name.
-        account: the account's name in ``MESSENTE_DLR``.
+        account: the account's name in ``MESSENTE_DLR``; None for ``DEFAULT_ACCOUNT``.
         metadata: data of your project to store with the message; must be serializable as JSON.
         text: the text. It is stored only if ``STORE_TEXT`` is set.
         channel: the channel, such as sms, viber, whatsapp or rcs.
+        reference: your own key for the message, such as an order number.
 
     Raises:
-        ValueError: the number is not a phone number, or the sender or the channel is too long.
+        ValueError: the number is not a phone number, a text is too long, or a value cannot be stored.
         CreditsExhausted: the account is on hold; see ``HOLD_ON_CREDITS_EXHAUSTED``. Nothing is stored.
+        RecipientNotAllowed: see ``ALLOWED_RECIPIENTS`` and ``OVERRIDE_RECIPIENT``. Nothing is stored.
         ImproperlyConfigured: the account is not configured.
     """
-    conf.account(account)
-    accounts.refuse_if_held(account)
-    message = rows.build_message(to, text=text, sender=sender, account=account, metadata=metadata, channel=channel)
+    name = conf.account(account).name
+    check_parts({"channel": channel, "text": text})
+    accounts.refuse_if_held(name)
+    message = rows.build_message(
+        to, text=text, sender=sender, account=name, metadata=metadata, channel=channel, reference=reference
+    )
+    check_prepared(message.recipient)
     return rows.insert_with_matching(message)
 
 
-def _check_text(text: str) -> None:
-    """Raise ValueError if a text is empty or cannot be encoded as UTF-8."""
-    if not text:
-        raise ValueError("The text is empty. Pass the text to send to send_sms.")
-    try:
-        str(text).encode()
-    except UnicodeEncodeError as exc:
-        # A lone surrogate is usually half of an emoji: JavaScript truncates strings in UTF-16 code units.
-        raise ValueError(
-            f"The text contains half a character (a lone surrogate) at index {exc.start}, which cannot be sent. "
-            "Truncate texts between characters."
-        ) from None
-
-
-def _record_failure(message: SmsMessage, error: MessenteError) -> None:
-    """Record that Messente did not accept a message: rejected or failed, unless a later report corrects it."""
-    answer = untranslated(error)
-    report = Report(source=Source.SEND, error_text=answer[:255], payload={"answer": answer})
-    receiving.record_final(message, report, Status.REJECTED if isinstance(error, RequestRefused) else Status.FAILED)
-
-
-def _reload(message: SmsMessage) -> None:
-    """Reload a message for an exception: a report may have arrived during the request to Messente."""
-    # An error here must not replace the exception that states whether the message was sent.
-    with suppress(DatabaseFailure, SmsMessage.DoesNotExist):
-        receiving.reload(message)
-
-
-def _scheduled_time(options: Mapping[str, str | int]) -> datetime | None:
-    """Return the time at which Messente sends the message, or None for now."""
-    scheduled_at, now = time_to_send(options), to_utc(timezone.now())
-    if scheduled_at is None:
-        return None
-    return max(scheduled_at, now) if scheduled_at - now < MAX_SEND_DELAY else None
+def _send(
+    message: OutgoingMessage, *, is_text: bool, metadata: Mapping[str, Any] | None, reference: str
+) -> SmsMessage:
+    """Commit a row for a message and send it."""
+    described = columns.columns_of(message, is_text=is_text)
+    row = rows.build_message(message.to, account=message.account, metadata=metadata, reference=reference, **described)
+    accounts.refuse_if_held(message.account)
+    rows.insert_durably(row)
+    return transmit(row, outgoing.for_row(message, row))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import IntegrityError, router, transaction
@@ -13,6 +13,7 @@ from django_messente_dlr import conf, receiving
 from django_messente_dlr.models import SmsMessage
 from django_messente_dlr.models.accounts import TrackingLock
 from django_messente_dlr.sending import rows
+from django_messente_dlr.sending.values import validity_seconds
 from django_messente_dlr.utils import db_retry
 from django_messente_dlr.utils.poll_schedule import first_poll_at
 from django_messente_dlr.utils.times import to_db_datetime
@@ -24,10 +25,11 @@ def track_sms(
     recipient: str = "",
     sender: str = "",
     omnimessage_id: str = "",
-    account: str = conf.DEFAULT_ACCOUNT,
+    account: str | None = None,
     channel: str = "sms",
     metadata: Mapping[str, Any] | None = None,
     sent_at: datetime | None = None,
+    validity: int | timedelta | None = None,
 ) -> SmsMessage:
     """Record a message that was already sent, and return it.
 
@@ -38,24 +40,32 @@ def track_sms(
         recipient: the recipient's number, if it is known.
         sender: the sender's name, if it is known.
         omnimessage_id: the id of the omnimessage to which the message belongs.
-        account: the account's name in ``MESSENTE_DLR``.
+        account: the account's name in ``MESSENTE_DLR``; None for ``DEFAULT_ACCOUNT``.
         channel: the channel, such as sms, viber, whatsapp or rcs.
         metadata: data of your project to store with the message; must be serializable as JSON.
-        sent_at: when the message was sent; None for now. Messente keeps reports for 48 hours from this time.
-            A time without a time zone is local, in ``TIME_ZONE``.
+        sent_at: when the message was sent; None for now. A time without a time zone is local, in ``TIME_ZONE``.
+        validity: as for `mark_sent`. The report expires 48 hours after it: see ``report_expires_at``.
 
     Raises:
         ValueError: no id is given, the id belongs to a message of another account, or a value is malformed.
+        TypeError: ``validity`` is neither an integer nor a timedelta, or a text is not one.
         ImproperlyConfigured: the account is not configured.
         IntegrityError, OperationalError: another process recorded the message after the transaction around this call
             began, and the isolation level hides that row (REPEATABLE READ on PostgreSQL). Run the transaction again.
     """
-    conf.account(account)
-    ids = rows.validate_ids(sms_unique_id, omnimessage_id)
+    account = conf.account(account).name
+    ids: dict[str, Any] = rows.validate_ids(sms_unique_id, omnimessage_id)
     sms_unique_id, omnimessage_id = ids.get("sms_unique_id", ""), ids.get("omnimessage_id", "")
     effective_sent_at = to_db_datetime(sent_at or timezone.now())
     message = rows.build_message(
-        recipient, text="", sender=sender, account=account, metadata=metadata, channel=channel, optional=True
+        recipient,
+        text="",
+        sender=sender,
+        account=account,
+        metadata=metadata,
+        channel=channel,
+        optional=True,
+        validity=None if validity is None else validity_seconds(validity),
     )
     if (existing := rows.find_existing(sms_unique_id, omnimessage_id, account)) is not None:
         return existing
@@ -71,7 +81,7 @@ def track_sms(
                     return existing
             rows.insert(message, using=using)
             next_poll_at = first_poll_at(effective_sent_at)
-            receiving.confirm_sent(message, next_poll_at=next_poll_at, sent_at=effective_sent_at, **ids)
+            receiving.confirm_sent(message, next_poll_at=next_poll_at, sent_at=effective_sent_at, columns=None, **ids)
         return message
 
     try:

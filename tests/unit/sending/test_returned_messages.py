@@ -15,7 +15,7 @@ from django.test import Client
 from django.utils import timezone
 
 from django_messente_dlr import callbacks
-from django_messente_dlr.exceptions import MessenteError, OutcomeUnknown
+from django_messente_dlr.exceptions import MessageNotSent, OutcomeUnknown
 from django_messente_dlr.models import DeliveryReport, PendingPoll, SmsMessage
 from django_messente_dlr.sending import mark_sent, prepare_sms, send_sms, track_sms
 from django_messente_dlr.testing.callbacks import simulate_callback, simulate_omnichannel_callback
@@ -53,7 +53,7 @@ def send(mock: responses.RequestsMock) -> SmsMessage:
 
 def send_and_fail(mock: responses.RequestsMock) -> Any:
     mock.post(URL, "ERROR 111")
-    with pytest.raises(MessenteError) as raised:
+    with pytest.raises(MessageNotSent) as raised:
         send_sms(NUMBER, "Hello")
     return raised.value.sms_message
 
@@ -279,3 +279,34 @@ def test_mark_sent__failure_of_the_database_keeps_unsaved_changes() -> None:
         mark()
     assert (message.metadata, message.sms_unique_id) == ({"order": 18}, None)
     assert mark().status == "sent"
+
+
+@pytest.mark.parametrize("count", [0, -1, True, "2", 2.0, 40_000])
+def test_mark_sent__channel_count_is_a_number_of_channels(count: Any) -> None:
+    message = prepare_sms(NUMBER)
+    with pytest.raises(ValueError, match="channel_count must be a number of channels from 1 to 32767"):
+        mark_sent(message, omnimessage_id="an-omni-id", channel_count=count)
+    assert SmsMessage.objects.get().status == "queued"
+
+
+@pytest.mark.parametrize("early_report", ["", "ACCEPTD", "DELIVRD"])
+def test_mark_sent__channel_count_is_stored(early_report: str) -> None:
+    message = prepare_sms(NUMBER)
+    if early_report:
+        simulate_callback(message, early_report, sms_unique_id="an-id")
+    mark_sent(message, "an-id", channel_count=2)
+    assert (message.channel_count, SmsMessage.objects.get().channel_count) == (2, 2)
+    assert message.send_at is not None
+    assert message.sent_at is not None
+    # An early report has proved that the message was sent.
+    assert message.send_at < message.sent_at if early_report else message.send_at == message.sent_at
+    mark_sent(message, "an-id")
+    assert SmsMessage.objects.get().channel_count == 2
+    assert differences(message) == {}
+
+
+def test_mark_sent__keeps_the_time_for_which_the_message_was_scheduled() -> None:
+    message, at = prepare_sms(NUMBER), timezone.now() + timedelta(days=1)
+    mark_sent(message, "an-id", sent_at=at)
+    mark_sent(message, "an-id", sent_at=timezone.now())
+    assert (message.send_at, message.sent_at) == (at, at)
