@@ -19,6 +19,7 @@ from django.utils import timezone
 from django_messente_dlr import accounts, dispatch, receiving, signals
 from django_messente_dlr.messente.reports import Report, Source
 from django_messente_dlr.models import Account, DeliveryReport, SmsMessage
+from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.testing.callbacks import simulate_callback
 from django_messente_dlr.testing.factories import AccountFactory, DeliveryReportFactory, SmsMessageFactory
 from django_messente_dlr.testing.signals import SignalLog
@@ -70,7 +71,7 @@ def record_and_roll_back(message: SmsMessage) -> None:
 
 def record_without_dispatch(message: SmsMessage) -> DeliveryReport:
     """Record a report in a process that dies after the commit and before it sends the signals."""
-    with mock.patch.object(dispatch, "dispatch_report"):
+    with mock.patch.object(dispatch.send, "dispatch_report"):
         simulate_callback(message)
     return DeliveryReport.objects.get()
 
@@ -112,7 +113,8 @@ class TestAfterCommit:
     def test_dispatch_error__is_answered_200_and_retried(
         self, message: SmsMessage, outer_context: Callable[[], Any], dlr_signals: SignalLog
     ) -> None:
-        with mock.patch.object(dispatch, "dispatch_report", side_effect=OperationalError("gone")), outer_context():
+        error = OperationalError("gone")
+        with mock.patch.object(dispatch.send, "dispatch_report", side_effect=error), outer_context():
             assert simulate_callback(message).status_code == 200
         assert dlr_signals == []
         assert dispatch.dispatch_overdue(after_lease(DeliveryReport.objects.get())) == 1
@@ -345,7 +347,7 @@ class TestDeliveredMeanwhile:
 
     @pytest.fixture
     def failed(self, message: SmsMessage, each_path: str, dlr_signals: SignalLog) -> DeliveryReport:
-        with mock.patch.object(dispatch, "dispatch_report"):
+        with mock.patch.object(dispatch.send, "dispatch_report"):
             simulate_callback(message, "UNDELIV", 999)
         return message.reports.get()
 
@@ -357,7 +359,7 @@ class TestDeliveredMeanwhile:
         assert dispatch.dispatch_overdue(after_lease(failed)) == 1
         assert dlr_signals.names == ["dlr_received", "dlr_status_changed"]
         failed.refresh_from_db()
-        assert failed.dispatch_error == dispatch.DELIVERED_MEANWHILE
+        assert failed.dispatch_error == f"dlr_failed {dispatch.DELIVERED_MEANWHILE}"
         assert (failed.dispatch_failed_at, failed.dispatch_due_at) == (None, None)
 
     def test_dlr_failed__is_sent_with_the_current_message(
@@ -370,6 +372,18 @@ class TestDeliveredMeanwhile:
         dispatch.dispatch_overdue(after_lease(failed))
         assert dlr_signals.arguments("dlr_failed")["message"].metadata == {"order": 18}
         assert dlr_signals.names[-2:] == ["dlr_failed", "temporary_failure"]
+
+    def test_dlr_cancelled__is_not_sent(self, message: SmsMessage, dlr_signals: SignalLog) -> None:
+        with mock.patch.object(dispatch.send, "dispatch_report"):
+            receiving.record_final(message, Report(source=Source.CANCEL), Status.CANCELLED)
+        cancelled = message.reports.get()
+        simulate_callback(message, "DELIVRD")
+        dlr_signals.clear()
+        assert dispatch.dispatch_overdue(after_lease(cancelled)) == 1
+        assert dlr_signals.names == ["dlr_received", "dlr_status_changed"]
+        cancelled.refresh_from_db()
+        assert cancelled.dispatch_error == f"dlr_cancelled {dispatch.DELIVERED_MEANWHILE}"
+        assert (cancelled.dispatch_failed_at, cancelled.dispatch_due_at) == (None, None)
 
     def test_dlr_failed__is_not_sent_after_a_nested_delivery(
         self, message: SmsMessage, each_path: str, dlr_signals: SignalLog

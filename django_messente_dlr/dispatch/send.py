@@ -1,37 +1,28 @@
-"""Send the signals of recorded reports: after the commit and at least once, even if a process crashes.
-
-The row of a report contains the names of its signals and ``dispatch_due_at``. The process that records the report
-sends the signals after the commit. If it dies before they are sent, the sweep sends them after ``dispatch_due_at``.
-"""
+"""Send the signals of one report or of one account, and mark the row when they are sent."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from django.db import connections, router, transaction
+from django.db import connections, router
 from django.dispatch import Signal
 from django.utils import timezone
 
 from django_messente_dlr import signals
+from django_messente_dlr.dispatch import resend_hook
 from django_messente_dlr.messente.codes import ErrorCode
 from django_messente_dlr.messente.log_text import one_line
-from django_messente_dlr.models import Account, DeliveryReport, SmsMessage
-from django_messente_dlr.models.querysets import claim_rows
+from django_messente_dlr.messente.reports import Source
+from django_messente_dlr.models import Account, DeliveryReport, SmsMessage, chains
 from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.utils import db_retry
-from django_messente_dlr.utils.times import elapsed, shift
 
-logger = logging.getLogger(__name__)
-
-# Longer than receivers may run while Messente waits for a response (10 s); short enough as a delay after a crash.
-DISPATCH_LEASE = timedelta(minutes=2)
-BATCH = 100
-# Receivers of these may send the message again. They are not sent if a later report has delivered the message.
-FAILURE_SIGNALS = frozenset({"dlr_failed", "temporary_failure"})
-DELIVERED_MEANWHILE = "dlr_failed was not sent, because another report has delivered the message since."
+# Receivers of these may send the message again, or inform the recipient that it will not come. They are not sent if a
+# later report has delivered the message.
+NOT_AFTER_DELIVERY = frozenset({"dlr_failed", "temporary_failure", "dlr_cancelled"})
+DELIVERED_MEANWHILE = "was not sent, because another report has delivered the message since."
 # Fixed texts: the ORM takes longer to compile these statements than the database to execute them.
 READ_MESSAGE = f"SELECT * FROM {SmsMessage._meta.db_table} WHERE id = %s"  # noqa: S608, SLF001
 DISPATCHED_AT: Any = DeliveryReport._meta.get_field("dispatched_at")  # noqa: SLF001
@@ -41,35 +32,17 @@ MARK_DISPATCHED = (
 )
 
 
-def has_receivers(names: Iterable[str]) -> bool:
-    """Return whether a receiver is connected to one of the signals of these names."""
-    return any(signals.BY_NAME[name].has_listeners(SmsMessage) for name in names)
-
-
-def dispatch_fields(*, now: datetime, has_receivers: bool) -> dict[str, datetime | None]:
-    """Return the dispatch columns of a report that is received now: due, or dispatched if it has no receivers."""
-    return {
-        "dispatch_due_at": shift(now, DISPATCH_LEASE) if has_receivers else None,
-        "dispatched_at": None if has_receivers else now,
-    }
-
-
-def dispatch_on_commit(
-    report: DeliveryReport, *, is_current: bool = False, message: SmsMessage | None = None
-) -> None:
-    """Dispatch a report after the current transaction is committed. An error is logged; the sweep then retries.
+def has_receivers(names: Iterable[str], *, message: SmsMessage | None = None) -> bool:
+    """Return whether a receiver is connected to one of the signals of these names, or `resend_hook` acts on them.
 
     Args:
-        report: the report's row.
-        is_current: whether the row is the stored one. Inside a transaction of the caller it is read again anyway.
-        message: the message as it is stored, if the row is current. None reads it.
+        names: the names of the signals.
+        message: their message as it was read before the report; None if it was not read.
     """
-    using = router.db_for_write(DeliveryReport)
-    due_at = report.dispatch_due_at
-    current = report if is_current and not connections[using].in_atomic_block else None
-    transaction.on_commit(
-        lambda: dispatch_report(report.pk, due_at=due_at, report=current, message=message), using=using, robust=True
-    )
+    names = [*names]
+    if any(signals.BY_NAME[name].has_listeners(SmsMessage) for name in names):
+        return True
+    return resend_hook.acts_on(names, message)
 
 
 def dispatch_report(
@@ -102,9 +75,11 @@ def dispatch_report(
     is_matched_orphan = None not in {report.dispatched_at, report.dispatch_due_at}
     end = report.signals.index("dlr_received") if is_matched_orphan else None
     for name in sorted(report.signals[:end], key=[*signals.BY_NAME].index):
-        if name in FAILURE_SIGNALS and has_receivers([name]) and _is_delivered_meanwhile(report):
-            note = DELIVERED_MEANWHILE
+        if name in NOT_AFTER_DELIVERY and has_receivers([name]) and _is_delivered_meanwhile(report):
+            note = note or f"{name} {DELIVERED_MEANWHILE}"
         else:
+            if name == "dlr_delivered" and report.message is not None:
+                resend_hook.end_chain(report.message)
             errors += _send(signals.BY_NAME[name], **_arguments(name, report))
     if errors and (connection := connections[using]).connection is not None and not connection.is_usable():
         # The receivers failed with the connection. The sweep sends the signals on a new one.
@@ -138,11 +113,11 @@ def mark_dispatched(report: DeliveryReport, *, due_at: datetime | None, errors: 
 
 
 def _is_delivered_meanwhile(report: DeliveryReport) -> bool:
-    """Read the message of a failure again and return whether another report has delivered it since."""
+    """Read the message of a report again, and return whether it was delivered since, or the one that it repeats."""
     if report.message is None:
         return False
     report.message.refresh_from_db(using=router.db_for_write(SmsMessage))
-    return Status(report.message.status).is_delivery
+    return Status(report.message.status).is_delivery or chains.is_delivered_earlier(report.message)
 
 
 def send_credits_restored(account: str, *, due: datetime) -> None:
@@ -157,35 +132,21 @@ def send_credits_restored(account: str, *, due: datetime) -> None:
     Account.objects.filter(name=account, restored_dispatch_due_at=due).update(restored_dispatch_due_at=None)
 
 
-def dispatch_overdue(now: datetime | None = None) -> int:
-    """Send the signals that are overdue at a time, by default now; return the number of reports dispatched."""
-    moment, done = now or timezone.now(), 0
-    while claimed := DeliveryReport.objects.claim_dispatch(BATCH, now=moment, lease=_lease_since(moment)):
-        for report in claimed:
-            try:
-                dispatch_report(report.pk, due_at=report.dispatch_due_at)
-            except Exception:  # an error with one report must not delay the signals of the others
-                logger.exception("The signals of delivery report %s could not be sent.", report.pk)
-            else:
-                done += 1
-    until = shift(moment, _lease_since(moment))
-    restored = Account.objects.filter(restored_dispatch_due_at__lte=moment)
-    for account in claim_rows(restored, "restored_dispatch_due_at", count=BATCH, until=until):
-        send_credits_restored(account.name, due=until)
-    return done
-
-
-def _lease_since(moment: datetime) -> timedelta:
-    """Return the time from the start of a sweep (``moment``) to the end of a lease that starts now."""
-    return max(elapsed(moment, timezone.now()), timedelta(0)) + DISPATCH_LEASE
-
-
 def _arguments(name: str, report: DeliveryReport) -> dict[str, Any]:
     arguments: dict[str, Any] = {"message": report.message, "report": report}
     if name == "dlr_status_changed":
         arguments["previous"] = Status(report.previous)
     elif name == "dlr_failed":
-        arguments["temporary"] = report.err == ErrorCode.TEMPORARY
+        # A refusal has no err 999 of Messente's. Its payload is our own: others cannot set the source.
+        is_refusal = report.source == Source.SEND
+        temporary = report.err == ErrorCode.TEMPORARY or (is_refusal and report.payload.get("temporary") is True)
+        # A person can send the signals of an old report again, which must not send its message again.
+        is_due = report.dispatch_due_at is not None
+        message = report.message
+        arguments["temporary"] = temporary
+        arguments["will_resend"] = temporary and message is not None and resend_hook.resend(message, is_due=is_due)
+    elif name == "dlr_channel_failed":
+        arguments["channel"] = str(report.payload.get("channel") or "")
     elif name.startswith("credits_"):
         arguments["account"] = report.account
     return arguments
