@@ -10,6 +10,7 @@ from django_messente_dlr.accounts.holds import (
     held_accounts,
     held_until,
     is_held,
+    paused_accounts,
     refuse_if_held,
 )
 
@@ -20,6 +21,7 @@ __all__ = [
     "held_accounts",
     "held_until",
     "is_held",
+    "paused_accounts",
     "record_balance",
     "record_callback",
     "record_poll",

@@ -15,7 +15,6 @@ from django_messente_dlr import dispatch
 from django_messente_dlr.accounts.holds import account_rows, is_held
 from django_messente_dlr.models import Account
 from django_messente_dlr.utils import db_retry
-from django_messente_dlr.utils.times import shift
 
 
 def start_hold(name: str, *, sent_at: datetime, now: datetime) -> bool:
@@ -64,12 +63,14 @@ def release_hold(name: str, *, now: datetime) -> bool:
         now: when the account had credit. A hold that started later is not ended.
     """
     using = router.db_for_write(Account)
-    due = shift(now, dispatch.DISPATCH_LEASE)
+    due = dispatch.due_at(now)
     with transaction.atomic(using=using):
         ended = Account.objects.filter(name=name, credits_exhausted_at__lte=now).update(
             credits_exhausted_at=None, credits_restored_at=now, restored_dispatch_due_at=due
         )
-        if ended:
+        if ended and dispatch.is_deferred():
+            dispatch.push_on_commit(None, using=using)
+        elif ended:
             transaction.on_commit(lambda: dispatch.send_credits_restored(name, due=due), using=using, robust=True)
     return bool(ended)
 

@@ -40,6 +40,13 @@ def is_held(name: str) -> bool:
     return held_accounts().filter(name=name).exists()
 
 
+def paused_accounts() -> set[str]:
+    """Return the names of the accounts that nothing is sent from: those on hold, if the setting pauses them."""
+    if not conf.get_config().hold_on_credits_exhausted:
+        return set()
+    return set(held_accounts().values_list("name", flat=True))
+
+
 def refuse_if_held(name: str) -> None:
     """Check that messages can be sent from an account.
 

@@ -17,14 +17,16 @@ from typing import Any
 from django.apps import apps
 from django.db import models, router, transaction
 
-from django_messente_dlr.models import Account, DeliveryReport, SmsMessage
+from django_messente_dlr.models import Account, DeliveryReport, QueuedMessage, ResendContent, SmsMessage
 from django_messente_dlr.utils import db_retry
 from django_messente_dlr.utils.number_patterns import MIN_DIGITS, NON_DIGITS, map_texts, replace_number
 from django_messente_dlr.utils.phone_numbers import new_pseudonym, spellings
 
 # The columns that can contain a number. The ids at Messente are not changed, because polling needs them.
 COLUMNS: dict[type[models.Model], tuple[str, ...]] = {
-    SmsMessage: ("recipient", "sender", "text", "error_text", "metadata"),
+    SmsMessage: ("recipient", "sender", "text", "error_text", "metadata", "reference", "options", "channels"),
+    QueuedMessage: ("content",),
+    ResendContent: ("content",),
     DeliveryReport: ("payload", "dispatch_error"),
     Account: ("last_poll_error",),
 }
@@ -81,6 +83,9 @@ def erase_recipients(numbers: Collection[str], *, size: int = 500, dry_run: bool
         for start in range(0, len(messages), size):
             reports = _rows(DeliveryReport).filter(message__in=messages[start : start + size])
             erase(reports, COLUMNS[DeliveryReport], replace)
+            if not dry_run:  # what waits for this recipient can never be sent, and its text may identify the person
+                _rows(QueuedMessage).filter(pk__in=messages[start : start + size]).update(content={})
+                _rows(ResendContent).filter(pk__in=messages[start : start + size]).delete()
     long = {number: value for number, value in pseudonyms.items() if len(NON_DIGITS.sub("", number)) >= MIN_DIGITS}
     replace = _replacer(long, min_national=MIN_DIGITS)
     for model, columns in COLUMNS.items():
@@ -90,7 +95,8 @@ def erase_recipients(numbers: Collection[str], *, size: int = 500, dry_run: bool
         entries = erase(_log_entries(), LOG_ENTRY_COLUMNS, replace)
     counts = {model: len(keys) for model, keys in erased.items()}
     return ErasureResult(
-        messages=counts[SmsMessage],
+        # A message and its rows with its content share a key.
+        messages=len(erased[SmsMessage] | erased[QueuedMessage] | erased[ResendContent]),
         reports=counts[DeliveryReport],
         accounts=counts[Account],
         log_entries=len(entries),
@@ -156,6 +162,11 @@ def _changes(row: models.Model, columns: tuple[str, ...], replace: Callable[[str
     for name in columns:
         value = getattr(row, name)
         replaced = map_texts(value, replace)
+        if name == "channels":  # the ids at Messente are not changed
+            ids = [channel.get("message_id") for channel in value]
+            replaced = [
+                {**channel, "message_id": pk} if pk else channel for channel, pk in zip(replaced, ids, strict=True)
+            ]
         if replaced != value:
             limit = getattr(row._meta.get_field(name), "max_length", None)  # noqa: SLF001 - documented
             changes[name] = replaced[:limit] if limit else replaced

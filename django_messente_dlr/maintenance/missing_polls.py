@@ -51,14 +51,14 @@ def _examine(keys: list[int], *, now: datetime) -> int:
     skip_locked = connections[using].features.has_select_for_update_skip_locked
     with transaction.atomic(using=using):
         rows = lookup.messages().select_for_update(skip_locked=skip_locked).filter(pk__in=keys, may_lack_poll=True)
-        messages = list(rows.only("account", "status", "created_at", "sent_at"))
+        messages = list(rows.only("account", "status", "created_at", "sent_at", "send_at"))
         scheduled = set(lookup.pending().filter(pk__in=keys).values_list("pk", flat=True))
         polls = [
             PendingPoll(
                 message=message,
                 account=message.account,
                 # Not earlier than now: polls that are overdue already come first.
-                due_at=max(first_poll_at(message.sent_at or message.created_at), now),
+                due_at=max(first_poll_at(message.effective_send_at or message.created_at), now),
             )
             for message in messages
             if message.status in PENDING_STATUSES and message.pk not in scheduled

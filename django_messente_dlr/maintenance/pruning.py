@@ -14,12 +14,12 @@ from itertools import chain
 from typing import Any
 
 from django.db import IntegrityError, router, transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
 
 from django_messente_dlr.maintenance.protection import find_protected, protecting_models, protections_of
 from django_messente_dlr.models import DeliveryReport, SmsMessage
-from django_messente_dlr.models.querysets import DeliveryReportQuerySet, SmsMessageQuerySet
+from django_messente_dlr.models.querysets import IS_PREPARED, DeliveryReportQuerySet, SmsMessageQuerySet
 from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.utils import db_retry
 
@@ -46,6 +46,7 @@ def prune_messages(before: datetime, *, size: int = 1000, dry_run: bool = False)
     """Delete messages that ended before ``before``, with their reports.
 
     A message ends with its final report. Without one it counts from when it was sent or, if that is unknown, created.
+    A message of `prepare_sms` that was never sent counts from when it was created.
     Messages with undispatched reports, and those that rows of the project protect, are kept.
 
     Args:
@@ -54,8 +55,10 @@ def prune_messages(before: datetime, *, size: int = 1000, dry_run: bool = False)
         dry_run: whether to count the messages only.
     """
     using = router.db_for_write(SmsMessage)
-    ended = SmsMessage.objects.using(using).alias(ended_at=Coalesce("finalised_at", "sent_at", "created_at"))
-    ended = ended.filter(status__in=FINAL, created_at__lt=before, ended_at__lt=before)
+    ended = SmsMessage.objects.using(using).alias(
+        ended_at=Coalesce("finalised_at", "sent_at", "send_at", "created_at")
+    )
+    ended = ended.filter(Q(status__in=FINAL) | IS_PREPARED, created_at__lt=before, ended_at__lt=before)
     reports = DeliveryReport.objects.using(using)
     rows = ended.exclude(Exists(reports.undispatched().filter(message=OuterRef("pk")))).values("pk", "created_at")
     return _prune(rows, _by_creation, partial(_delete_messages, ended, reports), size=size, dry_run=dry_run)

@@ -25,8 +25,8 @@ from django_messente_dlr.utils.times import elapsed
 
 HOUR = timedelta(hours=1)
 RETENTION = timedelta(days=31)
-# Messente keeps reports for 48 hours from when it sends; a day more is for late reports. An hour with messages that
-# are sent later, or that are not polled, is counted until they are final.
+# Messente keeps reports for 48 hours after the validity, by default 6 hours; the rest is for late reports. An hour
+# with messages that are sent later, have a longer validity, or are not polled, is counted until they are final.
 PENDING_PERIOD = timedelta(hours=72)
 MIN_REFRESH_INTERVAL = timedelta(seconds=20)
 # The refresh interval of an hour is its age divided by this.
@@ -61,15 +61,26 @@ def update_statistics(now: datetime | None = None) -> int:
     rows.filter(starts_at__lt=oldest).delete()
     last_counts, days = _read_rows()
     first = SmsMessage.objects.order_by("created_at").values_list("created_at", flat=True).first() or now
-    deadline, updated = monotonic() + MAX_RUN_SECONDS, []
+    deadline, updated, empty = monotonic() + MAX_RUN_SECONDS, [], []
+    newest: datetime | None = None
     for start, end in _hours(max(first, now - RETENTION), now):
-        last_count = last_counts.get(start)
-        if last_count is not None and not _is_due(end, last_count, now=now):
+        if (last_count := last_counts.get(start)) is None:
+            # One query finds all empty hours in front of a message. Counting each would take most of the first run.
+            if newest is None or newest >= end:
+                newest = _newest_before(end) or oldest
+            if newest < start:
+                empty.append(start)
+                continue
+        elif not _is_due(end, last_count, now=now):
             continue
         if (started := monotonic()) > deadline:
             break
         _write(Span.HOUR, start, count_messages(start, end), now=now, took=monotonic() - started)
         updated.append(start)
+    # Another process may have counted them at the same time.
+    new_rows = [MessageStatistics(span=Span.HOUR, starts_at=start, counted_at=now) for start in empty]
+    rows.bulk_create(new_rows, ignore_conflicts=True)
+    updated += empty
     missing = {day for day in map(_day_of, last_counts) if day not in days and day >= oldest}
     for day in missing.union(map(_day_of, updated)):
         hours = rows.filter(span=Span.HOUR, starts_at__gte=day, starts_at__lt=_day_of(day + HOUR * 36))
@@ -81,6 +92,12 @@ def last_updated_at() -> datetime | None:
     """Return when the newest hour was counted last; None if no hour was."""
     newest = MessageStatistics.objects.filter(span=Span.HOUR).order_by("-starts_at").first()
     return newest.counted_at if newest else None
+
+
+def _newest_before(end: datetime) -> datetime | None:
+    """Return when the newest message before ``end`` was created; None if all messages are later."""
+    messages = SmsMessage.objects.using(router.db_for_write(SmsMessage)).filter(created_at__lt=end)
+    return messages.order_by("-created_at").values_list("created_at", flat=True).first()
 
 
 def _read_rows() -> tuple[dict[datetime, LastCount], set[datetime]]:

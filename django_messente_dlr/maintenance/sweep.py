@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
@@ -11,11 +12,14 @@ from django.utils import timezone
 
 from django_messente_dlr import accounts, conf, dispatch, receiving
 from django_messente_dlr.accounts.clients import client_for
-from django_messente_dlr.maintenance import missing_polls, statistics
+from django_messente_dlr.maintenance import missing_polls, resend_contents, statistics
 from django_messente_dlr.messente import errors
 from django_messente_dlr.models import Account
 
 logger = logging.getLogger(__name__)
+
+# Seconds. Slow receivers must not delay the polls of a process that also polls. The next sweep sends the rest.
+MAX_DISPATCH = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +28,7 @@ class SweepResult:
 
     Attributes:
         matched: orphan reports that were matched to a message.
-        dispatched: overdue reports whose signals were sent, because the process that recorded them died.
+        dispatched: reports whose signals were due: deferred ones, and those of a process that died.
         scheduled: messages that the project had inserted without a pending poll, and that have one now.
         held: by name, the accounts that are on credit hold after the sweep, with a description of the hold.
     """
@@ -35,15 +39,18 @@ class SweepResult:
     held: dict[str, str] = field(default_factory=dict)
 
 
-def sweep(account_names: Collection[str] | None = None) -> SweepResult:
+def sweep(account_names: Collection[str] | None = None, *, stop: threading.Event | None = None) -> SweepResult:
     """Check held accounts, match orphans, dispatch overdue reports, create missing polls, and update the statistics.
 
     Args:
         account_names: the accounts whose balance to check; None for all that are configured.
+        stop: ends the dispatch before the next report when it is set. The rest stays due.
     """
     check_balances(account_names)  # first: receivers of the project may take long, and a hold must not last longer
-    matched, dispatched = receiving.match_orphans(), dispatch.dispatch_overdue()
+    matched = receiving.match_orphans()
+    dispatched = dispatch.dispatch_overdue(stop=stop, seconds=MAX_DISPATCH, on_orphan=receiving.match_orphan)
     scheduled = missing_polls.create_missing_polls()
+    resend_contents.delete_final_contents()
     statistics.update_statistics()
     held = {account.name: accounts.describe_hold(account) for account in _held_accounts(account_names)}
     return SweepResult(matched=matched, dispatched=dispatched, scheduled=scheduled, held=held)

@@ -28,7 +28,7 @@ from django_messente_dlr.models import PendingPoll, SmsMessage
 from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.polling import Poller
 from django_messente_dlr.sandbox import Sandbox
-from django_messente_dlr.sending import mark_sent, prepare_sms, send_sms
+from django_messente_dlr.sending import mark_sent, prepare_sms, resend, send_sms
 from django_messente_dlr.testing.callbacks import simulate_callback, simulate_omnichannel_callback
 from django_messente_dlr.testing.factories import AccountFactory, DeliveryReportFactory, SmsMessageFactory
 from django_messente_dlr.testing.signals import SignalLog
@@ -73,6 +73,9 @@ def create_rows(spelling: str) -> SmsMessage:
         "text": f"Call {spelling}.",
         "error_text": f"{spelling} is not valid. ".ljust(255, "."),
         "metadata": {"phone": spelling, "list": [spelling], spelling: 1, "number": int(NATIONAL), "order": 17},
+        "reference": f"call {spelling}",
+        "options": {"api": "omnichannel", "charset": spelling},
+        "channels": [{"channel": "viber", "text": f"Call {spelling}.", "ttl": 60, "message_id": "1"}, {"text": ""}],
     }
     payload = {"to": spelling, "error": f"to={spelling}&x", "nested": [{spelling: int(NUMBER[1:])}], "stat": "X"}
     error = f"shop.on_dlr: KeyError: '{spelling}'"
@@ -102,6 +105,7 @@ def test_erase__no_table_contains_the_number(stored: str) -> None:
         for old, new in zip(rows, after[name], strict=True):
             changed = {column for column in old if old[column] != new[column]}
             texts = {"recipient", "sender", "text", "error_text", "metadata", "payload", "dispatch_error"}
+            texts |= {"reference", "options", "channels"}
             assert changed <= texts | {"last_poll_error", "object_repr", "change_message"}, name
 
 
@@ -115,6 +119,12 @@ def test_erase__pseudonym_replaces_the_number_only() -> None:
     assert is_pseudonym(pseudonym)
     assert pseudonym == other.recipient
     assert message.text == f"Call {pseudonym}."
+    assert message.reference == f"call {pseudonym}"
+    assert message.options == {"api": "omnichannel", "charset": pseudonym}
+    assert message.channels == [
+        {"channel": "viber", "text": f"Call {pseudonym}.", "ttl": 60, "message_id": "1"},
+        {"text": ""},
+    ]
     assert message.metadata == {
         "phone": pseudonym,
         "list": [pseudonym],
@@ -333,3 +343,35 @@ def test_search__by_pseudonym(admin_client: Client) -> None:
     message.refresh_from_db()
     assert search(admin_client, SmsMessage, message.recipient) == [message]
     assert search(admin_client, SmsMessage, NUMBER) == []
+
+
+def test_erase__keeps_the_ids_of_channels() -> None:
+    """Polling and the reports of a channel need its id, also one that looks like the number."""
+    channels = [{"channel": "viber", "message_id": NUMBER[1:]}, {"channel": "sms", "text": NUMBER}]
+    message = SmsMessageFactory.create(recipient=NUMBER, channels=channels)
+    erase_recipients([NUMBER])
+    message.refresh_from_db()
+    assert message.channels == [
+        {"channel": "viber", "message_id": NUMBER[1:]},
+        {"channel": "sms", "text": message.recipient},
+    ]
+
+
+def test_erase__reference_is_cut() -> None:
+    message = SmsMessageFactory.create(recipient=NUMBER, reference=NUMBER.rjust(128))
+    erase_recipients([NUMBER])
+    message.refresh_from_db()
+    assert not contains_the_number(message.reference)
+    assert len(message.reference) <= 128
+
+
+def test_erase__message_and_its_resend() -> None:
+    old = SmsMessageFactory.create(recipient=NUMBER, status=Status.FAILED, text=f"Call {NUMBER}")
+    new = SmsMessageFactory.create(recipient=NUMBER, status=Status.FAILED, text=f"Call {NUMBER}", resend_of=old)
+    erase_recipients([NUMBER])
+    old.refresh_from_db()
+    new.refresh_from_db()
+    assert (new.resend_of, new.recipient, new.text) == (old, old.recipient, old.text)
+    for message in (old, new):
+        with pytest.raises(ValueError, match="its recipient is erased"):
+            resend(message, text="Your parcel is here")

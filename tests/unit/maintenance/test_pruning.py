@@ -34,7 +34,7 @@ BEFORE = timezone.now() - timedelta(days=90)
 
 def undispatched(work: Callable[[], object]) -> None:
     """Call ``work`` as a process that dies before it sends the signals."""
-    with mock.patch.object(dispatch, "dispatch_report"):
+    with mock.patch.object(dispatch.send, "dispatch_report"):
         run_on_other_connection(work)
 
 

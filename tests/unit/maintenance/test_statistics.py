@@ -120,7 +120,7 @@ def test_update_statistics__counts_in_the_database(number: int) -> None:
     with CaptureQueriesContext(connection) as queries:
         assert statistics.update_statistics(NOW) == 1
     table = connection.ops.quote_name(SmsMessage._meta.db_table)
-    _first, *counts = [query["sql"] for query in queries if f"FROM {table}" in query["sql"]]
+    _oldest, _newest, *counts = [query["sql"] for query in queries if f"FROM {table}" in query["sql"]]
     assert len(counts) == 2
     assert all("COUNT(" in sql and "GROUP BY" in sql for sql in counts)
     assert count().total == number
@@ -183,9 +183,24 @@ def test_update_statistics__limits_to_a_month() -> None:
 
 def test_update_statistics__limits_time_of_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(statistics, "monotonic", clock(seconds=1.5))  # read twice for each hour
-    send(timedelta(hours=5))
+    for hours in range(6):
+        send(timedelta(hours=hours))
     assert [statistics.update_statistics(NOW) for _ in range(3)] == [3, 3, 0]
-    assert count().total == 1
+    assert count().total == 6
+
+
+def test_update_statistics__empty_hours_take_no_query() -> None:
+    days = 8
+    send(timedelta(days=days))
+    send(timedelta(minutes=1))
+    with CaptureQueriesContext(connection) as queries:
+        assert statistics.update_statistics(NOW) == days * 24 + 1
+    table = connection.ops.quote_name(SmsMessage._meta.db_table)
+    # The oldest message, and for each of two hours: the message that is in it, and the two counts.
+    assert sum(f"FROM {table}" in query["sql"] for query in queries) == 1 + 2 * 3
+    rows = MessageStatistics.objects.filter(span="hour")
+    assert (rows.count(), rows.filter(data={}).count()) == (days * 24 + 1, days * 24 - 1)
+    assert count(timedelta(seconds=1)).total == 2
 
 
 def test_update_statistics__recounts_slow_hour_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
