@@ -110,6 +110,11 @@ def confirmation_page(
     request: HttpRequest,
     batch: Batch,
     why_not: Callable[[SmsMessage], str],
+    *,
+    count: int,
+    sentence: str,
+    impossible: str,
+    button: str,
     **texts: str,
 ) -> TemplateResponse:
     """Return the page that lists the selected messages and asks whether to run an action.
@@ -119,10 +124,14 @@ def confirmation_page(
         request: the request.
         batch: the messages.
         why_not: returns why the action does not apply to a message, or "".
-        **texts: ``title``; ``sentence``, the consequence; ``question``, the heading of the column of yes and no;
-            ``button``, which confirms it, or "" if there is nothing to confirm.
+        count: the number of messages that the action changes. If it is 0, there is nothing to confirm.
+        sentence: the consequence, with "%(counter)s" for the number.
+        impossible: the sentence if the number is 0.
+        button: the text of the button that confirms the action.
+        **texts: ``title``, and ``question``, the heading of the column of yes and no.
     """
     title = texts.pop("title")
+    texts |= {"sentence": sentence % {"counter": count} if count else impossible, "button": button if count else ""}
     lines = [(message, mask_for(message, request.user), why_not(message)) for message in batch.rows]
     return render_page(page, request, "confirm.html", title, lines=lines, **texts, **batch.context())
 

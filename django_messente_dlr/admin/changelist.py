@@ -140,14 +140,15 @@ class LongListAdmin(ReadOnlyAdmin[Row]):
         if obj is None:
             return super().get_fieldsets(request, obj)
         filled = [
-            (title, {**options, "fields": [name for name in options["fields"] if self._is_filled(str(name), obj)]})
+            (title, {**options, "fields": [field for field in options["fields"] if self._is_filled(field, obj)]})
             for title, options in super().get_fieldsets(request, obj)
         ]
         return [(title, options) for title, options in filled if options["fields"]]
 
-    def _is_filled(self, name: str, row: Any) -> bool:
-        method = getattr(self, name, None)
-        value = method(row) if method else getattr(row, name)
+    def _is_filled(self, field: Any, row: Any) -> bool:
+        # A field is a function, or the name of a method or of a model field.
+        function = field if callable(field) else getattr(self, field, None)
+        value = function(row) if function else getattr(row, field)
         return value is not None and str(value) not in {"", EMPTY}
 
     def _read_cursor(self, request: HttpRequest) -> Cursor | None:

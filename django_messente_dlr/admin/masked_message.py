@@ -55,9 +55,29 @@ class MaskedMessage:
         metadata = self.message.metadata
         return metadata if self.can_see_recipient else masking.mask_in_json(metadata, self.message.recipient)
 
+    @property
+    def reference(self) -> str:
+        """The project's key, in which the recipient is masked where the user may not see it."""
+        return self.mask(self.message.reference)
+
+    @property
+    def channels(self) -> list[dict[str, Any]]:
+        """The channels. Where the user may not see it, their content is missing, and the recipient is masked."""
+        return masking.mask_channels(
+            self.message.channels,
+            self.message.recipient,
+            can_see_recipient=self.can_see_recipient,
+            can_see_text=self.can_see_text,
+        )
+
     def mask(self, text: str) -> str:
         """Return a text about the message, such as an error, with numbers masked where the user may not see them."""
         return text if self.can_see_recipient else masking.mask_in_text(text, self.message.recipient)
+
+
+def masked_of(message: SmsMessage) -> MaskedMessage:
+    """Return the columns that the user may see. Recipient and text are masked for a message that was not prepared."""
+    return getattr(message, "masked", None) or mask_for(message, None)
 
 
 def mask_for(message: SmsMessage, user: Any) -> MaskedMessage:

@@ -1,4 +1,4 @@
-"""The page of one message: its result, its timeline and its stored fields."""
+"""The page of one message: its result, its timeline, and links to the messages that repeat it."""
 
 from __future__ import annotations
 
@@ -8,24 +8,12 @@ from django.utils.translation import gettext
 
 from django_messente_dlr.admin import causes, formatting, rendering
 from django_messente_dlr.admin.masked_message import MaskedMessage
+from django_messente_dlr.admin.queue import queue_note
 from django_messente_dlr.admin.timeline import events
 from django_messente_dlr.models import DeliveryReport, SmsMessage
 from django_messente_dlr.models.statuses import Status
 
-FIELDS = (
-    "masked_recipient",
-    "sender",
-    "masked_text",
-    "account",
-    "channel",
-    "sms_unique_id",
-    "omnimessage_id",
-    "reported",
-    "error",
-    "parts",
-    "price_paid",
-    "metadata_lines",
-)
+MAX_RESENDS = 10  # `resend` creates one; the project's code can create more
 
 
 def message_context(message: SmsMessage, user: Any, *, masked: MaskedMessage) -> dict[str, Any]:
@@ -39,17 +27,28 @@ def message_context(message: SmsMessage, user: Any, *, masked: MaskedMessage) ->
     may_dispatch = user.has_perm("django_messente_dlr.change_deliveryreport")
     may_view_reports = may_dispatch or user.has_perm("django_messente_dlr.view_deliveryreport")
     reports = DeliveryReport.objects.filter(message=message).order_by("received_at", "pk") if may_view_reports else ()
-    status = Status(message.status)
+    status, note = Status(message.status), queue_note(message)
     recipient = masked.recipient
+    resends = message.resends.select_related("queued").order_by("pk")
+    resent_as = list(resends[:MAX_RESENDS]) if message.resent_at else []
+    planned_at = next((new.queued.due_at for new in resent_as if hasattr(new, "queued")), None)
     return {
         **({"title": gettext("Message to %(recipient)s") % {"recipient": recipient}} if recipient else {}),
-        "tone": rendering.TONES[status],
-        "sentence": rendering.SENTENCES[status],
+        "tone": note.tone if note else rendering.TONES[status],
+        "sentence": note.sentence if note else rendering.SENTENCES[status],
         "cause": masked.cause,
-        "advice": causes.advice_text(message),
+        "advice": (note and note.advice) or causes.advice_text(message),
         "resend_may_help": causes.resend_may_help(message),
-        "timeline": events(message, reports, can_see_recipient=masked.can_see_recipient),
+        "timeline": events(
+            message,
+            reports,
+            can_see_recipient=masked.can_see_recipient,
+            note=note,
+            resend_planned_at=planned_at,
+        ),
         "reports_hidden": not may_view_reports,
+        "resent_as": resent_as,
+        "resend_planned_at": planned_at,
         "may_dispatch": may_dispatch,
         "empty": formatting.EMPTY,
     }

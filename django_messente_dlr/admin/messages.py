@@ -13,40 +13,35 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
 
 from django_messente_dlr import conf, polling
-from django_messente_dlr.admin import causes, formatting, rendering
+from django_messente_dlr.admin import causes, formatting, message_fields, rendering
+from django_messente_dlr.admin.actions import cancel as cancelling
 from django_messente_dlr.admin.actions import erase
 from django_messente_dlr.admin.actions.export import export_messages
 from django_messente_dlr.admin.actions.poll import poll_messages
 from django_messente_dlr.admin.actions.resend import send_messages_again, why_not
+from django_messente_dlr.admin.base import can_view
 from django_messente_dlr.admin.changelist import LongListAdmin
 from django_messente_dlr.admin.filters import AGE, AccountFilter, AgeFilter, CauseFilter, ChannelFilter, StatusFilter
-from django_messente_dlr.admin.masked_message import MaskedMessage, find_latest_sources, mask_for
-from django_messente_dlr.admin.message_detail import FIELDS, message_context
+from django_messente_dlr.admin.masked_message import find_latest_sources, mask_for, masked_of
+from django_messente_dlr.admin.message_detail import message_context
+from django_messente_dlr.admin.queue import QueueFilter, queue_filters
 from django_messente_dlr.admin.search import search_messages
-from django_messente_dlr.models import SmsMessage
-from django_messente_dlr.utils.times import elapsed
+from django_messente_dlr.models import DeliveryReport, SmsMessage
 
 
 class SmsMessageAdmin(LongListAdmin[SmsMessage]):
     """List messages with status and cause, search them by id or recipient, and show the timeline of each."""
 
-    list_display = (
-        "recipient_and_id",
-        "status_badge",
-        "cause",
-        "sender_name",
-        "account_name",
-        "created",
-        "finalised",
-    )
-    list_filter = (StatusFilter, AgeFilter, CauseFilter, AccountFilter, ChannelFilter)
+    list_display: tuple[str, ...] = ("recipient_and_id", "status_badge", "cause", "sender_name", "account_name")
+    list_display += ("created", "finalised")
+    list_filter = (StatusFilter, QueueFilter, AgeFilter, CauseFilter, AccountFilter, ChannelFilter)
     # Django shows the search box only if this is not empty. `search_messages` runs the search.
-    search_fields = ("sms_unique_id", "omnimessage_id", "recipient")
-    search_help_text = _("Search by full message ID, omnimessage ID or phone number in any format.")
-    deferred_fields = ("text", "metadata")
-    actions = ("poll_now", "resend", "export", "erase")
-    fieldsets = ((_("Message"), {"fields": FIELDS}),)
-    readonly_fields = ("masked_recipient", "masked_text", "reported", "error", "price_paid", "metadata_lines")
+    search_fields = ("sms_unique_id", "omnimessage_id", "reference", "recipient")
+    search_help_text = _("Search by full message ID, omnimessage ID, reference or phone number in any format.")
+    deferred_fields = ("text", "metadata", "options", "channels")
+    actions = ("poll_now", "resend", "cancel", "export", "erase")
+    fieldsets = ((_("Message"), {"fields": message_fields.FIELDS}),)
+    readonly_fields = message_fields.COMPUTED
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
         # The order of the index that serves the filter. In another order a database may read the whole table to find
@@ -64,11 +59,16 @@ class SmsMessageAdmin(LongListAdmin[SmsMessage]):
     ) -> tuple[QuerySet[SmsMessage], bool]:
         return (search_messages(queryset, search_term) if search_term.strip() else queryset), False
 
+    def list_context(self, request: HttpRequest) -> dict[str, Any]:
+        return {"quick_filters": queue_filters(request)}
+
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> SmsMessage | None:
         message = super().get_object(request, object_id, from_field)
         if message is not None:
             message.error_text = causes.full_error_text(message)  # this instance is never saved
             message.masked = mask_for(message, request.user)  # type: ignore[attr-defined]
+            if can_view(request.user, DeliveryReport):
+                message.channel_statuses = message_fields.find_channel_statuses(message)  # type: ignore[attr-defined]
         return message
 
     def prepare_rows(self, request: HttpRequest, rows: list[SmsMessage]) -> list[SmsMessage]:
@@ -83,8 +83,9 @@ class SmsMessageAdmin(LongListAdmin[SmsMessage]):
     ) -> HttpResponse:
         if (message := context.get("original")) is not None:
             context |= {
-                **message_context(message, request.user, masked=_masked(message)),
+                **message_context(message, request.user, masked=masked_of(message)),
                 "may_poll": self.has_act_permission(request) and polling.can_poll(message),
+                "may_cancel": self.has_cancel_permission(request) and not cancelling.why_not(message),
                 "may_resend": self.has_resend_permission(request) and not why_not(message),
             }
         return super().render_change_form(request, context, *args, **options)
@@ -92,6 +93,10 @@ class SmsMessageAdmin(LongListAdmin[SmsMessage]):
     def has_resend_permission(self, request: HttpRequest) -> bool:
         """Return whether the user may send messages again. Messente charges for each message."""
         return bool(request.user.has_perm("django_messente_dlr.resend_smsmessage"))
+
+    def has_cancel_permission(self, request: HttpRequest) -> bool:
+        """Return whether the user may cancel messages at Messente."""
+        return bool(request.user.has_perm("django_messente_dlr.cancel_smsmessage"))
 
     def has_export_permission(self, request: HttpRequest) -> bool:
         """Return whether the user may export messages."""
@@ -111,6 +116,11 @@ class SmsMessageAdmin(LongListAdmin[SmsMessage]):
         """Ask for confirmation, then send the texts of the selected messages again, as new messages."""
         return send_messages_again(self, request, queryset)
 
+    @admin.action(description=_("Cancel …"), permissions=["cancel"])
+    def cancel(self, request: HttpRequest, queryset: QuerySet[SmsMessage]) -> HttpResponse | None:
+        """Ask for confirmation, then cancel the selected scheduled messages at Messente."""
+        return cancelling.cancel_messages(self, request, queryset)
+
     @admin.action(description=_("Export as CSV"), permissions=["export"])
     def export(self, request: HttpRequest, queryset: QuerySet[SmsMessage]) -> StreamingHttpResponse:
         """Return the selected messages as a file. If all pages are selected, these are all that match the filters."""
@@ -123,7 +133,7 @@ class SmsMessageAdmin(LongListAdmin[SmsMessage]):
 
     @admin.display(description=_("recipient"))
     def recipient_and_id(self, message: SmsMessage) -> SafeString:
-        return rendering.number_and_id(message, _masked(message).recipient)
+        return rendering.number_and_id(message, masked_of(message).recipient)
 
     @admin.display(description=_("status"))
     def status_badge(self, message: SmsMessage) -> SafeString | str:
@@ -135,12 +145,13 @@ class SmsMessageAdmin(LongListAdmin[SmsMessage]):
 
     @admin.display(description=_("cause"))
     def cause(self, message: SmsMessage) -> SafeString | str:
-        text = Truncator(_masked(message).cause).chars(80)
+        text = Truncator(masked_of(message).cause).chars(80)
         return text if text == formatting.EMPTY else format_html('<span class="messente-dlr-cause">{}</span>', text)
 
     @admin.display(description=_("sender"))
-    def sender_name(self, message: SmsMessage) -> str:
-        return message.sender or formatting.EMPTY
+    def sender_name(self, message: SmsMessage) -> SafeString | str:
+        # A column of its own for the reference would not fit the width of the list in every language.
+        return rendering.with_reference(message.sender or formatting.EMPTY, masked_of(message).reference)
 
     @admin.display(description=_("account"))
     def account_name(self, message: SmsMessage) -> str:
@@ -154,40 +165,6 @@ class SmsMessageAdmin(LongListAdmin[SmsMessage]):
 
     @admin.display(description=_("time to final"))
     def finalised(self, message: SmsMessage) -> SafeString | str:
-        duration = formatting.EMPTY
-        if message.finalised_at is not None:
-            passed = elapsed(message.sent_at or message.created_at, message.finalised_at)
-            duration = formatting.duration(max(passed.total_seconds(), 0))
         # The source of the status is shown below, also for a status that is not final.
-        return format_html(
-            '{} <span class="messente-dlr-under">{}</span>', duration, getattr(message, "latest_source", "")
-        )
-
-    @admin.display(description=_("recipient"))
-    def masked_recipient(self, message: SmsMessage) -> str:
-        return _masked(message).recipient or formatting.EMPTY
-
-    @admin.display(description=_("text"))
-    def masked_text(self, message: SmsMessage) -> SafeString | str:
-        return rendering.preformatted(_masked(message).text)
-
-    @admin.display(description=_("reported"))
-    def reported(self, message: SmsMessage) -> str:
-        return rendering.describe_report(message.stat, message.err)
-
-    @admin.display(description=_("error"))
-    def error(self, message: SmsMessage) -> str:
-        return _masked(message).error_text or formatting.EMPTY
-
-    @admin.display(description=_("price"))
-    def price_paid(self, message: SmsMessage) -> str:
-        return formatting.amount(message.price)
-
-    @admin.display(description=_("metadata"))
-    def metadata_lines(self, message: SmsMessage) -> Any:
-        return rendering.pretty_json(_masked(message).metadata)
-
-
-def _masked(message: SmsMessage) -> MaskedMessage:
-    """Return the columns that the user may see. Recipient and text are masked for a message that was not prepared."""
-    return getattr(message, "masked", None) or mask_for(message, None)
+        markup = '{} <span class="messente-dlr-under">{}</span>'
+        return format_html(markup, rendering.time_to_final(message), getattr(message, "latest_source", ""))

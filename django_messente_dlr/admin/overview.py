@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext, ngettext
 
+from django_messente_dlr import conf
 from django_messente_dlr.admin import charts, warnings
 from django_messente_dlr.admin import statistics as admin_statistics
 from django_messente_dlr.admin.base import ReadOnlyAdmin, can_view
@@ -34,6 +36,7 @@ STATUS_ORDER = [
     Status.UNRESOLVED,
     Status.FAILED,
     Status.REJECTED,
+    Status.CANCELLED,
 ]
 
 
@@ -55,14 +58,16 @@ class OverviewAdmin(ReadOnlyAdmin[MessageStatistics]):
             return HttpResponseRedirect(request.get_full_path())
         window = admin_statistics.PERIODS.get(request.GET.get("window", ""), admin_statistics.PERIODS["24h"])
         request.current_app = self.admin_site.name
-        backlog = warnings.count_backlog(timezone.now())
+        accounts = list(Account.objects.order_by("name"))
+        names = {*conf.accounts(), *(account.name for account in accounts)}
+        backlog = warnings.count_backlog(timezone.now(), names)
         messages_url = self._list_url(request, SmsMessage)
         context = {
             **self.admin_site.each_context(request),
             "title": gettext("Overview"),
             "opts": self.opts,
             "media": self.media,
-            **_page_context(window, backlog),
+            **_page_context(window, backlog, accounts),
             "messages_url": messages_url,
             "attention": attention(
                 backlog, messages_url=messages_url, reports_url=self._list_url(request, DeliveryReport)
@@ -96,13 +101,15 @@ class OverviewAdmin(ReadOnlyAdmin[MessageStatistics]):
         return reverse(name, current_app=self.admin_site.name)
 
 
-def _page_context(window: admin_statistics.Period, backlog: warnings.Backlog) -> dict[str, Any]:
+def _page_context(
+    window: admin_statistics.Period, backlog: warnings.BacklogCounts, accounts: Sequence[Account]
+) -> dict[str, Any]:
     now = timezone.now()
     bars = admin_statistics.load_buckets(window, now=now)
     day = bars if window.name == "24h" else admin_statistics.load_buckets(admin_statistics.PERIODS["24h"], now=now)
     whole = admin_statistics.total(bars)
-    accounts = list(Account.objects.order_by("name"))
     causes = admin_statistics.rank_causes(whole)
+    stored = {account.name for account in accounts}
     return {
         "window": window,
         "windows": list(admin_statistics.PERIODS.values()),
@@ -126,7 +133,9 @@ def _page_context(window: admin_statistics.Period, backlog: warnings.Backlog) ->
         "by_account": admin_statistics.rank_groups(whole.by_account),
         "by_prefix": admin_statistics.rank_groups(whole.by_prefix),
         "pending": backlog.pending,
-        "accounts": accounts,
-        "warnings": warnings.warnings(accounts, day, backlog.overdue, now=now),
+        "accounts": [(account, backlog.queues.get(account.name)) for account in accounts],
+        "other_queues": [queue for name, queue in backlog.queues.items() if name not in stored],
+        "has_queue": bool(backlog.queues),
+        "warnings": warnings.warnings(accounts, day, backlog, now=now),
         "counted_at": statistics.last_updated_at(),
     }

@@ -1,4 +1,4 @@
-"""Links to what needs attention, each with its count: above the list of reports, and on the overview."""
+"""Links to what needs attention, each with its count: above the lists, and on the overview."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from django_messente_dlr.admin.rendering import DispatchState
-from django_messente_dlr.admin.warnings import Backlog
+from django_messente_dlr.admin.warnings import BacklogCounts
 from django_messente_dlr.models import DeliveryReport, ReportOutcome
 from django_messente_dlr.models.querysets import CappedCount, capped_count, filter_partial_index
 
@@ -24,7 +24,7 @@ class QuickFilter:
     Attributes:
         label: the text of the link.
         query: the query string of the filter.
-        count: the number of reports, up to a cap.
+        count: the number of rows, up to a cap.
         chosen: whether the list shows this filter now.
     """
 
@@ -57,7 +57,9 @@ def quick_filters(request: HttpRequest) -> list[QuickFilter]:
     ]
 
 
-def attention(backlog: Backlog, *, messages_url: str, reports_url: str) -> list[tuple[StrPromise, CappedCount, str]]:
+def attention(
+    backlog: BacklogCounts, *, messages_url: str, reports_url: str
+) -> list[tuple[StrPromise, CappedCount, str]]:
     """Return what needs attention: for each kind a label, its number above zero, and the URL of the list or "".
 
     Args:
@@ -66,7 +68,10 @@ def attention(backlog: Backlog, *, messages_url: str, reports_url: str) -> list[
         reports_url: the list of reports, or "" if the user may not view it.
     """
     counts = [backlog.orphans, backlog.unreadable, backlog.undispatched, backlog.receivers_failed]
-    links = [(_("Overdue now"), backlog.overdue, messages_url and f"{messages_url}?status=overdue")]
+    links = [
+        (_("Overdue now"), backlog.overdue, messages_url and f"{messages_url}?status=overdue"),
+        (_("Unknown outcome"), backlog.unknown_outcomes, messages_url and f"{messages_url}?queue=unknown"),
+    ]
     links += [
         (label, count, reports_url and f"{reports_url}?{name}={value}")
         for (name, value, label), count in zip(LABELS, counts, strict=True)

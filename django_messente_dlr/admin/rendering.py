@@ -18,10 +18,11 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from django_messente_dlr.accounts import held_until
-from django_messente_dlr.admin.formatting import EMPTY, short_datetime
+from django_messente_dlr.admin.formatting import EMPTY, duration, short_datetime
 from django_messente_dlr.messente.codes import ErrorCode, Stat
 from django_messente_dlr.models import Account, DeliveryReport, SmsMessage
 from django_messente_dlr.models.statuses import Status
+from django_messente_dlr.utils.times import elapsed
 
 TONES = {
     Status.QUEUED: "quiet",
@@ -29,6 +30,7 @@ TONES = {
     Status.UNRESOLVED: "warning",
     Status.FAILED: "error",
     Status.REJECTED: "error",
+    Status.CANCELLED: "quiet",
     Status.DELIVERED: "success",
     Status.SEEN: "success",
 }
@@ -38,6 +40,7 @@ SENTENCES = {
     Status.UNRESOLVED: _("Messente reported no final status within 48 hours. A late report can still change this."),
     Status.FAILED: _("The message did not reach its recipient."),
     Status.REJECTED: _("The message was refused and did not reach its recipient."),
+    Status.CANCELLED: _("The message was cancelled before Messente sent it."),
     Status.DELIVERED: _("The message reached the phone or, in some markets, the operator."),
     Status.SEEN: _("The recipient has opened the message."),
 }
@@ -77,6 +80,15 @@ def status_badge(value: str) -> SafeString | str:
         return EMPTY
     status = Status(value)
     return badge(status.label, TONES[status])
+
+
+def time_to_final(message: SmsMessage) -> str:
+    """Return the time from the sending of a message to its final status, or a dash without one."""
+    # A message is cancelled before its time of sending.
+    if message.finalised_at is None or message.status == Status.CANCELLED:
+        return EMPTY
+    passed = elapsed(message.sent_at or message.created_at, message.finalised_at)
+    return duration(max(passed.total_seconds(), 0))
 
 
 def dispatch_badge(report: DeliveryReport) -> SafeString:
@@ -143,6 +155,14 @@ def number_and_id(message: SmsMessage, number: str) -> SafeString:
     # The dash is the link to the page. A screen reader reads the name of the message instead.
     dash = '<span aria-hidden="true">{}</span><span class="visually-hidden">{}</span>'
     return format_html(dash, EMPTY, message)
+
+
+def with_reference(text: str, reference: str) -> SafeString | str:
+    """Return the text of a cell, and under it the project's reference, if there is one."""
+    if not reference:
+        return text
+    markup = '{} <span class="messente-dlr-under messente-dlr-reference" title="{}">{}</span>'
+    return format_html(markup, text, gettext("reference"), reference)
 
 
 def link(model: type[DeliveryReport | SmsMessage], pk: int, text: str, *, site: str) -> SafeString:

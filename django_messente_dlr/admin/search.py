@@ -1,4 +1,4 @@
-"""Search messages and reports by an id, or by a phone number in any spelling.
+"""Search messages and reports by an id, by the project's reference, or by a phone number in any spelling.
 
 Each lookup is exact and uses an index. ``icontains`` would read the whole table, and so would the ``iexact`` lookup
 that the admin builds from ``=recipient``.
@@ -12,8 +12,8 @@ from typing import Any
 from django.db.models import Q, QuerySet
 
 from django_messente_dlr.models import DeliveryReport, SmsMessage
+from django_messente_dlr.models.recipients import recipient_spellings
 from django_messente_dlr.models.reports import ORPHAN, ORPHAN_OR_OMNIMESSAGE
-from django_messente_dlr.utils.phone_numbers import spellings
 
 # `SmsMessage.__str__` of a message without an id from Messente.
 PRIMARY_KEY = re.compile(r"#([0-9]{1,18})", re.ASCII)
@@ -22,16 +22,16 @@ MAX_MATCHES = 100
 
 
 def search_messages(messages: QuerySet[SmsMessage], term: str) -> QuerySet[SmsMessage]:
-    """Return the messages whose id or recipient is ``term``."""
+    """Return the messages whose id, reference or recipient is ``term``."""
     term = _normalize(term)
     condition = _id_condition(term)
-    if numbers := spellings(term):
+    if numbers := recipient_spellings(term):
         condition |= Q(recipient__in=numbers)
     return messages.filter(condition)
 
 
 def search_reports(reports: QuerySet[DeliveryReport], term: str) -> QuerySet[DeliveryReport]:
-    """Return the reports whose message id is ``term``, and the reports of the messages whose id it is.
+    """Return the reports whose message id is ``term``, and the reports of the messages whose id or reference it is.
 
     A report for a per-message callback URL can lack the message id.
     """
@@ -57,7 +57,8 @@ def _first_pks(rows: QuerySet[Any]) -> list[int]:
 
 
 def _id_condition(term: str) -> Q:
-    """Return the condition for messages with this message id, omnimessage id or, after "#", primary key."""
+    """Return the condition for messages with this id at Messente, reference or, after "#", primary key."""
     condition = Q(sms_unique_id=term) | Q(omnimessage_id=term, omnimessage_id__gt="")
+    condition |= Q(reference=term, reference__gt="")
     match = PRIMARY_KEY.fullmatch(term)
     return condition | Q(pk=int(match[1])) if match else condition

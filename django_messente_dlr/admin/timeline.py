@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 
 from django_messente_dlr import polling
 from django_messente_dlr.admin import formatting, rendering
+from django_messente_dlr.admin.queue import QueueNote
 from django_messente_dlr.messente.reports import Source
 from django_messente_dlr.models import DeliveryReport, ReportOutcome, SmsMessage
 from django_messente_dlr.models.error_texts import translated
@@ -68,17 +69,27 @@ class Event:
     after: str = ""
 
 
-def events(message: SmsMessage, reports: Iterable[DeliveryReport], *, can_see_recipient: bool) -> list[Event]:
+def events(
+    message: SmsMessage,
+    reports: Iterable[DeliveryReport],
+    *,
+    can_see_recipient: bool,
+    note: QueueNote | None = None,
+    resend_planned_at: datetime | None = None,
+) -> list[Event]:
     """Return the events of a message in order of time, the future ones last.
 
     Args:
         message: the message.
         reports: the reports of the message that the user may view.
         can_see_recipient: whether the user may see full recipients.
+        note: its state in the send queue, if it is in the queue.
+        resend_planned_at: when the message that repeats this one leaves the queue; None if it does not wait there.
     """
     timeline = [Event(at=message.created_at, title=gettext("Created"), lines=[_entered(message)])]
-    if message.sent_at:
-        if message.sent_at > timezone.now():  # a message with a requested delivery time
+    is_scheduled = message.sent_at is not None and message.sent_at > timezone.now()
+    if message.sent_at and not (is_scheduled and message.status == Status.CANCELLED):
+        if is_scheduled:  # a message with a requested delivery time
             taken = Event(at=message.sent_at, title=gettext("Scheduled for sending"), tone="ahead")
         else:
             badge = rendering.status_badge(Status.SENT)
@@ -86,7 +97,7 @@ def events(message: SmsMessage, reports: Iterable[DeliveryReport], *, can_see_re
         known = message.sms_unique_id or message.omnimessage_id
         taken.lines = [gettext("Message ID %(id)s.") % {"id": known}] if known else []
         timeline.append(taken)
-    if message.resent_at:
+    if message.resent_at and resend_planned_at is None:
         timeline.append(Event(at=message.resent_at, title=gettext("Sent again")))
     timeline += [_reported(report, message, can_see_recipient=can_see_recipient) for report in reports]
     timeline.sort(key=lambda event: event.at or message.created_at)
@@ -95,7 +106,13 @@ def events(message: SmsMessage, reports: Iterable[DeliveryReport], *, can_see_re
         if event.at and event.at > start:
             passed = formatting.duration(elapsed(start, event.at).total_seconds())
             event.after = gettext("%(time)s after sending") % {"time": passed}
-    return timeline + _ahead(message)
+    if resend_planned_at is not None:
+        timeline.append(Event(at=resend_planned_at, title=gettext("Sent again"), tone="ahead"))
+    if note is None:
+        return timeline + _ahead(message)
+    queued = Event(at=note.at, title=note.title, tone=note.tone, lines=[note.sentence, *note.lines])
+    # A message that no worker has begun to send is not polled.
+    return [*timeline, queued, *(_ahead(message) if note.is_attempted else [])]
 
 
 def _entered(message: SmsMessage) -> str:
@@ -114,7 +131,7 @@ def _reported(report: DeliveryReport, message: SmsMessage, *, can_see_recipient:
         event.badge = rendering.status_badge(report.status)
     if report.outcome == ReportOutcome.ADVANCED and report.status:
         event.tone = rendering.TONES[Status(report.status)]
-    elif report.outcome == ReportOutcome.UNREADABLE:
+    elif report.outcome in {ReportOutcome.UNREADABLE, ReportOutcome.CHANNEL_FAILED}:
         event.tone = "warning"
     event.lines = [line for line in _lines(report) if line]
     payload: Any = report.payload
@@ -131,7 +148,10 @@ def _reported(report: DeliveryReport, message: SmsMessage, *, can_see_recipient:
 
 def _title(report: DeliveryReport) -> str:
     source = RECEIVED.get(report.source) or SOURCES.get(report.source, report.source)
-    return f"{source}: {CHANGES.get(report.outcome) or report.get_outcome_display()}"
+    title = f"{source}: {CHANGES.get(report.outcome) or report.get_outcome_display()}"
+    # The reports of several channels are about different messages at Messente.
+    channel = report.payload.get("channel") if report.omnimessage_id else ""
+    return f"{title} ({channel})" if channel else title
 
 
 def _lines(report: DeliveryReport) -> list[str]:
@@ -158,6 +178,8 @@ def _ahead(message: SmsMessage) -> list[Event]:
         if not message.poll_count:
             return []
         return [Event(at=None, title=gettext("Polling has ended"), tone="ahead", lines=lines)]
+    if message.report_expires_at is None:
+        return [Event(at=None, title=gettext("Not sent yet"), tone="ahead")]
     if why := polling.unpollable_reason(message):
         # The poller waits for an id or an account no longer than Messente keeps the report.
         ends = max(message.next_poll_at, message.report_expires_at)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -11,8 +11,9 @@ from django.utils.translation import gettext
 from django_messente_dlr import conf
 from django_messente_dlr.admin.statistics import Bucket
 from django_messente_dlr.maintenance import statistics
-from django_messente_dlr.models import Account, DeliveryReport, PendingPoll, ReportOutcome, SmsMessage
+from django_messente_dlr.models import Account, DeliveryReport, PendingPoll, QueuedMessage, ReportOutcome, SmsMessage
 from django_messente_dlr.models.querysets import CappedCount, capped_count, filter_partial_index
+from django_messente_dlr.sending.queue.monitoring import AccountQueue, account_queue
 from django_messente_dlr.utils.poll_schedule import OVERDUE_AFTER
 from django_messente_dlr.utils.times import elapsed
 
@@ -23,7 +24,7 @@ STATISTICS_MAX_AGE = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Backlog:
+class BacklogCounts:
     """Numbers of messages and reports that need attention, each counted up to a cap.
 
     Attributes:
@@ -33,6 +34,8 @@ class Backlog:
         unreadable: reports without a recognised status.
         undispatched: reports whose signals are not sent yet.
         receivers_failed: reports for which a receiver failed.
+        unknown_outcomes: queued messages that Messente may have, and whose outcome is unknown.
+        queues: the numbers of the accounts that have messages in the queue, by name.
     """
 
     pending: CappedCount
@@ -41,28 +44,43 @@ class Backlog:
     unreadable: CappedCount
     undispatched: CappedCount
     receivers_failed: CappedCount
+    unknown_outcomes: CappedCount
+    queues: Mapping[str, AccountQueue]
 
 
-def count_backlog(now: datetime) -> Backlog:
-    """Return the numbers at the time ``now``."""
-    reports = DeliveryReport.objects.all()
-    return Backlog(
+def count_backlog(now: datetime, accounts: Iterable[str] = ()) -> BacklogCounts:
+    """Return the numbers at the time ``now``.
+
+    Args:
+        now: the current time.
+        accounts: the names of the accounts with a queue.
+    """
+    reports, queue = DeliveryReport.objects.all(), QueuedMessage.objects.all()
+    # Most pages are shown while the queue is empty, and then need one statement for all accounts.
+    names = sorted(accounts) if queue.filter(attempted_at=None).exists() else []
+    numbers = [account_queue(queue, name, now=now) for name in names]
+    queues = {number.account: number for number in numbers if number.waiting}
+    return BacklogCounts(
         pending=capped_count(SmsMessage.objects.pending()),
         overdue=capped_count(SmsMessage.objects.overdue(now)),
         orphans=capped_count(reports.orphans()),
         unreadable=capped_count(filter_partial_index(reports, "outcome", ReportOutcome.UNREADABLE)),
         undispatched=capped_count(reports.undispatched()),
         receivers_failed=capped_count(reports.dispatch_failed()),
+        unknown_outcomes=capped_count(QueuedMessage.objects.unknown(now)),
+        queues=queues,
     )
 
 
-def warnings(accounts: Sequence[Account], bars: Sequence[Bucket], overdue: int, *, now: datetime) -> list[str]:
+def warnings(
+    accounts: Sequence[Account], bars: Sequence[Bucket], backlog: BacklogCounts, *, now: datetime
+) -> list[str]:
     """Return the warnings, one or two sentences each.
 
     Args:
         accounts: all accounts.
         bars: the buckets of the last 24 hours, one per hour.
-        overdue: the number of overdue messages.
+        backlog: the numbers of messages.
         now: the current time.
     """
     texts = []
@@ -88,12 +106,39 @@ def warnings(accounts: Sequence[Account], bars: Sequence[Bucket], overdue: int, 
             text = gettext("Polling for “%(account)s” failed: %(error)s")
             texts.append(text % {"account": account.name, "error": account.poll_error_description})
     polled = max((account.last_poll_at for account in accounts if account.last_poll_at), default=None)
-    if overdue and (polled is None or elapsed(polled, now) > OVERDUE_AFTER):
+    if backlog.overdue and (polled is None or elapsed(polled, now) > OVERDUE_AFTER):
         texts.append(gettext("Messages are overdue and are not polled. Run poll_dlrs every minute."))
+    texts += _queue_warnings(backlog, held={account.name for account in accounts if account.credits_exhausted_at})
     updated_at = statistics.last_updated_at()
     if updated_at is None or elapsed(updated_at, now) > STATISTICS_MAX_AGE:
         texts.append(
             gettext("These figures are out of date. poll_dlrs updates them regularly; the button updates them now.")
+        )
+    return texts
+
+
+def _queue_warnings(backlog: BacklogCounts, *, held: Collection[str]) -> list[str]:
+    """Return the warnings about messages that no worker sends, and about unknown outcomes."""
+    texts = []
+    for name, queue in backlog.queues.items():
+        if name not in conf.accounts():
+            text = gettext(
+                "The account “%(account)s” is not configured, so its queued messages are not sent. Restore it in the "
+                "settings, or cancel them."
+            )
+            texts.append(text % {"account": name})
+        elif queue.is_late and name not in held:
+            text = gettext(
+                "Queued messages of “%(account)s” are late. Run send_queued every minute, or as a service, and read "
+                "its log."
+            )
+            texts.append(text % {"account": name})
+    if backlog.unknown_outcomes:
+        texts.append(
+            gettext(
+                "The outcome of sending some messages is unknown. They are never sent again automatically; open them "
+                "to decide."
+            )
         )
     return texts
 

@@ -78,9 +78,11 @@ def _confirm(page: ReadOnlyAdmin[SmsMessage], request: HttpRequest, batch: Batch
         batch,
         missing_number_reason,
         title=gettext("Erase recipients?"),
-        sentence=sentence % {"counter": count} if count else gettext("These messages have no number to erase."),
+        count=count,
+        sentence=sentence,
+        impossible=gettext("These messages have no number to erase."),
         question=gettext("Erase"),
-        button=gettext("Yes, erase") if count else "",
+        button=gettext("Yes, erase"),
     )
 
 

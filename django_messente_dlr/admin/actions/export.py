@@ -37,6 +37,9 @@ COLUMNS = (
     "created_at",
     "sent_at",
     "finalised_at",
+    "reference",
+    "resend_of",
+    "channels",
 )
 BATCH = 1000
 # A spreadsheet treats a cell that starts with one of these as a formula, after spaces and quotes, too. In many
@@ -89,11 +92,13 @@ def escape_formula(value: str) -> str:
 
 
 def _cell(message: SmsMessage, shown: Any, name: str) -> str:
-    if name in {"recipient", "error_text"}:
+    if name in {"recipient", "error_text", "reference"}:
         return str(getattr(shown, name))
     if name == "cause":
         return str(message.cause.meaning) if message.cause else ""
-    value = getattr(message, name)
+    if name == "channels":  # without their content, as the file has no texts
+        return ", ".join(str(channel.get("channel", "")) for channel in message.channels)
+    value = message.resend_of_id if name == "resend_of" else getattr(message, name)
     if isinstance(value, datetime):
         return value.isoformat()
     return "" if value is None else str(value)

@@ -1,8 +1,7 @@
-"""The admin action "Send again": send the text of the selected messages as new messages.
+"""The admin action "Send again": send the content of the selected messages as new messages, with `resend`.
 
 Messente charges for each message, so a confirmation page comes first. Each message is sent again at most once, also
-when several requests confirm at the same time: a request claims the message by a conditional UPDATE before it sends.
-The new message is an ordinary message, and can itself be sent again.
+when several requests confirm at the same time.
 """
 
 from __future__ import annotations
@@ -13,49 +12,45 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import router
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
 from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
 
 from django_messente_dlr.admin.action_results import (
     ActionResult,
     Batch,
     confirmation_page,
-    missing_number_reason,
     result_page,
     select_batch,
 )
-from django_messente_dlr.exceptions import CreditsExhausted
-from django_messente_dlr.messente.errors import MessenteError, OutcomeUnknown
+from django_messente_dlr.exceptions import CreditsExhausted, MessageNotSent, OutcomeUnknown, SendInsideTransaction
 from django_messente_dlr.models import SmsMessage
-from django_messente_dlr.models.statuses import Status
-from django_messente_dlr.sending import send_sms
+from django_messente_dlr.sending import resend
+from django_messente_dlr.sending.resend_rules import Obstacle, obstacle, unknown_outcome
 
 if TYPE_CHECKING:
     from django_messente_dlr.admin.base import ReadOnlyAdmin
 
 # Each message is one request to Messente while the browser waits.
 MAX_SENT = 20
-FAILURES = [status for status in Status if status.is_failure]
+REASONS = {
+    Obstacle.ERASED: _("The recipient was erased."),
+    Obstacle.NO_RECIPIENT: _("The recipient is unknown."),
+    Obstacle.DELIVERED: _("The message reached its recipient."),
+    Obstacle.RESENT: _("The message was already sent again."),
+    Obstacle.CANCELLED: _("The message was cancelled."),
+    Obstacle.PENDING: _("The message may still arrive."),
+    Obstacle.OTHER_CHANNEL: _("The message is not an SMS."),
+    Obstacle.TEXT_NOT_STORED: _("The text was not stored. Set STORE_TEXT to store the text of future messages."),
+    Obstacle.CONTENT_NOT_STORED: _(
+        "The content of the channels was not stored. Set STORE_TEXT to store that of future messages."
+    ),
+}
 
 
 def why_not(message: SmsMessage) -> str:
-    """Return why a message cannot be sent again, or "" if it can."""
-    status = Status(message.status)
-    if reason := missing_number_reason(message):
-        return reason
-    if status.is_delivery:
-        return gettext("The message reached its recipient.")
-    if message.resent_at is not None:
-        return gettext("The message was already sent again.")
-    if not (status.is_failure or status is Status.UNRESOLVED):
-        return gettext("The message may still arrive.")
-    if message.channel != "sms":
-        return gettext("The message is not an SMS.")
-    return (
-        ""
-        if message.text
-        else gettext("The text was not stored. Set STORE_TEXT to store the text of future messages.")
-    )
+    """Return why a message cannot be sent again, or "" if it can: also if a worker's outcome is unknown."""
+    reason = obstacle(message, is_unknown=unknown_outcome(message) is not None)
+    return str(REASONS[reason]) if reason else ""
 
 
 def send_messages_again(
@@ -82,15 +77,24 @@ def _confirm(page: ReadOnlyAdmin[SmsMessage], request: HttpRequest, batch: Batch
         "%(counter)s messages will be sent again, as new messages. Messente charges for them.",
         count,
     )
+    if unknown := sum(unknown_outcome(message) is not None for message in batch.rows):
+        warning = ngettext(
+            "The outcome of %(count)d of them is unknown: its recipient may get the message twice.",
+            "The outcome of %(count)d of them is unknown: their recipients may get the messages twice.",
+            unknown,
+        )
+        sentence = f"{sentence} {warning % {'count': unknown}}"
     return confirmation_page(
         page,
         request,
         batch,
         why_not,
         title=gettext("Send again?"),
-        sentence=sentence % {"counter": count} if count else gettext("These messages cannot be sent again."),
+        count=count,
+        sentence=sentence,
+        impossible=gettext("These messages cannot be sent again."),
         question=gettext("Send again"),
-        button=gettext("Yes, send") if count else "",
+        button=gettext("Yes, send"),
     )
 
 
@@ -114,32 +118,10 @@ def _send(page: ReadOnlyAdmin[SmsMessage], request: HttpRequest, rows: list[SmsM
     return results
 
 
-def _claim(message: SmsMessage) -> bool:
-    """Mark a message as sent again. Return True for the one request that may send it."""
-    rows = SmsMessage.objects.using(router.db_for_write(SmsMessage))
-    # After the row was read, a report can have changed the status to delivered, or the recipient was erased. Then no
-    # row matches.
-    statuses = [*FAILURES, Status.UNRESOLVED]
-    claimable = rows.filter(pk=message.pk, status__in=statuses, resent_at=None, recipient=message.recipient)
-    return bool(claimable.update(resent_at=timezone.now()))
-
-
-def _release(message: SmsMessage) -> None:
-    """Remove the mark of a message for which Messente certainly received no new message."""
-    SmsMessage.objects.using(router.db_for_write(SmsMessage)).filter(pk=message.pk).update(resent_at=None)
-
-
 def _send_one(message: SmsMessage) -> ActionResult:
-    if not _claim(message):
-        message.refresh_from_db(using=router.db_for_write(SmsMessage))
-        return ActionResult(message=message, tone="quiet", word=gettext("Not sent"), text=why_not(message))
     try:
-        new = send_sms(
-            message.recipient, message.text, sender=message.sender, account=message.account, metadata=message.metadata
-        )
-    except CreditsExhausted as exc:
-        _release(message)
-        return ActionResult(message=message, tone="error", word=gettext("Out of credits"), text=str(exc))
+        # The confirmation page states that a message with an unknown outcome may arrive twice.
+        new = resend(message, may_arrive_twice=True)
     except OutcomeUnknown as exc:
         text = gettext(
             "Messente did not respond, so the message may have been sent. Do not send it again; wait for a report."
@@ -147,9 +129,20 @@ def _send_one(message: SmsMessage) -> ActionResult:
         return ActionResult(
             message=message, tone="warning", word=gettext("Uncertain"), text=text, successor=exc.sms_message
         )
-    except (MessenteError, ValueError, ImproperlyConfigured) as exc:
-        new_row = getattr(exc, "sms_message", None)
-        if new_row is None:
-            _release(message)
-        return ActionResult(message=message, tone="error", word=gettext("Not sent"), text=str(exc), successor=new_row)
+    except MessageNotSent as exc:
+        word = gettext("Out of credits") if isinstance(exc, CreditsExhausted) else gettext("Not sent")
+        return ActionResult(message=message, tone="error", word=word, text=str(exc), successor=exc.sms_message)
+    except (ValueError, ImproperlyConfigured, SendInsideTransaction, SmsMessage.DoesNotExist) as exc:
+        return _unsent(message, str(exc))
     return ActionResult(message=message, tone="success", word=gettext("Sent"), successor=new)
+
+
+def _unsent(message: SmsMessage, error: str) -> ActionResult:
+    """Return the result for a message that has no new row."""
+    word = gettext("Not sent")
+    # After the row was read, another request may have sent the message again, or a report delivered it.
+    stored = SmsMessage.objects.using(router.db_for_write(SmsMessage)).filter(pk=message.pk).first()
+    if stored is None:
+        return ActionResult(message=message, tone="error", word=word, text=gettext("The message was deleted."))
+    reason = why_not(stored)
+    return ActionResult(message=stored, tone="quiet" if reason else "error", word=word, text=reason or error)

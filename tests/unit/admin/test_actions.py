@@ -5,13 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission
-from django.db import connection
 from django.http import HttpResponse, StreamingHttpResponse
 from django.test import Client
 from django.utils import timezone
@@ -28,6 +25,10 @@ from django_messente_dlr.testing.callbacks import simulate_callback
 from django_messente_dlr.testing.factories import AccountFactory, SmsMessageFactory
 from tests.unit.admin.conftest import Staff
 from tests.unit.admin.pages import act, admin_messages, html, list_url, page_url
+from tests.unit.maintenance.interfering import just_before
+
+# `resend` reads the credit hold after the message, and directly before the transaction that claims the message.
+BEFORE_CLAIM = 'credits_exhausted_at" IS NOT NULL'
 
 
 def results(response: HttpResponse) -> list[list[str]]:
@@ -45,22 +46,6 @@ def selected(response: HttpResponse) -> list[int]:
     """Return the keys of the messages that the button for the next batch sends."""
     form = response.content.decode().rpartition("<form")[2]
     return [int(pk) for pk in re.findall(r'name="_selected_action" value="(\d+)"', form)]
-
-
-@contextmanager
-def before_first_update(callback: Callable[[], object]) -> Iterator[None]:
-    """Call ``callback`` before the first UPDATE of a message, as another request would do at that moment."""
-    calls: list[str] = []
-
-    def wrapper(execute: Callable[..., Any], sql: str, *args: Any) -> Any:
-        if not calls and sql.startswith("UPDATE") and SmsMessage._meta.db_table in sql:
-            calls.append(sql)
-            callback()
-        return execute(sql, *args)
-
-    with connection.execute_wrapper(wrapper):
-        yield
-    assert calls
 
 
 @pytest.mark.django_db(transaction=True)
@@ -160,6 +145,32 @@ class TestResend:
         assert new.sms_unique_id
         assert f"Sent again as {new}." in html(admin_client, page_url(message, "history"))
 
+    def test_resend__has_channels_options_and_reference(self, admin_client: Client) -> None:
+        channels = [
+            {"channel": "viber", "text": "Your code is 1234", "sender": "Shop", "ttl": 60, "message_id": "a"},
+            {"channel": "sms", "text": "Your code is 1234", "sender": "Shop", "message_id": "b"},
+        ]
+        options = {"api": "omnichannel", "priority": "high"}
+        message = self.failed(channels=channels, channel="sms", options=options, reference="order-17")
+        [line] = results(self.confirm(admin_client, message))
+        assert line == ["+37255500000", "Sent", "Failed", "The new message"]
+        new = SmsMessage.objects.latest("pk")
+        assert (new.resend_of, new.reference, new.options, new.channel_count) == (message, "order-17", options, 2)
+        assert [sent.channel for sent in self.sandbox.messages] == ["viber", "sms"]
+
+    def test_resend__deleted_before_claim(self, admin_client: Client) -> None:
+        message = self.failed()
+        with just_before(BEFORE_CLAIM, lambda: SmsMessage.objects.all().delete()):
+            [line] = results(act(admin_client, "resend", message, confirmed="yes"))
+        assert line[1:4] == ["Not sent", "Failed", "The message was deleted."]
+
+    def test_resend__account_that_is_not_configured(self, admin_client: Client) -> None:
+        message = self.failed(account="gone")
+        [line] = results(self.confirm(admin_client, message))
+        assert line[1] == "Not sent"
+        assert "gone" in line[3]
+        assert SmsMessage.objects.get().resent_at is None
+
     def test_resend__second_confirmation(self, admin_client: Client) -> None:
         message = self.failed()
         self.confirm(admin_client, message)
@@ -168,7 +179,7 @@ class TestResend:
         assert SmsMessage.objects.count() == 2
         page = html(admin_client, page_url(message))
         assert 'value="resend"' not in page
-        assert "<p>The message was already sent again.</p>" in page
+        assert "<p>The message was already sent again." in page
 
     def test_resend__of_resent_message(self, admin_client: Client) -> None:
         self.confirm(admin_client, self.failed())
@@ -188,16 +199,18 @@ class TestResend:
 
     def test_resend__delivered_before_claim(self, admin_client: Client) -> None:
         message = self.failed()
-        with before_first_update(lambda: simulate_callback(message)):
+        with just_before(BEFORE_CLAIM, lambda: simulate_callback(message)):
             [line] = results(act(admin_client, "resend", message, confirmed="yes"))
         assert line[1:4] == ["Not sent", "Delivered", "The message reached its recipient."]
         assert SmsMessage.objects.count() == 1
 
     def test_resend__simultaneous_confirmations(self, admin_client: Client) -> None:
-        """Both requests read the message as not sent again. The claiming UPDATE decides which one sends it."""
+        """Both requests read the message as not sent again. The claim decides which one sends it."""
         message = self.failed()
         responses: list[HttpResponse] = []
-        with before_first_update(lambda: responses.append(act(admin_client, "resend", message, confirmed="yes"))):
+        with just_before(
+            BEFORE_CLAIM, lambda: responses.append(act(admin_client, "resend", message, confirmed="yes"))
+        ):
             responses.append(act(admin_client, "resend", message, confirmed="yes"))
         assert sorted(results(response)[0][1] for response in responses) == ["Not sent", "Sent"]
         assert SmsMessage.objects.count() == 2
@@ -208,6 +221,7 @@ class TestResend:
             self.failed(status=Status.SENT),
             self.failed(channel="viber"),
             self.failed(text=""),
+            self.failed(several_channels=True),
             self.failed(recipient=""),
         ]
         reasons = [line[-1] for line in results(act(admin_client, "resend", *rows))]
@@ -216,10 +230,11 @@ class TestResend:
             "No: The message may still arrive.",
             "No: The message is not an SMS.",
             "No: The text was not stored. Set STORE_TEXT to store the text of future messages.",
+            "No: The content of the channels was not stored. Set STORE_TEXT to store that of future messages.",
             "No: The recipient is unknown.",
         ]
         assert "Yes, send" not in act(admin_client, "resend", *rows).content.decode()
-        assert [line[1] for line in results(act(admin_client, "resend", *rows, confirmed="yes"))] == ["Not sent"] * 5
+        assert [line[1] for line in results(act(admin_client, "resend", *rows, confirmed="yes"))] == ["Not sent"] * 6
 
     def test_resend__stops_account_without_credit(self, admin_client: Client) -> None:
         AccountFactory.create(held=True)
@@ -387,7 +402,7 @@ class TestExport:
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("action", ["poll_now", "resend", "export"])
+@pytest.mark.parametrize("action", ["poll_now", "resend", "cancel", "export"])
 @pytest.mark.parametrize("selected", ["abc", "", "\0", "9" * 30])
 def test_actions__invalid_primary_key(admin_client: Client, action: str, selected: str) -> None:
     form = {"action": action, "_selected_action": [selected], "index": "0"}
@@ -397,4 +412,6 @@ def test_actions__invalid_primary_key(admin_client: Client, action: str, selecte
 @pytest.mark.django_db
 def test_action_permissions__exist() -> None:
     names = Permission.objects.filter(content_type__model="smsmessage").values_list("codename", flat=True)
-    assert {"view_recipient", "view_text", "resend_smsmessage", "export_smsmessage"} <= set(names)
+    assert {"view_recipient", "view_text", "resend_smsmessage", "cancel_smsmessage", "export_smsmessage"} <= set(
+        names
+    )

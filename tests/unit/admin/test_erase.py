@@ -17,7 +17,8 @@ from django_messente_dlr.testing.factories import DeliveryReportFactory, SmsMess
 from tests.spellings import NUMBER, contains_the_number
 from tests.unit.admin.conftest import Staff
 from tests.unit.admin.pages import act, admin_messages, html, list_url, page_url
-from tests.unit.admin.test_actions import before_first_update, results
+from tests.unit.admin.test_actions import BEFORE_CLAIM, results
+from tests.unit.maintenance.interfering import just_before
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -120,7 +121,7 @@ def test_resend__erased_before_claim(admin_client: Client) -> None:
     """The request has read the number before another request erases it."""
     message = SmsMessageFactory.create(recipient=NUMBER, status=Status.FAILED, text="Your parcel is here")
     rows: Any = SmsMessage.objects.filter(pk=message.pk)
-    with before_first_update(lambda: rows.update(recipient="erased-qwertyuiopas")):
+    with just_before(BEFORE_CLAIM, lambda: rows.update(recipient="erased-qwertyuiopas")):
         [line] = results(act(admin_client, "resend", message, confirmed="yes"))
     assert line[1:4] == ["Not sent", "Failed", "The recipient was erased."]
     assert SmsMessage.objects.count() == 1

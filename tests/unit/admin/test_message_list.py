@@ -18,8 +18,9 @@ from tests.unit.admin.pages import html, list_url, listed, search
 
 pytestmark = pytest.mark.django_db
 
-# Session, user, count, the rows, their sources, the account names for the filter, the accounts on hold.
-QUERIES = 7
+# Session, user, count, the rows, their sources, the account names for the filter, whether the queue has messages, the
+# accounts on hold.
+QUERIES = 8
 
 
 def row(admin_client: Client) -> str:

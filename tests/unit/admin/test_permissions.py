@@ -8,10 +8,11 @@ from urllib.parse import urljoin
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import models
+from django.db import connection, models
 from django.forms.models import model_to_dict
 from django.http import HttpResponse
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from django_messente_dlr import accounts
@@ -61,6 +62,14 @@ def test_pages__staff_without_permission(staff: Staff, rows: list[models.Model])
         for url in (list_url(type(row)), page_url(row), page_url(row, "history")):
             assert client.get(url).status_code == 403
     assert "Messente" not in html(client, reverse("admin:index"))
+
+
+def test_list__counts_nothing_without_permission(staff: Staff, rows: list[models.Model]) -> None:
+    client = staff()
+    for row in rows:
+        with CaptureQueriesContext(connection) as queries:
+            assert client.get(list_url(type(row))).status_code == 403
+        assert [query["sql"] for query in queries if "messente_dlr" in query["sql"]] == []
 
 
 @pytest.mark.parametrize("verb", ["view", "change"])
@@ -151,6 +160,7 @@ def test_actions__csrf_token_required(strict_superuser: Client, dlr_signals: Sig
         (["change_smsmessage"], ["poll_now"]),
         (["resend_smsmessage"], ["resend"]),
         (["export_smsmessage"], ["export"]),
+        (["cancel_smsmessage"], ["cancel"]),
         (["erase_recipient"], ["erase"]),
         (["add_smsmessage", "delete_smsmessage", "view_recipient", "view_text"], []),
     ],
@@ -160,9 +170,10 @@ def test_message_actions__permissions(staff: Staff, codenames: list[str], action
     client = staff("view_smsmessage", *codenames)
     page = html(client, list_url(SmsMessage)).partition('<select name="action"')[2].partition("</select>")[0]
     assert re.findall(r'<option value="(\w+)"', page) == actions
-    for action in {"poll_now", "resend", "export", "erase"} - set(actions):
+    for action in {"poll_now", "resend", "cancel", "export", "erase"} - set(actions):
         response = act(client, action, message)
         assert "Content-Disposition" not in response
         assert "Poll results" not in html_of(response)
         assert "Send again?" not in html_of(response)
+        assert "Cancel messages?" not in html_of(response)
         assert "Erase recipients?" not in html_of(response)

@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils import timezone
 
 from django_messente_dlr.admin import warnings
-from django_messente_dlr.models import DeliveryReport, PendingPoll, SmsMessage
+from django_messente_dlr.models import DeliveryReport, PendingPoll, QueuedMessage, SmsMessage
 from django_messente_dlr.models.statuses import Status
 from tests.unit.admin.pages import list_url
 
@@ -20,7 +20,7 @@ pytestmark = [
     pytest.mark.skipif(connection.vendor != "postgresql", reason="reads PostgreSQL's EXPLAIN output"),
 ]
 
-MANY = 20_000
+MANY = 8_000
 FEW = 20
 
 
@@ -49,6 +49,13 @@ def _rows() -> None:
     waiting = SmsMessage.objects.filter(status=Status.UNRESOLVED)
     PendingPoll.objects.bulk_create(
         PendingPoll(message=message, account="marketing", due_at=now - timedelta(hours=1)) for message in waiting
+    )
+    QueuedMessage.objects.bulk_create(
+        QueuedMessage(message=message, account="default", due_at=now) for message in waiting[: FEW // 2]
+    )
+    QueuedMessage.objects.bulk_create(
+        QueuedMessage(message=message, account="default", attempted_at=now, leased_until=now)
+        for message in waiting[FEW // 2 :]
     )
     common = {"account": "default", "source": "callback", "received_at": now}
     DeliveryReport.objects.bulk_create(
@@ -87,6 +94,10 @@ def test_filters__read_few_rows(admin_client: Client) -> None:
                 "status=queued",
                 "status=pending",
                 "account=missing",
+                "queue=waiting",
+                "queue=claimed",
+                "queue=attempted",
+                "queue=unknown",
             ),
         ],
         DeliveryReport: ["outcome=orphan", "outcome=unreadable", "signals=waiting", "signals=failed"],

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from django_messente_dlr.models import SmsMessage
 from django_messente_dlr.models.statuses import Status
+from django_messente_dlr.sending import prepare_sms
 from django_messente_dlr.testing.factories import DeliveryReportFactory, SmsMessageFactory
 from tests.unit.admin.pages import html, page_url
 
@@ -50,6 +51,17 @@ def test_timeline__overdue_poll(admin_client: Client, late: int, title: str) -> 
     assert asked.startswith(f"{title} ")
 
 
+@pytest.mark.parametrize(("status", "is_shown"), [(Status.SENT, True), (Status.CANCELLED, False)])
+def test_timeline__scheduled_message_of_a_status(admin_client: Client, status: Status, *, is_shown: bool) -> None:
+    message = SmsMessageFactory.create(status=status, send_at=timezone.now() + timedelta(days=1))
+    assert any(event.startswith("Scheduled for sending ") for event in timeline(admin_client, message)) is is_shown
+
+
+def test_timeline__prepared_message(admin_client: Client) -> None:
+    message = prepare_sms("+37255500000")
+    assert timeline(admin_client, message)[-1] == "Not sent yet"
+
+
 @pytest.mark.parametrize(
     ("attributes", "reason"),
     [
@@ -59,7 +71,7 @@ def test_timeline__overdue_poll(admin_client: Client, late: int, title: str) -> 
 )
 def test_timeline__unpollable_message(admin_client: Client, attributes: dict[str, Any], reason: str) -> None:
     now = timezone.now()
-    at = now - timedelta(hours=42, minutes=-5)
+    at = now - timedelta(hours=48, minutes=-5)
     message = SmsMessageFactory.create(**attributes, created_at=at, next_poll_at=now + timedelta(minutes=5))
     *_, given_up = timeline(admin_client, message)
     assert given_up.startswith("Given up if no report arrives ")
