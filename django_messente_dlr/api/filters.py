@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import django_filters
@@ -14,10 +15,11 @@ from django_messente_dlr.messente.codes import ErrorCode
 from django_messente_dlr.messente.log_text import one_line
 from django_messente_dlr.models import SmsMessage
 from django_messente_dlr.models.querysets import SmsMessageQuerySet
+from django_messente_dlr.models.recipients import recipient_spellings
 from django_messente_dlr.models.statuses import Status
-from django_messente_dlr.utils.phone_numbers import spellings
 from django_messente_dlr.utils.times import to_db_datetime
 
+PRIMARY_KEY = re.compile(r"[0-9]{1,18}", re.ASCII)
 BOOLEANS = {"true": True, "false": False}
 
 
@@ -96,6 +98,8 @@ class MessageFilter(django_filters.FilterSet):  # type: ignore[misc]  # django-f
     )
     sms_unique_id = django_filters.CharFilter(help_text="Messente's ID of the message.")
     omnimessage_id = django_filters.CharFilter(help_text="Messente's ID of the omnimessage.")
+    reference = django_filters.CharFilter(method="filter_by_reference", help_text="The project's own key.")
+    resend_of = django_filters.CharFilter(method="filter_by_resend_of", help_text="The id of the first message.")
     created_after = DateTimeFilter("created_at", "gte", help_text="ISO 8601, inclusive.")
     created_before = DateTimeFilter("created_at", "lt", help_text="ISO 8601, exclusive.")
     pending = StrictBooleanFilter(method="filter_by_pending", help_text="Whether a final report is still expected.")
@@ -118,9 +122,21 @@ class MessageFilter(django_filters.FilterSet):  # type: ignore[misc]  # django-f
 
     def filter_by_recipient(self, messages: SmsMessageQuerySet, name: str, value: str) -> QuerySet[SmsMessage]:
         """Return the messages to a number. The spelling of the value and of the stored number may differ."""
-        if numbers := spellings(value):
+        if numbers := recipient_spellings(value):
             return messages.filter(recipient__in=numbers)
         message = '"%(value)s" is not a phone number such as +37255500000.'
+        self.form.add_error(name, ValidationError(message, params={"value": one_line(value)}))
+        raise django_filters.utils.translate_validation(self.form.errors)
+
+    def filter_by_reference(self, messages: SmsMessageQuerySet, name: str, value: str) -> QuerySet[SmsMessage]:
+        """Return the messages with the project's key."""
+        return messages.for_reference(value)
+
+    def filter_by_resend_of(self, messages: SmsMessageQuerySet, name: str, value: str) -> QuerySet[SmsMessage]:
+        """Return the messages that repeat a message."""
+        if PRIMARY_KEY.fullmatch(value):
+            return messages.filter(resend_of=int(value))
+        message = '"%(value)s" is not the id of a message in this API.'
         self.form.add_error(name, ValidationError(message, params={"value": one_line(value)}))
         raise django_filters.utils.translate_validation(self.form.errors)
 

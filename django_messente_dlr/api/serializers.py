@@ -72,6 +72,9 @@ class SmsMessageSerializer(serializers.ModelSerializer[SmsMessage]):
     error_text = serializers.CharField(
         source="error_description", read_only=True, help_text="The error in the language of the request."
     )
+    channels = serializers.JSONField(
+        read_only=True, help_text="In the order of sending; their content only with the permission view_text."
+    )
     reports = DeliveryReportSerializer(many=True, read_only=True)
 
     class Meta:
@@ -93,6 +96,9 @@ class SmsMessageSerializer(serializers.ModelSerializer[SmsMessage]):
             "parts",
             "price",
             "metadata",
+            "reference",
+            "channels",
+            "resend_of",
             "created_at",
             "sent_at",
             "finalised_at",
@@ -104,10 +110,18 @@ class SmsMessageSerializer(serializers.ModelSerializer[SmsMessage]):
 
     def to_representation(self, instance: SmsMessage) -> dict[str, Any]:
         data = super().to_representation(instance)
-        if not _may_see_recipients(self):
+        can_see_recipient = _may_see_recipients(self)
+        data["channels"] = masking.mask_channels(
+            instance.channels,
+            instance.recipient,
+            can_see_recipient=can_see_recipient,
+            can_see_text=_may_see_texts(self),
+        )
+        if not can_see_recipient:
             number = instance.recipient
             data["recipient"] = masking.mask_number(number)
             data["error_text"] = masking.mask_in_text(data["error_text"], number)
+            data["reference"] = masking.mask_in_text(data["reference"], number)
             data["metadata"] = masking.mask_in_json(data["metadata"], number)
         return data
 
@@ -121,3 +135,8 @@ class SmsMessageDetailSerializer(SmsMessageSerializer):
 def _may_see_recipients(serializer: serializers.BaseSerializer[Any]) -> bool:
     request = serializer.context.get("request")
     return request is not None and masking.may_see_recipients(request.user)
+
+
+def _may_see_texts(serializer: serializers.BaseSerializer[Any]) -> bool:
+    request = serializer.context.get("request")
+    return request is not None and masking.may_see_texts(request.user)

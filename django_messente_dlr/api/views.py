@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from django.db.models import Prefetch, QuerySet
@@ -15,13 +14,11 @@ from rest_framework.request import Request
 from rest_framework.serializers import BaseSerializer
 from rest_framework.settings import api_settings
 
-from django_messente_dlr.api.filters import MessageFilter
+from django_messente_dlr.api.filters import PRIMARY_KEY, MessageFilter
 from django_messente_dlr.api.permissions import ViewPermission
 from django_messente_dlr.api.serializers import SmsMessageDetailSerializer, SmsMessageSerializer
 from django_messente_dlr.messente.log_text import one_line
 from django_messente_dlr.models import DeliveryReport, SmsMessage
-
-PRIMARY_KEY = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 
 class NewestFirstPagination(CursorPagination):
@@ -54,10 +51,10 @@ class MessageViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.
     filter_backends = (DjangoFilterBackend,)
     filterset_class = MessageFilter
     lookup_value_regex = PRIMARY_KEY.pattern
-    # The text is not published, so it is not fetched. Reports are in the order of their receipt.
+    # The text and the options are not published, so they are not fetched. Reports are in the order of their receipt.
     queryset = (
         SmsMessage.objects.select_related("pending")
-        .defer("text")
+        .defer("text", "options")
         .prefetch_related(Prefetch("reports", DeliveryReport.objects.order_by("pk")))
     )
 

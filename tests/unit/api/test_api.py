@@ -215,7 +215,7 @@ def test_filters__unknown_parameter(reader: APIClient, query: str, path: str) ->
     name = query.partition("=")[0]
     text = (
         "This parameter is unknown. Use one of: status, cause, account, channel, recipient, sms_unique_id, "
-        "omnimessage_id, created_after, created_before, pending, cursor, page_size, format."
+        "omnimessage_id, reference, resend_of, created_after, created_before, pending, cursor, page_size, format."
     )
     assert response.json() == {name: [text]}
 
