@@ -6,11 +6,13 @@ Only `state` changes a message, under its lock; the other modules read it.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from django_messente_dlr.messente.codes import DeliveryClass
-from django_messente_dlr.sandbox.scenario import Scenario, Step, highest_class, highest_step
+from django_messente_dlr.sandbox.scenario import Scenario, Step, has_failed, highest_class, highest_step
 from django_messente_dlr.sandbox.scenarios import scenario_of
 
 # A recipient in E.164 format, with or without the plus sign.
@@ -38,10 +40,13 @@ class SandboxMessage:
         dlr_url: the callback URL; "" for the sandbox's default.
         channel: sms, viber, whatsapp, rcs …
         omnimessage_id: the omnimessage that the message belongs to; "" for a message of the SMS API.
+        content: the channel's JSON object as the request contained it; empty for a message of the SMS API.
         send_at: the time to send it, in UTC; None for immediately.
+        steps: the reports that the scenario prescribes for it.
+        is_tried: whether it was sent, or is the first one: the other channels wait until the channel before fails.
         events: the reports so far, with or without a callback.
         poll_count: the number of requests for its report.
-        cancelled: whether it was cancelled before its first report.
+        cancelled: whether it was cancelled before its time to be sent.
     """
 
     message_id: str
@@ -52,7 +57,10 @@ class SandboxMessage:
     dlr_url: str = field(default="", repr=False)
     channel: str = "sms"
     omnimessage_id: str = ""
+    content: Mapping[str, Any] = field(default_factory=dict, repr=False)
     send_at: datetime | None = None
+    steps: tuple[Step, ...] = field(default=(), repr=False)
+    is_tried: bool = False
     events: tuple[ReportEvent, ...] = ()
     poll_count: int = 0
     cancelled: bool = False
@@ -66,6 +74,11 @@ class SandboxMessage:
     def delivery_class(self) -> DeliveryClass | None:
         """Messente's class for the reports so far; None if none of them has a class."""
         return highest_class(event.step for event in self.events)
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether the reports so far are those of a failure, so that the next channel is tried."""
+        return has_failed(event.step for event in self.events)
 
     @property
     def report(self) -> ReportEvent | None:

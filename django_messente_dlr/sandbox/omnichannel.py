@@ -1,7 +1,7 @@
-"""The Omnichannel API: send an omnimessage, get its status, and cancel it, in JSON and with HTTP Basic.
+"""The Omnichannel API: send omnimessages, get their status, and cancel them, in JSON and with HTTP Basic.
 
-Paths, HTTP statuses and error codes are those of Messente's own client (messente-api: ``OmnimessageApi``,
-``DeliveryReportApi``, ``ErrorCodeOmnichannel``).
+Paths and HTTP statuses are those of Messente's own client (messente-api: ``OmnimessageApi``, ``BulkMessagingApi``,
+``DeliveryReportApi``).
 """
 
 from __future__ import annotations
@@ -15,26 +15,30 @@ from typing import Any
 
 from django_messente_dlr.sandbox.callback_sender import CallbackSender
 from django_messente_dlr.sandbox.callbacks import status_of
-from django_messente_dlr.sandbox.http_types import JSON, Request, Response, text_response
+from django_messente_dlr.sandbox.channel_content import InvalidOmnimessageError
+from django_messente_dlr.sandbox.http_types import JSON, Request, Response
 from django_messente_dlr.sandbox.messages import ReportEvent, SandboxMessage
-from django_messente_dlr.sandbox.omnichannel_parser import InvalidOmnimessageError, parse_omnimessage
-from django_messente_dlr.sandbox.scenarios import ACCEPTED
-from django_messente_dlr.sandbox.state import State
+from django_messente_dlr.sandbox.omnichannel_errors import (
+    INVALID,
+    NOT_ALLOWED,
+    NOT_FOUND,
+    SERVER_ERROR,
+    TOO_LATE,
+    TOO_LATE_DETAIL,
+    TRANSLATED,
+    UNAUTHORIZED,
+    error_response,
+    invalid_response,
+    json_response,
+    scenario_response,
+)
+from django_messente_dlr.sandbox.omnichannel_parser import parse_bulk, parse_object, parse_omnimessage
+from django_messente_dlr.sandbox.scenario import ACCEPTED
+from django_messente_dlr.sandbox.state import CancelResult, State
 
 ROOT = "/v1/omnimessage"
-PATH = re.compile(rf"{ROOT}(?:/(?P<id>[^/]{{1,128}})(?P<status>/status)?)?", re.ASCII)
-
-# HTTP status, code and title of each error. These codes are unrelated to the codes of the SMS API.
-NOT_FOUND = (404, "101", "Not found")
-FORBIDDEN = (403, "102", "Forbidden")
-UNAUTHORIZED = (401, "103", "Unauthorized")
-SERVER_ERROR = (500, "104", "Internal Server Error")
-INVALID = (400, "105", "Invalid data")
-MISSING = (400, "106", "Missing data")
-NOT_ALLOWED = (405, "107", "Method not allowed")
-# Scenarios prescribe the responses of the SMS API; these are the errors of this API for them. Only the first is
-# documented.
-TRANSLATED = {"ERROR 107": NOT_FOUND, "FAILED 209": SERVER_ERROR, "ERROR 103": FORBIDDEN}
+BULK = "/v1/omnimessages"
+PATH = re.compile(rf"{BULK}|{ROOT}(?:/(?P<id>[^/]{{1,128}})(?P<status>/status)?)?", re.ASCII)
 
 
 class OmnichannelApi:
@@ -54,7 +58,7 @@ class OmnichannelApi:
         match = PATH.fullmatch(request.path)
         if match is None:
             return None
-        name = ROOT + ("/…" if match["id"] else "") + (match["status"] or "")
+        name = BULK if request.path == BULK else ROOT + ("/…" if match["id"] else "") + (match["status"] or "")
         return replace(self._respond(request, match["id"], status=bool(match["status"])), endpoint=name)
 
     def _respond(self, request: Request, omnimessage_id: str | None, *, status: bool) -> Response:
@@ -67,26 +71,48 @@ class OmnichannelApi:
             response = error_response(NOT_ALLOWED, f"This path allows {allowed} only.")
             return replace(response, headers=(("Allow", allowed),))
         if omnimessage_id is None:
-            return self._send(request.body, account)
+            send = self._send_bulk if request.path == BULK else self._send_one
+            try:
+                return send(request.body, account)
+            except InvalidOmnimessageError as exc:
+                return invalid_response(exc)
         messages = self._state.omnimessage(omnimessage_id, account=account)
         if not messages:
             return error_response(NOT_FOUND, "There is no omnimessage with this id.")
         return self._status(omnimessage_id, messages) if status else self._cancel(messages)
 
-    def _send(self, body: bytes, account: str) -> Response:
+    def _send_one(self, body: bytes, account: str) -> Response:
+        return self._send(parse_object(body), account)
+
+    def _send_bulk(self, body: bytes, account: str) -> Response:
+        """Send each omnimessage, and return their responses in the order of the request."""
+        responses = [self._send(payload, account) for payload in parse_bulk(body)]
+
+        def on_sent() -> None:
+            for response in responses:
+                if response.on_sent:
+                    response.on_sent()
+
+        return replace(
+            json_response({"messages": [_bulk_item(response) for response in responses]}, status=201),
+            summary=f"{sum(response.status == 201 for response in responses)} of {len(responses)} accepted",
+            times_out=any(response.times_out for response in responses),
+            on_sent=on_sent,
+        )
+
+    def _send(self, payload: object, account: str) -> Response:
         try:
-            messages = parse_omnimessage(body, account=account)
+            messages = parse_omnimessage(payload, account=account)
         except InvalidOmnimessageError as exc:
-            return error_response(MISSING if exc.missing else INVALID, str(exc), source=exc.source)
-        # Messente uses the channels after the first one as fallbacks. The sandbox never falls back to them.
+            return invalid_response(exc)
         first = messages[0]
         refusal = self._state.refusal_for(first.recipient)
         if refusal is not None:
             error = INVALID if refusal == "ERROR 107" else TRANSLATED.get(refusal, INVALID)
-            return replace(scenario_error_response(refusal, error), recipient=first.recipient)
+            return scenario_response(refusal, error, recipient=first.recipient)
         self._state.add_omnimessage(first.omnimessage_id, messages)
         on_sent = self._callback_sender.accept(first)
-        payload = {
+        sent = {
             "messages": [
                 {"message_id": message.message_id, "channel": message.channel, "sender": message.sender}
                 for message in messages
@@ -95,7 +121,7 @@ class OmnichannelApi:
             "omnimessage_id": first.omnimessage_id,
         }
         return replace(
-            json_response(payload, status=201),
+            json_response(sent, status=201),
             recipient=first.recipient,
             times_out=first.scenario.times_out,
             on_sent=on_sent,
@@ -103,30 +129,34 @@ class OmnichannelApi:
         )
 
     def _status(self, omnimessage_id: str, messages: tuple[SandboxMessage, ...]) -> Response:
+        """Return the status of each channel in the order of sending, also of those that are not tried yet."""
         first = messages[0]
         prescribed = self._state.record_poll(first)
-        event = first.report
-        if prescribed == "OK SENT":
-            event = ReportEvent(step=ACCEPTED, at=datetime.now(UTC))
-        elif prescribed == "FAILED 102":
-            event = None
+        events = [message.report for message in messages]
+        if prescribed in {"OK SENT", "FAILED 102"}:
+            events = [None for message in messages]
+            if prescribed == "OK SENT":
+                events[0] = ReportEvent(step=ACCEPTED, at=datetime.now(UTC))
         elif prescribed is not None:
             error = TRANSLATED.get(prescribed, SERVER_ERROR)
-            return replace(scenario_error_response(prescribed, error), recipient=first.recipient)
+            return scenario_response(prescribed, error, recipient=first.recipient)
         payload = {
-            "statuses": [status_of(first, event), *(status_of(message, None) for message in messages[1:])],
+            "statuses": [status_of(message, event) for message, event in zip(messages, events, strict=True)],
             "to": first.recipient,
             "omnimessage_id": omnimessage_id,
         }
-        return replace(
-            json_response(payload), recipient=first.recipient, summary=event.step.stat if event else "no report yet"
-        )
+        summary = ", ".join(event.step.stat for event in events if event) or "no report yet"
+        return replace(json_response(payload), recipient=first.recipient, summary=summary)
 
     def _cancel(self, messages: tuple[SandboxMessage, ...]) -> Response:
-        # Messente's response to a late cancellation is not documented. The sandbox responds with 404.
-        if not self._state.cancel(*messages):
-            return error_response(NOT_FOUND, "There is no omnimessage with this id that can still be cancelled.")
-        return replace(json_response({}, status=202), recipient=messages[0].recipient, summary="cancelled")
+        result = self._callback_sender.cancel(*messages)
+        if result is CancelResult.CANCELLED:
+            response = replace(json_response({}, status=202), summary="cancelled")
+        elif result is CancelResult.TOO_LATE:
+            response = replace(error_response(TOO_LATE, TOO_LATE_DETAIL), summary="too late (a guess)")
+        else:
+            response = error_response(NOT_FOUND, "The omnimessage with this id was cancelled before.")
+        return replace(response, recipient=messages[0].recipient)
 
     def _authenticate(self, authorization: str) -> str | None:
         scheme, _, encoded = authorization.partition(" ")
@@ -138,31 +168,8 @@ class OmnichannelApi:
         return username if is_valid else None
 
 
-def json_response(payload: dict[str, Any], *, status: int = 200) -> Response:
-    """Return a response in JSON."""
-    return Response(body=json.dumps(payload), status=status, content_type=JSON)
-
-
-def error_response(error: tuple[int, str, str], detail: str, *, source: str | None = None) -> Response:
-    """Return an error in the format of the Omnichannel API.
-
-    Args:
-        error: HTTP status, code and title.
-        detail: a sentence that describes the error.
-        source: the invalid field, if there is one.
-    """
-    status, code, title = error
-    payload = {"errors": [{"title": title, "detail": detail, "code": code, "source": source}]}
-    return replace(json_response(payload, status=status), summary=title)
-
-
-def scenario_error_response(prescribed: str, error: tuple[int, str, str]) -> Response:
-    """Return the response of this API where a scenario prescribes an error of the SMS API.
-
-    Args:
-        prescribed: the response in the SMS API, such as ``ERROR 103`` or ``HTTP 429``.
-        error: HTTP status, code and title, used unless ``prescribed`` is an HTTP status.
-    """
-    if prescribed.startswith("HTTP "):
-        return text_response(prescribed)
-    return error_response(error, f"The sandbox's scenario for this recipient is {prescribed}.")
+def _bulk_item(response: Response) -> Any:
+    """Return the object in the response to a bulk request: the body of a response in JSON, else an error."""
+    if response.content_type != JSON:  # a scenario prescribes an HTTP status, which an item does not have
+        response = error_response(SERVER_ERROR, f"The sandbox's scenario for this recipient is {response.body}.")
+    return json.loads(response.body)

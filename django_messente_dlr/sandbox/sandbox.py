@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import math
 import threading
 from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal
+from functools import partial
 from types import TracebackType
 from typing import Self
 
 from django_messente_dlr.messente.reports import CALLBACK_TIMEOUTS
 from django_messente_dlr.sandbox.addresses import loopback_address
 from django_messente_dlr.sandbox.callback_sender import CallbackSender
-from django_messente_dlr.sandbox.control import ControlApi
-from django_messente_dlr.sandbox.http_types import Request, Response, text_response
-from django_messente_dlr.sandbox.log_lines import request_line
+from django_messente_dlr.sandbox.control import check_channel_scenarios
+from django_messente_dlr.sandbox.log_lines import ignore_line
 from django_messente_dlr.sandbox.messages import CallbackAttempt, SandboxMessage
-from django_messente_dlr.sandbox.omnichannel import OmnichannelApi
-from django_messente_dlr.sandbox.scheduler import Scheduler
+from django_messente_dlr.sandbox.router import Router
+from django_messente_dlr.sandbox.scheduler import Scheduler, check_seconds
 from django_messente_dlr.sandbox.server import Server
-from django_messente_dlr.sandbox.sms_api import SmsApi
 from django_messente_dlr.sandbox.state import State
 
 # Seconds that `Sandbox.stop` waits for the open connections, and again for the callbacks that are being sent.
@@ -37,8 +35,9 @@ class Sandbox:
         host: the address to listen on: localhost, or a loopback address.
         port: the port to listen on; 0 takes a free one.
         delay: seconds before a message's first report, and between one report and the next.
-        retry_delay: seconds before a failed callback is retried, at most five times. Messente also retries a GET
-            five times. Its delay, and how often it retries a POST, are not documented.
+        simultaneous: whether a message's reports are sent at the same moment instead, by several threads.
+        retry_delay: seconds before a failed callback is retried, at most five times, as Messente retries a GET. Its
+            delay, and how often it retries a POST, are not documented.
         balance: the credit of every account, in EUR. Sending does not reduce it; set `balance` to change it.
         default_dlr_url: the callback URL of messages without one.
         callback_hosts: names of hosts that may be called besides this machine. Without this limit, a sandbox that
@@ -58,23 +57,21 @@ class Sandbox:
         host: str = "127.0.0.1",
         port: int = 0,
         delay: float = 0.1,
+        simultaneous: bool = False,
         retry_delay: float = 1.0,
         balance: Decimal | str = "707.54",
         default_dlr_url: str = "",
         callback_hosts: Collection[str] = (),
         callback_timeouts: tuple[float, float] = CALLBACK_TIMEOUTS,
         hang: float = 60.0,
-        on_event: Callable[[str], None] | None = None,
+        on_event: Callable[[str], None] = ignore_line,
     ) -> None:
         if not accounts or not all(username and password for username, password in accounts.items()):
             raise ValueError("The sandbox needs at least one account, and a password for every user name.")
-        for name, value in {"delay": delay, "retry_delay": retry_delay, "hang": hang}.items():
-            if not (math.isfinite(value) and value >= 0):
-                raise ValueError(f"{name} must be a number of seconds, 0 or more, not {value}.")
+        check_seconds(delay=delay, retry_delay=retry_delay, hang=hang)
         self._address = loopback_address(host, port)
-        self._hang = hang
-        self._on_event = on_event or (lambda line: None)
         self._stopping = threading.Event()
+        self._hang = partial(self._stopping.wait, hang)
         self._server: Server | None = None
         self._thread: threading.Thread | None = None
         self._scheduler = Scheduler()
@@ -83,14 +80,14 @@ class Sandbox:
             self._state,
             self._scheduler,
             delay=delay,
+            simultaneous=simultaneous,
             retry_delay=retry_delay,
             timeouts=callback_timeouts,
             default_url=default_dlr_url,
             hosts=callback_hosts,
-            on_event=self._on_event,
+            on_event=on_event,
         )
-        apis = (SmsApi(self._state, callback_sender), OmnichannelApi(self._state, callback_sender))
-        self._apis = (*apis, ControlApi(self._state))
+        self._router = Router(self._state, callback_sender, on_event=on_event)
 
     def start(self) -> Self:
         """Listen and serve in daemon threads until `stop`.
@@ -102,7 +99,7 @@ class Sandbox:
         if self._server is not None:
             raise RuntimeError("A sandbox can be started only once. Create another one.")
         self._server = Server(
-            self._address, respond=self._respond, busy=self._scheduler.busy, delay_response=self._delay_response
+            self._address, respond=self._router.respond, busy=self._scheduler.busy, delay_response=self._hang
         )
         # A short poll interval, because `stop` waits for up to one interval.
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
@@ -169,6 +166,29 @@ class Sandbox:
     def balance(self, balance: Decimal | str) -> None:
         self._state.balance = Decimal(balance)
 
+    @property
+    def accepted(self) -> dict[str, int]:
+        """The number of messages accepted so far, by recipient with a plus sign. An omnimessage counts once."""
+        return self._state.accepted
+
+    @property
+    def channel_scenarios(self) -> Mapping[str, str]:
+        """The scenarios by channel, for the reports of messages that are accepted later: ``{"viber": "001"}``."""
+        return self._state.channel_scenarios
+
+    @channel_scenarios.setter
+    def channel_scenarios(self, channel_scenarios: Mapping[str, str]) -> None:
+        self._state.channel_scenarios = check_channel_scenarios(channel_scenarios)
+
+    def advance(self, seconds: float) -> None:
+        """Advance the sandbox's clock, so that the scheduled messages and reports of that time are sent now.
+
+        Raises:
+            ValueError: ``seconds`` is negative or not finite.
+        """
+        check_seconds(seconds=seconds)
+        self._scheduler.advance(seconds)
+
     def wait_until_idle(self, timeout: float = 10.0) -> bool:
         """Wait until every request has its response, and every callback is sent; return whether both are so.
 
@@ -176,23 +196,3 @@ class Sandbox:
             timeout: the longest time to wait, in seconds.
         """
         return self._scheduler.wait_until_idle(timeout)
-
-    def _respond(self, request: Request) -> Response:
-        for api in self._apis:
-            if response := api.respond(request):
-                break
-        else:
-            response = text_response("HTTP 404")
-        self._on_event(
-            request_line(
-                method=request.method,
-                endpoint=response.endpoint,
-                recipient=response.recipient,
-                status=response.status,
-                summary=response.summary + (" (too late)" if response.times_out else ""),
-            )
-        )
-        return response
-
-    def _delay_response(self) -> None:
-        self._stopping.wait(self._hang)

@@ -1,6 +1,6 @@
 """The types of a scenario: `Step` is one report about a message, `Scenario` all of its reports and responses.
 
-`scenarios` holds the table of scenarios; this module contains no data.
+`scenarios` holds the table of scenarios; of the data this module contains the steps that several scenarios share.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ class Step:
         callback: whether a callback is sent. Without one, only a poll returns the report.
         times: the number of identical callbacks, all sent at once.
         get: the parameters of the GET callback instead of ``stat`` and ``err``, for older formats.
+        late: whether the callback is sent only after the first report of the next channel, if there is one.
     """
 
     stat: str
@@ -42,6 +43,7 @@ class Step:
     callback: bool = True
     times: int = 1
     get: Mapping[str, str] | None = None
+    late: bool = False
 
     @property
     def code(self) -> int | None:
@@ -65,7 +67,9 @@ class Scenario:
         digits: the recipient's last three digits.
         expected: the final status of the message. The poller changes ``sent`` into ``unresolved`` after 48 hours.
         description: one sentence for the table of ``messente_sandbox --help``.
-        steps: the reports, in their order.
+        steps: the reports, in their order. In a message of several channels each channel has them.
+        failing_channels: the reports of the first channels instead; each channel ends with a failure. The last
+            channel of a message always has ``steps``, so that ``expected`` is the same for any number of channels.
         refusal: the response to the send request instead of an id: an ``ERROR`` or ``FAILED`` response, or ``HTTP``
             and a status. A message that is always refused has no steps.
         recovers: whether only the first request is refused: the sandbox accepts the next one to this recipient.
@@ -79,11 +83,21 @@ class Scenario:
     description: str
     steps: tuple[Step, ...] = ()
     _: KW_ONLY
+    failing_channels: tuple[tuple[Step, ...], ...] = ()
     refusal: str | None = None
     recovers: bool = False
     before_response: bool = False
     times_out: bool = False
     poll_first: tuple[str, ...] = ()
+
+    def steps_of(self, position: int, *, count: int) -> tuple[Step, ...]:
+        """Return the reports of one channel.
+
+        Args:
+            position: the channel's position in the order of sending, from 0.
+            count: the number of channels.
+        """
+        return (*self.failing_channels[: count - 1], *[self.steps] * count)[position]
 
     @property
     def needs_poll(self) -> bool:
@@ -99,3 +113,15 @@ def highest_class(steps: Iterable[Step]) -> DeliveryClass | None:
 def highest_step(steps: Iterable[Step]) -> Step | None:
     """Return the report with the highest class among ``steps``, the latest of equal ones; None without steps."""
     return max(reversed(tuple(steps)), key=lambda step: _ORDER.index(step.delivery_class), default=None)
+
+
+def has_failed(steps: Iterable[Step]) -> bool:
+    """Return whether the highest class among ``steps`` is a failure, so that the next channel is tried."""
+    return highest_class(steps) in {DeliveryClass.FAILED, DeliveryClass.REJECTED}
+
+
+ACCEPTED = Step("ACCEPTD")
+DELIVERED = Step("DELIVRD")
+FAILED = Step("UNDELIV", "1")
+EXPIRED = Step("EXPIRED", "2")
+LATER_BY_POLL = Step("DELIVRD", callback=False)

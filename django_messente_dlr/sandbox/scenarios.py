@@ -3,6 +3,7 @@
 - 0xx: 000 to 010, and 999, report the error code of the same number.
 - 10x: order and repetition of reports. 11x: status codes without an error code. 12x: undocumented codes.
 - 13x: older spellings of reports. 14x: reports that only a poll returns. 3xx: failing polls.
+- 4xx: messages of several channels, in `channel_scenarios`.
 - 2xx: responses to ``send_sms``: 2 and the last two digits of the response's code, if it has one.
 
 Messente does not document which ``stat`` it sends with which ``err``; the pairs in this table are plausible ones.
@@ -13,11 +14,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from django_messente_dlr.sandbox.scenario import Scenario, Step
-
-ACCEPTED = Step("ACCEPTD")
-DELIVERED = Step("DELIVRD")
-LATER_BY_POLL = Step("DELIVRD", callback=False)
+from django_messente_dlr.sandbox.channel_scenarios import CHANNEL_SCENARIOS
+from django_messente_dlr.sandbox.scenario import ACCEPTED, DELIVERED, LATER_BY_POLL, Scenario, Step
 
 _TABLE = (
     Scenario("000", "delivered", "It is delivered.", (DELIVERED,)),
@@ -183,6 +181,7 @@ _TABLE = (
         (LATER_BY_POLL,),
         poll_first=("HTTP 500",),
     ),
+    *CHANNEL_SCENARIOS,
 )
 
 SCENARIOS: Mapping[str, Scenario] = {scenario.digits: scenario for scenario in _TABLE}

@@ -20,7 +20,8 @@ from urllib.parse import urlsplit
 
 from django_messente_dlr.sandbox.http_types import Request, Response
 
-MAX_BODY = 262_144
+# A bulk request of 1,000 omnimessages has about half of it.
+MAX_BODY = 2_097_152
 # A body over MAX_BODY is read and discarded up to this size. Otherwise the client would meet a closed connection
 # while it still writes, and never read the response.
 MAX_DRAINED = 16_777_216
@@ -144,7 +145,7 @@ class Server(ThreadingHTTPServer):
         *,
         respond: Callable[[Request], Response],
         busy: Callable[[], AbstractContextManager[None]],
-        delay_response: Callable[[], None],
+        delay_response: Callable[[], object],
     ) -> None:
         self.respond = respond
         self.busy = busy

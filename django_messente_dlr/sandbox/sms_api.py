@@ -17,12 +17,20 @@ from django_messente_dlr.messente.codes import DeliveryClass
 from django_messente_dlr.sandbox.callback_sender import CallbackSender
 from django_messente_dlr.sandbox.http_types import Request, Response, text_response
 from django_messente_dlr.sandbox.messages import NUMBER, SandboxMessage
-from django_messente_dlr.sandbox.state import State
+from django_messente_dlr.sandbox.state import CancelResult, State
 
 WRONG_CREDENTIALS = "ERROR 101"
 WRONG_PARAMETERS = "ERROR 102"
 UNKNOWN_ID = "ERROR 107"
 NO_REPORT_YET = "FAILED 102"
+# Messente's response to a late cancellation is not documented. This one cannot be mistaken for Messente's: the code
+# does not exist, and the text states that it is a guess.
+TOO_LATE = "ERROR 999 too late to cancel (a guess of the sandbox)"
+CANCEL_RESPONSES = {
+    CancelResult.CANCELLED: "OK DELETED",
+    CancelResult.UNKNOWN: UNKNOWN_ID,
+    CancelResult.TOO_LATE: TOO_LATE,
+}
 
 MAX_PARAMETERS = 100
 # Ten digits are enough for minutes, and for Unix seconds up to the year 2286.
@@ -101,9 +109,7 @@ class SmsApi:
         message = self._find_message(parameters)
         if message is None:
             return text_response(UNKNOWN_ID if parameters.get("sms_unique_id") else WRONG_PARAMETERS)
-        # Messente's response to a late cancellation is not documented. The sandbox responds as for an unknown id.
-        body = "OK DELETED" if self._state.cancel(message) else UNKNOWN_ID
-        return text_response(body, recipient=message.recipient)
+        return text_response(CANCEL_RESPONSES[self._callback_sender.cancel(message)], recipient=message.recipient)
 
     def _find_message(self, parameters: Mapping[str, str]) -> SandboxMessage | None:
         return self._state.sms(parameters.get("sms_unique_id", ""), account=parameters["username"])

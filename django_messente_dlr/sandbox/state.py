@@ -8,13 +8,23 @@ from __future__ import annotations
 
 import hmac
 import threading
+from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
+from enum import Enum, auto
 
 from django_messente_dlr.sandbox.messages import CallbackAttempt, ReportEvent, SandboxMessage
 from django_messente_dlr.sandbox.scenario import Step
-from django_messente_dlr.sandbox.scenarios import scenario_of
+from django_messente_dlr.sandbox.scenarios import SCENARIOS, scenario_of
+
+
+class CancelResult(Enum):
+    """What a request to cancel a message did. A message that was cancelled before is UNKNOWN to the sandbox."""
+
+    CANCELLED = auto()
+    UNKNOWN = auto()
+    TOO_LATE = auto()
 
 
 class State:
@@ -33,7 +43,9 @@ class State:
         self._omnimessages: dict[str, tuple[SandboxMessage, ...]] = {}
         self._callbacks: list[CallbackAttempt] = []
         self._refused: set[str] = set()
+        self._accepted: Counter[str] = Counter()
         self.balance = balance
+        self.channel_scenarios: Mapping[str, str] = {}
 
     @property
     def messages(self) -> tuple[SandboxMessage, ...]:
@@ -46,6 +58,12 @@ class State:
         """The attempts to send callbacks so far, the oldest first."""
         with self._lock:
             return tuple(self._callbacks)
+
+    @property
+    def accepted(self) -> dict[str, int]:
+        """The number of messages accepted so far, by recipient with a plus sign. An omnimessage counts once."""
+        with self._lock:
+            return dict(self._accepted)
 
     def accepts(self, username: str, password: str) -> bool:
         """Return whether these are the credentials of an account."""
@@ -71,14 +89,23 @@ class State:
     def add_sms(self, message: SandboxMessage) -> None:
         """Store an accepted message of the SMS API."""
         with self._lock:
-            self._messages.append(message)
+            self._add(message)
             self._sms[message.message_id] = message
 
     def add_omnimessage(self, omnimessage_id: str, messages: tuple[SandboxMessage, ...]) -> None:
         """Store an accepted omnimessage: one message for each channel, in the order of the channels."""
         with self._lock:
-            self._messages.extend(messages)
+            self._add(*messages)
             self._omnimessages[omnimessage_id] = messages
+
+    def _add(self, *messages: SandboxMessage) -> None:
+        for position, message in enumerate(messages):
+            digits = self.channel_scenarios.get(message.channel)
+            scenario = SCENARIOS[digits] if digits else message.scenario
+            message.steps = scenario.steps_of(position, count=len(messages))
+            message.is_tried = position == 0
+        self._messages.extend(messages)
+        self._accepted[f"+{messages[0].recipient.removeprefix('+')}"] += 1
 
     def sms(self, message_id: str, *, account: str) -> SandboxMessage | None:
         """Return an account's message of the SMS API by its ``sms_unique_id``, or None."""
@@ -108,14 +135,34 @@ class State:
             message.events += (event,)
             return event
 
-    def cancel(self, *messages: SandboxMessage) -> bool:
-        """Cancel messages; return False if one of them has a report or was cancelled before."""
+    def next_channel(self, message: SandboxMessage) -> SandboxMessage | None:
+        """Return the message of the channel to try after ``message``, and mark it as tried.
+
+        Return None if ``message`` has not failed, is the last one, or the next one was tried before.
+        """
         with self._lock:
-            if not messages or any(message.cancelled or message.events for message in messages):
-                return False
+            messages = self._omnimessages.get(message.omnimessage_id, (message,))
+            for following in messages[messages.index(message) + 1 :][:1]:
+                if message.has_failed and not following.is_tried:
+                    following.is_tried = True
+                    return following
+            return None
+
+    def cancel(self, *messages: SandboxMessage, now: datetime) -> CancelResult:
+        """Cancel the messages of an SMS or an omnimessage if their time to be sent has not come.
+
+        Args:
+            messages: the messages of all channels, or none if the request's id is unknown.
+            now: the time of the sandbox's clock.
+        """
+        with self._lock:
+            if not messages or messages[0].cancelled:
+                return CancelResult.UNKNOWN
+            if any(message.send_at is None or message.send_at <= now for message in messages):
+                return CancelResult.TOO_LATE
             for message in messages:
                 message.cancelled = True
-            return True
+            return CancelResult.CANCELLED
 
     def record_attempt(self, attempt: CallbackAttempt) -> None:
         """Store an attempt to send a callback."""

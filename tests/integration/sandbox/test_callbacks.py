@@ -18,7 +18,7 @@ from django_messente_dlr.messente.signatures import Signer, find_signer
 from django_messente_dlr.sandbox.scenario import Scenario
 from django_messente_dlr.sandbox.scenarios import SCENARIOS
 from tests.integration.sandbox.callback_server import CallbackServer
-from tests.integration.sandbox.conftest import CREDENTIALS, Start, call, omni, poll, send, send_omni
+from tests.integration.sandbox.conftest import CREDENTIALS, Start, omni, poll, send, send_omni
 
 PASSWORDS = {"shop": ["a-password"], "news": ["another-password"]}
 WITH_REPORTS = [scenario for scenario in SCENARIOS.values() if not scenario.refusal and not scenario.times_out]
@@ -346,13 +346,3 @@ def test_times_out__sends_the_response_late(start: Start) -> None:
     assert sandbox.wait_until_idle()
     assert poll(sandbox, sms_unique_id) == "OK DELIVERED"
     assert send_omni(sandbox, "270")["omnimessage_id"]
-
-
-def test_cancelled__message_has_no_callback(start: Start, callback_server: CallbackServer) -> None:
-    """The report and the cancellation race: either the message is cancelled, or its callback is sent."""
-    sandbox = start(delay=0.2)
-    sms_unique_id = send(sandbox, dlr_url=callback_server.url)
-    cancelled = call(sandbox, "cancel_sms", sms_unique_id=sms_unique_id).text == "OK DELETED"
-    assert sandbox.wait_until_idle()
-    assert len(callback_server.callbacks) == (0 if cancelled else 1)
-    assert poll(sandbox, sms_unique_id) == ("FAILED 102" if cancelled else "OK DELIVERED")

@@ -11,14 +11,18 @@ from messente.api.sms import Messente
 from messente_api import (
     SMS,
     ApiClient,
+    BulkMessagingApi,
+    BulkOmnimessage,
     Configuration,
     DeliveryReportApi,
     Omnimessage,
     OmnimessageApi,
     Viber,
+    WhatsApp,
+    WhatsAppText,
 )
 from messente_api.exceptions import ApiException
-from messente_api.models import DeliveryResult, OmnimessageMessagesInner
+from messente_api.models import DeliveryResult, ErrorOmnichannel, OmnimessageMessagesInner
 
 from django_messente_dlr.sandbox import Sandbox
 from django_messente_dlr.sending import mark_sent, prepare_sms
@@ -101,6 +105,11 @@ class TestMessentePython:
         again = client.sms.cancel(sent.get_sms_id())
         assert (again.error_code, again.error_msg) == (107, "Could not find message with provided message ID.")
 
+    def test_cancel__when_it_is_too_late(self, sandbox: Sandbox) -> None:
+        client = messente_python(sandbox)
+        late = client.sms.cancel(client.sms.send({"to": "+37255500000", "text": TEXT}).get_sms_id())
+        assert (late.is_ok(), late.error_code) == (False, 999)
+
     def test_credentials__wrong(self, sandbox: Sandbox) -> None:
         assert messente_python(sandbox, password="wrong").credit.get_balance().error_code == 101
 
@@ -116,7 +125,37 @@ class TestMessenteApi:
         assert result.omnimessage_id == sent.omnimessage_id
         first, second = result.statuses
         assert (first.status, first.err, first.message_id) == ("DELIVRD", 0, sent.messages[0].message_id)
-        assert second.status is None  # the sandbox uses only the first channel
+        assert second.status is None  # not tried, as the first channel delivered
+
+    def test_send__falls_back_to_the_next_channel(
+        self, sandbox: Sandbox, messente_api: ApiClient, callback_server: CallbackServer
+    ) -> None:
+        channels = [
+            Viber(sender="Shop", text=TEXT, ttl=60),
+            WhatsApp(sender="Shop", text=WhatsAppText(body=TEXT)),
+            SMS(sender="Shop", text=TEXT, validity=60),
+        ]
+        message = omnimessage("402", dlr_url=callback_server.url)
+        message.messages = [OmnimessageMessagesInner(channel) for channel in channels]
+        sent = OmnimessageApi(messente_api).send_omnimessage(message)
+        assert [message.channel for message in sent.messages] == ["viber", "whatsapp", "sms"]
+        assert sandbox.wait_until_idle()
+        result = DeliveryReportApi(messente_api).retrieve_delivery_report(sent.omnimessage_id)
+        assert [(status.status, status.err) for status in result.statuses] == [
+            ("UNDELIV", 1),
+            ("REJECTD", 7),
+            ("DELIVRD", 0),
+        ]
+        reports = [DeliveryResult.from_json(callback.body.decode()) for callback in callback_server.callbacks]
+        assert [report and report.message_id for report in reports] == [m.message_id for m in sent.messages]
+
+    def test_bulk__success_and_error(self, sandbox: Sandbox, messente_api: ApiClient) -> None:
+        messages = [omnimessage("000"), omnimessage("204"), omnimessage("229"), omnimessage("001")]
+        response = BulkMessagingApi(messente_api).send_bulk_omnimessage(BulkOmnimessage(messages=messages))
+        answers = [item.actual_instance for item in response.messages]
+        assert [getattr(answer, "to", None) for answer in answers] == ["+37255500000", None, None, "+37255500001"]
+        assert [answer.errors[0].code for answer in answers if isinstance(answer, ErrorOmnichannel)] == ["105", "104"]
+        assert sandbox.accepted == {"+37255500000": 1, "+37255500001": 1}
 
     def test_send__callback_is_a_delivery_result(
         self, sandbox: Sandbox, messente_api: ApiClient, callback_server: CallbackServer
@@ -135,6 +174,13 @@ class TestMessenteApi:
         with pytest.raises(ApiException) as raised:
             api.cancel_scheduled_message(sent.omnimessage_id)
         assert raised.value.status == 404
+
+    def test_cancel__when_it_is_too_late(self, messente_api: ApiClient) -> None:
+        api = OmnimessageApi(messente_api)
+        sent = api.send_omnimessage(omnimessage())
+        with pytest.raises(ApiException, match="a guess of the sandbox") as raised:
+            api.cancel_scheduled_message(sent.omnimessage_id)
+        assert raised.value.status == 409
 
     def test_report__unknown_omnimessage(self, messente_api: ApiClient) -> None:
         with pytest.raises(ApiException) as raised:

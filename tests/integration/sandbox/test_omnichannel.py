@@ -26,7 +26,8 @@ def status(sandbox: Sandbox, omnimessage_id: str) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("slash", ["", "/"])
 def test_endpoints__trailing_slash(sandbox: Sandbox, slash: str) -> None:
-    sent = omni(sandbox, "POST", slash, json=MESSAGE | {"to": "+37255500143"})
+    time_to_send = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    sent = omni(sandbox, "POST", slash, json=MESSAGE | {"to": "+37255500143", "time_to_send": time_to_send})
     assert sent.status_code == 201
     assert sent.headers["Content-Type"] == "application/json"
     response = sent.json()
@@ -143,21 +144,6 @@ def test_send__refusals(sandbox: Sandbox, digits: str, expected: tuple[int, str 
     assert not sandbox.messages
 
 
-def test_status__only_the_first_channel_is_used(sandbox: Sandbox) -> None:
-    messages = [{"channel": "viber", "text": {"body": "Hello"}}, {"channel": "whatsapp"}, {"text": "Hello"}]
-    sent = omni(sandbox, "POST", json={"to": "+37255500010", "messages": messages}).json()
-    assert [message["channel"] for message in sent["messages"]] == ["viber", "whatsapp", "sms"]
-    assert sandbox.wait_until_idle()
-    statuses = status(sandbox, sent["omnimessage_id"])
-    assert [(channel["channel"], channel["status"], channel["err"]) for channel in statuses] == [
-        ("viber", "SEEN", 10),
-        ("whatsapp", None, None),
-        ("sms", None, None),
-    ]
-    assert statuses[0]["error"] is None
-    assert len({message.message_id for message in sandbox.messages}) == 3
-
-
 @pytest.mark.parametrize(
     ("changed", "code", "source"),
     [
@@ -173,6 +159,24 @@ def test_status__only_the_first_channel_is_used(sandbox: Sandbox) -> None:
         ({"messages": [{"channel": "sms", "text": 5}]}, "105", "text"),
         ({"messages": [{"channel": "pigeon", "text": "Hello"}]}, "105", "channel"),
         ({"messages": [{"text": "Hello", "sender": 5}]}, "105", "sender"),
+        ({"messages": [{"text": "Hello", "ttl": "60"}]}, "105", "ttl"),
+        ({"messages": [{"text": "Hello", "ttl": True}]}, "105", "ttl"),
+        ({"messages": [{"text": "Hello", "validity": 0}]}, "105", "validity"),
+        ({"messages": [{"text": "Hello", "validity": 1, "ttl": 60}]}, "105", "ttl"),
+        ({"messages": [{"text": "Hello", "autoconvert": "maybe"}]}, "105", "autoconvert"),
+        ({"messages": [{"channel": "whatsapp"}]}, "106", "text"),
+        ({"messages": [{"channel": "whatsapp", "text": "Hello"}]}, "105", "text"),
+        ({"messages": [{"channel": "whatsapp", "text": {"body": "Hello"}, "image": {"link": "x"}}]}, "105", "image"),
+        ({"messages": [{"channel": "rcs", "sender": "Shop"}]}, "106", "text"),
+        ({"messages": [{"channel": "rcs", "text": "Hello"}]}, "106", "sender"),
+        ({"messages": [{"channel": "rcs", "sender": "Shop", "text": "x" * 3073}]}, "105", "text"),
+        (
+            {"messages": [{"channel": "rcs", "sender": "Shop", "text": "x", "rich_card": {1: 1}}]},
+            "105",
+            "rich_card",
+        ),
+        ({"priority": "urgent"}, "105", "priority"),
+        ({"text_store": "forever"}, "105", "text_store"),
         ({"dlr_url": 5}, "105", "dlr_url"),
         ({"time_to_send": "tomorrow"}, "105", "time_to_send"),
         ({"time_to_send": "0001-01-01T00:00:00+10:00"}, "105", "time_to_send"),
@@ -243,19 +247,3 @@ def test_endpoints__omnimessage_of_another_account(sandbox: Sandbox) -> None:
 def test_status__message_id_instead_of_omnimessage_id(sandbox: Sandbox) -> None:
     message_id = send_omni(sandbox, "143")["messages"][0]["message_id"]
     assert omni(sandbox, "GET", f"/{message_id}/status").status_code == 404
-
-
-@pytest.mark.parametrize("zone", [UTC, None])
-def test_cancel__works_once(sandbox: Sandbox, zone: Any) -> None:
-    time_to_send = (datetime.now(UTC) + timedelta(hours=1)).replace(tzinfo=zone)
-    sent = send_omni(sandbox, time_to_send=time_to_send.isoformat())
-    assert sandbox.messages[0].send_at == time_to_send.replace(tzinfo=UTC)
-    assert omni(sandbox, "DELETE", f"/{sent['omnimessage_id']}").status_code == 202
-    assert omni(sandbox, "DELETE", f"/{sent['omnimessage_id']}").status_code == 404
-    assert status(sandbox, sent["omnimessage_id"])[0]["status"] is None
-
-
-def test_cancel__after_a_report(sandbox: Sandbox) -> None:
-    sent = send_omni(sandbox)
-    assert sandbox.wait_until_idle()
-    assert omni(sandbox, "DELETE", f"/{sent['omnimessage_id']}").status_code == 404
