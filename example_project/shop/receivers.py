@@ -54,6 +54,16 @@ def on_failed(message: SmsMessage, *, temporary: bool, **kwargs: Any) -> None:
     add_note("dlr_failed", message, text, "" if temporary else Order.State.CALL)
 
 
+@receiver(signals.dlr_channel_failed)
+def on_channel_failed(message: SmsMessage, channel: str, **kwargs: Any) -> None:
+    add_note("dlr_channel_failed", message, f"The channel {channel} failed. Messente tries the next one.")
+
+
+@receiver(signals.dlr_cancelled)
+def on_cancelled(message: SmsMessage, **kwargs: Any) -> None:
+    add_note("dlr_cancelled", message, "The SMS was cancelled before it was sent.")
+
+
 @receiver(signals.dlr_unresolved)
 def on_unresolved(message: SmsMessage, **kwargs: Any) -> None:
     add_note("dlr_unresolved", message, "The final status is unknown. Call the customer.", Order.State.CALL)

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
-from django_messente_dlr.exceptions import CreditsExhausted, MessenteError, OutcomeUnknown
+from django_messente_dlr.exceptions import CreditsExhausted, MessageNotSent, OutcomeUnknown
 from django_messente_dlr.models import SmsMessage
 from django_messente_dlr.sending import send_sms
 from shop.models import Note, Order
@@ -40,7 +40,8 @@ def create_order(request: HttpRequest, phone: str, text: str) -> None:
     order = Order.objects.create(phone=phone)
     message: SmsMessage | None = None
     try:
-        message = send_sms(phone, text, sender="Shop", metadata={"order": order.pk})
+        reference = f"order-{order.pk}"
+        message = send_sms(phone, text, sender="Shop", metadata={"order": order.pk}, reference=reference)
     except ValueError as exc:
         order.delete()
         messages.error(request, str(exc))
@@ -51,9 +52,9 @@ def create_order(request: HttpRequest, phone: str, text: str) -> None:
     except OutcomeUnknown as exc:
         message = exc.sms_message
         messages.warning(request, f"{exc} Wait for a delivery report.")
-    except MessenteError as exc:
+    except MessageNotSent as exc:
         message = exc.sms_message
-        messages.error(request, f"It was not sent. {exc}")
+        messages.error(request, f"It was not sent. {exc}{' Try again later.' if exc.temporary else ''}")
     else:
         messages.success(request, f"Messente accepted the SMS as {message}.")
     Order.objects.filter(pk=order.pk).update(message=message)

@@ -11,8 +11,8 @@ from django_messente_dlr.sandbox.scenarios import SCENARIOS
 SMS_DIGITS = (
     *("000", "001", "002", "003", "005", "006", "007", "008", "009", "010", "999"),
     *("101", "102", "103", "104", "106", "107", "116", "122", "131", "135"),
-    *("141", "142", "143", "144", "309"),
-    *("211", "209", "219", "260", "270"),
+    *("141", "142", "143", "144"),
+    *("211", "229", "250", "260", "270"),
 )
 OUT_OF_CREDITS_DIGITS = "004"
 
@@ -23,7 +23,9 @@ class SendMethod(enum.Enum):
     SEND = "send_sms"
     OMNICHANNEL = "prepare_sms, another client, mark_sent"
     TRACK = "another client, its report, and only then track_sms"
-    AGED = "send_sms, 48 hours ago"
+    AGED = "send_sms, 54 hours ago"
+    CHANNELS = "send_message by Viber, then SMS"
+    CANCELLED = "send_sms for tomorrow, then cancel"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,14 @@ MESSAGES = (
         "143",
         SendMethod.AGED,
         expected="unresolved",
-        description="As 143, but sent 48 hours ago: no report will come any more.",
+        description="As 143, but sent 54 hours ago: no report will come any more.",
+    ),
+    demo_message("401", SendMethod.CHANNELS, description="By Viber, which fails, and then by SMS, which delivers."),
+    demo_message(
+        "000",
+        SendMethod.CANCELLED,
+        expected="cancelled",
+        description="Scheduled for tomorrow, and cancelled before it is sent.",
     ),
 )
 OUT_OF_CREDITS = demo_message(
@@ -82,7 +91,9 @@ EXPECTED_SIGNALS: dict[str, int | None] = {
     "dlr_status_changed": None,
     "dlr_delivered": None,
     "dlr_seen": 2,
+    "dlr_channel_failed": 1,
     "dlr_failed": None,
+    "dlr_cancelled": 1,
     "dlr_unresolved": 1,
     "temporary_failure": 1,
     "identical_messages_blocked": 1,

@@ -14,10 +14,19 @@ from django_messente_dlr import conf
 from django_messente_dlr.accounts import is_held
 from django_messente_dlr.accounts.clients import client_for
 from django_messente_dlr.callbacks import callback_url
-from django_messente_dlr.exceptions import CreditsExhausted, MessenteError
+from django_messente_dlr.exceptions import CreditsExhausted, MessageNotSent, OutcomeUnknown
 from django_messente_dlr.models import DeliveryReport, PendingPoll, SmsMessage
 from django_messente_dlr.sandbox import Sandbox
-from django_messente_dlr.sending import mark_sent, prepare_sms, send_sms, track_sms
+from django_messente_dlr.sending import (
+    Sms,
+    Viber,
+    cancel,
+    mark_sent,
+    prepare_sms,
+    send_message,
+    send_sms,
+    track_sms,
+)
 from shop.demo.messages import DemoMessage, SendMethod
 from shop.models import Order
 
@@ -27,21 +36,28 @@ TEXT = "Your parcel is here."
 def send(demo_message: DemoMessage) -> SmsMessage:
     """Send a message of the demo with its method, create its order, and return its row."""
     order = Order.objects.create(phone=demo_message.recipient)
-    metadata = {"order": order.pk}
+    metadata, reference = {"order": order.pk}, f"order-{order.pk}"
     if demo_message.method is SendMethod.OMNICHANNEL:
         message = _send_by_omnichannel(demo_message, metadata)
     elif demo_message.method is SendMethod.TRACK:
         message = _send_and_track(demo_message, metadata)
+    elif demo_message.method is SendMethod.CHANNELS:
+        channels = [Viber(TEXT, sender="Shop"), Sms(TEXT, sender="Shop")]
+        message = send_message(demo_message.recipient, channels, metadata=metadata, reference=reference)
+    elif demo_message.method is SendMethod.CANCELLED:
+        tomorrow = timezone.now() + timedelta(days=1)
+        message = send_sms(demo_message.recipient, TEXT, send_at=tomorrow, metadata=metadata, reference=reference)
+        cancel(message)
     else:
         try:
-            message = send_sms(demo_message.recipient, TEXT, sender="Shop", metadata=metadata)
-        except MessenteError as exc:
+            message = send_sms(demo_message.recipient, TEXT, sender="Shop", metadata=metadata, reference=reference)
+        except (MessageNotSent, OutcomeUnknown) as exc:
             if exc.sms_message is None:
                 raise
             message = exc.sms_message
     if demo_message.method is SendMethod.AGED:
-        past = timezone.now() - timedelta(hours=48)
-        SmsMessage.objects.filter(pk=message.pk).update(created_at=past, sent_at=past)
+        past = timezone.now() - timedelta(hours=54)  # 48 hours after the 6 hours for which Messente tries
+        SmsMessage.objects.filter(pk=message.pk).update(created_at=past, send_at=past, sent_at=past)
         PendingPoll.objects.filter(pk=message.pk).update(due_at=timezone.now())
     Order.objects.filter(pk=order.pk).update(message=message)
     return message

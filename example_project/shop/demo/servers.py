@@ -82,7 +82,6 @@ def run_servers(*, port: int, sandbox_port: int) -> Iterator[tuple[str, Sandbox]
         values = {
             **settings.MESSENTE_DLR,
             "CALLBACK_BASE_URL": url,
-            # The second one is the backup host, which some of the scenarios need.
             "API_HOSTS": [sandbox.url, sandbox.url],
             "OMNICHANNEL_URL": sandbox.omnichannel_url,
             "READ_TIMEOUT": 1.0,

@@ -18,6 +18,7 @@ COLOURS = {
     "failed": "red",
     "rejected": "red",
     "unresolved": "yellow",
+    "cancelled": "magenta",
     "sent": "cyan",
     "queued": "cyan",
 }

@@ -109,10 +109,12 @@ def test_messages__cover_every_final_status() -> None:
     messages = [*MESSAGES, OUT_OF_CREDITS, CREDITS_RESTORED]
     assert len(messages) >= 30
     assert {message.expected for message in messages} == {
+        "queued",  # the outcome of the request is unknown
         "sent",
         "unresolved",
         "failed",
         "rejected",
+        "cancelled",
         "delivered",
         "seen",
     }

@@ -1,18 +1,23 @@
-"""The shop's page, in the project of the tests: it lists orders, sends SMS and shows errors."""
+"""The shop's page, in the project of the tests: Messente's answers over HTTP, on every database.
+
+The shop's own tests are in ``example_project/shop/tests.py``.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
+from config import settings as shop_settings
 from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 from shop.models import Note, Order
 
+from django_messente_dlr.backends.base import OutgoingMessage
 from django_messente_dlr.models import SmsMessage
 from django_messente_dlr.sandbox import Sandbox
-from django_messente_dlr.testing.callbacks import simulate_callback
+from django_messente_dlr.testing.callbacks import simulate_callback, simulate_omnichannel_callback
 from django_messente_dlr.testing.factories import AccountFactory
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.urls("tests.e2e.example.urls")]
@@ -28,8 +33,9 @@ def test_orders__empty(client: Client) -> None:
     assert "No order yet." in client.get(reverse("orders")).content.decode()
 
 
-def test_orders__sent_sms_with_its_status(client: Client, messente_sandbox: Sandbox) -> None:
+def test_orders__sent_sms_with_its_status(client: Client, sms_outbox: list[OutgoingMessage]) -> None:
     assert "Messente accepted the SMS as" in post(client, "+37255500143")
+    assert [message.to for message in sms_outbox] == ["+37255500143"]
     order = Order.objects.get()
     assert order.message is not None
     assert order.message.metadata == {"order": order.pk}
@@ -37,6 +43,37 @@ def test_orders__sent_sms_with_its_status(client: Client, messente_sandbox: Sand
     page = client.get(reverse("orders")).content.decode()
     assert "Delivered" in page
     assert "Customer informed" in page
+
+
+@pytest.fixture
+def default_api(settings: Any) -> None:
+    """Send by the API that the example project uses: its settings have no SEND_API."""
+    settings.MESSENTE_DLR = {name: value for name, value in settings.MESSENTE_DLR.items() if name != "SEND_API"}
+
+
+def test_orders__sent_by_the_default_api(client: Client, messente_sandbox: Sandbox, default_api: None) -> None:
+    assert "SEND_API" not in shop_settings.MESSENTE_DLR
+    assert "Messente accepted the SMS as" in post(client, "+37255500143")
+    message = SmsMessage.objects.get()
+    assert (message.options["api"], message.channel, bool(message.omnimessage_id)) == ("omnichannel", "sms", True)
+    payload = {"message_id": message.sms_unique_id, "omnimessage_id": message.omnimessage_id, "status": "DELIVRD"}
+    assert simulate_omnichannel_callback(payload, url=message.callback_url).status_code == 200
+    assert Order.objects.get().state == Order.State.INFORMED
+
+
+@pytest.mark.parametrize(
+    ("phone", "sentence"),
+    [
+        ("+37255500211", "It was not sent."),
+        ("+37255500229", "Try again later."),
+        ("+37255500250", "Wait for a delivery report."),
+    ],
+)
+def test_orders__failed_send_by_the_default_api(
+    client: Client, messente_sandbox: Sandbox, default_api: None, phone: str, sentence: str
+) -> None:
+    assert sentence in post(client, phone)
+    assert Order.objects.get().message == SmsMessage.objects.get()
 
 
 @pytest.mark.parametrize(

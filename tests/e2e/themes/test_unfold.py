@@ -32,7 +32,7 @@ def test_message_page__cause_timeline_and_buttons(page: Any) -> None:
 
 
 def test_message_page__poll_now(page: Any) -> None:
-    page.goto(f"{ADMIN}/smsmessage/?status=pending")
+    page.goto(f"{ADMIN}/smsmessage/?status=sent")
     page.click("#result_list tbody tr:first-child th a, #result_list tbody tr:first-child a[href*=change]")
     page.click("text=Poll now")
     page.wait_for_selector("text=Back to the messages")
