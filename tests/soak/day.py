@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
@@ -21,7 +21,7 @@ from django_messente_dlr.models import DeliveryReport
 from django_messente_dlr.sandbox import Sandbox
 from django_messente_dlr.sandbox.messages import CallbackAttempt, SandboxMessage
 from tests.integration.processes.web import ROOT, Web, wait_until
-from tests.soak.plan import Planned
+from tests.soak.plan import SHARES, Planned, Shares, plan
 
 SENDERS = 2
 SECOND = timedelta(seconds=1)
@@ -35,12 +35,35 @@ MARKED_WITHIN = 1.0  # seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What kind of day it is.
+
+    Attributes:
+        messages: the number of messages, a multiple of 100.
+        api: "sms" or "omnichannel".
+        order: one of `tests.soak.plan.ORDERS`.
+        isolation: the isolation level of the database, such as "serializable"; "" for its default.
+        kill_every: the seconds between two kills of a worker.
+        seed: determines the order of the messages, if it is shuffled.
+    """
+
+    messages: int
+    api: str = "sms"
+    order: str = "shuffled"
+    isolation: str = ""
+    kill_every: float = 5.0
+    seed: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Day:
     """What a day did, as seen from outside the package.
 
     Attributes:
+        options: what kind of day it was.
         planned: the messages to send.
-        messages: the messages that the sandbox accepted.
+        messages: the messages that the sandbox accepted, one for each channel.
+        accepted: the number of messages that the sandbox accepted, by recipient.
         attempts: the callback attempts of the sandbox.
         killed: the process ids of the workers that were killed.
         signals: the number of times that each signal was received, by signal name and primary key of the report.
@@ -49,35 +72,53 @@ class Day:
         seconds: the duration.
     """
 
+    options: Options
     planned: Sequence[Planned]
     messages: Sequence[SandboxMessage]
+    accepted: Mapping[str, int]
     attempts: Sequence[CallbackAttempt]
     killed: Sequence[int]
     signals: Counter[tuple[str, str]]
     cut_short: Collection[str]
     seconds: float
 
+    @property
+    def shares(self) -> Shares:
+        return SHARES[self.options.api]
 
-def live(planned: Sequence[Planned], *, database: str, folder: Path, kill_every: float) -> Day:
+    def id_of(self, message: SandboxMessage) -> str:
+        """Return the id of the row for a channel's message: it stands for all channels of an omnimessage."""
+        return message.omnimessage_id or message.message_id
+
+
+def live(options: Options, *, database: str, folder: Path) -> Day:
     """Send the planned messages, kill workers while the sandbox reports, and poll for the reports that are missing.
 
     Args:
-        planned: the messages to send.
+        options: what kind of day it is.
         database: the ``DATABASE_URL`` of an empty database.
         folder: the directory for the files of the processes.
-        kill_every: the seconds between two kills.
     """
     started = time.monotonic()
+    planned = plan(options.messages, api=options.api, order=options.order, seed=options.seed)
+    simultaneous = options.order == "simultaneous"
     with (
-        Sandbox({"shop": "a-password"}, delay=0.2, retry_delay=2.0) as messente,
-        Web(folder, database, messente=messente.url, preload=True) as web,
+        Sandbox({"shop": "a-password"}, delay=0.2, simultaneous=simultaneous, retry_delay=2.0) as messente,
+        Web(
+            folder,
+            database,
+            messente=messente.url,
+            send_api=options.api,
+            isolation=options.isolation,
+            preload=True,
+        ) as web,
         ThreadPoolExecutor(SENDERS + 1) as pool,
     ):
         ended = threading.Event()
-        killer = pool.submit(_kill_workers, web, messente, every=kill_every, ended=ended)
+        killer = pool.submit(_kill_workers, web, messente, every=options.kill_every, ended=ended)
         try:
             shares = [planned[number::SENDERS] for number in range(SENDERS)]
-            inputs = [[(message.recipient, message.external) for message in share] for share in shares]
+            inputs = [[(item.recipient, item.external, item.channels) for item in share] for share in shares]
             senders = [
                 pool.submit(_run_sender, web, "send", items, folder / f"send-{number}")
                 for number, items in enumerate(inputs)
@@ -93,8 +134,10 @@ def live(planned: Sequence[Planned], *, database: str, folder: Path, kill_every:
         DeliveryReport.objects.undispatched().update(dispatch_due_at=timezone.now() - SECOND)
         web.manage("poll_dlrs", "--verbosity=0", timeout=AN_HOUR)
         return Day(
+            options=options,
             planned=planned,
             messages=messente.messages,
+            accepted=messente.accepted,
             attempts=messente.callbacks,
             killed=killed,
             signals=web.count_signals(),
@@ -103,7 +146,7 @@ def live(planned: Sequence[Planned], *, database: str, folder: Path, kill_every:
         )
 
 
-def _run_sender(web: Web, verb: str, items: Sequence[object], file: Path) -> list[tuple[str, str]]:
+def _run_sender(web: Web, verb: str, items: Sequence[object], file: Path) -> list[object]:
     """Run ``tests.soak.sender`` in a process of its own, and return the list that it prints."""
     file.write_text(json.dumps(items))
     command = [sys.executable, "-m", "tests.soak.sender", verb, str(file)]
@@ -111,7 +154,7 @@ def _run_sender(web: Web, verb: str, items: Sequence[object], file: Path) -> lis
         command, cwd=ROOT, env=web.environment, capture_output=True, text=True, timeout=AN_HOUR, check=False
     )
     assert sender.returncode == 0, sender.stderr[-3000:]
-    untracked: list[tuple[str, str]] = json.loads(sender.stdout)
+    untracked: list[object] = json.loads(sender.stdout)
     return untracked
 
 

@@ -12,6 +12,8 @@ from urllib.parse import quote, urlencode
 from django.db import connections
 
 SCHEMES = {"postgresql": "postgresql", "mysql": "mysql"}
+# Killed processes need no durability, only power failures do; tests.on_database sets the same for the servers.
+NOT_DURABLE = "PRAGMA synchronous = OFF"
 
 
 @contextmanager
@@ -33,10 +35,11 @@ def shared(folder: Path) -> Iterator[str]:
     memory.connection.backup(target)
     target.close()
     copy: Any = connections.create_connection("default")
-    copy.settings_dict = {**memory.settings_dict, "NAME": str(file)}
+    options = {**memory.settings_dict["OPTIONS"], "init_command": NOT_DURABLE}
+    copy.settings_dict = {**memory.settings_dict, "NAME": str(file), "OPTIONS": options}
     connections["default"] = copy
     try:
-        yield f"sqlite:///{file}"
+        yield f"sqlite:///{file}?{urlencode({'init_command': NOT_DURABLE}, quote_via=quote)}"
     finally:
         copy.close()
         connections["default"] = memory

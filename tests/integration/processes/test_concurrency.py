@@ -25,8 +25,11 @@ DELIVERER = Path(__file__).with_name("deliver.py")
 
 
 def reports_to_deliver() -> int:
-    """Return 1,000 for a database server, and 100 for SQLite, whose single writer waits for the disk."""
-    return int(os.environ.get("DLR_REPORTS", "100" if connection.vendor == "sqlite" else "1000"))
+    """Return the number of reports: fewer for SQLite, which has one writer at a time.
+
+    Set DLR_REPORTS=1000 after a change of how reports are stored.
+    """
+    return int(os.environ.get("DLR_REPORTS", "100" if connection.vendor == "sqlite" else "400"))
 
 
 def test_callbacks__duplicates_from_eight_processes(database: str, tmp_path: Path) -> None:
@@ -70,7 +73,7 @@ def test_callbacks__duplicates_from_eight_processes(database: str, tmp_path: Pat
         (name, str(report.pk))
         for report in DeliveryReport.objects.all()
         for name in report.signals
-        if name != "dlr_failed" or report.dispatch_error != dispatch.DELIVERED_MEANWHILE
+        if name != "dlr_failed" or dispatch.DELIVERED_MEANWHILE not in report.dispatch_error
     )
     assert web.count_signals() == expected
     totals = Counter(name for name, _ in expected)

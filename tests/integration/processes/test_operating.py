@@ -45,6 +45,7 @@ def test_deployment__loses_no_report(database: str, settings: Any, tmp_path: Pat
         settings.MESSENTE_DLR = {
             **settings.MESSENTE_DLR,
             "CALLBACK_BASE_URL": web.url,
+            "SEND_API": "sms",
             "API_HOSTS": [messente.url],
         }
         for number in range(40):

@@ -131,6 +131,7 @@ def test_outage__retries_of_messente_record_all_reports(database: str, settings:
             settings.MESSENTE_DLR = {
                 **settings.MESSENTE_DLR,
                 "CALLBACK_BASE_URL": web.url,
+                "SEND_API": "sms",
                 "API_HOSTS": [messente_sandbox.url],
             }
             proxy.go_away()

@@ -27,7 +27,9 @@ class Web:
     Args:
         folder: the directory for the signals that receivers record, and for the log.
         database: the ``DATABASE_URL``.
-        messente: the base URL of the SMS API.
+        messente: the base URL of the SMS API; that of the Omnichannel API is its path v1.
+        send_api: the API by which the project sends.
+        isolation: the isolation level of the database, such as "repeatable read"; "" for its default.
         workers: the number of gunicorn's worker processes, each with two threads.
         conn_max_age: seconds for which a database connection is kept open.
         die_at: the step at which one process kills itself, once; see `witness.signal_log`.
@@ -41,6 +43,8 @@ class Web:
         database: str,
         *,
         messente: str = UNUSED_URL,
+        send_api: str = "sms",
+        isolation: str = "",
         workers: int = 3,
         conn_max_age: int = 60,
         die_at: str = "",
@@ -56,16 +60,20 @@ class Web:
         self._worker = ["--threads=2"] if interface == "wsgi" else ["--worker-class=asgi"]
         self._socket = socket.create_server(("127.0.0.1", 0), backlog=512)
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        # Coverage is not measured in these processes: at its end, each would parse all sources, which takes seconds.
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
         self.environment = {
-            **os.environ,
+            **inherited,
             "DATABASE_URL": database,
             "DJANGO_SETTINGS_MODULE": "tests.integration.processes.served",
             "PYTHONPATH": os.pathsep.join([*map(str, PATH), os.environ.get("PYTHONPATH", "")]),
             "DLR_CONN_MAX_AGE": str(conn_max_age),
             "DLR_DIE_AT": die_at,
             "DLR_DIE_ONCE": str(self._once),
+            "DLR_ISOLATION": isolation,
             "DLR_LOG": str(self.log),
             "DLR_MESSENTE": messente,
+            "DLR_SEND_API": send_api,
             "DLR_URL": self.url,
             "DLR_WITNESS": str(self.witness),
         }

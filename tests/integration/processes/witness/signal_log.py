@@ -12,7 +12,9 @@ from typing import Any
 
 from django.db.backends.signals import connection_created
 
-from django_messente_dlr import dispatch, signals
+from django_messente_dlr import signals
+from django_messente_dlr.dispatch import send
+from django_messente_dlr.sending.queue.requests import Sender
 
 
 def start() -> None:
@@ -20,7 +22,8 @@ def start() -> None:
     for name, sent in signals.BY_NAME.items():
         sent.connect(partial(record, name), weak=False)
     connection_created.connect(_wrap_statements, weak=False)
-    dispatch.dispatch_report = _die_before(dispatch.dispatch_report)
+    send.dispatch_report = _die_before(send.dispatch_report)
+    Sender.send = _die_around(Sender.send)  # type: ignore[method-assign]
 
 
 def record(name: str, *, report: Any, message: Any, **kwargs: Any) -> None:
@@ -46,12 +49,22 @@ def die_at(step: str) -> None:
     time.sleep(60)
 
 
-def _die_before(send: Callable[..., Any]) -> Callable[..., Any]:
+def _die_before(function: Callable[..., Any]) -> Callable[..., Any]:
     def die_and_send(*args: Any, **kwargs: Any) -> Any:
         die_at("between commit and dispatch")
-        return send(*args, **kwargs)
+        return function(*args, **kwargs)
 
     return die_and_send
+
+
+def _die_around(function: Callable[..., Any]) -> Callable[..., Any]:
+    def die_or_send(*args: Any, **kwargs: Any) -> Any:
+        die_at("before the request")
+        answers = function(*args, **kwargs)
+        die_at("after the answer")
+        return answers
+
+    return die_or_send
 
 
 def _wrap_statements(*, connection: Any, **kwargs: Any) -> None:
@@ -60,6 +73,15 @@ def _wrap_statements(*, connection: Any, **kwargs: Any) -> None:
             die_at("before the commit")
         if sql.startswith("UPDATE") and "dispatched_at" in sql:
             die_at("before marking as dispatched")
+        if "queuedmessage" in sql:
+            if sql.startswith("UPDATE") and '"attempted_at" = ' in sql.replace("`", '"').split("WHERE")[0]:
+                die_at("after the claim")
+            if sql.startswith("DELETE"):
+                die_at("in the commit of the result")
+            if sql.startswith("INSERT"):
+                die_at("in the commit of the resend")
+        if sql.startswith("INSERT") and "pendingpoll" in sql:
+            die_at("in the commit of the attempt")
         return execute(sql, params, many, context)
 
     connection.execute_wrappers.append(die_or_execute)
