@@ -19,18 +19,19 @@ from django.db import InterfaceError, OperationalError, connection
 from django.test import Client, override_settings
 from django.utils import timezone
 
-from django_messente_dlr import accounts, callbacks, dispatch, polling, receiving, signals
+from django_messente_dlr import accounts, callbacks, dispatch, polling, receiving, sending, signals
 from django_messente_dlr.accounts.clients import client_for
 from django_messente_dlr.maintenance import sweep
 from django_messente_dlr.messente.signatures import sign
 from django_messente_dlr.models import Account, DeliveryReport, SmsMessage
 from django_messente_dlr.models.statuses import Status
-from django_messente_dlr.sending import send_sms
+from django_messente_dlr.sending import queue_sms, send_sms
 from django_messente_dlr.testing.factories import AccountFactory, DeliveryReportFactory, SmsMessageFactory
-from django_messente_dlr.utils.poll_schedule import REPORT_RETENTION
+from django_messente_dlr.testing.signals import record_signals
 from tests.integration.messente_sockets.wire import Behaviour, Connection, Wire, hanging_up, raw, resetting, silent
 from tests.security.wsgi import Request, WSGIClient
 from tests.unit.admin.pages import MODELS, act, list_url, page_url
+from tests.unit.polling.rows import WINDOW
 
 USERNAME, PASSWORD, OLD_PASSWORD, OTHER_PASSWORD = "shop", "pä§$word&=+ 1", "0ld/p%ss<word>", 'marketing\'s "pass"'
 UNREACHABLE_HOST = "http://127.0.0.1:9"
@@ -42,6 +43,11 @@ BODY = json.dumps({"message_id": "an-id", "status": "DELIVRD"}).encode()
 def response(line: str, *headers: str, body: str = "") -> bytes:
     head = [f"HTTP/1.1 {line}", *headers, f"Content-Length: {len(body.encode())}", "Connection: close", "", ""]
     return "\r\n".join(head).encode() + body.encode()
+
+
+def refuse_push(report_pk: int | None) -> None:
+    """Fail as a task queue does whose broker is down."""
+    raise ConnectionRefusedError("gone")
 
 
 def status(line: str, *headers: str) -> Behaviour:
@@ -180,8 +186,12 @@ def call_messente(run: FailureRun) -> None:
     """Send every request that the package sends to Messente."""
     Account.objects.update(credits_exhausted_at=None)
     run.attempt(lambda: send_sms("+37255500000", "Your parcel is here"))
-    run.attempt(lambda: send_sms("+37255500000", "Your parcel is here", password=PASSWORD))
+    wrong_arguments: dict[str, Any] = {"password": PASSWORD}
+    run.attempt(lambda: send_sms("+37255500000", "Your parcel is here", **wrong_arguments))
+    queue_and_send(run)
     run.attempt(lambda: polling.poll_now([run.create_message(), run.create_message(omnimessage_id="an-omnimessage")]))
+    for ids in ({}, {"omnimessage_id": "an-omnimessage"}):
+        run.attempt(lambda ids=ids: sending.cancel(run.create_message(**ids)))  # type: ignore[misc]
     run.create_message()
     run.run_command("poll_dlrs", concurrency=1)
     for call in (
@@ -194,6 +204,12 @@ def call_messente(run: FailureRun) -> None:
     AccountFactory.create(held=True)
     sweep.sweep()
     run.run_command("messente_doctor")
+
+
+def queue_and_send(run: FailureRun) -> None:
+    """Queue a message, and send it in this process."""
+    run.attempt(lambda: queue_sms("+37255500000", "Your parcel is here"))
+    run.run_command("send_queued", concurrency=1)
 
 
 @failure
@@ -211,6 +227,16 @@ def messente_cannot_be_reached(run: FailureRun) -> None:
 
 
 @failure
+def first_host_hangs_up(run: FailureRun) -> None:
+    with (
+        Wire(hanging_up) as first,
+        Wire(ok("ERROR 107")) as second,
+        use_messente(first.host, API_HOSTS=[first.host, second.host]),
+    ):
+        run.attempt(lambda: sending.cancel(run.create_message()))
+
+
+@failure
 def database_fails(run: FailureRun) -> None:
     def fail(*args: Any) -> Any:
         raise OperationalError("server closed the connection unexpectedly")
@@ -224,20 +250,35 @@ def database_fails(run: FailureRun) -> None:
     DeliveryReportFactory.create(
         message=None, token_message_id=message.pk, token_created_at=message.created_at, dispatch_due_at=timezone.now()
     )
-    with mock.patch.object(dispatch, "dispatch_report", side_effect=OperationalError("gone")):
+    with mock.patch.object(dispatch.send, "dispatch_report", side_effect=OperationalError("gone")):
         dispatch.dispatch_overdue()
     with mock.patch("django_messente_dlr.receiving.orphans.match_orphan", side_effect=OperationalError("gone")):
         receiving.match_orphans()
     with mock.patch.object(accounts, "record_callback", side_effect=InterfaceError("gone")):
         run.callback(message)
-    with mock.patch.object(dispatch, "mark_dispatched", side_effect=OperationalError("gone")):
+    with mock.patch.object(dispatch.send, "mark_dispatched", side_effect=OperationalError("gone")):
         run.callback(message)
+    deferred = {"DISPATCH": "deferred", "DISPATCH_PUSH": f"{__name__}.refuse_push"}
+    with override_settings(MESSENTE_DLR={**settings.MESSENTE_DLR, **deferred}), record_signals():
+        run.callback(run.create_reported_message())
     with (
-        mock.patch("django_messente_dlr.sending.send.mark_sent", side_effect=OperationalError("gone")),
+        mock.patch("django_messente_dlr.sending.mark.confirm", side_effect=OperationalError("gone")),
         Wire(ok("OK an-id-2")) as wire,
         use_messente(wire.host),
     ):
         run.attempt(lambda: send_sms("+37255500000", "Your parcel is here"))
+    with (
+        mock.patch.object(receiving, "record_final", side_effect=OperationalError("gone")),
+        Wire(ok("ERROR 111")) as wire,
+        use_messente(wire.host),
+    ):
+        run.attempt(lambda: send_sms("+37255500000", "Your parcel is here"))
+    with (
+        mock.patch.object(receiving, "record_final", side_effect=OperationalError("gone")),
+        Wire(ok("OK DELETED")) as wire,
+        use_messente(wire.host),
+    ):
+        run.attempt(lambda: sending.cancel(run.create_message()))
 
 
 @failure
@@ -251,14 +292,42 @@ def polling_fails(run: FailureRun) -> None:
         run.create_message()
         run.run_command("poll_dlrs", concurrency=1)
     with mock.patch.object(receiving, "record_final", side_effect=receiving.WriteConflict("It kept changing.")):
-        run.create_message(queued=True, created_at=timezone.now() - REPORT_RETENTION)
+        run.create_message(queued=True, created_at=timezone.now() - WINDOW)
         run.run_command("poll_dlrs", concurrency=1)
     with (
         mock.patch(f"{COMMAND}.Poller.run", side_effect=[OperationalError("gone"), KeyboardInterrupt]),
-        mock.patch(f"{COMMAND}.connections.close_all"),
+        mock.patch("django_messente_dlr.management.connections.connections.close_all"),
         suppress(KeyboardInterrupt),
     ):
         run.run_command("poll_dlrs", watch=0.01)
+
+
+@failure
+def queue_fails(run: FailureRun) -> None:
+    results = "django_messente_dlr.sending.queue.results"
+    gone, conflict = OperationalError("gone"), receiving.WriteConflict("It kept changing.")
+    record_all = mock.patch("django_messente_dlr.sending.queue.worker.record_all", side_effect=[gone, []])
+    is_deleted = mock.patch(f"{results}.record_accepted", side_effect=SmsMessage.DoesNotExist("gone"))
+    not_expected = mock.patch(f"{results}.mark.confirm_batch", return_value=set())
+    not_recorded = mock.patch(f"{results}.record_refusal", side_effect=conflict)
+    with Wire(ok("OK an-id-3")) as wire, use_messente(wire.host):
+        with record_all:
+            queue_and_send(run)
+        with is_deleted, not_expected:
+            queue_and_send(run)
+        with use_messente(wire.host, QUEUE_PUSH=f"{__name__}.refuse_push"):
+            queue_and_send(run)
+    with Wire(ok("ERROR 111")) as wire, use_messente(wire.host), not_recorded:
+        queue_and_send(run)
+
+
+@failure
+def resending_fails(run: FailureRun) -> None:
+    policy: dict[str, Any] = {"RESEND": {"attempts": 3, "backoff": [60]}, "STORE_TEXT": False}
+    with Wire(ok("OK an-id-4")) as wire, use_messente(wire.host, **policy):
+        run.callback(run.create_message(text=""), "stat=UNDELIV&err=999")
+        with mock.patch("django_messente_dlr.sending.kept.content.to_json", side_effect=OperationalError("gone")):
+            run.attempt(lambda: send_sms("+37255500000", "Your parcel is here"))
 
 
 @failure
@@ -306,7 +375,7 @@ def receivers_fail(run: FailureRun) -> None:
         run.post("/messente/dlr/", json.dumps({"message_id": "an-id", "status": "SEEN"}).encode())
         report = DeliveryReportFactory.create(dispatch_due_at=timezone.now(), dispatched_at=None)
         act(run.client, "send_signals_again", report)
-        with mock.patch.object(dispatch, "_send", side_effect=KeyError("a defect")):
+        with mock.patch.object(dispatch.send, "_send", side_effect=KeyError("a defect")):
             act(run.client, "send_signals_again", report)
             DeliveryReport.objects.update(dispatch_due_at=timezone.now())
             run.attempt(dispatch.dispatch_overdue)

@@ -22,7 +22,10 @@ Values = list[tuple[str, str]]
 FIRST: Values = [("+37255511001", "A code: 1111"), ("+37255522002", "M code: 2222")]
 SECOND: Values = [("+37255533001", "Z code: 9999"), ("+37255522002", "M code: 2222")]
 FIRST_PARTS = ("+372555110", "A code")
-MASKED = {"recipient", "text", "error_text", "metadata", "payload", "dispatch_error"}
+MASKED = {
+    *("recipient", "text", "error_text", "metadata", "reference", "channels", "options"),
+    *("payload", "dispatch_error"),
+}
 FILTERS = {
     "smsmessage": {"status", "age", "cause", "account", "channel"},
     "deliveryreport": {"outcome", "signals"},
@@ -78,7 +81,7 @@ def orderings() -> Iterator[tuple[str, str]]:
 
 
 def others() -> Iterator[tuple[str, str]]:
-    for value in (*FIRST_PARTS, "A code: 1111", "recipient__startswith", "\0"):
+    for value in (*FIRST_PARTS, "A code: 1111", "order of +372555110", "recipient__startswith", "\0"):
         yield "q", value
     for name in ("p", "all", "_to_field", "_facets", "search", "cursor", "fields"):
         for value in ("recipient", "\0"):
@@ -118,7 +121,8 @@ def export_requests(rows: Rows) -> dict[str, Send]:
 def api_requests() -> dict[str, Send]:
     queries = {*parameters(SmsMessage), *orderings(), *others()}
     requests = dict(get(API, **{name: value}) for name, value in queries)
-    for name in ("status", "cause", "account", "channel", "recipient", "sms_unique_id", "created_after", "pending"):
+    names = ("status", "cause", "account", "channel", "recipient", "sms_unique_id", "created_after", "pending")
+    for name in (*names, "reference", "resend_of"):
         requests |= [get(API, **{name: value}) for value in ("\0", "+372555110", "failed")]
     requests |= [get(f"{API}{message.pk}/") for message in SmsMessage.objects.all()]
     return requests

@@ -6,6 +6,7 @@ The tests read the pages and actions from the admin site, so that they also cove
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any, NamedTuple
 
 import pytest
@@ -15,10 +16,11 @@ from django.contrib.auth.models import Permission, User
 from django.db.models import Model
 from django.test import Client, RequestFactory
 from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
 
 from django_messente_dlr.messente.errors import ConnectionFailed
 from django_messente_dlr.messente.transport import Transport
-from django_messente_dlr.models import PendingPoll
+from django_messente_dlr.models import PendingPoll, QueuedMessage, ResendContent
 from django_messente_dlr.models.accounts import TrackingLock
 from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.testing.factories import AccountFactory, DeliveryReportFactory, SmsMessageFactory
@@ -27,13 +29,14 @@ from django_messente_dlr.testing.signals import SignalLog
 pytestmark = pytest.mark.django_db(transaction=True)
 
 APP = apps.get_app_config("django_messente_dlr")
-# The admin shows the pending polls with the messages. The locks have no data.
-UNREGISTERED = {PendingPoll, TrackingLock}
+# The admin shows the pending polls and the queue with the messages, and no kept contents. The locks have no data.
+UNREGISTERED = {PendingPoll, QueuedMessage, ResendContent, TrackingLock}
 REGISTERED = [model for model in APP.get_models() if model not in UNREGISTERED]
 # The permission that each action needs in addition to "view". The button of the statistics page posts to the page.
 REQUIRED_PERMISSIONS = {
     ("smsmessage", "poll_now"): "change_smsmessage",
     ("smsmessage", "resend"): "resend_smsmessage",
+    ("smsmessage", "cancel"): "cancel_smsmessage",
     ("smsmessage", "export"): "export_smsmessage",
     ("smsmessage", "erase"): "erase_recipient",
     ("deliveryreport", "send_signals_again"): "change_deliveryreport",
@@ -75,6 +78,7 @@ def witness(monkeypatch: pytest.MonkeyPatch, dlr_signals: SignalLog) -> Witness:
     monkeypatch.setattr(Transport, "send_request", send_request)
     failed = SmsMessageFactory.create(status=Status.FAILED, text="Your parcel is here")
     SmsMessageFactory.create()
+    SmsMessageFactory.create(sent_at=timezone.now() + timedelta(days=1))  # scheduled, so that it can be cancelled
     rows: dict[str, Model] = {
         "smsmessage": failed,
         "deliveryreport": DeliveryReportFactory.create(message=failed),
