@@ -6,8 +6,7 @@ import base64
 import json
 from dataclasses import dataclass
 
-from django.conf import settings
-
+from benchmarks.receive import ANYMAIL_SECRET
 from benchmarks.receive.databases import CREATED_AT, message_id
 
 
@@ -109,7 +108,7 @@ def _postmark(path: str, number: int) -> bytes:
         "MessageStream": "outbound",
         "Metadata": {"order": "17"},
     }
-    login = base64.b64encode(settings.ANYMAIL["WEBHOOK_SECRET"].encode()).decode()
+    login = base64.b64encode(ANYMAIL_SECRET.encode()).decode()
     return _http(f"POST {path}", json.dumps(payload).encode(), f"Authorization: Basic {login}")
 
 

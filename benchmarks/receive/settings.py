@@ -9,6 +9,8 @@ import json
 import os
 from importlib.util import find_spec
 
+from benchmarks.receive import ANYMAIL_SECRET
+
 SECRET_KEY = "only-for-the-benchmark, and long enough for the system checks of Django"
 DEBUG = False
 ALLOWED_HOSTS = ["127.0.0.1"]
@@ -44,8 +46,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
-# Anymail protects a webhook with HTTP basic authentication.
-ANYMAIL = {"WEBHOOK_SECRET": "anymail:a-secret-of-the-benchmark"}
+ANYMAIL = {"WEBHOOK_SECRET": ANYMAIL_SECRET}
 MESSENTE_DLR = {
     "USERNAME": "bench",
     "PASSWORD": "a-password-of-the-benchmark",

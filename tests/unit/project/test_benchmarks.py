@@ -8,6 +8,7 @@ from django.db import connection
 from benchmarks.admin.rows import MESSAGES, PENDING, REPORTS
 from benchmarks.receive import databases
 from benchmarks.receive.medians import confidence_interval
+from benchmarks.sending import BARE, OURS, table
 from django_messente_dlr.models import DeliveryReport, PendingPoll, SmsMessage
 
 
@@ -49,3 +50,20 @@ def test_receive_rows__fit_the_tables() -> None:
 def test_confidence_interval__sign_test(count: int, interval: tuple[int, int]) -> None:
     """The ranks are those in tables of the binomial distribution."""
     assert confidence_interval([float(value) for value in range(count, 0, -1)]) == interval
+
+
+def test_sending_table__ratio_to_the_same_api_in_the_same_round() -> None:
+    lines = table(
+        {
+            ("omnichannel", BARE): [2.0, 4.0, 1.0],
+            ("omnichannel", OURS): [6.0, 8.0, 4.0],  # 3, 2 and 4 times as long
+            ("sms", BARE): [1.0, 1.0, 1.0],
+            ("sms", OURS): [2.0, 2.0, 2.0],
+        }
+    ).splitlines()
+    assert [line.split(maxsplit=3) for line in lines[3:-1]] == [
+        ["omnichannel", "requests.post", "2.00", "1"],
+        ["omnichannel", "send_sms", "6.00", "3.00 (2.00 to 4.00)"],
+        ["sms", "requests.post", "1.00", "1"],
+        ["sms", "send_sms", "2.00", "2.00 (2.00 to 2.00)"],
+    ]
