@@ -1,7 +1,9 @@
-"""Try the built wheel: ``python -m tests.wheel DIRECTORY``.
+"""Try the built wheel: ``python -m tests.wheel DIRECTORY [REQUIREMENT …]``.
 
 The directory contains one wheel. The script installs it with its required dependencies only, creates a project with
 ``startproject``, adds the app to it, and runs ``trial.py`` in the new environment. Warnings are errors.
+
+A requirement, such as ``Django==5.2.3``, selects the version of a dependency. Without it, the newest is installed.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 TRIAL = Path(__file__).with_name("trial.py")
@@ -21,7 +24,9 @@ MESSENTE_DLR = {
     "USERNAME": "shop",
     "PASSWORD": "a-password",
     "CALLBACK_BASE_URL": "http://127.0.0.1:8000",
+    "SEND_API": "sms",
     "API_HOSTS": ["http://127.0.0.1:9"],  # no server listens there
+    "OMNICHANNEL_URL": "http://127.0.0.1:9/v1",
 }
 """
 URLS = """
@@ -39,11 +44,12 @@ def run(*command: str | Path, folder: Path) -> None:
     subprocess.run(command, cwd=folder, env=environment, check=True, timeout=300)
 
 
-def main(dist: Path) -> None:
+def main(dist: Path, requirements: Sequence[str]) -> None:
     """Install and try the wheel.
 
     Args:
         dist: the directory that contains the wheel.
+        requirements: the versions to install of some dependencies.
     """
     (wheel,) = dist.resolve().glob("*.whl")
     with tempfile.TemporaryDirectory() as name:
@@ -51,7 +57,7 @@ def main(dist: Path) -> None:
         python = folder / "venv" / "bin" / "python"
         uv = shutil.which("uv") or "uv"
         run(uv, "venv", "--quiet", "--python", sys.executable, python.parents[1], folder=folder)
-        run(uv, "pip", "install", "--quiet", "--python", python, wheel, folder=folder)
+        run(uv, "pip", "install", "--quiet", "--python", python, wheel, *requirements, folder=folder)
         run(python, "-m", "django", "startproject", "shop", ".", folder=folder)
         with (folder / "shop" / "settings.py").open("a") as settings:
             settings.write(SETTINGS)
@@ -67,4 +73,4 @@ def main(dist: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sys.argv[2:])
