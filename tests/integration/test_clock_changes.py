@@ -27,6 +27,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 ZONE = ZoneInfo("Europe/Tallinn")
 SPRING, AUTUMN = datetime(2026, 3, 29, 1, tzinfo=UTC), datetime(2026, 10, 25, 1, tzinfo=UTC)
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+VALIDITY = 6 * HOUR  # of an SMS that is sent without one
 
 
 class Clock:
@@ -68,17 +69,18 @@ def clock(request: pytest.FixtureRequest, settings: Any, use_tz: None, monkeypat
     return clock
 
 
-def test_report_expires_at__is_48_hours_after_sending(clock: Clock) -> None:
+def test_report_expires_at__is_48_hours_after_the_validity(clock: Clock) -> None:
     clock.set(-24 * HOUR)
     message = mark_sent(prepare_sms("+37255500000"), "an-id")
-    assert clock.since_change(message.report_expires_at) == 24 * HOUR
+    assert clock.since_change(message.report_expires_at) == -24 * HOUR + VALIDITY + 48 * HOUR
     assert clock.since_change(message.next_poll_at) == -24 * HOUR + 10 * MINUTE
 
 
-def test_poller__marks_a_message_unresolved_after_48_hours(clock: Clock) -> None:
+def test_poller__marks_a_message_unresolved_48_hours_after_the_validity(clock: Clock) -> None:
     clock.set(-24 * HOUR)
-    message = prepare_sms("+37255500000")
-    for after_sending, status in ((48 * HOUR - MINUTE, "queued"), (48 * HOUR + MINUTE, "unresolved")):
+    message = SmsMessageFactory.create(queued=True, next_poll_at=timezone.now())
+    end = VALIDITY + 48 * HOUR
+    for after_sending, status in ((end - MINUTE, "queued"), (end + MINUTE, "unresolved")):
         clock.set(-24 * HOUR + after_sending)
         Poller().run(sweeping=False)
         message.refresh_from_db()
@@ -92,10 +94,11 @@ def test_poller__polls_until_5_minutes_before_the_end(
     settings.MESSENTE_DLR = {**settings.MESSENTE_DLR, "CALLBACK_BASE_URL": "https://shop.example.com"}
     clock.set(-24 * HOUR)
     message = track_sms("an-id-that-the-sandbox-does-not-know")
-    for elapsed in range(0, 24 * 2, 1):
+    end = -24 * HOUR + VALIDITY + 48 * HOUR
+    for elapsed in range(0, 6 + 24 * 2, 1):
         clock.set(-24 * HOUR + elapsed * HOUR)
         Poller().run(sweeping=False)
-    assert clock.since_change(SmsMessage.objects.get(pk=message.pk).next_poll_at) == 24 * HOUR - 5 * MINUTE
+    assert clock.since_change(SmsMessage.objects.get(pk=message.pk).next_poll_at) == end - 5 * MINUTE
 
 
 @pytest.mark.parametrize("row", ["first poll", "claim of a poll", "claim of a dispatch", "dispatch"])
@@ -164,7 +167,7 @@ def test_sent_at__may_be_aware_or_local(clock: Clock, form: str, minutes: int) -
 def test_send_sms__scheduled_across_the_change(clock: Clock, messente_sandbox: Sandbox) -> None:
     clock.set(-2 * HOUR)
     at = clock.change + 2 * HOUR
-    message = send_sms("+37255500000", "Hello", time_to_send=int(at.timestamp()))
+    message = send_sms("+37255500000", "Hello", send_at=at)
     assert clock.since_change(message.sent_at) == 2 * HOUR
 
 

@@ -10,6 +10,7 @@ from tests.settings import *  # noqa: F403
 DATABASES = {"default": {**settings.DATABASES["default"], "NAME": os.environ["BROKER_TEST_DATABASE"]}}
 MESSENTE_DLR = {
     **settings.MESSENTE_DLR,
+    "SEND_API": "sms",
     "API_HOSTS": [os.environ["BROKER_TEST_MESSENTE"]],
     "POLL_LEASE": float(os.environ["BROKER_TEST_LEASE"]),
     "POLL_CONCURRENCY": int(os.environ["BROKER_TEST_CONCURRENCY"]),

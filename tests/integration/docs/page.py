@@ -206,7 +206,8 @@ def run_page(path: Path, folder: Path, output: Path) -> None:
             except BaseException:  # noqa: BLE001 - a block may raise anything
                 failures += 1
                 sys.stdout.write(f"{block.place}\n{traceback.format_exc()}\n")
-            sandbox.wait_until_idle()
+            # A scheduled message has its callback much later.
+            sandbox.wait_until_idle(timeout=3)
         failures += not run_tests(page.blocks, folder)
     sys.stdout.flush()
     sys.exit(min(failures, 1))

@@ -10,6 +10,7 @@ import importlib
 import re
 import textwrap
 import tomllib
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,18 +24,39 @@ from tests.processes import ROOT
 PACKAGE = "django_messente_dlr"
 PUBLIC_NAMES: dict[str, list[str]] = {
     "django_messente_dlr": ["__version__"],
-    "django_messente_dlr.contrib.celery": ["poll", "prune", "sweep"],
-    "django_messente_dlr.contrib.tasks": ["poll", "prune", "sweep"],
+    "django_messente_dlr.contrib.celery": [
+        "dispatch",
+        "poll",
+        "prune",
+        "push_dispatch",
+        "push_queue",
+        "send_queued",
+        "sweep",
+    ],
+    "django_messente_dlr.contrib.tasks": [
+        "dispatch",
+        "poll",
+        "prune",
+        "push_dispatch",
+        "push_queue",
+        "send_queued",
+        "sweep",
+    ],
     "django_messente_dlr.exceptions": [
+        "CancelRefused",
         "ConnectionFailed",
         "CredentialsRefused",
         "CreditsExhausted",
         "HostUnavailable",
         "IpAddressRefused",
         "MalformedReport",
+        "MessageNotSent",
         "MessenteError",
+        "NoResponse",
         "OutcomeUnknown",
+        "QueueItemInvalid",
         "RateLimited",
+        "RecipientNotAllowed",
         "RequestRefused",
         "SendInsideTransaction",
         "ServerFailure",
@@ -46,15 +68,44 @@ PUBLIC_NAMES: dict[str, list[str]] = {
         "DeliveryReport",
         "MessageStatistics",
         "PendingPoll",
+        "QueuePriority",
+        "QueuedMessage",
         "ReportOutcome",
+        "ResendContent",
         "SmsMessage",
     ],
     "django_messente_dlr.models.statuses": ["Status"],
     "django_messente_dlr.sandbox": ["CallbackAttempt", "Sandbox", "SandboxMessage"],
-    "django_messente_dlr.sending": ["mark_sent", "prepare_sms", "send_sms", "track_sms"],
+    "django_messente_dlr.sending": [
+        "MessageParts",
+        "Rcs",
+        "Sms",
+        "Viber",
+        "WhatsApp",
+        "aqueue_message",
+        "aqueue_sms",
+        "aresend",
+        "asend_message",
+        "asend_sms",
+        "cancel",
+        "mark_failed",
+        "mark_sent",
+        "message_parts",
+        "prepare_sms",
+        "queue_many",
+        "queue_message",
+        "queue_sms",
+        "resend",
+        "send_message",
+        "send_prepared",
+        "send_sms",
+        "track_sms",
+    ],
     "django_messente_dlr.signals": [
         "credits_exhausted",
         "credits_restored",
+        "dlr_cancelled",
+        "dlr_channel_failed",
         "dlr_delivered",
         "dlr_failed",
         "dlr_received",
@@ -65,25 +116,38 @@ PUBLIC_NAMES: dict[str, list[str]] = {
         "sender_not_allowed",
         "temporary_failure",
     ],
+    "django_messente_dlr.backends.base": ["BaseBackend", "OutgoingMessage", "SendResult", "SentChannel"],
+    "django_messente_dlr.testing": ["OutboxMixin", "outbox"],
     "django_messente_dlr.testing.callbacks": ["simulate_callback", "simulate_omnichannel_callback"],
     "django_messente_dlr.testing.factories": ["AccountFactory", "DeliveryReportFactory", "SmsMessageFactory"],
-    "django_messente_dlr.testing.plugin": ["dlr_signals", "messente_sandbox"],
+    "django_messente_dlr.testing.plugin": ["dlr_signals", "messente_sandbox", "sms_outbox"],
     "django_messente_dlr.testing.signals": ["SignalLog", "record_signals"],
 }
 #: Modules that a project names in its settings and URLs, and whose names it does not import.
 PUBLIC_MODULES = ["django_messente_dlr.api.urls", "django_messente_dlr.urls"]
-COMMANDS = ["erase_recipient", "messente_doctor", "messente_sandbox", "poll_dlrs", "prune_dlrs"]
-EXTRAS = ["api", "celery", "progress", "testing"]
+COMMANDS = [
+    *("dispatch_dlrs", "erase_recipient", "messente_doctor", "messente_sandbox", "poll_dlrs", "prune_dlrs"),
+    "send_queued",
+]
+EXTRAS = ["api", "celery", "phonenumbers", "progress", "testing"]
 SETTINGS = {
     "ACCOUNTS",
+    "ALLOWED_RECIPIENTS",
     "API_HOSTS",
+    "BACKEND",
     "CALLBACK_ALLOWED_IPS",
     "CALLBACK_BASE_URL",
     "CALLBACK_KEYS",
     "CONNECT_TIMEOUT",
     "CREDIT_FLOOR",
+    "DEFAULT_ACCOUNT",
+    "DEFAULT_REGION",
+    "DISPATCH",
+    "DISPATCH_PUSH",
     "HOLD_ON_CREDITS_EXHAUSTED",
+    "MAX_PARTS",
     "OMNICHANNEL_URL",
+    "OVERRIDE_RECIPIENT",
     "PASSWORD",
     "POLL_BATCH_SIZE",
     "POLL_CONCURRENCY",
@@ -93,6 +157,15 @@ SETTINGS = {
     "POLL_RATE",
     "PREVIOUS_PASSWORDS",
     "READ_TIMEOUT",
+    "RESEND",
+    "SEND_API",
+    "QUEUE_BATCH_SIZE",
+    "QUEUE_BULK",
+    "QUEUE_CONCURRENCY",
+    "QUEUE_LEASE",
+    "QUEUE_MAX_ATTEMPTS",
+    "QUEUE_PUSH",
+    "QUEUE_RATE",
     "STORE_TEXT",
     "TOTAL_TIMEOUT",
     "TRUSTED_PROXY_COUNT",
@@ -138,6 +211,18 @@ def test_documentation__imports_public_names_only() -> None:
         if item[2] not in PUBLIC_NAMES.get(item[1], []) and f"{item[1]}.{item[2]}" not in PUBLIC_NAMES
     ]
     assert private == []
+
+
+def test_classes__have_different_names() -> None:
+    """Two classes of one name are easily confused. Django names all commands Command; backends follow it."""
+    names = [
+        node.name
+        for path in (ROOT / PACKAGE).rglob("*.py")
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.ClassDef) and node.name not in {"Command", "Backend", "Migration"}
+    ]
+    assert len(names) > 100
+    assert [name for name, count in Counter(names).items() if count > 1] == []
 
 
 def test_public_modules__documented() -> None:

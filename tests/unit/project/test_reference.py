@@ -20,7 +20,7 @@ from tests.unit.project.test_public_names import COMMANDS, EXTRAS, PACKAGE, PUBL
 REFERENCE = ROOT / "docs" / "reference"
 SOURCE = ROOT / PACKAGE
 SETTING = re.compile(r"^\.\. confval:: (\w+)\n   :type: (.+)\n   :default: ``(.+?)``(.*)\n\n(   \S.+)", re.MULTILINE)
-UNIT = re.compile(r"\b(seconds|messages|threads|proxies|requests per second|EUR)\b")
+UNIT = re.compile(r"\b(seconds|messages|parts|threads|proxies|requests per second|EUR)\b")
 TABLE_ENTRY = re.compile(r"^   \* - (``.+``)$", re.MULTILINE)
 REJECTION = re.compile(r'CallbackRejected\(\d+, f?"([^"]+)"\)|_respond\(\d+, "([^"]+)"\)|RETRY_LATER = "([^"]+)"')
 
@@ -72,7 +72,7 @@ def test_reference__every_setting_with_default_and_unit() -> None:
     for name, (kind, documented) in entries.items():
         default = getattr(config if hasattr(config, name.lower()) else account, name.lower())
         text = repr(default).replace("()", "[]").replace("''", '""')
-        number = not isinstance(default, bool | str | tuple | dict)
+        number = not isinstance(default, bool | str | tuple | dict | None)
         if number and not isinstance(default, int | float):
             text = str(default)
         assert documented == text, f"docs/reference/settings.rst: the default of {name} is {text}, not {documented}."
@@ -88,7 +88,7 @@ def test_reference__every_command_with_its_options(command: str) -> None:
 
 def test_reference__every_system_check() -> None:
     documented = entries(section(page("checks"), "System checks"))
-    assert_same(documented, ids_in(SOURCE / "checks", r"\b[EW]\d{3}(?=\")"), "reference/checks.rst")
+    assert_same(documented, ids_in(SOURCE / "checks", r"\b[EIW]\d{3}(?=\")"), "reference/checks.rst")
 
 
 def test_reference__every_finding_of_messente_doctor() -> None:
