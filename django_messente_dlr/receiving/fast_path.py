@@ -72,18 +72,19 @@ def try_write(
         "message_id": address.message_key and address.message_key.pk,
         "created_at": address.message_key
         and _prepared(SmsMessage, "created_at", address.message_key.created_at, connection),
-        "now": _prepared(SmsMessage, "finalised_at", now, connection),
     }
+    is_alone = not connection.in_atomic_block
+    # Of MySQL and MariaDB, only the latter has RETURNING, and blocks of statements.
+    is_block = connection.vendor == "mysql" and is_alone and connection.features.can_return_columns_from_insert
     statements = sql.statements(
-        connection.vendor,
+        "mariadb" if is_block else connection.vendor,
         status,
         signals,
         by_primary_key=address.message_key is not None,
         returning_message=has_receivers and not dispatch.is_deferred(),
     )
-    is_alone = len(statements) == 1 and not connection.in_atomic_block
     try:
-        with nullcontext() if is_alone else savepoint(connection.alias):
+        with nullcontext() if is_alone and len(statements) == 1 else savepoint(connection.alias):
             row = _execute(connection, statements, parameters)
     except Exception as exc:
         if connection.in_atomic_block and transaction.get_rollback(using=connection.alias):
@@ -119,7 +120,7 @@ def _can_write(connection: BaseDatabaseWrapper) -> bool:
 def _execute(
     connection: BaseDatabaseWrapper, statements: Sequence[str], parameters: Mapping[str, Any]
 ) -> Sequence[Any] | None:
-    """Execute the statements; return the report's primary key and the message's columns, or its primary key alone."""
+    """Execute the statements; return the report's primary key, and the message's columns or its primary key."""
     with connection.cursor() as cursor:
         cursor.execute(statements[0], parameters)
         row: Sequence[Any] | None = cursor.fetchone()

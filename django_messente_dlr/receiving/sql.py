@@ -26,19 +26,20 @@ def statements(
 ) -> tuple[str, ...]:
     """Return the statements that record one report.
 
-    The first returns a row if the message is as expected, and changes nothing otherwise. On PostgreSQL it does
-    everything and returns the report's primary key, followed by the message's columns on demand. Elsewhere it returns
-    the message's primary key, which the other statements take as ``message_id``.
+    The first returns a row if the message is as expected, and changes nothing otherwise. If it is the only one, the
+    row has the primary key of the report and that of the message or, on PostgreSQL, its columns on demand. Otherwise
+    it has the primary key of the message, which the other statements take as ``message_id``.
 
     Args:
-        vendor: Django's name of the database: "postgresql", "mysql" (MariaDB, too) or "sqlite".
+        vendor: "postgresql", "mysql", "sqlite", or "mariadb" for a block that is a transaction of its own.
         status: what the report reports.
         signals: the names of the signals to send.
         by_primary_key: whether the message is found by its `MessageKey`, or else by its ``sms_unique_id``.
         returning_message: whether PostgreSQL returns the message.
     """
     message, pending, report = (model._meta.db_table for model in (SmsMessage, PendingPoll, DeliveryReport))  # noqa: SLF001 - documented
-    columns = report_columns(status, signals, message="moved.id" if vendor == "postgresql" else "%(message_id)s")
+    key = {"postgresql": "moved.id", "mariadb": "target"}.get(vendor, "%(message_id)s")
+    columns = report_columns(status, signals, message=key)
     insert = f"INSERT INTO {report} ({', '.join(columns)})"
     values = ", ".join(columns.values())
     conditions = _conditions(status, by_primary_key=by_primary_key)
@@ -53,15 +54,21 @@ def statements(
         )
         returned = "report_id, moved.*" if returning_message else "report_id"
         return (f"{statement} SELECT {returned} FROM inserted, moved",)
-    writes = (f"DELETE FROM {pending} WHERE message_id = %(message_id)s", f"{insert} VALUES ({values})")
+    writes: tuple[str, ...] = (f"DELETE FROM {pending} WHERE message_id = {key}", f"{insert} VALUES ({values})")
     if vendor == "sqlite":
         # A transaction of SQLite's that begins with a read cannot write once another process has written.
         return f"UPDATE {message} AS m SET {_changes(status)} WHERE {conditions} RETURNING id", *writes
-    return (
-        f"SELECT m.id FROM {message} AS m WHERE {conditions} FOR UPDATE SKIP LOCKED",
-        f"UPDATE {message} AS m SET {_changes(status, rank='m.rank')} WHERE m.id = %(message_id)s",
-        *writes,
+    found = f"FROM {message} AS m WHERE {conditions} FOR UPDATE SKIP LOCKED"
+    writes = (f"UPDATE {message} AS m SET {_changes(status, rank='m.rank')} WHERE m.id = {key}", *writes)
+    if vendor == "mysql":
+        return f"SELECT m.id {found}", *writes
+    block = (
+        "BEGIN NOT ATOMIC DECLARE target BIGINT; DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN ROLLBACK; RESIGNAL; END;"
+        f" START TRANSACTION; SELECT m.id INTO target {found};"
+        f" IF target IS NOT NULL THEN {'; '.join(writes)}; END IF; COMMIT;"
+        " SELECT LAST_INSERT_ID(), target FROM DUAL WHERE target IS NOT NULL; END"
     )
+    return (block,)
 
 
 @cache
@@ -85,8 +92,8 @@ def report_columns(status: Status, signals: tuple[str, ...], *, message: str) ->
         "signals": json.dumps(signals),
         "dispatch_error": "",
     }
-    times = {"received_at": "now", "dispatched_at": "dispatched_at", "dispatch_due_at": "dispatch_due_at"}
     given = ("account", "sms_unique_id", "omnimessage_id", "source", "stat", "err", "occurred_at", "payload")
+    ours = ("fingerprint", "url_key", "signature_key", "received_at", "dispatched_at", "dispatch_due_at")
     return {
         "message_id": message,
         "token_message_id": "NULL",
@@ -94,8 +101,7 @@ def report_columns(status: Status, signals: tuple[str, ...], *, message: str) ->
         "times_received": "1",
         "dispatch_failed_at": "NULL",
         **{name: f"'{value}'" for name, value in literals.items()},
-        **{name: f"%({parameter})s" for name, parameter in times.items()},
-        **{name: f"%({name})s" for name in (*given, "fingerprint", "url_key", "signature_key")},
+        **{name: f"%({name})s" for name in (*given, *ours)},
     }
 
 
@@ -106,7 +112,7 @@ def _changes(status: Status, *, rank: str = "rank") -> str:
     return (
         f"status = '{status.value}', {rank} = {status.rank}, stat = %(stat)s, err = %(message_err)s,"
         f" error_text = {error_text}, price = COALESCE(price, %(price)s), parts = COALESCE(parts, %(parts)s),"
-        " channel = COALESCE(%(channel)s, channel), finalised_at = %(now)s"
+        " channel = COALESCE(%(channel)s, channel), finalised_at = %(received_at)s"
     )
 
 

@@ -18,9 +18,11 @@ from django_messente_dlr.messente.parsers import parse_callback
 from django_messente_dlr.models import DeliveryReport, PendingPoll, SmsMessage
 from django_messente_dlr.models.statuses import Status
 from django_messente_dlr.receiving import fast_path, sql
+from django_messente_dlr.receiving.batch import atomic_batch
 from django_messente_dlr.testing.callbacks import simulate_callback, simulate_omnichannel_callback
 from django_messente_dlr.testing.factories import AccountFactory, SmsMessageFactory
 from django_messente_dlr.testing.signals import SignalLog
+from tests.isolation import run_on_other_connection
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -59,21 +61,28 @@ def by_post(message: SmsMessage) -> None:
 # The first word of each statement of a report that ends its message.
 EXPECTED = {
     "postgresql": ["WITH"],
-    "mysql": ["SELECT", "UPDATE", "DELETE", "INSERT"],
+    "mysql": ["BEGIN NOT ATOMIC"],
     "sqlite": ["UPDATE", "DELETE", "INSERT"],
 }[connection.vendor]
 # PostgreSQL returns the message; elsewhere it is read once for all receivers.
 WITH_RECEIVERS = [*EXPECTED, *([] if connection.vendor == "postgresql" else ["SELECT"]), "UPDATE"]
 # The ORM quotes the names of tables and columns, so that none of its statements begins like this.
-FIRST_WORDS = ("WITH target AS", "SELECT m.id FROM", "UPDATE django_messente_dlr_smsmessage AS m")
+FIRST_WORDS = (
+    "WITH target AS",
+    "BEGIN NOT ATOMIC",
+    "SELECT m.id FROM",
+    "UPDATE django_messente_dlr_smsmessage AS m",
+)
 TRANSACTION = {"BEGIN", "COMMIT", "SAVEPOINT", "RELEASE", "ROLLBACK"}
 
 
 def statements_of(call: Callable[[], None]) -> list[str]:
-    """Return the first word of each statement of a call, without those of its transaction."""
+    """Return the first word of each statement of a call, without those of its transaction; all words of a block's."""
     with CaptureQueriesContext(connection) as captured:
         call()
-    words = [query["sql"].split()[0] for query in captured.captured_queries]
+    block = "BEGIN NOT ATOMIC"
+    texts = [query["sql"] for query in captured.captured_queries]
+    words = [block if text.startswith(block) else text.split()[0] for text in texts]
     return [word for word in words if word not in TRANSACTION]
 
 
@@ -279,6 +288,25 @@ def test_in_a_transaction__a_duplicate_does_not_break_it(message: SmsMessage) ->
     with transaction.atomic():
         by_message(message)
         assert message.reports.get().times_received == 2
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="an in-memory database is one connection")
+def test_error__leaves_no_transaction_open(message: SmsMessage) -> None:
+    by_message(message)
+    SmsMessage.objects.filter(pk=message.pk).update(status="sent", rank=10)
+    by_message(message)  # the duplicate fails after the message is changed
+    seen: list[tuple[Any, ...]] = []
+    rows = DeliveryReport.objects.filter(message=message)
+    run_on_other_connection(lambda: seen.extend(rows.values_list("message__status", "times_received")))
+    assert seen == [("sent", 2)]
+
+
+def test_in_a_batch__is_no_transaction_of_its_own(message: SmsMessage) -> None:
+    several = {"mysql": ["SELECT", "UPDATE", "DELETE", "INSERT"]}.get(connection.vendor, EXPECTED)
+    with atomic_batch(connection.alias):
+        assert statements_of(lambda: by_message(message)) == several
+        transaction.set_rollback(True)
+    assert not message.reports.exists()
 
 
 def test_report_columns__are_all_columns_of_the_model() -> None:
