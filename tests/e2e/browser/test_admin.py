@@ -58,8 +58,10 @@ def test_pages__translated_texts_fit(visit: Visit, language: str) -> None:
 
 @pytest.mark.parametrize("language", ["en", "et", "ru", "lv", "de", "fr"])
 def test_tables__not_cut_off(visit: Visit, language: str) -> None:
-    wide = {1200: ["deliveryreport/"], 1280: ["smsmessage/", "messagestatistics/", "messagestatistics/?window=7d"]}
-    for width, paths in {**wide, 400: ["deliveryreport/", "messagestatistics/?window=30d"]}.items():
+    lists = ["smsmessage/", "deliveryreport/", "account/"]
+    wide = [*lists, "messagestatistics/", "messagestatistics/?window=7d"]
+    narrow = [*lists, "messagestatistics/?window=30d"]
+    for width, paths in {1200: ["deliveryreport/"], 1280: wide, 400: narrow}.items():
         visitor = visit(width, language=language)
         for path in paths:
             visitor.open(path)
