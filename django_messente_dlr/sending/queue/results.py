@@ -27,6 +27,10 @@ from django_messente_dlr.utils.times import shift
 
 logger = logging.getLogger(__name__)
 
+# The greatest number of answers in one transaction: reports wait for its rows, two seconds at most. A bulk request
+# has up to a thousand answers.
+MAX_BATCH = 50
+
 
 class SendOutcome(enum.Enum):
     """The result of one attempt to send a queued message.
@@ -44,13 +48,19 @@ class SendOutcome(enum.Enum):
 
 
 def record_all(answers: Sequence[tuple[Item, Answer]]) -> list[SendOutcome]:
-    """Record answers in one transaction or, if that fails, each in its own; return the outcomes in their order.
+    """Record answers, and return the outcomes in their order.
 
     A call that is repeated after an error of the database changes nothing that is recorded already.
 
     Args:
         answers: the messages with the answers.
     """
+    batches = (answers[start : start + MAX_BATCH] for start in range(0, len(answers), MAX_BATCH))
+    return [outcome for batch in batches for outcome in _record_batch(batch)]
+
+
+def _record_batch(answers: Sequence[tuple[Item, Answer]]) -> list[SendOutcome]:
+    """Record answers in one transaction or, if that fails, each in its own."""
     # An error, such as a deadlock, rolls back all of them.
     with suppress(Error), transaction.atomic(using=router.db_for_write(QueuedMessage)):
         accepted = _record_expected(answers)

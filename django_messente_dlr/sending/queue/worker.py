@@ -17,14 +17,12 @@ from django_messente_dlr.accounts.clients import REFUSED_ACCOUNT_PAUSE
 from django_messente_dlr.models import QueuedMessage
 from django_messente_dlr.sending.queue.backlog import Backlog
 from django_messente_dlr.sending.queue.requests import Answer, Item, Sender
-from django_messente_dlr.sending.queue.results import SendOutcome, record_all
+from django_messente_dlr.sending.queue.results import MAX_BATCH, SendOutcome, record_all
 from django_messente_dlr.sending.queue.summary import QueueSummary
 from django_messente_dlr.utils.rate_limiter import RateLimiter, RequestSkipped
 
 logger = logging.getLogger(__name__)
 
-# The greatest number of answers in one transaction: reports wait for its rows.
-MAX_BATCH = 50
 # Seconds for which a worker tries to record answers while the database is away. Without the record, the outcome of
 # the messages is unknown.
 RECORD_PATIENCE = 60.0

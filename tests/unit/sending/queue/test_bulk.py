@@ -8,10 +8,13 @@ from typing import Any
 import pytest
 import requests
 import responses
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from django_messente_dlr.models import PendingPoll, QueuedMessage, SmsMessage
-from django_messente_dlr.sending import Sms, Viber, queue_message, queue_sms
+from django_messente_dlr.sending import Sms, Viber, queue_many, queue_message, queue_sms
+from django_messente_dlr.sending.queue.results import MAX_BATCH
 from django_messente_dlr.sending.queue.worker import QueueWorker
 from django_messente_dlr.testing.signals import SignalLog
 
@@ -61,6 +64,18 @@ def test_bulk__each_item_has_its_own_result(
     assert list(statuses().values()) == ["sent", "rejected", "queued", "sent"]
     assert QueuedMessage.objects.get(attempted_at__isnull=False).message == messages[2]
     assert dlr_signals.names.count("dlr_failed") == 1
+
+
+def test_bulk__records_answers_in_short_transactions(fake_messente: responses.RequestsMock) -> None:
+    # A report that arrives meanwhile waits for the rows of one transaction, two seconds at most.
+    numbers = [f"+37255500{number:03}" for number in range(2 * MAX_BATCH + 20)]
+    queue_many({"to": number, "text": "Tere"} for number in numbers)
+    fake_messente.post(BULK_URL, json={"messages": [item(number) for number in numbers]}, status=201)
+    with CaptureQueriesContext(connection) as captured:
+        assert QueueWorker().run().sent == len(numbers)
+    texts = [query["sql"] for query in captured.captured_queries]
+    deletions = [text for text in texts if text.startswith("DELETE") and QueuedMessage._meta.db_table in text]
+    assert [text.count(",") + 1 for text in deletions] == [MAX_BATCH, MAX_BATCH, 20]
 
 
 def test_bulk__lost_answer_makes_all_unknown(
