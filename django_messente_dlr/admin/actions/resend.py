@@ -109,16 +109,15 @@ def _send(page: ReadOnlyAdmin[SmsMessage], request: HttpRequest, rows: list[SmsM
             text = gettext("The account is out of credits.")
             results.append(ActionResult(message=message, tone="error", word=gettext("Not sent"), text=text))
             continue
-        result = _send_one(message)
-        if result.successor is None and result.tone == "error" and result.word == gettext("Out of credits"):
-            exhausted_accounts.add(message.account)
+        result = _send_one(message, exhausted_accounts)
         if result.successor is not None:
             page.log_change(request, message, gettext("Sent again as %(new)s.") % {"new": result.successor})
         results.append(result)
     return results
 
 
-def _send_one(message: SmsMessage) -> ActionResult:
+def _send_one(message: SmsMessage, exhausted_accounts: set[str]) -> ActionResult:
+    """Send a message again, and add its account to ``exhausted_accounts`` if that is on hold."""
     try:
         # The confirmation page states that a message with an unknown outcome may arrive twice.
         new = resend(message, may_arrive_twice=True)
@@ -130,7 +129,10 @@ def _send_one(message: SmsMessage) -> ActionResult:
             message=message, tone="warning", word=gettext("Uncertain"), text=text, successor=exc.sms_message
         )
     except MessageNotSent as exc:
-        word = gettext("Out of credits") if isinstance(exc, CreditsExhausted) else gettext("Not sent")
+        is_exhausted = isinstance(exc, CreditsExhausted)
+        if is_exhausted and exc.sms_message is None:
+            exhausted_accounts.add(message.account)
+        word = gettext("Out of credits") if is_exhausted else gettext("Not sent")
         return ActionResult(message=message, tone="error", word=word, text=str(exc), successor=exc.sms_message)
     except (ValueError, ImproperlyConfigured, SendInsideTransaction, SmsMessage.DoesNotExist) as exc:
         return _unsent(message, str(exc))
